@@ -1,0 +1,95 @@
+# A thin front for people; the build itself is in meson.build.
+#
+#   make          build; the programs are in build/bin/
+#   make demo     see opseal do its main job, in under a minute
+#   make check    run every test
+#   make help     everything else
+#
+# BUILD names another build directory; MESON_ARGS goes to meson setup.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+TIME ?= 60
+MESON_ARGS ?=
+PYTHON = /usr/bin/python3
+LINT = build-lint
+SANITIZE = build-sanitize
+FUZZ = build-fuzz
+
+all: build
+
+# "build" is also the name of a directory, so it must be phony.
+.PHONY: all build help deps demo check quick install bench lint sanitize fuzz clean deps-lint deps-bench
+
+build: $(BUILD)/build.ninja
+	@tools/compile $(BUILD)
+	@tools/collect-bin $(BUILD)
+	@echo "Built: $(BUILD)/bin/ ($$(ls $(BUILD)/bin | tr '\n' ' ' | sed 's/ $$//'))"
+
+$(BUILD)/build.ninja:
+	@tools/meson-setup $(BUILD) --prefix=$(PREFIX) $(MESON_ARGS)
+
+help:
+	@echo "make            build; the programs are in build/bin/"
+	@echo "make demo       record, list, replay and verify a real session, and catch a changed byte"
+	@echo "make check      run every test; 'make quick' runs those that need no root, in under a minute"
+	@echo "make deps       install what building and testing need"
+	@echo "make install    install to PREFIX ($(PREFIX)); DESTDIR is honoured"
+	@echo "make lint       clang's warnings, clang-format, clang-tidy, cppcheck, tools/check-tree"
+	@echo "make sanitize   the tests under AddressSanitizer and UBSan"
+	@echo "make fuzz       fuzz every parser for TIME=$(TIME) seconds each"
+	@echo "make bench      measure beside script, ttyrec, asciinema, tlog and sudo; QUICK=1 for a first look"
+	@echo "make clean      remove every build directory"
+
+deps:
+	@tools/deps build test
+
+deps-lint:
+	@tools/deps build test lint
+
+deps-bench:
+	@tools/deps build test bench
+
+demo: deps
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tools/demo --build $(BUILD)
+
+check: deps
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tools/run-tests --build $(BUILD) --suite unit,fuzz,cli,fault,e2e
+
+quick: build
+	@$(PYTHON) tools/run-tests --build $(BUILD) --suite unit,fuzz,cli
+
+# Without DESTDIR this is the machine itself: the daemon's user is made too.
+# Build as yourself first; as root the door gets owner root and mode 0711.
+install: build
+	@DESTDIR='$(DESTDIR)' meson install -C $(BUILD) --no-rebuild --quiet
+	@tools/after-install '$(BUILD)' '$(DESTDIR)'
+
+bench: deps-bench
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tools/bench --build $(BUILD)
+
+lint: deps-lint
+	@[ -f $(LINT)/build.ninja ] || CC=clang tools/meson-setup $(LINT) -Dwerror=true
+	@$(PYTHON) tools/lint --build $(LINT)
+
+# A sanitizer's report ends the program, so that a test sees it.  gcc's
+# sanitizers make its own warnings see ghosts: no -Dwerror here.
+sanitize: deps
+	@[ -f $(SANITIZE)/build.ninja ] || tools/meson-setup $(SANITIZE) \
+	    -Db_sanitize=address,undefined -Db_lundef=false
+	@tools/compile $(SANITIZE)
+	@tools/collect-bin $(SANITIZE)
+	@$(PYTHON) tools/run-tests --build $(SANITIZE) --suite unit,fuzz,cli,fault,e2e --sanitize
+
+fuzz: deps-lint
+	@[ -f $(FUZZ)/build.ninja ] || CC=clang tools/meson-setup $(FUZZ) \
+	    -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+	@tools/compile $(FUZZ)
+	@$(PYTHON) tools/fuzz --build $(FUZZ) --time $(TIME)
+
+clean:
+	@rm -rf $(BUILD) $(LINT) $(SANITIZE) $(FUZZ)
