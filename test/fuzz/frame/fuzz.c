@@ -1,0 +1,98 @@
+/*
+ * frame - the input as a stored frame: decoding stays inside it, and what
+ * opens is what its header says.  The input as records: opening what was made
+ * gives the same bytes and root, and no changed byte has the same SHA-256.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record/frame.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct frame_maker *maker;
+static struct frame_opener *opener;
+static struct ops_buf raw = { .max = FRAME_RAW_MAX };
+static struct ops_buf out = { .max = FRAME_STORED_MAX };
+
+static void
+must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void
+as_stored(const uint8_t *data, size_t size)
+{
+	struct segment_header s;
+	struct frame_header h;
+	uint8_t root[OPS_HASH_LEN], p[SEGMENT_HEADER];
+	long len;
+
+	if (segment_header_decode(data, size, &s, NULL) == 0) {
+		segment_header_encode(&s, p);
+		memcpy(p + 16, data + 16, 2); /* compatible flags */
+		must(memcmp(p, data, sizeof(p)) == 0);
+	}
+	len = frame_header_decode(data, size, &h, NULL);
+	must(len == -1 || (len == (long)h.header_len && (size_t)len <= size));
+	if (frame_open(opener, data, size, &h, &raw, root, NULL) < 0) {
+		must(raw.len == 0);
+		return;
+	}
+	must(len > 0 && (size_t)len + h.stored == size);
+	must(raw.len + FRAME_SEED * h.chunks == h.raw);
+}
+
+/* Whole records from the front of the input; the rest is left out. */
+static void
+as_records(const uint8_t *data, size_t size)
+{
+	struct frame_id id = { .stream = "fuzz", .number = size };
+	uint8_t seed[FRAME_SEED] = { 1 }, sha[OPS_HASH_LEN], root[OPS_HASH_LEN];
+	struct frame_header h;
+	struct frame_digest d;
+	uint32_t count = 0;
+	struct record r;
+	size_t n = 0, at;
+	long used;
+
+	id.class = size > 0 && record_type_is_event(data[0]) ? CLASS_EVENTS
+							     : CLASS_SCREEN;
+	while ((used = record_decode(data + n, size - n, &r, NULL)) > 0 &&
+	       record_type_is_event(r.type) == (id.class == CLASS_EVENTS)) {
+		n += (size_t)used;
+		count++;
+	}
+	ops_buf_reset(&out);
+	if (count == 0) {
+		must(frame_make(
+			 maker, &id, count, data, n, seed, &out, &d, NULL) < 0);
+		return;
+	}
+	must(frame_make(maker, &id, count, data, n, seed, &out, &d, NULL) == 0);
+	must(frame_open(opener, out.data, out.len, &h, &raw, root, NULL) == 0);
+	must(raw.len == n && memcmp(raw.data, data, n) == 0);
+	must(memcmp(root, d.root, sizeof(root)) == 0 && h.count == count);
+	at = (data[n - 1] * 131u + size) % out.len;
+	out.data[at] ^= (uint8_t)(1u + at % 255);
+	ops_sha256(out.data, out.len, sha);
+	must(memcmp(sha, d.sha256, sizeof(sha)) != 0);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (maker == NULL) {
+		maker = frame_maker_new(1);
+		opener = frame_opener_new();
+		must(maker != NULL && opener != NULL);
+	}
+	as_stored(data, size);
+	if (size <= FRAME_RAW_MAX - FRAME_SEED)
+		as_records(data, size);
+	return 0;
+}

@@ -1,0 +1,97 @@
+/*
+ * The first byte says which message; the rest is its body.  What can be read
+ * is one byte string per meaning: written again it is the same, unless the
+ * writer of this version would leave something out (an unknown key).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/msg.h"
+#include "ipc/proto.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { OPEN, HELD, STATUS, FILTER, KINDS };
+
+union body {
+	struct proto_open open;
+	struct proto_held held;
+	struct proto_status status;
+	struct proto_filter filter;
+};
+
+static int
+get(unsigned kind, const uint8_t *p, size_t n, union body *ret)
+{
+	struct ops_err err = { 0 };
+	int rc;
+
+	switch (kind) {
+	case OPEN:
+		rc = proto_open_get(p, n, &ret->open, &err);
+		break;
+	case HELD:
+		rc = proto_held_decode(p, n, &ret->held, &err);
+		break;
+	case STATUS:
+		rc = proto_status_get(p, n, &ret->status, &err);
+		break;
+	default:
+		rc = proto_filter_get(p, n, &ret->filter, &err);
+	}
+	if (rc < 0 && (err.code != OPS_EFORMAT || err.msg[0] == '\0'))
+		abort();
+	return rc;
+}
+
+static void
+put(unsigned kind, struct ops_buf *b, const union body *body)
+{
+	uint8_t held[PROTO_HELD_LEN];
+
+	switch (kind) {
+	case OPEN:
+		proto_open_put(b, &body->open);
+		break;
+	case HELD:
+		proto_held_encode(&body->held, held);
+		ops_buf_put(b, held, sizeof(held));
+		break;
+	case STATUS:
+		proto_status_put(b, &body->status);
+		break;
+	default:
+		proto_filter_put(b, &body->filter);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct ops_buf once = { .max = MSG_PAYLOAD_MAX };
+	struct ops_buf twice = { .max = MSG_PAYLOAD_MAX };
+	union body body, again;
+	unsigned kind;
+
+	if (size == 0)
+		return 0;
+	kind = data[0] % KINDS;
+	if (get(kind, data + 1, size - 1, &body) < 0)
+		return 0;
+	put(kind, &once, &body);
+	if (once.failed || get(kind, once.data, once.len, &again) < 0)
+		abort();
+	put(kind, &twice, &again);
+	if (twice.len != once.len ||
+	    memcmp(once.data, twice.data, once.len) != 0)
+		abort();
+	/* Nothing gets lost or is written otherwise, where every key is known. */
+	if (once.len > size - 1 ||
+	    ((kind == HELD || kind == FILTER) && once.len != size - 1) ||
+	    (once.len == size - 1 &&
+		memcmp(once.data, data + 1, once.len) != 0))
+		abort();
+	ops_buf_free(&once);
+	ops_buf_free(&twice);
+	return 0;
+}
