@@ -1,0 +1,402 @@
+#include "check.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "check_work.h"
+#include "parallel.h"
+
+#define TRIES 3 /* a running writer changes the store while it is read */
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	bool fails;
+} kinds[] = {
+	[FIND_CRASH] = { "CRASH", false },
+	[FIND_GAP] = { "GAP", false },
+	[FIND_LOST] = { "LOST", false },
+	[FIND_EXPIRED] = { "EXPIRED", false },
+	[FIND_UNSEALED] = { "UNSEALED", false },
+	[FIND_SUCCESSOR] = { "SUCCESSOR", false },
+	[FIND_TILE_MISSING] = { "TILE-MISSING", false },
+	[FIND_TAMPER] = { "TAMPER", true },
+	[FIND_MISSING] = { "MISSING", true },
+	[FIND_FORGED_SEAL] = { "FORGED-SEAL", true },
+	[FIND_UNKNOWN] = { "UNKNOWN", true },
+	[FIND_INCOMPLETE] = { "INCOMPLETE", true },
+	[FIND_TIME] = { "TIME", true },
+	[FIND_ANCHOR] = { "ANCHOR", true },
+	[FIND_UNREADABLE] = { "UNREADABLE", true },
+};
+/* clang-format on */
+
+const char *
+finding_name(enum finding_kind k)
+{
+	return (size_t)k < OPS_ARRAY_LEN(kinds) ? kinds[k].name : "?";
+}
+
+bool
+finding_fails(enum finding_kind k)
+{
+	return (size_t)k >= OPS_ARRAY_LEN(kinds) || kinds[k].fails;
+}
+
+/* -- findings -- */
+
+int
+check_no_memory(struct ops_err *err)
+{
+	return ops_fail(err, OPS_ENOMEM, "check: no memory");
+}
+
+static void
+add_finding(
+    struct check *c, enum finding_kind k, const char *where, const char *detail)
+{
+	struct check_finding f = { .kind = k };
+
+	pthread_mutex_lock(&c->lock);
+	if (finding_fails(k))
+		c->r->fails++;
+	else
+		c->r->explained++;
+	if (c->n_found == CHECK_FINDINGS_MAX) {
+		c->lost_findings++;
+	} else {
+		f.where = strdup(where);
+		f.detail = strdup(detail);
+		if (f.where != NULL && f.detail != NULL &&
+		    history_grow(&c->found, c->n_found, &c->found_cap,
+			sizeof(*c->found))) {
+			c->found[c->n_found++] = f;
+		} else {
+			free(f.where);
+			free(f.detail);
+			c->no_memory = true;
+		}
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+check_say(struct check *c, enum finding_kind k, const char *where,
+    const char *fmt, ...)
+{
+	char detail[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
+	add_finding(c, k, where, detail);
+}
+
+void
+check_say_err(struct check *c, const char *where, const struct ops_err *err)
+{
+	check_say(c, err->code == OPS_ENOENT ? FIND_MISSING : FIND_UNREADABLE,
+	    where, "%s", err->msg);
+}
+
+/* Numbers within a place compare as numbers. */
+static int
+compare_findings(const void *a, const void *b)
+{
+	const struct check_finding *x = a, *y = b;
+	int d = strverscmp(x->where, y->where);
+
+	if (d == 0)
+		d = (int)x->kind - (int)y->kind;
+	return d != 0 ? d : strcmp(x->detail, y->detail);
+}
+
+static void
+tell_findings(struct check *c)
+{
+	if (c->n_found > 1)
+		qsort(
+		    c->found, c->n_found, sizeof(*c->found), compare_findings);
+	for (size_t i = 0; i < c->n_found && c->o->found != NULL; i++) {
+		struct finding f = { .kind = c->found[i].kind,
+			.where = c->found[i].where,
+			.detail = c->found[i].detail };
+
+		c->o->found(c->o->arg, &f);
+	}
+	if (c->lost_findings > 0 && c->o->found != NULL) {
+		char detail[80];
+		struct finding f = { .kind = FIND_TAMPER,
+			.where = "everywhere",
+			.detail = detail };
+
+		snprintf(detail, sizeof(detail), "%" PRIu64 " more findings",
+		    c->lost_findings);
+		c->o->found(c->o->arg, &f);
+	}
+}
+
+/* -- anchors -- */
+
+static int
+compare_anchors(const void *a, const void *b, void *arg)
+{
+	const struct checkpoint_anchor *all = arg;
+	const struct checkpoint *x = &all[*(const size_t *)a].cp;
+	const struct checkpoint *y = &all[*(const size_t *)b].cp;
+
+	return (x->size > y->size) - (x->size < y->size);
+}
+
+static int
+prepare_anchors(struct check *c, struct ops_err *err)
+{
+	size_t n = c->o->n_anchors;
+
+	c->anchor = calloc(n + 1, sizeof(*c->anchor));
+	c->anchor_good = calloc(n + 1, sizeof(*c->anchor_good));
+	c->anchor_met = calloc(n + 1, sizeof(*c->anchor_met));
+	if (c->anchor == NULL || c->anchor_good == NULL ||
+	    c->anchor_met == NULL)
+		return check_no_memory(err);
+	for (size_t i = 0; i < n; i++)
+		c->anchor[i] = i;
+	if (n > 1)
+		qsort_r(c->anchor, n, sizeof(*c->anchor), compare_anchors,
+		    (void *)(uintptr_t)c->o->anchors);
+	return 0;
+}
+
+/* The anchors that speak of the tree as it is now. */
+static void
+meet_anchors(struct check *c, size_t log, const struct tree *t)
+{
+	const struct note_key *key = &c->h.log[log].pub.key;
+	uint8_t root[OPS_HASH_LEN];
+
+	for (; c->anchor_at < c->o->n_anchors; c->anchor_at++) {
+		size_t i = c->anchor[c->anchor_at];
+		const struct checkpoint *cp = &c->o->anchors[i].cp;
+
+		if (cp->size > t->size)
+			break;
+		if (cp->size < t->size || strcmp(cp->origin, key->name) != 0)
+			continue;
+		tree_root(t, root);
+		c->anchor_met[i] = true;
+		c->anchor_good[i] = memcmp(root, cp->root, OPS_HASH_LEN) == 0;
+	}
+}
+
+static const struct history_log *
+log_of(const struct check *c, const char *origin)
+{
+	for (size_t i = 0; i < c->h.logs; i++)
+		if (strcmp(c->h.log[i].pub.key.name, origin) == 0)
+			return &c->h.log[i];
+	return NULL;
+}
+
+static void
+judge_anchors(struct check *c)
+{
+	const struct history_log *newest = NULL;
+
+	for (size_t i = 0; i < c->o->n_anchors; i++) {
+		const struct checkpoint_anchor *a = &c->o->anchors[i];
+		const struct history_log *l = log_of(c, a->cp.origin);
+		char where[CHECK_WHERE];
+
+		snprintf(where, sizeof(where), "anchor of %.90s size %" PRIu64,
+		    a->cp.origin, a->cp.size);
+		if (l == NULL) {
+			check_say(c, FIND_ANCHOR, where,
+			    "no log of this origin is in this store");
+		} else if (!checkpoint_anchor_check(a, &l->pub.key)) {
+			check_say(c, FIND_ANCHOR, where,
+			    "it was not signed by the key of log/%" PRIu32,
+			    l->pub.n);
+		} else if (a->cp.size > l->pub.size) {
+			check_say(c, FIND_ANCHOR, where,
+			    "log/%" PRIu32 " has only %" PRIu64
+			    " leaves: its end was cut off",
+			    l->pub.n, l->pub.size);
+		} else if (a->cp.size > 0 &&
+			   (!c->anchor_met[i] || !c->anchor_good[i])) {
+			check_say(c, FIND_ANCHOR, where,
+			    "log/%" PRIu32 " had another root then: it was "
+			    "rewritten",
+			    l->pub.n);
+		} else if (newest == NULL || l->pub.n > newest->pub.n ||
+			   (l == newest && a->cp.size > c->r->anchor.size)) {
+			newest = l;
+			c->r->anchored = true;
+			c->r->anchor = a->cp;
+		}
+	}
+}
+
+/* -- leaves -- */
+
+static void
+on_found(void *arg, enum finding_kind k, const char *where, const char *detail)
+{
+	add_finding(arg, k, where, detail);
+}
+
+static void
+on_log(void *arg, size_t log, bool first)
+{
+	struct check *c = arg;
+
+	c->anchor_at = 0;
+	if (c->one)
+		return;
+	if (!first)
+		check_tiles_end(c, log);
+	else if (check_tiles_begin(c, log) < 0)
+		c->no_memory = true;
+}
+
+static void
+on_leaf(void *arg, size_t log, const uint8_t *p, size_t n, const uint8_t *hash,
+    const struct tree *after)
+{
+	struct check *c = arg;
+
+	meet_anchors(c, log, after);
+	check_tiles_leaf(c, p, n, hash);
+}
+
+static void
+say_unsealed(struct check *c)
+{
+	for (size_t i = 0; i < c->h.logs; i++) {
+		const struct store_log *l = &c->h.log[i].pub;
+		char where[CHECK_WHERE];
+
+		if (l->size == l->sealed.size || !c->h.log[i].sealed_ok ||
+		    i + 1 < c->h.logs)
+			continue;
+		snprintf(where, sizeof(where),
+		    "log/%" PRIu32 "/leaves leaf %" PRIu64, l->n,
+		    l->sealed.size);
+		check_say(c, FIND_UNSEALED, where,
+		    "%" PRIu64 " leaves are behind the newest checkpoint",
+		    l->size - l->sealed.size);
+	}
+}
+
+static int
+read_leaves(struct check *c, struct ops_err *err)
+{
+	struct history_opts o = { .all_signatures = true,
+		.threads = c->threads,
+		.found = on_found,
+		.leaf = on_leaf,
+		.log = on_log,
+		.arg = c };
+
+	if (history_read(c->v, &o, &c->h, err) < 0)
+		return -1;
+	say_unsealed(c);
+	c->r->logs = c->h.logs;
+	c->r->leaves = c->h.leaves;
+	if (!c->one)
+		return 0;
+	c->only = history_find(&c->h, c->o->session);
+	if (c->only == NULL)
+		check_say(c, FIND_MISSING, "log",
+		    "no frame of this session is in the log");
+	return 0;
+}
+
+/* -- the whole -- */
+
+static int
+check_all(struct check *c, struct ops_err *err)
+{
+	if (prepare_anchors(c, err) < 0 || read_leaves(c, err) < 0)
+		return -1;
+	judge_anchors(c);
+	if (!c->one && check_wal(c, err) < 0)
+		return -1;
+	if (check_data(c, err) < 0 || check_frames(c, err) < 0)
+		return -1;
+	if (!c->o->quick && check_sessions(c, err) < 0)
+		return -1;
+	return c->no_memory ? check_no_memory(err) : 0;
+}
+
+static void
+clean_up(struct check *c)
+{
+	for (size_t i = 0; i < c->n_found; i++) {
+		free(c->found[i].where);
+		free(c->found[i].detail);
+	}
+	free(c->found);
+	free(c->segment);
+	free(c->anchor);
+	free(c->anchor_good);
+	free(c->anchor_met);
+	check_tiles_free(c->tiles);
+	history_free(&c->h);
+	pthread_mutex_destroy(&c->lock);
+}
+
+/* Has the newest log other leaves by now? */
+static bool
+has_grown(const struct check *c)
+{
+	struct vfs_file *f;
+	uint64_t size = 0;
+	char path[40];
+
+	if (c->wal_damaged)
+		return true;
+	if (c->h.logs == 0)
+		return false;
+	snprintf(path, sizeof(path), "log/%" PRIu32 "/leaves",
+	    c->h.log[c->h.logs - 1].pub.n);
+	if (vfs_open(c->v, path, VFS_READ, &f, NULL) < 0)
+		return false;
+	if (vfs_size(f, &size, NULL) < 0)
+		size = c->h.log[c->h.logs - 1].bytes;
+	vfs_close(f);
+	return size != c->h.log[c->h.logs - 1].bytes;
+}
+
+int
+check_store(struct vfs *v, const struct check_opts *o, struct check_result *ret,
+    struct ops_err *err)
+{
+	for (int tries = 1;; tries++) {
+		struct check_result r = { 0 };
+		struct check c = { .v = v,
+			.o = o,
+			.r = &r,
+			.threads = parallel_threads(o->threads),
+			.one = o->session != NULL };
+		bool again;
+		int rc;
+
+		pthread_mutex_init(&c.lock, NULL);
+		rc = check_all(&c, err);
+		/* What fails while a writer is at work may be its work. */
+		again =
+		    rc == 0 && r.fails > 0 && tries < TRIES && has_grown(&c);
+		if (rc == 0 && !again) {
+			tell_findings(&c);
+			*ret = r;
+		}
+		clean_up(&c);
+		if (!again)
+			return rc < 0 ? ops_context(err, "check") : 0;
+	}
+}

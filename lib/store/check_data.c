@@ -1,0 +1,425 @@
+/* Folders and files: each is called for by the leaves, or named. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "check_work.h"
+#include "record/frame.h"
+
+/* A segment file that is there. */
+struct file {
+	uint8_t id[OPS_ID_LEN];
+	uint8_t class;
+	uint32_t number;
+	char day[11];
+	bool used;
+};
+
+struct files {
+	struct check *c;
+	struct file *f; /* sorted by all of id, class, number, day */
+	size_t n, cap;
+};
+
+static bool
+is_tmp(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 4 && strcmp(name + n - 4, ".tmp") == 0;
+}
+
+/* A name that nothing calls for. */
+static void
+stray(struct check *c, const char *dir, const char *name)
+{
+	char where[CHECK_WHERE + 256];
+
+	snprintf(where, sizeof(where), "%s%s%.255s", dir,
+	    *dir == '\0' ? "" : "/", name);
+	if (is_tmp(name))
+		check_say(c, FIND_CRASH, where, "an unfinished file");
+	else
+		check_say(
+		    c, FIND_UNKNOWN, where, "nothing in the log speaks of it");
+}
+
+/* Say of each name in a folder whether it is one of these. */
+static void
+check_names(struct check *c, const char *dir, const char *const *ok, size_t n)
+{
+	struct ops_err why = { 0 };
+	struct vfs_names names;
+
+	if (vfs_list(c->v, dir, &names, &why) < 0) {
+		if (why.code != OPS_ENOENT)
+			check_say(c, FIND_UNREADABLE, dir, "%s", why.msg);
+		return;
+	}
+	for (size_t i = 0; i < names.n; i++) {
+		size_t j = 0;
+
+		while (j < n && strcmp(names.name[i], ok[j]) != 0)
+			j++;
+		if (j == n)
+			stray(c, dir, names.name[i]);
+	}
+	vfs_names_free(&names);
+}
+
+static bool
+known_log(const struct check *c, const char *name)
+{
+	char text[16];
+
+	for (size_t i = 0; i < c->h.logs; i++) {
+		snprintf(text, sizeof(text), "%" PRIu32, c->h.log[i].pub.n);
+		if (strcmp(text, name) == 0)
+			return true;
+	}
+	/* One that was about to begin: history has named it. */
+	snprintf(text, sizeof(text), "%" PRIu32,
+	    c->h.logs == 0 ? 0 : c->h.log[c->h.logs - 1].pub.n + 1);
+	return strcmp(text, name) == 0;
+}
+
+static bool
+is_wal_name(const char *s)
+{
+	return strlen(s) == 12 && strspn(s, "0123456789") == 8 &&
+	       strcmp(s + 8, ".wal") == 0;
+}
+
+static void
+check_folders(struct check *c)
+{
+	static const char *const top[] = { "log", "data", "wal", "index",
+		"keys" };
+	static const char *const log[] = { "leaves", "checkpoint", "tile" };
+	static const char *const data[] = { "screen", "events" };
+	struct vfs_names names;
+	char dir[300];
+
+	check_names(c, "", top, OPS_ARRAY_LEN(top));
+	check_names(c, "data", data, OPS_ARRAY_LEN(data));
+	if (vfs_list(c->v, "log", &names, NULL) == 0) {
+		for (size_t i = 0; i < names.n; i++) {
+			snprintf(dir, sizeof(dir), "log/%.255s", names.name[i]);
+			if (known_log(c, names.name[i]))
+				check_names(c, dir, log, OPS_ARRAY_LEN(log));
+			else
+				stray(c, "log", names.name[i]);
+		}
+		vfs_names_free(&names);
+	}
+	if (vfs_list(c->v, "wal", &names, NULL) == 0) {
+		for (size_t i = 0; i < names.n; i++)
+			if (!is_wal_name(names.name[i]))
+				stray(c, "wal", names.name[i]);
+		vfs_names_free(&names);
+	}
+}
+
+/* -- segments that are there -- */
+
+static int
+compare_files(const void *a, const void *b)
+{
+	const struct file *x = a, *y = b;
+	int d = memcmp(x->id, y->id, OPS_ID_LEN);
+
+	if (d == 0)
+		d = (int)x->class - (int)y->class;
+	if (d != 0)
+		return d;
+	if (x->number != y->number)
+		return x->number < y->number ? -1 : 1;
+	return strcmp(x->day, y->day);
+}
+
+/* "2026-11-23"; whether there is such a day its segments will show. */
+static bool
+is_day(const char *s)
+{
+	for (size_t i = 0; i < 10; i++)
+		if (i == 4 || i == 7 ? s[i] != '-' : s[i] < '0' || s[i] > '9')
+			return false;
+	return s[10] == '\0';
+}
+
+static int
+list_day(struct files *fs, uint8_t class, const char day[static 11],
+    struct ops_err *err)
+{
+	struct check *c = fs->c;
+	struct ops_err why = { 0 };
+	struct vfs_names names;
+	char dir[SEGMENT_PATH_MAX];
+	int rc = 0;
+
+	segment_dir(class, day, dir);
+	if (vfs_list(c->v, dir, &names, &why) < 0) {
+		if (why.code == OPS_ENOENT)
+			check_say(c, FIND_UNKNOWN, dir, "it is no folder");
+		else
+			check_say(c, FIND_UNREADABLE, dir, "%s", why.msg);
+		return 0;
+	}
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		struct file f = { .class = class };
+
+		memcpy(f.day, day, sizeof(f.day));
+		if (segment_name_parse(names.name[i], f.id, &f.number) < 0)
+			stray(c, dir, names.name[i]);
+		else if (history_grow(&fs->f, fs->n, &fs->cap, sizeof(f)))
+			fs->f[fs->n++] = f;
+		else
+			rc = check_no_memory(err);
+	}
+	vfs_names_free(&names);
+	return rc;
+}
+
+static int
+list_class(struct files *fs, uint8_t class, struct ops_err *err)
+{
+	const char *dir = class == CLASS_EVENTS ? "data/events" : "data/screen";
+	struct ops_err why = { 0 };
+	struct vfs_names days;
+	int rc = 0;
+
+	if (vfs_list(fs->c->v, dir, &days, &why) < 0) {
+		if (why.code != OPS_ENOENT)
+			check_say(fs->c, FIND_UNREADABLE, dir, "%s", why.msg);
+		return 0;
+	}
+	for (size_t i = 0; rc == 0 && i < days.n; i++) {
+		if (is_day(days.name[i]))
+			rc = list_day(fs, class, days.name[i], err);
+		else
+			stray(fs->c, dir, days.name[i]);
+	}
+	vfs_names_free(&days);
+	return rc;
+}
+
+/* The file of a segment: the one in its day's folder, else one elsewhere. */
+static struct file *
+find_file(struct files *fs, const struct history_stream *s,
+    const struct layout_segment *l)
+{
+	struct file key = { .class = s->class, .number = l->number };
+	struct file *other = NULL;
+	size_t lo = 0, hi = fs->n;
+
+	memcpy(key.id, s->id, OPS_ID_LEN);
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (compare_files(&fs->f[mid], &key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < fs->n; lo++) {
+		struct file *f = &fs->f[lo];
+
+		if (f->class != key.class || f->number != key.number ||
+		    memcmp(f->id, key.id, OPS_ID_LEN) != 0)
+			break;
+		if (strcmp(f->day, l->day) == 0)
+			return f;
+		if (other == NULL)
+			other = f;
+	}
+	return other;
+}
+
+/* -- segments that must be there -- */
+
+/* Frames [from, to) of a segment are not there: gone, or expired. */
+static void
+say_missing(struct check *c, const struct check_segment *seg)
+{
+	const struct history_stream *s = &c->h.stream[seg->stream];
+	const struct layout_segment *l = &seg->l;
+	char id[OPS_ID_TEXT_LEN + 1];
+	size_t expired = 0;
+
+	for (size_t i = l->first; i < l->first + l->n; i++)
+		expired +=
+		    history_expired(&c->h, s->id, s->frame[i].leaf.number);
+	ops_id_text(s->id, id);
+	if (expired == l->n)
+		check_say(c, FIND_EXPIRED, l->path,
+		    "%s %s: frames %" PRIu64 " to %" PRIu64,
+		    s->class == CLASS_EVENTS ? "events" : "session", id,
+		    l->first_frame, s->frame[l->first + l->n - 1].leaf.number);
+	else
+		check_say(c, FIND_MISSING, l->path,
+		    "%s %s: frames %" PRIu64 " to %" PRIu64,
+		    s->class == CLASS_EVENTS ? "events" : "session", id,
+		    l->first_frame, s->frame[l->first + l->n - 1].leaf.number);
+}
+
+/* Bytes behind the last frame that has a leaf: only what a crash, or the
+ * writer at work, leaves at the end of a stream. */
+static void
+judge_tail(
+    struct check *c, const struct check_segment *seg, bool last, uint64_t size)
+{
+	char where[CHECK_WHERE];
+	uint64_t len = seg->l.len;
+
+	if (size <= len)
+		return;
+	snprintf(where, sizeof(where), "%s offset %" PRIu64, seg->l.path, len);
+	if (last && !c->h.clean)
+		check_say(c, FIND_CRASH, where,
+		    "%" PRIu64 " bytes that have no leaf yet", size - len);
+	else
+		check_say(c, FIND_UNKNOWN, where,
+		    "%" PRIu64 " bytes that have no leaf", size - len);
+}
+
+static void
+check_header(struct check *c, const struct check_segment *seg, const uint8_t *p,
+    size_t n)
+{
+	const struct history_stream *s = &c->h.stream[seg->stream];
+	struct segment_header h = { .class = s->class,
+		.first_frame = seg->l.first_frame,
+		.number = seg->l.number };
+	struct ops_err why = { 0 };
+	uint8_t want[SEGMENT_HEADER];
+
+	memcpy(h.stream, s->id, OPS_ID_LEN);
+	segment_header_encode(&h, want);
+	if (n < SEGMENT_HEADER)
+		check_say(c, FIND_MISSING, seg->l.path, "it has no header");
+	else if (segment_header_decode(p, n, &h, &why) < 0)
+		check_say(c, FIND_TAMPER, seg->l.path, "header: %s", why.msg);
+	else if (memcmp(p, want, SEGMENT_HEADER) != 0)
+		check_say(c, FIND_TAMPER, seg->l.path,
+		    "its header is that of another segment");
+}
+
+static void
+check_segment(
+    struct check *c, struct files *fs, struct check_segment *seg, bool last)
+{
+	const struct history_stream *s = &c->h.stream[seg->stream];
+	struct file *f = find_file(fs, s, &seg->l);
+	struct ops_err why = { 0 };
+	uint8_t head[SEGMENT_HEADER];
+	struct vfs_file *vf;
+	uint64_t size = 0;
+	ssize_t n;
+
+	if (f == NULL) {
+		say_missing(c, seg);
+		return;
+	}
+	f->used = true;
+	if (strcmp(f->day, seg->l.day) != 0) {
+		check_say(c, FIND_TAMPER, seg->l.path,
+		    "it lies in the folder of another day, %s", f->day);
+		segment_path(
+		    s->class, f->day, s->id, seg->l.number, seg->l.path);
+	}
+	if (vfs_open(c->v, seg->l.path, VFS_READ, &vf, &why) < 0) {
+		check_say_err(c, seg->l.path, &why);
+		return;
+	}
+	n = vfs_pread(vf, head, sizeof(head), 0, &why);
+	if (n < 0 || vfs_size(vf, &size, &why) < 0) {
+		check_say(c, FIND_UNREADABLE, seg->l.path, "%s", why.msg);
+	} else {
+		check_header(c, seg, head, (size_t)n);
+		judge_tail(c, seg, last, size);
+		seg->there = true;
+	}
+	vfs_close(vf);
+}
+
+static int
+check_stream(
+    struct check *c, struct files *fs, size_t stream, struct ops_err *err)
+{
+	struct layout_segment *l;
+	size_t n;
+
+	if (layout_segments(&c->h, &c->h.stream[stream], &l, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct check_segment *seg;
+
+		if (!history_grow(&c->segment, c->segments, &c->segment_cap,
+			sizeof(*c->segment))) {
+			free(l);
+			return check_no_memory(err);
+		}
+		seg = &c->segment[c->segments++];
+		*seg = (struct check_segment){ .l = l[i], .stream = stream };
+		check_segment(c, fs, seg, i + 1 == n);
+	}
+	free(l);
+	return 0;
+}
+
+/* The number of the segment that would come next in a stream. */
+static uint32_t
+next_number(const struct check *c, const struct history_stream *s)
+{
+	for (size_t i = c->segments; s != NULL && i > 0; i--)
+		if (&c->h.stream[c->segment[i - 1].stream] == s)
+			return c->segment[i - 1].l.number + 1;
+	return 0;
+}
+
+/* A segment without any frame that has a leaf. */
+static void
+judge_extra(struct check *c, const struct file *f)
+{
+	const struct history_stream *s = history_find(&c->h, f->id);
+	char path[SEGMENT_PATH_MAX];
+
+	segment_path(f->class, f->day, f->id, f->number, path);
+	/* Which streams are open the WAL told; it was read before. */
+	if (!c->h.clean && s != NULL && s->class == f->class &&
+	    f->number == next_number(c, s))
+		check_say(c, FIND_CRASH, path, "its frames have no leaf yet");
+	else
+		check_say(
+		    c, FIND_UNKNOWN, path, "nothing in the log speaks of it");
+}
+
+int
+check_data(struct check *c, struct ops_err *err)
+{
+	struct files fs = { .c = c };
+	int rc = 0;
+
+	if (!c->one)
+		check_folders(c);
+	rc = list_class(&fs, CLASS_SCREEN, err);
+	if (rc == 0)
+		rc = list_class(&fs, CLASS_EVENTS, err);
+	if (fs.n > 1)
+		qsort(fs.f, fs.n, sizeof(*fs.f), compare_files);
+	for (size_t i = 0; rc == 0 && i < c->h.streams; i++) {
+		const struct history_stream *s = &c->h.stream[i];
+
+		if (!c->one || s == c->only || s->class == CLASS_EVENTS)
+			rc = check_stream(c, &fs, i, err);
+		c->r->sessions +=
+		    s->class == CLASS_SCREEN && (!c->one || s == c->only);
+	}
+	for (size_t i = 0; rc == 0 && !c->one && i < fs.n; i++)
+		if (!fs.f[i].used)
+			judge_extra(c, &fs.f[i]);
+	free(fs.f);
+	return rc;
+}

@@ -1,0 +1,158 @@
+/* The unsealed tail: batches signed and whole, from where the leaves end. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "check_work.h"
+#include "walread.h"
+
+struct tail {
+	struct check *c;
+	uint64_t *next; /* record number by stream of h.stream[] */
+	size_t n, cap;
+	uint64_t records;
+	uint64_t batches;
+	uint64_t period;
+};
+
+static int
+take_entry(struct tail *t, const struct wal_entry *e, const char *where,
+    struct ops_err *err)
+{
+	struct history *h = &t->c->h;
+	struct history_stream *s = history_stream_get(h, e->stream, e->class);
+	char id[OPS_ID_TEXT_LEN + 1];
+	size_t i;
+
+	if (s == NULL)
+		return check_no_memory(err);
+	for (; t->n < h->streams; t->n++) {
+		if (!history_grow(&t->next, t->n, &t->cap, sizeof(*t->next)))
+			return check_no_memory(err);
+		t->next[t->n] = h->stream[t->n].next_record;
+	}
+	i = (size_t)(s - h->stream);
+	ops_id_text(e->stream, id);
+	if (e->class != s->class) {
+		check_say(t->c, FIND_TAMPER, where,
+		    "stream %s: a record of another class", id);
+	} else if (e->number > t->next[i]) {
+		check_say(t->c, FIND_MISSING, where,
+		    "stream %s: record %" PRIu64 " follows %" PRIu64, id,
+		    e->number, t->next[i]);
+		t->next[i] = e->number + 1;
+	} else if (e->number == t->next[i]) {
+		t->next[i]++;
+		t->records++;
+	} /* else it stands in a frame already: a crash cut the seal short */
+	return 0;
+}
+
+static int
+take_batch(struct tail *t, const struct wal_reader *r,
+    const struct wal_batch *b, struct ops_err *err)
+{
+	const struct history *h = &t->c->h;
+	const char *where = wal_where(r);
+	struct wal_entry e;
+	size_t at = 0;
+
+	if (t->batches++ == 0 &&
+	    memcmp(b->prev, h->wal.chain, OPS_HASH_LEN) != 0)
+		check_say(t->c, FIND_TAMPER, where,
+		    "batch %" PRIu64 " does not continue what was sealed",
+		    b->number);
+	if (!history_batch_signed(h, b))
+		check_say(t->c, FIND_TAMPER, where,
+		    "batch %" PRIu64
+		    " is not signed by the key of period %" PRIu64,
+		    b->number, b->period);
+	if (h->clean)
+		check_say(t->c, FIND_TAMPER, where,
+		    "batch %" PRIu64 " came after the log was closed",
+		    b->number);
+	while (wal_entry_next(b, &at, &e) == 1)
+		if (take_entry(t, &e, where, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* A copy without wal/ and keys/ (design 4.8) can't be told from a store that
+ * lost only its unsealed tail; nobody could prove that tail anyway. */
+static void
+judge_files(struct check *c, const struct wal_reader *r)
+{
+	if (c->h.logs == 0 || wal_has_start(r))
+		return;
+	if (c->h.clean && wal_files(r) == 0)
+		return;
+	if (wal_files(r) == 0 && !vfs_exists(c->v, "keys") &&
+	    !vfs_exists(c->v, "wal"))
+		check_say(c, FIND_UNSEALED, "wal",
+		    "this is a copy without it: what was not sealed yet is "
+		    "not here");
+	else if (!c->h.clean)
+		check_say(c, FIND_MISSING, "wal",
+		    "there is no file with batch %" PRIu64
+		    ", though the log was not closed",
+		    c->h.wal.batch);
+}
+
+static void
+judge_end(struct tail *t, const struct wal_reader *r)
+{
+	const char *where, *detail;
+	uint64_t torn;
+
+	switch (wal_reader_end(r, &where, &detail, &torn)) {
+	case WAL_END_CLEAN:
+		break;
+	case WAL_END_TORN:
+		check_say(t->c, FIND_CRASH, where,
+		    "a batch was cut short: %" PRIu64
+		    " bytes, never acknowledged",
+		    torn);
+		break;
+	case WAL_END_DAMAGED:
+		t->c->wal_damaged = true;
+		check_say(t->c, FIND_TAMPER, where, "%s", detail);
+		break;
+	}
+	if (t->c->h.clean && wal_files(r) > 0)
+		check_say(t->c, FIND_CRASH, "wal",
+		    "files are left, though the log was closed");
+	if (t->records > 0)
+		check_say(t->c, FIND_UNSEALED, "wal",
+		    "%" PRIu64 " records are durable, but not sealed yet",
+		    t->records);
+}
+
+int
+check_wal(struct check *c, struct ops_err *err)
+{
+	struct tail t = { .c = c };
+	struct ops_err why = { 0 };
+	struct wal_reader *r;
+	struct wal_batch b;
+	int rc;
+
+	if (wal_open_read(c->v, c->h.wal.batch, &r, &why) < 0) {
+		if (why.code == OPS_ENOMEM)
+			return check_no_memory(err);
+		check_say(c, FIND_UNREADABLE, "wal", "%s", why.msg);
+		return 0;
+	}
+	judge_files(c, r);
+	while ((rc = wal_next(r, &b, &why)) == 1)
+		if (take_batch(&t, r, &b, err) < 0)
+			break;
+	if (rc < 0)
+		check_say(c, FIND_UNREADABLE, "wal", "%s", why.msg);
+	if (rc <= 0)
+		judge_end(&t, r);
+	wal_reader_free(r);
+	free(t.next);
+	return rc == 1 ? -1 : 0;
+}

@@ -1,0 +1,548 @@
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "record/map.h"
+#include "store_work.h"
+
+/* Texts lie in blocks that never move. */
+struct arena {
+	struct arena *next;
+	size_t used, size;
+	uint8_t data[];
+};
+#define ARENA_BLOCK 65536
+
+static int
+no_memory(struct ops_err *err)
+{
+	return ops_fail(err, OPS_ENOMEM, "sessions: no memory");
+}
+
+/* Replace a borrowed text by a copy that the list owns. */
+static bool
+keep_text(struct session_list *l, struct event_text *t)
+{
+	struct arena *a = l->arena;
+
+	if (t->p == NULL)
+		return true;
+	if (a == NULL || a->size - a->used < t->n) {
+		size_t size = t->n > ARENA_BLOCK ? t->n : ARENA_BLOCK;
+
+		a = malloc(sizeof(*a) + size);
+		if (a == NULL)
+			return false;
+		a->next = l->arena;
+		a->used = 0;
+		a->size = size;
+		l->arena = a;
+	}
+	memcpy(a->data + a->used, t->p, t->n);
+	t->p = a->data + a->used;
+	a->used += t->n;
+	return true;
+}
+
+static bool
+keep_open(struct session_list *l, struct event_open *o)
+{
+	return keep_text(l, &o->user) && keep_text(l, &o->tty) &&
+	       keep_text(l, &o->inner) && keep_text(l, &o->term) &&
+	       keep_text(l, &o->from) && keep_text(l, &o->command) &&
+	       keep_text(l, &o->host) && keep_text(l, &o->login);
+}
+
+/* Room doubles when n is a power of two: the list has no capacity of its own. */
+static struct session *
+add_session(struct session_list *l)
+{
+	struct session *grown;
+
+	if (l->n == 0 || (l->n >= 8 && (l->n & (l->n - 1)) == 0)) {
+		grown = reallocarray(
+		    l->s, l->n == 0 ? 8 : l->n * 2, sizeof(*grown));
+		if (grown == NULL)
+			return NULL;
+		l->s = grown;
+	}
+	memset(&l->s[l->n], 0, sizeof(l->s[0]));
+	return &l->s[l->n++];
+}
+
+void
+session_list_free(struct session_list *l)
+{
+	struct arena *a = l->arena, *next;
+
+	for (; a != NULL; a = next) {
+		next = a->next;
+		free(a);
+	}
+	free(l->s);
+	*l = (struct session_list){ 0 };
+}
+
+/* -- reading events -- */
+
+struct loader {
+	struct store *s;
+	struct session_list *l;
+	struct history ids; /* its stream table only: id -> index into l->s */
+	const uint8_t *boot_id; /* of the events being read; NULL: unknown */
+};
+
+/* The session with this id; NULL if its OPEN was not seen. */
+static struct session *
+known(struct loader *ld, const uint8_t *id)
+{
+	struct history_stream *st = history_find(&ld->ids, id);
+
+	return st == NULL ? NULL : &ld->l->s[st - ld->ids.stream];
+}
+
+static int
+take_open(struct loader *ld, const uint8_t *id, const struct record *r,
+    const struct stream_pos *pos, struct ops_err *err)
+{
+	struct event_open o;
+	struct session *s;
+
+	if (known(ld, id) != NULL ||
+	    event_open_get(r->payload, r->len, &o, NULL) < 0)
+		return 0;
+	if (!keep_open(ld->l, &o))
+		return no_memory(err);
+	s = add_session(ld->l);
+	if (s == NULL || history_stream_get(&ld->ids, id, 0) == NULL)
+		return no_memory(err);
+	memcpy(s->id, id, OPS_ID_LEN);
+	ops_id_text(id, s->id_text);
+	s->open = o;
+	s->start = pos->sealed || o.realtime == 0 ? pos->wall : o.realtime;
+	s->start_boottime = r->time;
+	s->state = ld->boot_id != NULL &&
+			   memcmp(ld->boot_id, ld->s->h.boot_id, 16) == 0
+		       ? SESSION_ACTIVE
+		       : SESSION_LOST;
+	return 0;
+}
+
+static void
+take_close(
+    struct session *s, const struct record *r, const struct stream_pos *pos)
+{
+	struct event_close c;
+
+	if (event_close_get(r->payload, r->len, &c, NULL) < 0)
+		return;
+	s->has_close = true;
+	s->close = c;
+	s->end = s->end_boottime = 0;
+	if (c.state == CLOSE_CLOSED) {
+		s->state = SESSION_CLOSED;
+		s->end = pos->wall;
+		s->end_boottime = r->time;
+	} else {
+		s->state = SESSION_LOST;
+	}
+}
+
+static int
+take_event(struct loader *ld, const struct record *r,
+    const struct stream_pos *pos, struct ops_err *err)
+{
+	uint8_t id[OPS_ID_LEN];
+	struct event_gap gap;
+	struct session *s;
+
+	if ((r->flags & RECORD_PART) != 0 ||
+	    event_session(r->payload, r->len, id, NULL) < 0)
+		return 0;
+	if (r->type == REC_SESSION_OPEN)
+		return take_open(ld, id, r, pos, err);
+	s = known(ld, id);
+	if (s == NULL)
+		return 0;
+	switch (r->type) {
+	case REC_SESSION_CLOSE:
+		take_close(s, r, pos);
+		break;
+	case REC_GAP_EVENT:
+		if (event_gap_get(r->payload, r->len, &gap, NULL) == 0)
+			s->bytes_lost += gap.bytes;
+		break;
+	case REC_BYPASS:
+		s->bypasses++;
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static int
+read_events(
+    struct loader *ld, const struct store_stream *stream, struct ops_err *err)
+{
+	const struct history_stream *h = history_find(&ld->s->h, stream->id);
+	struct stream_reader *r;
+	struct stream_pos pos;
+	struct record rec;
+	int rc;
+
+	ld->boot_id = h != NULL && h->has_boot ? h->boot_id : NULL;
+	if (stream_open(ld->s, stream->id, 0, &r, err) < 0)
+		return -1;
+	for (;;) {
+		struct ops_err why = { 0 };
+
+		rc = stream_next(r, &rec, &pos, &why);
+		/* What can't be read is named by check; the rest is shown. */
+		if (rc < 0 && why.code == OPS_ENOMEM)
+			break;
+		if (rc < 0)
+			continue;
+		if (rc == 0 || (rc = take_event(ld, &rec, &pos, err)) < 0)
+			break;
+	}
+	stream_free(r);
+	return rc < 0 ? -1 : 0;
+}
+
+/* -- what follows from the rest of the store -- */
+
+static void
+finish(struct store *st, struct session *s)
+{
+	const struct history_stream *h = history_find(&st->h, s->id);
+	const struct store_frame *f;
+	bool closed = false;
+
+	s->sealed = store_close_leaf(st, s->id, &closed) != NULL && closed;
+	if (h != NULL) {
+		if (h->n > 0) {
+			f = &h->frame[h->n - 1];
+			s->last = f->leaf.arrived_last + (uint64_t)f->wall;
+			s->sealed = s->sealed && f->sealed;
+		}
+		if (st->extra[h - st->h.stream].unsealed > 0)
+			s->sealed = false;
+	}
+	if (s->bytes_lost > 0 && s->state != SESSION_LOST)
+		s->state = SESSION_GAPPED;
+}
+
+static void
+finish_all(struct loader *ld)
+{
+	struct store *st = ld->s;
+
+	for (size_t i = 0; i < ld->l->n; i++)
+		finish(st, &ld->l->s[i]);
+	for (size_t i = 0; i < st->n_unsealed; i++) {
+		const struct store_unsealed *u = &st->unsealed[i];
+		struct session *s = known(ld, st->h.stream[u->stream].id);
+		struct record r;
+
+		if (s != NULL && record_decode(st->wal_bytes.data + u->at,
+				     u->len, &r, NULL) > 0)
+			s->last = r.time + (uint64_t)st->wall;
+	}
+}
+
+/* -- filters -- */
+
+static bool
+text_is(const struct event_text *t, const char *s)
+{
+	return t->p != NULL && t->n == strlen(s) && memcmp(t->p, s, t->n) == 0;
+}
+
+/* The arguments are joined by NUL; who searches types spaces. */
+static bool
+command_has(const struct event_text *t, const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n == 0)
+		return true;
+	if (t->p == NULL)
+		return false;
+	for (size_t at = 0; at + n <= t->n; at++) {
+		size_t i = 0;
+
+		while (i < n && (t->p[at + i] == 0 ? ' ' : t->p[at + i]) ==
+				    (uint8_t)s[i])
+			i++;
+		if (i == n)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_active(const struct session *s)
+{
+	return !s->has_close && s->state != SESSION_LOST;
+}
+
+static bool
+wanted(const struct session *s, const struct session_filter *f)
+{
+	uint64_t end = s->end;
+
+	if (f == NULL)
+		return true;
+	if (end == 0)
+		end = is_active(s)         ? UINT64_MAX
+		      : s->last > s->start ? s->last
+					   : s->start;
+	return (!f->has_uid || s->open.uid == f->uid ||
+		   s->open.auid == f->uid) &&
+	       (f->user == NULL || text_is(&s->open.user, f->user) ||
+		   text_is(&s->open.login, f->user)) &&
+	       (f->since == 0 || end >= f->since) &&
+	       (f->until == 0 || s->start <= f->until) &&
+	       (!f->active || is_active(s)) &&
+	       (f->command == NULL ||
+		   command_has(&s->open.command, f->command));
+}
+
+static int
+compare_sessions(const void *a, const void *b)
+{
+	const struct session *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return memcmp(x->id, y->id, OPS_ID_LEN);
+}
+
+int
+session_list_load(struct store *s, const struct session_filter *f,
+    struct session_list *ret, struct ops_err *err)
+{
+	struct session_list l = { 0 };
+	struct loader ld = { .s = s, .l = &l };
+	const struct store_stream *stream;
+	size_t n = store_streams(s, &stream), kept = 0;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		if (stream[i].class == CLASS_EVENTS)
+			rc = read_events(&ld, &stream[i], err);
+	if (rc < 0) {
+		history_free(&ld.ids);
+		session_list_free(&l);
+		return -1;
+	}
+	finish_all(&ld);
+	history_free(&ld.ids);
+	for (size_t i = 0; i < l.n; i++)
+		if (wanted(&l.s[i], f))
+			l.s[kept++] = l.s[i];
+	l.n = kept;
+	if (l.n > 1)
+		qsort(l.s, l.n, sizeof(*l.s), compare_sessions);
+	*ret = l;
+	return 0;
+}
+
+/* -- naming one -- */
+
+static bool
+fits_user(const struct session *s, const char *user)
+{
+	return text_is(&s->open.user, user) || text_is(&s->open.login, user);
+}
+
+static int
+find_prefix(const struct session_list *l, const char *name,
+    const struct session **ret, struct ops_err *err)
+{
+	const struct session *hit = NULL;
+	size_t n = strlen(name), count = 0;
+
+	if (n == 0)
+		return ops_fail(err, OPS_EUSAGE, "no session named");
+	for (size_t i = 0; n <= OPS_ID_TEXT_LEN && i < l->n; i++) {
+		if (strncmp(l->s[i].id_text, name, n) != 0)
+			continue;
+		if (hit == NULL)
+			hit = &l->s[i];
+		else if (count == 1)
+			ops_fail(err, OPS_EUSAGE,
+			    "%s fits several sessions: %s, %s, ...", name,
+			    hit->id_text, l->s[i].id_text);
+		count++;
+	}
+	if (count > 1)
+		return -1;
+	if (count == 0)
+		return ops_fail(err, OPS_ENOENT, "no session %.64s", name);
+	*ret = hit;
+	return 0;
+}
+
+int
+session_find(const struct session_list *l, const char *name, const char *tty,
+    const struct session **ret, struct ops_err *err)
+{
+	bool last = strcmp(name, "last") == 0;
+	const char *user = strncmp(name, "last:", 5) == 0 ? name + 5 : NULL;
+	bool mine = strcmp(name, ".") == 0;
+	bool terminal = strchr(name, '/') != NULL;
+
+	if (mine && tty == NULL)
+		return ops_fail(err, OPS_ENOENT,
+		    "this terminal is not that of a recorded session");
+	if (!last && !mine && !terminal && user == NULL)
+		return find_prefix(l, name, ret, err);
+	for (size_t i = l->n; i > 0; i--) {
+		const struct session *s = &l->s[i - 1];
+
+		if (last || (user != NULL && fits_user(s, user)) ||
+		    (mine && text_is(&s->open.inner, tty)) ||
+		    (terminal && (text_is(&s->open.tty, name) ||
+				     text_is(&s->open.inner, name)))) {
+			*ret = s;
+			return 0;
+		}
+	}
+	return ops_fail(err, OPS_ENOENT, "no session %.64s", name);
+}
+
+/* clang-format off */
+static const char *const state_names[] = {
+	[SESSION_ACTIVE] = "active",
+	[SESSION_CLOSED] = "closed",
+	[SESSION_GAPPED] = "gapped",
+	[SESSION_LOST] = "lost",
+};
+/* clang-format on */
+
+const char *
+session_state_name(enum session_state s)
+{
+	return (size_t)s < OPS_ARRAY_LEN(state_names) ? state_names[s] : "?";
+}
+
+/* -- as bytes -- */
+
+/* OPEN and CLOSE travel as the payloads that they were. */
+struct wire {
+	uint8_t id[OPS_ID_LEN];
+	uint8_t state;
+	bool sealed;
+	uint64_t start, end, start_boottime, end_boottime;
+	uint64_t bytes_lost, bypasses, last;
+	struct event_text open, close;
+};
+
+/* clang-format off */
+static const struct map_field fields[] = {
+	{ 1, MAP_BYTES, MAP_AT(wire, id), 0, NULL, 0 },
+	{ 2, MAP_UINT, MAP_AT(wire, state), 0, NULL, 0 },
+	{ 3, MAP_FLAG, MAP_AT(wire, sealed), 0, NULL, 0 },
+	{ 4, MAP_UINT, MAP_AT(wire, start), 0, NULL, 0 },
+	{ 5, MAP_UINT, MAP_AT(wire, end), 0, NULL, 0 },
+	{ 6, MAP_UINT, MAP_AT(wire, start_boottime), 0, NULL, 0 },
+	{ 7, MAP_UINT, MAP_AT(wire, end_boottime), 0, NULL, 0 },
+	{ 8, MAP_UINT, MAP_AT(wire, bytes_lost), 0, NULL, 0 },
+	{ 9, MAP_UINT, MAP_AT(wire, bypasses), 0, NULL, 0 },
+	{ 10, MAP_UINT, MAP_AT(wire, last), 0, NULL, 0 },
+	{ 11, MAP_VIEW, offsetof(struct wire, open), RECORD_PAYLOAD_MAX, 0, NULL, 0 },
+	{ 12, MAP_VIEW, offsetof(struct wire, close), RECORD_PAYLOAD_MAX, 0, NULL, 0 },
+};
+/* clang-format on */
+
+void
+session_put(struct ops_buf *b, const struct session *s)
+{
+	struct ops_buf open = { .max = RECORD_PAYLOAD_MAX };
+	struct ops_buf close = { .max = RECORD_PAYLOAD_MAX };
+	struct wire w = { .state = (uint8_t)s->state,
+		.sealed = s->sealed,
+		.start = s->start,
+		.end = s->end,
+		.start_boottime = s->start_boottime,
+		.end_boottime = s->end_boottime,
+		.bytes_lost = s->bytes_lost,
+		.bypasses = s->bypasses,
+		.last = s->last };
+
+	memcpy(w.id, s->id, OPS_ID_LEN);
+	event_open_put(&open, s->id, &s->open);
+	w.open = (struct event_text){ open.data, open.len };
+	if (s->has_close) {
+		event_close_put(&close, s->id, &s->close);
+		w.close = (struct event_text){ close.data, close.len };
+	}
+	if (open.failed || close.failed)
+		b->failed = true;
+	else
+		map_put(b, fields, OPS_ARRAY_LEN(fields), &w);
+	ops_buf_free(&open);
+	ops_buf_free(&close);
+}
+
+static int
+decode_wire(const uint8_t *p, size_t n, struct wire *w, struct session *s,
+    struct ops_err *err)
+{
+	struct cbor_reader r = { p, n };
+	uint8_t id[OPS_ID_LEN];
+
+	if (map_get(&r, fields, OPS_ARRAY_LEN(fields), MAP_REFUSE_UNKNOWN, w,
+		err) < 0 ||
+	    cbor_end(&r, err) < 0)
+		return -1;
+	if (w->state > SESSION_LOST)
+		return ops_fail(err, OPS_EFORMAT, "no such state");
+	if (w->open.p == NULL)
+		return ops_fail(err, OPS_EFORMAT, "no SESSION-OPEN");
+	if (event_session(w->open.p, w->open.n, id, err) < 0 ||
+	    event_open_get(w->open.p, w->open.n, &s->open, err) < 0)
+		return -1;
+	if (memcmp(id, w->id, OPS_ID_LEN) != 0)
+		return ops_fail(err, OPS_EFORMAT, "another session's OPEN");
+	if (w->close.p == NULL)
+		return 0;
+	s->has_close = true;
+	if (event_session(w->close.p, w->close.n, id, err) < 0 ||
+	    event_close_get(w->close.p, w->close.n, &s->close, err) < 0)
+		return -1;
+	if (memcmp(id, w->id, OPS_ID_LEN) != 0)
+		return ops_fail(err, OPS_EFORMAT, "another session's CLOSE");
+	return 0;
+}
+
+int
+session_get(
+    const uint8_t *p, size_t n, struct session_list *l, struct ops_err *err)
+{
+	struct session s = { 0 }, *to;
+	struct wire w = { 0 };
+
+	if (decode_wire(p, n, &w, &s, err) < 0)
+		return ops_context(err, "session");
+	memcpy(s.id, w.id, OPS_ID_LEN);
+	ops_id_text(s.id, s.id_text);
+	s.state = w.state;
+	s.sealed = w.sealed;
+	s.start = w.start;
+	s.end = w.end;
+	s.start_boottime = w.start_boottime;
+	s.end_boottime = w.end_boottime;
+	s.bytes_lost = w.bytes_lost;
+	s.bypasses = w.bypasses;
+	s.last = w.last;
+	if (!keep_open(l, &s.open) || (to = add_session(l)) == NULL)
+		return no_memory(err);
+	*to = s;
+	return 0;
+}

@@ -1,0 +1,407 @@
+/* Reading the records of a stream: frames in segments, then the WAL. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "store_work.h"
+
+struct stream_reader {
+	struct store *s;
+	size_t stream; /* index into h.stream[] */
+	uint64_t from;
+	size_t frame;                   /* the next one to open */
+	const struct store_frame *open; /* the one in raw */
+	struct ops_buf raw;
+	size_t at;       /* in raw */
+	uint64_t number; /* of the record there */
+	size_t unsealed; /* next in s->unsealed */
+	struct frame_opener *opener;
+	uint8_t *stored;
+	struct vfs_file *f;
+	char path[SEGMENT_PATH_MAX]; /* of f */
+};
+
+/* -- where frames lie -- */
+
+static int
+compare_segments(const void *a, const void *b)
+{
+	const struct layout_segment *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+/* The header of a segment of this stream; false if the file has none. */
+static bool
+read_header(struct store *s, const char *path, const struct history_stream *st,
+    struct segment_header *ret)
+{
+	uint8_t head[SEGMENT_HEADER];
+	struct vfs_file *f;
+	bool ok;
+
+	if (vfs_open(s->v, path, VFS_READ, &f, NULL) < 0)
+		return false;
+	ok = vfs_pread(f, head, sizeof(head), 0, NULL) ==
+		 (ssize_t)sizeof(head) &&
+	     segment_header_decode(head, sizeof(head), ret, NULL) >= 0 &&
+	     memcmp(ret->stream, st->id, OPS_ID_LEN) == 0;
+	vfs_close(f);
+	return ok;
+}
+
+/* Take the segments of one stream in the folder of one day. */
+static int
+list_day(struct store *s, size_t stream, const char day[static 11], size_t *cap,
+    struct ops_err *err)
+{
+	const struct history_stream *st = &s->h.stream[stream];
+	struct store_extra *x = &s->extra[stream];
+	char dir[SEGMENT_PATH_MAX];
+	struct vfs_names names;
+	int rc = 0;
+
+	segment_dir(st->class, day, dir);
+	if (vfs_list(s->v, dir, &names, NULL) < 0)
+		return 0;
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		struct layout_segment seg = { 0 };
+		struct segment_header h;
+		uint8_t id[OPS_ID_LEN];
+
+		if (segment_name_parse(names.name[i], id, &seg.number) < 0 ||
+		    memcmp(id, st->id, OPS_ID_LEN) != 0)
+			continue;
+		segment_path(st->class, day, id, seg.number, seg.path);
+		if (!read_header(s, seg.path, st, &h))
+			continue;
+		seg.first_frame = h.first_frame;
+		if (history_grow(&x->segment, x->segments, cap, sizeof(seg)))
+			x->segment[x->segments++] = seg;
+		else
+			rc = ops_fail(err, OPS_ENOMEM, "segments: no memory");
+	}
+	vfs_names_free(&names);
+	return rc;
+}
+
+/* The leaves led nowhere (a copy that was moved about): look at all folders. */
+static int
+list_segments(struct store *s, size_t stream, struct ops_err *err)
+{
+	struct store_extra *x = &s->extra[stream];
+	const char *class =
+	    s->h.stream[stream].class == CLASS_EVENTS ? "events" : "screen";
+	char dir[SEGMENT_PATH_MAX];
+	struct vfs_names days;
+	size_t cap = 0;
+	int rc = 0;
+
+	free(x->segment);
+	x->segment = NULL;
+	x->segments = 0;
+	x->listed = true;
+	x->last = x->checked = NULL;
+	snprintf(dir, sizeof(dir), "data/%s", class);
+	if (vfs_list(s->v, dir, &days, err) < 0)
+		return -1;
+	for (size_t i = 0; rc == 0 && i < days.n; i++)
+		if (strlen(days.name[i]) == 10)
+			rc = list_day(s, stream, days.name[i], &cap, err);
+	vfs_names_free(&days);
+	if (x->segments > 1)
+		qsort(x->segment, x->segments, sizeof(*x->segment),
+		    compare_segments);
+	return rc;
+}
+
+/* The segment that should hold frame `number`, NULL if there is none. */
+static struct layout_segment *
+segment_of(const struct store_extra *x, uint64_t number)
+{
+	for (size_t i = x->segments; i > 0; i--)
+		if (x->segment[i - 1].first_frame <= number)
+			return &x->segment[i - 1];
+	return NULL;
+}
+
+static size_t
+frame_index(const struct history_stream *st, uint64_t number)
+{
+	size_t lo = 0, hi = st->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (st->frame[mid].leaf.number < number)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Does the file begin as this segment? */
+static bool
+is_segment(struct store *s, const struct history_stream *st,
+    const struct layout_segment *seg)
+{
+	struct segment_header h;
+
+	return read_header(s, seg->path, st, &h) &&
+	       h.first_frame == seg->first_frame && h.number == seg->number;
+}
+
+/* The segment that holds frame `number`, its beginning checked; or NULL. */
+static const struct layout_segment *
+find_segment(struct store *s, const struct history_stream *st, uint64_t number,
+    struct ops_err *err)
+{
+	size_t stream = (size_t)(st - s->h.stream);
+	struct store_extra *x = &s->extra[stream];
+	const struct layout_segment *seg;
+	char id[OPS_ID_TEXT_LEN + 1];
+	bool expired = history_expired(&s->h, st->id, number);
+
+	if (x->segment == NULL && !x->listed &&
+	    layout_segments(&s->h, st, &x->segment, &x->segments, err) < 0)
+		return NULL;
+	seg = segment_of(x, number);
+	if (!x->listed && seg != NULL && seg != x->checked)
+		x->checked = is_segment(s, st, seg) ? seg : NULL;
+	if (!x->listed && (seg == NULL || seg != x->checked)) {
+		seg = NULL;
+		if (!expired) {
+			if (list_segments(s, stream, err) < 0)
+				return NULL;
+			seg = segment_of(x, number);
+		}
+	}
+	if (seg != NULL)
+		return seg;
+	ops_id_text(st->id, id);
+	ops_fail(err, OPS_ENOENT, "%s frame %" PRIu64 ": %s", id, number,
+	    expired ? "expired" : "its segment is missing");
+	return NULL;
+}
+
+int
+store_locate(struct store *s, const struct store_frame *f, const char **path,
+    uint64_t *offset, struct ops_err *err)
+{
+	const struct history_stream *st = history_find(&s->h, f->leaf.stream);
+	const struct layout_segment *seg;
+	struct store_extra *x;
+	size_t i;
+	uint64_t at;
+
+	if (st == NULL)
+		return ops_fail(err, OPS_ENOENT, "no such stream");
+	seg = find_segment(s, st, f->leaf.number, err);
+	if (seg == NULL)
+		return -1;
+	x = &s->extra[st - s->h.stream];
+	i = frame_index(st, seg->first_frame);
+	at = SEGMENT_HEADER;
+	/* Mostly the next one is asked for: go on from there. */
+	if (x->last == seg && x->last_index < st->n &&
+	    st->frame[x->last_index].leaf.number <= f->leaf.number) {
+		i = x->last_index;
+		at = x->last_at;
+	}
+	for (; i < st->n && st->frame[i].leaf.number < f->leaf.number; i++)
+		at += st->frame[i].leaf.stored_len;
+	x->last = seg;
+	x->last_index = i;
+	x->last_at = at;
+	*path = seg->path;
+	*offset = at;
+	return 0;
+}
+
+/* -- reading -- */
+
+static const struct history_stream *
+stream_of(const struct stream_reader *r)
+{
+	return &r->s->h.stream[r->stream];
+}
+
+int
+stream_open(struct store *s, const uint8_t id[static OPS_ID_LEN], uint64_t from,
+    struct stream_reader **ret, struct ops_err *err)
+{
+	const struct history_stream *st = history_find(&s->h, id);
+	struct stream_reader *r;
+	char text[OPS_ID_TEXT_LEN + 1];
+	size_t lo = 0, hi;
+
+	if (st == NULL) {
+		ops_id_text(id, text);
+		return ops_fail(err, OPS_ENOENT, "no stream %s", text);
+	}
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return ops_fail(err, OPS_ENOMEM, "stream: no memory");
+	r->s = s;
+	r->stream = (size_t)(st - s->h.stream);
+	r->from = from;
+	r->raw.max = FRAME_RAW_MAX;
+	r->opener = frame_opener_new();
+	r->stored = malloc(FRAME_STORED_MAX);
+	if (r->opener == NULL || r->stored == NULL) {
+		stream_free(r);
+		return ops_fail(err, OPS_ENOMEM, "stream: no memory");
+	}
+	for (hi = st->n; lo < hi;) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct leaf_frame *l = &st->frame[mid].leaf;
+
+		if (l->first + l->count <= from)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	r->frame = lo;
+	*ret = r;
+	return 0;
+}
+
+void
+stream_free(struct stream_reader *r)
+{
+	if (r == NULL)
+		return;
+	vfs_close(r->f);
+	frame_opener_free(r->opener);
+	ops_buf_free(&r->raw);
+	free(r->stored);
+	free(r);
+}
+
+static int
+read_stored(
+    struct stream_reader *r, const struct store_frame *f, struct ops_err *err)
+{
+	const char *path;
+	uint64_t offset;
+	ssize_t got;
+
+	if (store_locate(r->s, f, &path, &offset, err) < 0)
+		return -1;
+	if (r->f == NULL || strcmp(r->path, path) != 0) {
+		vfs_close(r->f);
+		r->f = NULL;
+		if (vfs_open(r->s->v, path, VFS_READ, &r->f, err) < 0)
+			return -1;
+		snprintf(r->path, sizeof(r->path), "%s", path);
+	}
+	got = vfs_pread(r->f, r->stored, f->leaf.stored_len, offset, err);
+	if (got < 0)
+		return -1;
+	if ((size_t)got < f->leaf.stored_len)
+		return ops_fail(err, OPS_ENOENT,
+		    "%s offset %" PRIu64 ": frame %" PRIu64 " is not there",
+		    path, offset, f->leaf.number);
+	return 0;
+}
+
+static int
+open_frame(
+    struct stream_reader *r, const struct store_frame *f, struct ops_err *err)
+{
+	uint8_t hash[OPS_HASH_LEN];
+	struct frame_header h;
+
+	if (f->leaf.stored_len > FRAME_STORED_MAX)
+		return ops_fail(err, OPS_EFORMAT, "a frame too long");
+	if (read_stored(r, f, err) < 0)
+		return -1;
+	ops_sha256(r->stored, f->leaf.stored_len, hash);
+	if (memcmp(hash, f->leaf.sha256, OPS_HASH_LEN) != 0)
+		return ops_fail(err, OPS_ETAMPER,
+		    "%s: frame %" PRIu64 " does not match its leaf", r->path,
+		    f->leaf.number);
+	if (frame_open(r->opener, r->stored, f->leaf.stored_len, &h, &r->raw,
+		NULL, err) < 0)
+		return ops_context(
+		    err, "%s: frame %" PRIu64, r->path, f->leaf.number);
+	if (h.count != f->leaf.count || h.id.first != f->leaf.first ||
+	    memcmp(h.id.stream, f->leaf.stream, OPS_ID_LEN) != 0)
+		return ops_fail(err, OPS_ETAMPER,
+		    "%s: frame %" PRIu64 " is not the one of its leaf", r->path,
+		    f->leaf.number);
+	return 0;
+}
+
+/* 1: the next record of the open frame.  0: it has no more. */
+static int
+next_of_frame(struct stream_reader *r, struct record *ret,
+    struct stream_pos *pos, struct ops_err *err)
+{
+	while (r->open != NULL && r->at < r->raw.len) {
+		long used = record_decode(
+		    r->raw.data + r->at, r->raw.len - r->at, ret, err);
+
+		if (used < 0)
+			return -1;
+		r->at += (size_t)used;
+		if (r->number++ < r->from)
+			continue;
+		*pos = (struct stream_pos){ .number = r->number - 1,
+			.sealed = r->open->sealed,
+			.wall = ret->time + (uint64_t)r->open->wall,
+			.frame = r->open };
+		return 1;
+	}
+	r->open = NULL;
+	return 0;
+}
+
+static int
+next_unsealed(struct stream_reader *r, struct record *ret,
+    struct stream_pos *pos, struct ops_err *err)
+{
+	const struct store *s = r->s;
+
+	for (; r->unsealed < s->n_unsealed; r->unsealed++) {
+		const struct store_unsealed *u = &s->unsealed[r->unsealed];
+
+		if (u->stream != r->stream || u->number < r->from)
+			continue;
+		if (record_decode(s->wal_bytes.data + u->at, u->len, ret, err) <
+		    0)
+			return -1;
+		r->unsealed++;
+		*pos = (struct stream_pos){ .number = u->number,
+			.wall = ret->time + (uint64_t)s->wall };
+		return 1;
+	}
+	return 0;
+}
+
+int
+stream_next(struct stream_reader *r, struct record *ret, struct stream_pos *pos,
+    struct ops_err *err)
+{
+	const struct history_stream *st = stream_of(r);
+	int rc;
+
+	for (;;) {
+		const struct store_frame *f;
+
+		rc = next_of_frame(r, ret, pos, err);
+		if (rc != 0)
+			return rc;
+		if (r->frame == st->n)
+			return next_unsealed(r, ret, pos, err);
+		f = &st->frame[r->frame++];
+		if (open_frame(r, f, err) < 0)
+			return -1;
+		r->open = f;
+		r->at = 0;
+		r->number = f->leaf.first;
+	}
+}
