@@ -1,0 +1,125 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "door.h"
+
+static struct event_text
+view(const char *s)
+{
+	if (s == NULL || s[0] == '\0')
+		return (struct event_text){ NULL, 0 };
+	return (struct event_text){ (const uint8_t *)s, strlen(s) };
+}
+
+/* argv joined with NUL, as far as it is kept, and one byte more so that the
+ * cut is noticed. */
+static void
+join_command(char **argv, struct ops_buf *b)
+{
+	for (size_t i = 0; argv[i] != NULL; i++) {
+		/* each argument with the NUL that ends it, the last without */
+		size_t n = strlen(argv[i]) + (argv[i + 1] != NULL);
+
+		if (n > b->max - b->len) {
+			ops_buf_put(b, argv[i], b->max - b->len);
+			return;
+		}
+		ops_buf_put(b, argv[i], n);
+	}
+}
+
+static int
+send_request(struct door *d, enum session_kind kind, const int *fds,
+    unsigned n_fds, struct ops_err *err)
+{
+	struct ops_buf command = { .max = EVENT_ARGV_MAX + 1 };
+	struct ops_buf body = { .max = MSG_PAYLOAD_MAX };
+	struct proto_open o = { .kind = kind, .term = view(getenv("TERM")) };
+	int rc = -1;
+
+	o.from = view(getenv("SSH_CONNECTION"));
+	for (size_t i = 0; i < o.from.n; i++)
+		if (o.from.p[i] == ' ')
+			o.from.n = i;
+	if (d->command != NULL) {
+		join_command(d->command, &command);
+		o.command = (struct event_text){ command.data, command.len };
+	}
+	proto_open_put(&body, &o);
+	if (ops_buf_check(&command, "request", err) == 0 &&
+	    ops_buf_check(&body, "request", err) == 0)
+		rc = msg_send(
+		    d->sock, DOOR_OPEN, body.data, body.len, fds, n_fds, err);
+	ops_buf_free(&command);
+	ops_buf_free(&body);
+	return rc;
+}
+
+static int
+got_go(void *conn, struct msg *m, struct ops_err *err)
+{
+	(void)conn, (void)m, (void)err;
+	return 0;
+}
+
+/* The reason is the daemon's; that it can be printed is up to ops_fail(). */
+static int
+got_refused(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct door *d = conn;
+
+	d->refused = true;
+	return ops_fail(err, OPS_EPERM, "%.*s", (int)m->n, (const char *)m->p);
+}
+
+static int
+wait_answer(struct door *d, struct ops_err *err)
+{
+	static const struct msg_rule rules[] = {
+		{ DOOR_GO, "DOOR_GO", 1, OPS_ID_LEN + 1, OPS_ID_LEN + 1, 0, 0,
+		    got_go },
+		{ DOOR_REFUSED, "refused", 1, 0, 200, 0, 0, got_refused },
+	};
+	static uint8_t buf[MSG_MAX];
+	struct pollfd pfd = { .fd = d->sock, .events = POLLIN };
+	struct msg m;
+	int rc;
+
+	do
+		rc = poll(&pfd, 1, DOOR_ANSWER_MS);
+	while (rc < 0 && errno == EINTR);
+	if (rc < 0)
+		return ops_fail_errno(err, "poll");
+	if (rc == 0)
+		return ops_fail(err, OPS_EUNAVAIL, "no answer");
+	rc = msg_recv(d->sock, buf, &m, err);
+	if (rc < 0)
+		return -1;
+	if (rc == 0)
+		return ops_fail(err, OPS_EUNAVAIL, "no answer");
+	return msg_dispatch(
+	    rules, sizeof(rules) / sizeof(rules[0]), 0, d, &m, err);
+}
+
+int
+door_ask(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
+    struct ops_err *err)
+{
+	char path[4096];
+	int n = snprintf(path, sizeof(path), "%s/session.sock", d->run);
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return ops_fail(err, OPS_EUSAGE, "the path is too long");
+	if (msg_connect(path, &d->sock, err) < 0)
+		return -1;
+	if (send_request(d, kind, fds, n_fds, err) == 0 &&
+	    wait_answer(d, err) == 0)
+		return 0;
+	close(d->sock);
+	d->sock = -1;
+	return -1;
+}

@@ -1,0 +1,53 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "door.h"
+
+static const char *
+shell_of(const struct door *d)
+{
+	const char *shell = d->shell;
+
+	if (shell == NULL)
+		shell = getenv("SHELL");
+	return shell == NULL || shell[0] == '\0' ? "/bin/sh" : shell;
+}
+
+static void
+exec_shell(const struct door *d, const char *shell)
+{
+	const char *slash = strrchr(shell, '/');
+	const char *base = slash == NULL ? shell : slash + 1;
+	char *name;
+
+	/* "-bash" is what login(1) and sshd(8) call a login shell. */
+	if (asprintf(&name, "%s%s", d->login ? "-" : "", base) < 0) {
+		errno = ENOMEM;
+		return;
+	}
+	execv(shell, (char *[]){ name, NULL });
+}
+
+int
+door_exec(struct door *d)
+{
+	const char *what;
+
+	sigaction(SIGCHLD, &d->child_action, NULL);
+	sigprocmask(SIG_SETMASK, &d->mask, NULL);
+	if (d->command != NULL) {
+		what = d->command[0];
+		execvp(what, d->command);
+	} else {
+		what = shell_of(d);
+		exec_shell(d, what);
+	}
+	door_say("opseal-door: %s: %s", what,
+	    errno == ENOENT && strchr(what, '/') == NULL ? "command not found"
+							 : strerror(errno));
+	return errno == ENOENT || errno == ENOTDIR ? DOOR_EXIT_NOTFOUND
+						   : DOOR_EXIT_NOEXEC;
+}

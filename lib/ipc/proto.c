@@ -1,0 +1,163 @@
+#include "proto.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "record/map.h"
+
+#define TEXT_AT(s, m) offsetof(struct s, m), EVENT_TEXT_MAX
+
+/* clang-format off */
+static const struct map_field open_fields[] = {
+	{ 1, MAP_UINT, MAP_AT(proto_open, kind) },
+	{ 2, MAP_VIEW, TEXT_AT(proto_open, term) },
+	{ 3, MAP_VIEW, TEXT_AT(proto_open, from) },
+	{ 4, MAP_VIEW, offsetof(struct proto_open, command), EVENT_ARGV_MAX },
+	{ 5, MAP_FLAG, MAP_AT(proto_open, command_cut) },
+};
+
+static const struct map_field status_fields[] = {
+	{ 1,  MAP_UINT, MAP_AT(proto_status, ok) },
+	{ 2,  MAP_VIEW, TEXT_AT(proto_status, reason) },
+	{ 3,  MAP_UINT, MAP_AT(proto_status, since) },
+	{ 4,  MAP_UINT, MAP_AT(proto_status, sessions) },
+	{ 5,  MAP_UINT, MAP_AT(proto_status, records) },
+	{ 6,  MAP_UINT, MAP_AT(proto_status, bytes) },
+	{ 7,  MAP_UINT, MAP_AT(proto_status, unsealed) },
+	{ 8,  MAP_UINT, MAP_AT(proto_status, lag) },
+	{ 9,  MAP_UINT, MAP_AT(proto_status, sealed_size) },
+	{ 10, MAP_UINT, MAP_AT(proto_status, lost) },
+	{ 11, MAP_UINT, MAP_AT(proto_status, log) },
+	{ 12, MAP_UINT, MAP_AT(proto_status, stored) },
+	{ 13, MAP_UINT, MAP_AT(proto_status, durable_p50) },
+	{ 14, MAP_UINT, MAP_AT(proto_status, durable_p99) },
+	{ 15, MAP_UINT, MAP_AT(proto_status, sealed_p50) },
+	{ 16, MAP_UINT, MAP_AT(proto_status, sealed_p99) },
+	{ 17, MAP_VIEW, TEXT_AT(proto_status, origin) },
+	{ 18, MAP_VIEW, TEXT_AT(proto_status, anchor) },
+	{ 19, MAP_VIEW, TEXT_AT(proto_status, version) },
+	{ 20, MAP_UINT, MAP_AT(proto_status, started) },
+	{ 21, MAP_UINT, MAP_AT(proto_status, space) },
+	{ 22, MAP_VIEW, offsetof(struct proto_status, store), PROTO_PATH_MAX },
+};
+
+static const struct map_field filter_fields[] = {
+	{ 1, MAP_VIEW, TEXT_AT(proto_filter, user) },
+	{ 2, MAP_UINT, MAP_AT(proto_filter, since) },
+	{ 3, MAP_UINT, MAP_AT(proto_filter, until) },
+	{ 4, MAP_FLAG, MAP_AT(proto_filter, active) },
+	{ 5, MAP_VIEW, TEXT_AT(proto_filter, command) },
+	{ 6, MAP_FLAG, MAP_AT(proto_filter, mine) },
+};
+/* clang-format on */
+
+/* Read one map and nothing behind it into *to, which is zeroed here. */
+static int
+get_map(const uint8_t *p, size_t n, const struct map_field *f, size_t n_fields,
+    enum map_unknown unknown, void *to, size_t size, struct ops_err *err)
+{
+	struct cbor_reader r = { p, n };
+
+	memset(to, 0, size);
+	if (map_get(&r, f, n_fields, unknown, to, err) < 0 ||
+	    cbor_end(&r, err) < 0) {
+		/* A message is whole: more bytes will not come. */
+		if (err != NULL && err->code == OPS_ETRUNC)
+			err->code = OPS_EFORMAT;
+		return -1;
+	}
+	return 0;
+}
+
+void
+proto_open_put(struct ops_buf *b, const struct proto_open *o)
+{
+	struct proto_open cut = *o;
+
+	if (cut.command.p != NULL && cut.command.n > EVENT_ARGV_MAX)
+		cut.command_cut = true;
+	map_put(b, open_fields, OPS_ARRAY_LEN(open_fields), &cut);
+}
+
+int
+proto_open_get(
+    const uint8_t *p, size_t n, struct proto_open *ret, struct ops_err *err)
+{
+	struct proto_open o;
+
+	if (get_map(p, n, open_fields, OPS_ARRAY_LEN(open_fields),
+		MAP_SKIP_UNKNOWN, &o, sizeof(o), err) < 0)
+		return ops_context(err, "request of a door");
+	if (o.kind != SESSION_TERMINAL && o.kind != SESSION_COMMAND)
+		return ops_fail(err, OPS_EFORMAT,
+		    "request of a door: no session is of kind %u", o.kind);
+	*ret = o;
+	return 0;
+}
+
+void
+proto_held_encode(
+    const struct proto_held *h, uint8_t out[static PROTO_HELD_LEN])
+{
+	out[0] = h->known;
+	out[1] = h->closed;
+	ops_putle64(out + 2, h->next_record);
+	ops_putle64(out + 10, h->next_event);
+}
+
+int
+proto_held_decode(
+    const uint8_t *p, size_t n, struct proto_held *ret, struct ops_err *err)
+{
+	if (n != PROTO_HELD_LEN)
+		return ops_fail(err, OPS_EFORMAT,
+		    "what the writer holds: %zu bytes, not %d", n,
+		    PROTO_HELD_LEN);
+	if (p[0] > 1 || p[1] > 1)
+		return ops_fail(
+		    err, OPS_EFORMAT, "what the writer holds: no such flag");
+	*ret = (struct proto_held){ .known = p[0] != 0,
+		.closed = p[1] != 0,
+		.next_record = ops_getle64(p + 2),
+		.next_event = ops_getle64(p + 10) };
+	return 0;
+}
+
+void
+proto_status_put(struct ops_buf *b, const struct proto_status *s)
+{
+	map_put(b, status_fields, OPS_ARRAY_LEN(status_fields), s);
+}
+
+int
+proto_status_get(
+    const uint8_t *p, size_t n, struct proto_status *ret, struct ops_err *err)
+{
+	struct proto_status s;
+
+	if (get_map(p, n, status_fields, OPS_ARRAY_LEN(status_fields),
+		MAP_SKIP_UNKNOWN, &s, sizeof(s), err) < 0)
+		return ops_context(err, "status");
+	*ret = s;
+	return 0;
+}
+
+void
+proto_filter_put(struct ops_buf *b, const struct proto_filter *f)
+{
+	map_put(b, filter_fields, OPS_ARRAY_LEN(filter_fields), f);
+}
+
+int
+proto_filter_get(
+    const uint8_t *p, size_t n, struct proto_filter *ret, struct ops_err *err)
+{
+	struct proto_filter f;
+
+	/* An unknown condition can't be skipped: the answer would be wrong. */
+	if (get_map(p, n, filter_fields, OPS_ARRAY_LEN(filter_fields),
+		MAP_REFUSE_UNKNOWN, &f, sizeof(f), err) < 0)
+		return ops_context(err, "filter");
+	*ret = f;
+	return 0;
+}

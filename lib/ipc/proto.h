@@ -1,0 +1,209 @@
+/*
+ * proto - the messages on opseal's three sockets.
+ *
+ * Bodies marked CBOR are deterministic CBOR maps (record/cbor.h) with the
+ * keys given; others are little-endian structures.  A peer that sends anything
+ * a table does not list is cut off.
+ *
+ * == RUN/session.sock (mode 0666): the door asks for a session ==
+ * The acceptor answers the connection's first message by starting opseal-rec,
+ * which inherits the connection and speaks for the rest of the session.
+ *
+ *	door -> DOOR_OPEN	CBOR, see struct proto_open; SESSION_TERMINAL: fds
+ *				{ outer terminal, inner pty master }; SESSION_COMMAND: none
+ *	     <- DOOR_GO		id[10], u8 notice (enum door_notice); start the shell
+ *	     <- DOOR_REFUSED	text for the user: one line
+ *	door -> DOOR_WINCH	empty: the outer terminal changed its size
+ *	door -> DOOR_STOP	u8 signal: the door is about to stop itself; the recorder
+ *				restores the outer terminal and answers
+ *	     <- DOOR_STOP_OK	empty: stop now
+ *	door -> DOOR_CONT	empty: it was continued
+ *	door -> DOOR_CHILD	u32 pid of the shell, in the door's pid namespace
+ *	door -> DOOR_EXIT	u32 raw wait status: the shell ended
+ *	     <- DOOR_BYE	u8 why (enum close_why): terminal restored, all recorded; leave
+ *	     <- DOOR_END	u8 why: end the session now (on_log_failure = refuse)
+ *
+ * A DOOR_OPEN of SESSION_COMMAND is answered by DOOR_GO, then the door closes
+ * the connection and executes the command in place.
+ *
+ * == RUN/record.sock (mode 0600, uid opseal): recorder and query -> writer ==
+ *
+ *	rec -> REC_HELLO	id[10], u32 recorder pid, u64 its start time
+ *	    <- REC_HELD		struct proto_held: what the writer has of this session
+ *	rec -> REC_EVENT	u64 number of this recorder's event (0: OPEN), u8 type,
+ *				u64 time, payload (event.h)
+ *	rec -> REC_RECORDS	u64 number of the first, records back to back
+ *	    <- REC_ACK		u64 next screen record, u64 next event: durable below these
+ *	    <- REC_STATE	u8 1 ok / 0 log can't be written, text: reason
+ *	query -> Q_ACCESS	payload of a REC_ACCESS event; answered by Q_DONE when durable
+ *	      <- Q_DONE		empty
+ *	      <- Q_FAILED	text
+ *	query -> Q_STATUS	empty
+ *	      <- Q_STATUS_IS	CBOR, see struct proto_status
+ *	query -> Q_SEAL		empty: seal soon; answered by Q_DONE at once
+ *
+ * == RUN/control.sock (mode 0666): opseal (CLI) -> query ==
+ *
+ *	cli -> C_HELLO		text: the command, at most 64 bytes ("cat", "ls", ...)
+ *	    <- C_WELCOME	u8 1: may read everything; 0: own sessions only
+ *	cli -> C_STATUS		empty
+ *	    <- C_STATUS_IS	CBOR as Q_STATUS_IS
+ *	cli -> C_SESSIONS	CBOR filter: 1 user bytes, 2 since, 3 until, 4 active (1),
+ *				5 command bytes, 6 mine (1)
+ *	    <- C_SESSION	CBOR of one session (store/session.h session_put), each
+ *	    <- C_END		u32 how many
+ *	cli -> C_READ		id[10]: about to read this session; its access record is
+ *				written before the answer; C_DONE or C_FAILED
+ *	cli -> C_READ_ALL	empty: about to read everything (verify); full readers only
+ *	cli -> C_OPEN		path in the store; answered by C_FILE with one read-only fd.
+ *				Full readers after C_READ_ALL: anything but keys/.  Others
+ *				and after C_READ: log/<n>/leaves, log/<n>/checkpoint, and the screen segments
+ *				of sessions named in C_READ on this connection
+ *	    <- C_FILE		fd
+ *	cli -> C_LIST		path of a folder (same rule; others: log, log/<n>, data,
+ *				data/screen, data/screen/<day>, the last filtered)
+ *	    <- C_NAMES		NUL-terminated names, as many as fit, sorted
+ *	    <- C_END		after the last C_NAMES
+ *	cli -> C_TAIL		id[10] (after C_READ): its records in the WAL
+ *	    <- C_TAIL_RECORDS	u64 number of the first, records back to back
+ *	    <- C_END
+ *	    <- C_DONE
+ *	    <- C_FAILED		u8 enum ops_code, text
+ */
+#ifndef OPS_PROTO_H
+#define OPS_PROTO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "record/event.h"
+
+enum proto_type {
+	DOOR_OPEN = 1,
+	DOOR_GO,
+	DOOR_REFUSED,
+	DOOR_WINCH,
+	DOOR_STOP,
+	DOOR_STOP_OK,
+	DOOR_CONT,
+	DOOR_CHILD,
+	DOOR_EXIT,
+	DOOR_BYE,
+	DOOR_END,
+
+	MSG_REC_HELLO = 32,
+	MSG_REC_HELD,
+	MSG_REC_EVENT,
+	MSG_REC_RECORDS,
+	MSG_REC_ACK,
+	MSG_REC_STATE,
+	Q_ACCESS,
+	Q_DONE,
+	Q_FAILED,
+	Q_STATUS,
+	Q_STATUS_IS,
+	Q_SEAL,
+
+	C_HELLO = 64,
+	C_WELCOME,
+	C_STATUS,
+	C_STATUS_IS,
+	C_SESSIONS,
+	C_SESSION,
+	C_READ,
+	C_READ_ALL,
+	C_OPEN,
+	C_FILE,
+	C_LIST,
+	C_NAMES,
+	C_TAIL,
+	C_TAIL_RECORDS,
+	C_END,
+	C_DONE,
+	C_FAILED,
+};
+
+enum door_notice {
+	DOOR_RECORDED = 0,   /* the session is in the log */
+	DOOR_UNRECORDED = 1, /* the log can't be written; policy says go on; a GAP is kept */
+};
+
+/*
+ * The *_put() below append one CBOR map to b; texts over their limit
+ * (EVENT_TEXT_MAX, or as given) are cut there.  The *_get() read exactly n
+ * bytes; texts point into p; anything wrong is OPS_EFORMAT with *ret untouched.
+ * Keys a reader does not know are skipped, but refused in a filter.
+ */
+
+/* DOOR_OPEN: what the door asks for.  All of it is claimed.  A command over
+ * EVENT_ARGV_MAX is cut and marked so. */
+struct proto_open {
+	uint32_t kind;		   /* 1 enum session_kind */
+	struct event_text term;	   /* 2 */
+	struct event_text from;	   /* 3 */
+	struct event_text command; /* 4 argv joined with NUL */
+	bool command_cut;	   /* 5 */
+};
+void proto_open_put(struct ops_buf *b, const struct proto_open *o);
+int proto_open_get(const uint8_t *p, size_t n, struct proto_open *ret, struct ops_err *err);
+
+/* MSG_REC_HELD: u8 known, u8 closed, u64 next_record, u64 next_event */
+struct proto_held {
+	bool known;
+	bool closed;
+	uint64_t next_record;
+	uint64_t next_event;
+};
+#define PROTO_HELD_LEN 18
+void proto_held_encode(const struct proto_held *h, uint8_t out[static PROTO_HELD_LEN]);
+int proto_held_decode(const uint8_t *p, size_t n, struct proto_held *ret, struct ops_err *err);
+
+/* Q_STATUS_IS, C_STATUS_IS */
+#define PROTO_PATH_MAX 4096 /* bytes of the store's path */
+struct proto_status {
+	uint32_t ok;		  /* 1  1: the log can be written */
+	struct event_text reason; /* 2  why not */
+	uint64_t since;		  /* 3  CLOCK_REALTIME ns of entering this state */
+	uint64_t sessions;	  /* 4  open now */
+	uint64_t records;	  /* 5  durable since the daemon started */
+	uint64_t bytes;		  /* 6  raw bytes of them */
+	uint64_t unsealed;	  /* 7 */
+	uint64_t lag;		  /* 8  ns */
+	uint64_t sealed_size;	  /* 9 */
+	uint64_t lost;		  /* 10 records or bytes counted as lost since the start */
+	uint32_t log;		  /* 11 number of the log */
+	uint64_t stored;	  /* 12 bytes of frames written */
+	uint64_t durable_p50, durable_p99, sealed_p50, sealed_p99; /* 13..16 ns */
+	struct event_text origin; /* 17 of the log */
+	struct event_text anchor; /* 18 newest anchor: "size 41200 journal 2026-..", absent: none */
+	struct event_text version; /* 19 of the daemon */
+	uint64_t started;	  /* 20 CLOCK_REALTIME ns */
+	uint64_t space;		  /* 21 bytes free where the store is */
+	struct event_text store;  /* 22 path */
+};
+void proto_status_put(struct ops_buf *b, const struct proto_status *s);
+int proto_status_get(const uint8_t *p, size_t n, struct proto_status *ret, struct ops_err *err);
+
+/* C_SESSIONS */
+struct proto_filter {
+	struct event_text user;	   /* 1 */
+	uint64_t since, until;	   /* 2, 3 CLOCK_REALTIME ns; 0: open */
+	bool active;		   /* 4 */
+	struct event_text command; /* 5 */
+	bool mine;		   /* 6 */
+};
+void proto_filter_put(struct ops_buf *b, const struct proto_filter *f);
+int proto_filter_get(const uint8_t *p, size_t n, struct proto_filter *ret, struct ops_err *err);
+
+/* -- what the acceptor tells opseal-rec on its command line and descriptors --
+ * argv: opseal-rec --session ID --record PATH-OF-RECORD.SOCK [--input]
+ *	 [--hold-time NS] [--refuse] [--conn FD] [--pidfd FD] [--outer FD]
+ *	 [--master FD] [--open FD] [--notify-fd FD]
+ * --open: a sealed memfd with the SESSION-OPEN payload (event.h).
+ * Without --outer and --master it watches the pidfd of a command only.
+ */
+
+#endif

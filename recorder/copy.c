@@ -1,0 +1,395 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "rec.h"
+
+#define BULK 1024 /* a read of this size promises another */
+#define TURNS 16  /* reads before the keyboard gets its turn */
+
+static const char notice_gap[] =
+    "\r\nopseal: the log can't be written; this part is not recorded\r\n";
+static const char notice_end[] =
+    "\r\nopseal: the log can't be written; the session ends here\r\n";
+
+static unsigned
+modes_of(const struct rec *r)
+{
+	struct termios t;
+
+	/* Asked of the master, it tells of the inner terminal. */
+	if (r->master < 0 || tcgetattr(r->master, &t) < 0)
+		return 0;
+	return (t.c_lflag & ECHO ? INPUT_ECHO : 0u) |
+	       (t.c_lflag & ICANON ? INPUT_ICANON : 0u);
+}
+
+/* Room for the next read and a margin for what is small? */
+static bool
+queue_has_room(const struct rec *r)
+{
+	return queue_bytes(&r->queue) + 4 * READ_SIZE <= QUEUE_MAX;
+}
+
+/* -- when the log can't be written -- */
+
+static void
+hold(struct rec *r)
+{
+	if (r->hold_since == 0 && !r->gap)
+		r->hold_since = r->now;
+}
+
+void
+copy_gap_begin(struct rec *r)
+{
+	r->gap = true;
+	r->gap_from = r->now;
+	r->gap_bytes = 0;
+	r->hold_since = 0;
+	r->outer.gate = false;
+	if (r->terminal && !r->noticed)
+		outer_say(&r->outer, notice_gap);
+	r->noticed = true;
+	outer_flush(&r->outer);
+}
+
+void
+copy_gap_end(struct rec *r)
+{
+	const struct event_gap e = { r->gap_bytes, r->gap_from, r->now };
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	uint8_t p[24];
+
+	if (!r->gap)
+		return;
+	r->gap = false;
+	if (r->gap_bytes == 0)
+		return;
+	ops_putle64(p, e.bytes);
+	ops_putle64(p + 8, e.from);
+	ops_putle64(p + 16, e.until);
+	if (queue_put(&r->queue, REC_GAP, r->now, p, sizeof(p)) < 0) {
+		r->gap = true; /* no room yet: it goes on */
+		return;
+	}
+	r->bytes_lost += r->gap_bytes;
+	event_gap_put(&b, r->id, &e);
+	copy_event(r, REC_GAP_EVENT, &b);
+	ops_buf_free(&b);
+}
+
+static void
+hold_over(struct rec *r)
+{
+	r->hold_since = 0;
+	if (!r->refuse) {
+		copy_gap_begin(r);
+		return;
+	}
+	/* What waits behind the gate was never in the log, so it isn't shown. */
+	r->outer.from = r->outer.to = 0;
+	r->outer.gate = false;
+	outer_say(&r->outer, notice_end);
+	rec_end(r, CLOSE_LOG_FAILURE);
+}
+
+void
+copy_flush(struct rec *r)
+{
+	bool all = queue_all_sent(&r->queue) || link_flush(&r->link, r->now);
+
+	if (all && queue_has_room(r)) {
+		r->small_due = 0;
+		r->hold_since = 0;
+		r->outer.gate = false;
+		if (r->gap && link_open(&r->link)) {
+			copy_gap_end(r);
+			link_flush(&r->link, r->now);
+		}
+	} else if (!queue_has_room(r)) {
+		hold(r);
+	}
+	if (!r->stopped)
+		outer_flush(&r->outer);
+}
+
+/* -- records -- */
+
+void
+copy_record(struct rec *r, uint8_t type, const void *p, size_t n)
+{
+	if (queue_put(&r->queue, type, r->now, p, n) < 0) {
+		hold(r);
+		return;
+	}
+	if (r->small_due == 0)
+		r->small_due = r->now + SMALL_NS;
+}
+
+void
+copy_event(struct rec *r, uint8_t type, const struct ops_buf *b)
+{
+	if (b->failed || b->data == NULL)
+		return;
+	queue_event(
+	    &r->queue, type, r->now, b->data, b->len, type != REC_BYPASS);
+}
+
+void
+copy_echo(struct rec *r)
+{
+	unsigned modes = modes_of(r);
+	uint8_t byte = (uint8_t)modes;
+
+	if ((int)modes == r->echo)
+		return;
+	r->echo = (int)modes;
+	copy_record(r, REC_ECHO, &byte, 1);
+}
+
+void
+copy_size(struct rec *r)
+{
+	struct winsize size;
+	uint8_t p[4];
+
+	if (r->outer.fd < 0 || r->master < 0 ||
+	    ioctl(r->outer.fd, TIOCGWINSZ, &size) < 0 ||
+	    (size.ws_col == r->cols && size.ws_row == r->rows))
+		return;
+	ioctl(r->master, TIOCSWINSZ, &size);
+	r->cols = size.ws_col;
+	r->rows = size.ws_row;
+	ops_putle16(p, size.ws_col);
+	ops_putle16(p + 2, size.ws_row);
+	copy_record(r, REC_RESIZE, p, sizeof(p));
+}
+
+/* -- output -- */
+
+bool
+copy_wants_output(const struct rec *r)
+{
+	if (r->master < 0 || r->master_hup || r->stopped ||
+	    outer_pending(&r->outer))
+		return false;
+	if (r->phase != RUNNING && (r->phase != DRAINING || r->drain_left == 0))
+		return false;
+	return r->gap || queue_has_room(r);
+}
+
+/* Bytes, 0 if there are none, or if nobody has the inner terminal open. */
+static size_t
+read_master(struct rec *r, uint8_t *p)
+{
+	ssize_t n = read(r->master, p, READ_SIZE);
+
+	if (n > 0)
+		return (size_t)n;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	/* A session leader may close it and open it again. */
+	r->master_hup = true;
+	r->master_retry = r->now + LINK_RETRY_NS;
+	return 0;
+}
+
+/* Before the output that echoes it is recorded, so is what was typed. */
+static uint8_t *
+keep_echoed(struct rec *r, uint8_t *p, size_t n)
+{
+	uint8_t copy[READ_SIZE];
+
+	memcpy(copy, p, n);
+	input_output(&r->input, copy, n, modes_of(r));
+	p = queue_room(&r->queue, READ_SIZE);
+	if (p != NULL)
+		memcpy(p, copy, n);
+	return p;
+}
+
+/* One read: recorded, sent, shown; in this order.  Gives its size. */
+static size_t
+copy_once(struct rec *r)
+{
+	static uint8_t scratch[READ_SIZE];
+	uint8_t *p = r->gap ? scratch : queue_room(&r->queue, READ_SIZE);
+	size_t n;
+
+	if (p == NULL) {
+		hold(r);
+		return 0;
+	}
+	n = read_master(r, p);
+	if (n == 0)
+		return 0;
+	r->bytes_out += n;
+	if (!r->gap && r->input.n > 0) {
+		p = keep_echoed(r, p, n);
+		if (p == NULL) /* there is a margin; see queue_has_room() */
+			abort();
+	}
+	if (r->gap) {
+		r->gap_bytes += n;
+	} else {
+		queue_add(&r->queue, REC_OUTPUT, r->now, n);
+		if (link_flush(&r->link, r->now)) {
+			r->small_due = 0;
+		} else {
+			r->outer.gate = true;
+			hold(r);
+		}
+	}
+	outer_write(&r->outer, p, n);
+	return n;
+}
+
+void
+copy_output(struct rec *r)
+{
+	for (unsigned i = 0; i < TURNS && copy_wants_output(r); i++) {
+		size_t n;
+
+		if (i > 0)
+			r->now = ops_boottime();
+		n = copy_once(r);
+		if (r->phase == DRAINING) {
+			/* The kernel has given all it has, or enough. */
+			r->drain_left -= n < r->drain_left ? n : r->drain_left;
+			if (n == 0)
+				r->drain_left = 0;
+		} else if (n < BULK) {
+			return;
+		}
+	}
+}
+
+/* -- input -- */
+
+void
+copy_keep(void *rec, const uint8_t *p, size_t n)
+{
+	struct rec *r = rec;
+
+	if (r->gap)
+		r->gap_bytes += n;
+	else
+		copy_record(r, REC_INPUT, p, n);
+}
+
+void
+copy_mask(void *rec, unsigned why)
+{
+	uint8_t byte = (uint8_t)why;
+
+	copy_record(rec, REC_MASKED, &byte, 1);
+}
+
+bool
+copy_wants_typed(const struct rec *r)
+{
+	return r->phase == RUNNING && r->outer.fd >= 0 && !r->outer.dead &&
+	       !r->stopped && !r->paused && r->typed_from == r->typed_to;
+}
+
+void
+copy_forward(struct rec *r)
+{
+	ssize_t n;
+
+	if (r->typed_from == r->typed_to || r->master < 0)
+		return;
+	n = write(
+	    r->master, r->typed + r->typed_from, r->typed_to - r->typed_from);
+	if (n > 0)
+		r->typed_from += (size_t)n;
+	else if (n < 0 && errno != EAGAIN && errno != EINTR)
+		r->typed_from = r->typed_to; /* nobody reads it any more */
+}
+
+/* A door that somebody stopped has no right to the keyboard: a shell has it. */
+static bool
+door_stopped(struct rec *r)
+{
+	struct proc_stat st;
+
+	if (r->now - r->state_checked < PAUSE_CHECK_NS)
+		return r->paused;
+	r->state_checked = r->now;
+	r->paused = proc_stat(r->door, &st) == 0 && st.state == 'T';
+	return r->paused;
+}
+
+void
+copy_typed(struct rec *r)
+{
+	unsigned modes;
+	long n;
+
+	if (door_stopped(r))
+		return;
+	n = outer_read(&r->outer, r->typed, sizeof(r->typed));
+	if (n < 0)
+		rec_end(r, CLOSE_HANGUP);
+	if (n <= 0)
+		return;
+	r->bytes_in += (uint64_t)n;
+	r->typed_from = 0;
+	r->typed_to = (size_t)n;
+	copy_echo(r);
+	modes = (unsigned)r->echo;
+	copy_forward(r);
+	if (r->keep_input)
+		input_typed(
+		    &r->input, r->typed, (size_t)n, modes, modes_of(r), r->now);
+}
+
+/* -- time -- */
+
+static uint64_t
+hold_until(const struct rec *r)
+{
+	return r->hold_since + r->hold_time;
+}
+
+void
+copy_tick(struct rec *r)
+{
+	if (r->small_due != 0 && r->now >= r->small_due) {
+		r->small_due = 0;
+		copy_flush(r);
+	}
+	input_tick(&r->input, r->now);
+	if (r->hold_since != 0 && r->now >= hold_until(r))
+		hold_over(r);
+	if (r->master_hup && r->now >= r->master_retry)
+		r->master_hup = false;
+	if (r->paused && !door_stopped(r))
+		outer_raw(&r->outer);
+}
+
+static void
+sooner(uint64_t *due, uint64_t when)
+{
+	if (when != 0 && (*due == 0 || when < *due))
+		*due = when;
+}
+
+uint64_t
+copy_due(const struct rec *r)
+{
+	uint64_t due = r->small_due;
+
+	sooner(&due, input_due(&r->input));
+	if (r->hold_since != 0)
+		sooner(&due, hold_until(r));
+	if (r->master_hup && r->phase == RUNNING)
+		sooner(&due, r->master_retry);
+	if (r->paused)
+		sooner(&due, r->state_checked + PAUSE_CHECK_NS);
+	return due;
+}

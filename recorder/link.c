@@ -1,0 +1,186 @@
+#include "link.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "ipc/msg.h"
+#include "ipc/proto.h"
+
+#define SEND_BUFFER (1 << 20)
+#define NUMBER_LEN 8
+#define EVENT_HEAD_LEN 17 /* u64 number, u8 type, u64 time */
+#define BATCH_MAX (MSG_PAYLOAD_MAX - NUMBER_LEN)
+
+void
+link_close(struct link *l, uint64_t now)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+	l->held = l->full = false;
+	l->failed++;
+	l->retry =
+	    now + LINK_RETRY_NS * (l->failed > LINK_SLOW_AFTER ? 10u : 1u);
+}
+
+bool
+link_open(const struct link *l)
+{
+	return l->fd >= 0 && l->held && l->log_ok;
+}
+
+void
+link_connect(struct link *l, uint64_t now)
+{
+	uint8_t hello[OPS_ID_LEN + 12];
+	int size = SEND_BUFFER, flags;
+
+	if (l->fd >= 0 || now < l->retry)
+		return;
+	if (msg_connect(l->path, &l->fd, NULL) < 0) {
+		l->fd = -1;
+		link_close(l, now);
+		return;
+	}
+	setsockopt(l->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	memcpy(hello, l->id, OPS_ID_LEN);
+	ops_putle32(hello + OPS_ID_LEN, (uint32_t)getpid());
+	ops_putle64(hello + OPS_ID_LEN + 4, l->start);
+	flags = fcntl(l->fd, F_GETFL);
+	l->opened++;
+	l->log_ok = true; /* until told otherwise */
+	if (flags < 0 || fcntl(l->fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    msg_send(
+		l->fd, MSG_REC_HELLO, hello, sizeof(hello), NULL, 0, NULL) < 0)
+		link_close(l, now);
+}
+
+/* The connection's states, for the table of messages. */
+enum { GREETED, OPEN };
+
+static int
+got_held(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct link *l = conn;
+	struct proto_held h;
+
+	if (proto_held_decode(m->p, m->n, &h, err) < 0)
+		return -1;
+	/* For a writer without us everything starts at 0; if parts were
+	 * acknowledged before, it is not the log they are in. */
+	if (h.closed)
+		return ops_fail(
+		    err, OPS_EFORMAT, "the writer closed this session");
+	if (queue_rewind(l->queue, h.next_record, h.next_event, err) < 0)
+		return -1;
+	l->held = true;
+	l->failed = 0;
+	return 0;
+}
+
+static int
+got_ack(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct link *l = conn;
+
+	return queue_ack(
+	    l->queue, ops_getle64(m->p), ops_getle64(m->p + 8), err);
+}
+
+static int
+got_state(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct link *l = conn;
+
+	(void)err;
+	l->log_ok = m->p[0] == 1;
+	return 0;
+}
+
+void
+link_read(struct link *l, uint64_t now)
+{
+	static const struct msg_rule rules[] = {
+		{ MSG_REC_HELD, "REC_HELD", 1u << GREETED, PROTO_HELD_LEN,
+		    PROTO_HELD_LEN, 0, 0, got_held },
+		{ MSG_REC_ACK, "REC_ACK", 1u << OPEN, 16, 16, 0, 0, got_ack },
+		{ MSG_REC_STATE, "REC_STATE", 1u << GREETED | 1u << OPEN, 1,
+		    1024, 0, 0, got_state },
+	};
+	static uint8_t buf[MSG_MAX];
+	struct ops_err err;
+	struct msg m;
+	int rc;
+
+	while (l->fd >= 0) {
+		rc = msg_recv(l->fd, buf, &m, &err);
+		if (rc < 0 && err.code == OPS_EBUSY)
+			return;
+		if (rc <= 0 || msg_dispatch(rules, OPS_ARRAY_LEN(rules),
+				   l->held ? OPEN : GREETED, l, &m, &err) < 0)
+			link_close(l, now);
+	}
+}
+
+static int
+send_event(struct link *l, const struct queue_event *ev, uint64_t no,
+    struct ops_err *err)
+{
+	uint8_t head[EVENT_HEAD_LEN];
+
+	ops_putle64(head, no);
+	head[8] = ev->type;
+	ops_putle64(head + 9, ev->time);
+	return msg_send2(
+	    l->fd, MSG_REC_EVENT, head, sizeof(head), ev->p, ev->n, err);
+}
+
+static int
+send_records(struct link *l, const uint8_t *p, size_t n, uint64_t no,
+    struct ops_err *err)
+{
+	uint8_t head[NUMBER_LEN];
+
+	ops_putle64(head, no);
+	return msg_send2(l->fd, MSG_REC_RECORDS, head, sizeof(head), p, n, err);
+}
+
+bool
+link_flush(struct link *l, uint64_t now)
+{
+	const struct queue_event *ev;
+	const uint8_t *p;
+	struct ops_err err;
+	uint64_t no;
+	size_t n;
+	int rc;
+
+	while (link_open(l)) {
+		switch (queue_next(l->queue, BATCH_MAX, &p, &n, &ev, &no)) {
+		case QUEUE_NOTHING:
+			l->full = false;
+			return true;
+		case QUEUE_EVENT:
+			n = 0;
+			rc = send_event(l, ev, no, &err);
+			break;
+		case QUEUE_RECORDS:
+		default:
+			rc = send_records(l, p, n, no, &err);
+			break;
+		}
+		if (rc < 0 && err.code == OPS_EBUSY) {
+			l->full = true;
+			return false;
+		}
+		if (rc < 0) {
+			link_close(l, now);
+			return false;
+		}
+		queue_sent(l->queue, n);
+	}
+	return false;
+}

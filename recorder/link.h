@@ -1,0 +1,46 @@
+/*
+ * link - the connection to the writer: sends what the queue holds, takes
+ * acknowledgements, and connects again when the writer was away.
+ *
+ * The link is open when the writer has said what it holds of this session and
+ * that the log can be written; only then is anything sent.
+ */
+#ifndef OPS_LINK_H
+#define OPS_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/text.h"
+#include "queue.h"
+
+#define LINK_RETRY_NS 100000000u /* between attempts to connect */
+#define LINK_SLOW_AFTER 50       /* attempts; then ten times as rarely */
+
+struct link {
+	const char *path;
+	uint8_t id[OPS_ID_LEN];
+	uint64_t start; /* our start time, for REC_HELLO */
+	struct queue *queue;
+
+	int fd;          /* -1: not connected */
+	unsigned opened; /* counts connections */
+	bool held;       /* REC_HELD came */
+	bool log_ok;     /* REC_STATE */
+	bool full;       /* the socket took no more: wait for EPOLLOUT */
+	uint64_t retry;  /* BOOTTIME of the next attempt */
+	unsigned failed; /* attempts in a row */
+};
+
+/* Connect if it is time.  Failing is normal. */
+void link_connect(struct link *l, uint64_t now);
+/* Take what has arrived.  A peer that talks nonsense is disconnected. */
+void link_read(struct link *l, uint64_t now);
+/* Send all there is.  True if nothing is left unsent. */
+bool link_flush(struct link *l, uint64_t now);
+/* Can records be sent? */
+bool link_open(const struct link *l);
+void link_close(struct link *l, uint64_t now);
+
+#endif

@@ -1,0 +1,179 @@
+#include "outer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define TICK_US 5000 /* longest wait in a write to a terminal that is shared */
+
+static void
+on_alarm(int sig)
+{
+	(void)sig; /* it is there to interrupt write(2) */
+}
+
+int
+outer_init(struct outer *o, int fd)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	int flags = fcntl(fd, F_GETFL), exclusive = 0;
+
+	*o = (struct outer){ .fd = fd };
+	if (flags < 0 || tcgetattr(fd, &o->modes) < 0)
+		return -1;
+	o->private = (flags & O_NONBLOCK) != 0;
+	if (ioctl(fd, TIOCGEXCL, &exclusive) == 0)
+		o->was_exclusive = exclusive != 0;
+	return sigaction(SIGALRM, &sa, NULL);
+}
+
+void
+outer_raw(struct outer *o)
+{
+	struct termios raw = o->modes;
+
+	if (o->fd < 0 || o->dead)
+		return;
+	cfmakeraw(&raw);
+	raw.c_cc[VMIN] = 1;
+	raw.c_cc[VTIME] = 0;
+	/* Not TCSAFLUSH: what was typed ahead is for the shell. */
+	tcsetattr(o->fd, TCSANOW, &raw);
+	ioctl(o->fd, TIOCEXCL);
+	o->raw = true;
+}
+
+void
+outer_restore(struct outer *o)
+{
+	if (o->fd < 0 || !o->raw)
+		return;
+	if (!o->was_exclusive)
+		ioctl(o->fd, TIOCNXCL);
+	tcsetattr(o->fd, TCSANOW, &o->modes);
+	o->raw = false;
+}
+
+/*
+ * The description of a terminal that we share with the person's programs can't
+ * be made non-blocking under their feet.  There a write gets a timer that
+ * interrupts it; what the terminal took by then is counted.
+ */
+static ssize_t
+write_shared(int fd, const void *p, size_t n)
+{
+	static const struct itimerval on = { { 0, TICK_US }, { 0, TICK_US } };
+	static const struct itimerval off;
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	ssize_t rc;
+
+	if (poll(&pfd, 1, 0) == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	setitimer(ITIMER_REAL, &on, NULL);
+	rc = write(fd, p, n);
+	setitimer(ITIMER_REAL, &off, NULL);
+	return rc;
+}
+
+/* Bytes that were taken. */
+static size_t
+write_some(struct outer *o, const void *p, size_t n)
+{
+	ssize_t rc;
+
+	if (o->dead || o->fd < 0)
+		return n;
+	rc = o->private ? write(o->fd, p, n) : write_shared(o->fd, p, n);
+	if (rc >= 0)
+		return (size_t)rc;
+	if (errno == EAGAIN || errno == EINTR)
+		return 0;
+	o->dead = true;
+	return n;
+}
+
+bool
+outer_pending(const struct outer *o)
+{
+	return o->from < o->to;
+}
+
+size_t
+outer_room(const struct outer *o)
+{
+	return sizeof(o->pending) - (o->to - o->from);
+}
+
+static void
+keep(struct outer *o, const uint8_t *p, size_t n)
+{
+	assert(n <= outer_room(o));
+	if (o->to + n > sizeof(o->pending)) {
+		memmove(o->pending, o->pending + o->from, o->to - o->from);
+		o->to -= o->from;
+		o->from = 0;
+	}
+	memcpy(o->pending + o->to, p, n);
+	o->to += n;
+}
+
+void
+outer_write(struct outer *o, const void *p, size_t n)
+{
+	const uint8_t *q = p;
+	size_t done = 0;
+
+	if (!o->gate && !outer_pending(o))
+		done = write_some(o, q, n);
+	if (done < n)
+		keep(o, q + done, n - done);
+}
+
+void
+outer_say(struct outer *o, const char *text)
+{
+	size_t n = strlen(text), done = 0;
+
+	if (n > outer_room(o))
+		return;
+	if (!outer_pending(o))
+		done = write_some(o, text, n);
+	if (done < n)
+		keep(o, (const uint8_t *)text + done, n - done);
+}
+
+void
+outer_flush(struct outer *o)
+{
+	if (o->gate)
+		return;
+	if (outer_pending(o))
+		o->from += write_some(o, o->pending + o->from, o->to - o->from);
+	if (o->from == o->to)
+		o->from = o->to = 0;
+}
+
+long
+outer_read(struct outer *o, void *p, size_t n)
+{
+	struct pollfd pfd = { .fd = o->fd, .events = POLLIN };
+	ssize_t rc;
+
+	/* Somebody who shares it may have been faster. */
+	if (!o->private && poll(&pfd, 1, 0) == 0)
+		return 0;
+	rc = read(o->fd, p, n);
+	if (rc > 0)
+		return rc;
+	if (rc < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	o->dead = true;
+	return -1;
+}

@@ -1,0 +1,213 @@
+#include "queue.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define FIRST_CAP 65536
+
+static int
+grow(struct queue *q, size_t need)
+{
+	size_t cap = q->cap == 0 ? FIRST_CAP : q->cap;
+	uint8_t *p;
+
+	while (cap < need)
+		cap *= 2;
+	p = realloc(q->data, cap);
+	if (p == NULL)
+		return -1;
+	q->data = p;
+	q->cap = cap;
+	return 0;
+}
+
+/*
+ * The bytes stay in one piece.  They move to the front when the end is reached,
+ * and the memory grows only if that made no good room, so that each byte moves
+ * about once and a quiet session keeps to the first pages.
+ */
+uint8_t *
+queue_room(struct queue *q, size_t n)
+{
+	size_t need = RECORD_HEADER + n, used = q->tail - q->head;
+
+	assert(n <= RECORD_PAYLOAD_MAX);
+	if (used + need > QUEUE_MAX)
+		return NULL;
+	if (q->tail + need > q->cap) {
+		if (q->cap == 0 || used + need > q->cap / 2)
+			if (grow(q, (used + need) * 2) < 0 &&
+			    used + need > q->cap)
+				return NULL;
+		if (q->head > 0)
+			memmove(q->data, q->data + q->head, used);
+		q->sent -= q->head;
+		q->tail = used;
+		q->head = 0;
+	}
+	return q->data + q->tail + RECORD_HEADER;
+}
+
+void
+queue_add(struct queue *q, uint8_t type, uint64_t time, size_t n)
+{
+	const struct record head = { .type = type, .time = time };
+	uint8_t *p = q->data + q->tail;
+
+	assert(q->tail + RECORD_HEADER + n <= q->cap);
+	record_encode(&head, p);
+	ops_putle16(p + 2, (uint16_t)n); /* the payload is there already */
+	q->tail += RECORD_HEADER + n;
+	q->tail_no++;
+}
+
+int
+queue_put(struct queue *q, uint8_t type, uint64_t time, const void *p, size_t n)
+{
+	uint8_t *room = queue_room(q, n);
+
+	if (room == NULL)
+		return -1;
+	if (n > 0)
+		memcpy(room, p, n);
+	queue_add(q, type, time, n);
+	return 0;
+}
+
+int
+queue_event(struct queue *q, uint8_t type, uint64_t time, const void *p,
+    size_t n, int urgent)
+{
+	struct queue_event *ev = &q->event[q->event_tail % QUEUE_EVENTS_MAX];
+	uint64_t max = QUEUE_EVENTS_MAX - (urgent ? 0 : QUEUE_EVENTS_KEPT);
+	uint8_t *copy;
+
+	if (q->event_tail - q->event_head >= max)
+		return -1;
+	copy = malloc(n + (n == 0));
+	if (copy == NULL)
+		return -1;
+	memcpy(copy, p, n);
+	*ev = (struct queue_event){ q->tail_no, time, type, copy, n };
+	q->event_tail++;
+	return 0;
+}
+
+static size_t
+record_size(const uint8_t *p)
+{
+	return RECORD_HEADER + (size_t)ops_getle16(p + 2);
+}
+
+enum queue_next
+queue_next(const struct queue *q, size_t max, const uint8_t **p, size_t *n,
+    const struct queue_event **ev, uint64_t *no)
+{
+	uint64_t stop = q->tail_no, at = q->sent_no;
+	size_t end = q->sent;
+
+	if (q->event_sent < q->event_tail) {
+		*ev = &q->event[q->event_sent % QUEUE_EVENTS_MAX];
+		*no = q->event_sent;
+		if ((*ev)->after <= q->sent_no)
+			return QUEUE_EVENT;
+		stop = (*ev)->after;
+	}
+	for (; at < stop; at++) {
+		size_t size = record_size(q->data + end);
+
+		if (end - q->sent + size > max)
+			break;
+		end += size;
+	}
+	if (end == q->sent)
+		return QUEUE_NOTHING;
+	*p = q->data + q->sent;
+	*n = end - q->sent;
+	*no = q->sent_no;
+	return QUEUE_RECORDS;
+}
+
+void
+queue_sent(struct queue *q, size_t n)
+{
+	size_t end = q->sent + n;
+
+	if (n == 0)
+		q->event_sent++;
+	while (q->sent < end) {
+		q->sent += record_size(q->data + q->sent);
+		q->sent_no++;
+	}
+	assert(q->sent <= q->tail && q->event_sent <= q->event_tail);
+}
+
+int
+queue_ack(struct queue *q, uint64_t record, uint64_t event, struct ops_err *err)
+{
+	if (record > q->sent_no || event > q->event_sent)
+		return ops_fail(err, OPS_EFORMAT,
+		    "the writer has record %" PRIu64 " or event %" PRIu64
+		    ", which it can't have",
+		    record, event);
+	while (q->head_no < record) {
+		q->head += record_size(q->data + q->head);
+		q->head_no++;
+	}
+	for (; q->event_head < event; q->event_head++)
+		free(q->event[q->event_head % QUEUE_EVENTS_MAX].p);
+	if (q->head == q->tail)
+		q->head = q->sent = q->tail = 0;
+	return 0;
+}
+
+int
+queue_rewind(
+    struct queue *q, uint64_t record, uint64_t event, struct ops_err *err)
+{
+	if (record < q->head_no || record > q->tail_no ||
+	    event < q->event_head || event > q->event_tail)
+		return ops_fail(err, OPS_EFORMAT,
+		    "the writer holds records below %" PRIu64
+		    " and events below %" PRIu64 ", which can't be",
+		    record, event);
+	q->sent = q->head;
+	q->sent_no = q->head_no;
+	while (q->sent_no < record) {
+		q->sent += record_size(q->data + q->sent);
+		q->sent_no++;
+	}
+	q->event_sent = event;
+	return 0;
+}
+
+int
+queue_all_sent(const struct queue *q)
+{
+	return q->sent_no == q->tail_no && q->event_sent == q->event_tail;
+}
+
+int
+queue_empty(const struct queue *q)
+{
+	return q->head_no == q->tail_no && q->event_head == q->event_tail;
+}
+
+size_t
+queue_bytes(const struct queue *q)
+{
+	return q->tail - q->head;
+}
+
+void
+queue_free(struct queue *q)
+{
+	for (; q->event_head < q->event_tail; q->event_head++)
+		free(q->event[q->event_head % QUEUE_EVENTS_MAX].p);
+	free(q->data);
+	*q = (struct queue){ 0 };
+}

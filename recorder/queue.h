@@ -1,0 +1,79 @@
+/*
+ * queue - what the writer hasn't acknowledged as durable yet.
+ *
+ * Two rows, each numbered from 0: the records of the screen, encoded back to
+ * back as they are sent, and the events.  A record goes from "new" to "sent"
+ * to "acknowledged", when it leaves; after a reconnect the marks go back to
+ * what the writer holds.  Nothing here is dropped otherwise.
+ */
+#ifndef OPS_QUEUE_H
+#define OPS_QUEUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "record/record.h"
+
+#define QUEUE_MAX ((size_t)4 << 20) /* bytes of records */
+#define QUEUE_EVENTS_MAX 128
+#define QUEUE_EVENTS_KEPT 8 /* of them only for queue_event(urgent) */
+
+struct queue_event {
+	uint64_t after; /* goes when the records below this number are sent */
+	uint64_t time;
+	uint8_t type;
+	uint8_t *p;
+	size_t n;
+};
+
+struct queue {
+	uint8_t *data;
+	size_t cap;
+	size_t head, sent, tail; /* bytes: oldest kept, first unsent, end */
+	uint64_t head_no, sent_no, tail_no;
+
+	struct queue_event event[QUEUE_EVENTS_MAX]; /* by number, modulo */
+	uint64_t event_head, event_sent, event_tail;
+};
+
+/* Room for a record with n bytes of payload: where the payload goes.  NULL if
+ * QUEUE_MAX is reached or memory is short.  Then fill in at most n and
+ * queue_add(). */
+uint8_t *queue_room(struct queue *q, size_t n);
+/* The record in that room is of this type, time and length. */
+void queue_add(struct queue *q, uint8_t type, uint64_t time, size_t n);
+/* Both at once.  0 or -1. */
+int queue_put(
+    struct queue *q, uint8_t type, uint64_t time, const void *p, size_t n);
+
+/* Append an event (p: payload, copied), to be sent behind all records there
+ * are.  0 or -1: full (but some places are kept for urgent ones), memory. */
+int queue_event(struct queue *q, uint8_t type, uint64_t time, const void *p,
+    size_t n, int urgent);
+
+/*
+ * What to send next.  QUEUE_RECORDS: whole records of at most max bytes at
+ * *p, the first has number *no; QUEUE_EVENT: *ev with number *no.  Valid until
+ * the next call.  Then queue_sent().
+ */
+enum queue_next { QUEUE_NOTHING, QUEUE_RECORDS, QUEUE_EVENT };
+enum queue_next queue_next(const struct queue *q, size_t max, const uint8_t **p,
+    size_t *n, const struct queue_event **ev, uint64_t *no);
+/* It was sent: n bytes of records, or (n = 0) the event. */
+void queue_sent(struct queue *q, size_t n);
+
+/* Everything below these numbers is durable.  -1: OPS_EFORMAT, not sent yet. */
+int queue_ack(
+    struct queue *q, uint64_t record, uint64_t event, struct ops_err *err);
+/* The peer has everything below these: go on from there.  -1: OPS_EFORMAT, it
+ * has more than there is, or less than was acknowledged. */
+int queue_rewind(
+    struct queue *q, uint64_t record, uint64_t event, struct ops_err *err);
+
+int queue_all_sent(const struct queue *q);
+int queue_empty(const struct queue *q); /* everything was acknowledged */
+size_t queue_bytes(const struct queue *q);
+void queue_free(struct queue *q);
+
+#endif

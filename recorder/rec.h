@@ -1,0 +1,163 @@
+/*
+ * rec - one recorded session, from its OPEN to its CLOSE.
+ *
+ *	outer terminal  --typed-->  inner terminal (master)  -->  shell
+ *	       ^                              |
+ *	       |                              v
+ *	       +---- only then ---- queue and link to the writer
+ *
+ * The process does one thing: it copies, and nothing is shown that wasn't sent
+ * to the writer first.  If that can't be done the output is held for hold_time,
+ * and then shown and counted as a gap, or the session ends, as configured.
+ *
+ *	main.c		what the acceptor said; the process itself
+ *	rec.c		the loop and the phases of a session
+ *	copy.c		bytes: outer, master, holding, gaps
+ *	doorside.c	the messages of the door
+ *	queue, link	what must reach the writer, and the way there
+ *	outer, input	the person's terminal; what of its keyboard is kept
+ *	proc		what the kernel says about processes
+ */
+#ifndef OPS_REC_H
+#define OPS_REC_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "input.h"
+#include "link.h"
+#include "outer.h"
+#include "proc.h"
+#include "queue.h"
+#include "record/event.h"
+
+#define READ_SIZE 8192 /* of the master; the kernel gives at most 4095 */
+#define DRAIN_MAX (256u << 10)   /* bytes read after the shell's end */
+#define SMALL_NS 5000000u        /* a record waits so long for company */
+#define WAIT_EXIT_NS 2000000000u /* for the door's news after a hang-up */
+#define REAP_NS 1000000000u      /* for a command's status */
+#define LINGER_NS (600 * 1000000000ull) /* for the writer, after the end */
+#define PAUSE_CHECK_NS 500000000u
+#define BYPASS_SCAN_NS 10000000000u
+#define BYPASS_MAX 64 /* processes reported in a session */
+
+enum phase {
+	STARTING, /* until the OPEN event was sent and the door told to go */
+	RUNNING,
+	DRAINING,  /* the end has come: what is left in the master */
+	WAIT_EXIT, /* for DOOR_EXIT, or a command's status */
+	CLOSING,   /* CLOSE is queued; until it is durable */
+	LINGERING, /* the door has left; the writer hasn't got everything */
+	DONE,
+};
+
+enum slot {
+	SLOT_LINK,
+	SLOT_DOOR,
+	SLOT_OUTER,
+	SLOT_MASTER,
+	SLOT_PIDFD,
+	SLOT_SIGNAL,
+	SLOTS
+};
+struct watched {
+	int fd; /* -1: not watched */
+	uint32_t events;
+	unsigned opened;
+};
+
+struct rec {
+	/* as the acceptor said */
+	uint8_t id[OPS_ID_LEN];
+	bool terminal; /* SESSION_TERMINAL */
+	bool keep_input;
+	bool refuse; /* on_log_failure = refuse */
+	uint64_t hold_time;
+	int conn, pidfd, master, notify, signals;
+	pid_t door;
+
+	struct queue queue;
+	struct link link;
+	struct outer outer;
+	struct input input;
+
+	int epoll;
+	struct watched watched[SLOTS];
+	enum phase phase;
+	uint64_t now;         /* BOOTTIME, read once a turn */
+	uint64_t phase_until; /* 0: no end */
+	bool door_gone; /* its process ended, or it closed the connection */
+
+	/* copying */
+	bool stopped; /* by DOOR_STOP */
+	bool paused;  /* the door is stopped by somebody else */
+	uint64_t state_checked;
+	bool master_hup; /* nobody has the inner terminal open */
+	uint64_t master_retry;
+	uint8_t typed[INPUT_MAX]; /* not taken by the inner terminal yet */
+	size_t typed_from, typed_to;
+	uint64_t small_due; /* a small record must leave by then; 0: none */
+	int echo;           /* as last recorded; -1: never */
+	uint16_t cols, rows;
+	size_t drain_left;
+
+	/* when the log can't be written */
+	uint64_t hold_since; /* output waits since; 0: it doesn't */
+	bool gap;
+	bool noticed;
+	uint64_t gap_from, gap_bytes;
+
+	/* for the CLOSE event */
+	enum close_why why;
+	bool has_status;
+	uint32_t status;
+	uint64_t bytes_out, bytes_in, bytes_lost;
+
+	/* SCREEN-BYPASS */
+	bool scan_off;
+	uint64_t next_scan;
+	pid_t bypass[BYPASS_MAX];
+	size_t n_bypass;
+};
+
+/* Run the session to its end.  The exit status of the process. */
+int rec_run(struct rec *r);
+
+/* Begin the end, if it hasn't begun. */
+void rec_end(struct rec *r, enum close_why why);
+
+/* Close what the loop watches. */
+void rec_close(struct rec *r, enum slot slot, int *fd);
+
+/* -- copy.c -- */
+/* A record or event that must not get lost (but see hold). */
+void copy_record(struct rec *r, uint8_t type, const void *p, size_t n);
+void copy_event(struct rec *r, uint8_t type, const struct ops_buf *b);
+void copy_output(struct rec *r);  /* the master is readable */
+void copy_typed(struct rec *r);   /* the outer terminal is readable */
+void copy_forward(struct rec *r); /* the master takes input again */
+void copy_size(struct rec *r);    /* the outer terminal may have a new size */
+void copy_echo(struct rec *r);    /* the inner terminal may have new modes */
+void copy_flush(struct rec *r);   /* send, show, end holding if possible */
+void copy_tick(struct rec *r);    /* deadlines of the above */
+uint64_t copy_due(const struct rec *r);
+/* What input.h keeps. */
+void copy_keep(void *rec, const uint8_t *p, size_t n);
+void copy_mask(void *rec, unsigned why);
+bool copy_wants_output(const struct rec *r);
+bool copy_wants_typed(const struct rec *r);
+void copy_gap_begin(struct rec *r);
+void copy_gap_end(struct rec *r);
+
+/* -- doorside.c -- */
+/* Take what the door says. */
+void doorside_read(struct rec *r);
+/* 0 or -1 (the door is gone). */
+int doorside_tell(struct rec *r, uint16_t type, const void *p, size_t n);
+
+#endif
