@@ -1,0 +1,38 @@
+/*
+ * drop - giving up what a process of opseald does not need.
+ *
+ * What is left afterwards is the table in ARCHITECTURE.md; a test compares it
+ * with /proc/PID/status.
+ */
+#ifndef OPS_DAEMON_DROP_H
+#define OPS_DAEMON_DROP_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+#define DROP_USER "opseal"
+
+struct drop_user {
+	bool change; /* false: stay who we are (not root, or --no-drop) */
+	uid_t uid;
+	gid_t gid;
+};
+
+/* Whom to become.  As root without no_drop: the user opseal, which must
+ * exist.  Else this process's own effective ids. */
+int drop_find_user(bool no_drop, struct drop_user *ret, struct ops_err *err);
+
+/* A role: groups, gid, uid, capabilities, no_new_privs, no core files, not
+ * dumpable, ended with SIGTERM when `parent` ends. */
+int drop_role(const struct drop_user *u, pid_t parent, struct ops_err *err);
+
+/* The supervisor: as root it keeps what starting and ending a role takes. */
+int drop_supervisor(const struct drop_user *u, struct ops_err *err);
+
+/* Act on files as that user for a moment, and be oneself again. */
+int drop_act_as(const struct drop_user *u, struct ops_err *err);
+void drop_act_back(const struct drop_user *u);
+
+#endif

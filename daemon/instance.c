@@ -1,0 +1,206 @@
+#include "instance.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ipc/msg.h"
+
+#define SOCKET_NAME_MAX 64
+
+/* Make it if it is missing, with its owner; by descriptor, so that nothing
+ * put in its place meanwhile is given away. */
+static int
+make_dir(const char *path, mode_t mode, const struct drop_user *u,
+    struct ops_err *err)
+{
+	int fd, rc = 0;
+
+	if (mkdir(path, 0700) < 0)
+		return errno == EEXIST ? 0 : ops_fail_errno(err, "make %s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return ops_fail_errno(err, "%s", path);
+	if ((u->change && fchown(fd, u->uid, u->gid) < 0) ||
+	    fchmod(fd, mode) < 0)
+		rc = ops_fail_errno(err, "%s", path);
+	close(fd);
+	return rc;
+}
+
+static int
+check_dir(const char *path, const struct drop_user *u, struct ops_err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return ops_fail_errno(err, "%s", path);
+	if (!S_ISDIR(st.st_mode))
+		return ops_fail(err, OPS_EUSAGE, "%s: is no folder", path);
+	if (st.st_uid != u->uid && u->uid != 0)
+		return ops_fail(err, OPS_EPERM,
+		    "%s: belongs to uid %u, but opseald runs as uid %u%s", path,
+		    (unsigned)st.st_uid, (unsigned)u->uid,
+		    u->change ? " (user " DROP_USER ")" : "");
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return ops_fail(err, OPS_EPERM,
+		    "%s: others may write there (mode %o)", path,
+		    (unsigned)st.st_mode & 07777);
+	return 0;
+}
+
+static int
+prepare_dir(const char *what, const char *path, mode_t mode,
+    const struct drop_user *u, char **ret, struct ops_err *err)
+{
+	char *full;
+
+	if (make_dir(path, mode, u, err) < 0 || check_dir(path, u, err) < 0)
+		return ops_context(err, "%s", what);
+	full = realpath(path, NULL);
+	if (full == NULL) {
+		ops_fail_errno(err, "%s", path);
+		return ops_context(err, "%s", what);
+	}
+	*ret = full;
+	return 0;
+}
+
+static void
+hidden_name(enum role_id id, char out[static SOCKET_NAME_MAX])
+{
+	(void)snprintf(
+	    out, SOCKET_NAME_MAX, ".%d.%d", (int)getpid(), (int)id);
+}
+
+static int
+bind_socket(struct instance *in, enum role_id id, struct ops_err *err)
+{
+	char name[SOCKET_NAME_MAX], path[PATH_MAX];
+	int n;
+
+	hidden_name(id, name);
+	n = snprintf(path, sizeof(path), "%s/%s", in->run, name);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return ops_fail(err, OPS_EUSAGE, "%s: too long", in->run);
+	return msg_listen(
+	    path, role_table[id].mode, &in->listener[id], err);
+}
+
+static int
+bind_sockets(struct instance *in, struct ops_err *err)
+{
+	int rc = 0;
+
+	if (drop_act_as(&in->user, err) < 0)
+		return -1;
+	for (int id = 0; id < ROLES && rc == 0; id++)
+		rc = bind_socket(in, (enum role_id)id, err);
+	drop_act_back(&in->user);
+	return rc;
+}
+
+int
+instance_open(const char *store, const char *run, const struct drop_user *user,
+    struct instance *ret, struct ops_err *err)
+{
+	struct instance in = { .user = *user, .run_fd = -1 };
+
+	for (int id = 0; id < ROLES; id++)
+		in.listener[id] = -1;
+	if (prepare_dir("store", store, 0700, user, &in.store, err) < 0 ||
+	    prepare_dir("run", run, 0755, user, &in.run, err) < 0)
+		goto fail;
+	in.run_fd = open(in.run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (in.run_fd < 0) {
+		ops_fail_errno(err, "run %s", in.run);
+		goto fail;
+	}
+	if (bind_sockets(&in, err) < 0)
+		goto fail;
+	*ret = in;
+	return 0;
+fail:
+	instance_close(&in);
+	return -1;
+}
+
+int
+instance_lock(struct instance *in, struct ops_err *err)
+{
+	if (flock(in->run_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return ops_fail(err, OPS_EBUSY,
+		    "run %s: another opseald is running there", in->run);
+	return ops_fail_errno(err, "run %s: lock", in->run);
+}
+
+/* Only a socket is replaced, never somebody's file. */
+static int
+show_socket(struct instance *in, enum role_id id, struct ops_err *err)
+{
+	const char *name = role_table[id].socket;
+	char hidden[SOCKET_NAME_MAX];
+	struct stat st;
+
+	if (fstatat(in->run_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISSOCK(st.st_mode))
+		return ops_fail(err, OPS_EUSAGE,
+		    "%s/%s: is there and is no socket", in->run, name);
+	hidden_name(id, hidden);
+	if (renameat(in->run_fd, hidden, in->run_fd, name) < 0)
+		return ops_fail_errno(err, "%s/%s", in->run, name);
+	return 0;
+}
+
+int
+instance_show(struct instance *in, struct ops_err *err)
+{
+	int rc = 0;
+
+	if (drop_act_as(&in->user, err) < 0)
+		return -1;
+	for (int id = 0; id < ROLES && rc == 0; id++)
+		rc = show_socket(in, (enum role_id)id, err);
+	drop_act_back(&in->user);
+	in->shown = rc == 0;
+	return rc;
+}
+
+static void
+remove_sockets(struct instance *in)
+{
+	char hidden[SOCKET_NAME_MAX];
+
+	if (in->run_fd < 0 || drop_act_as(&in->user, NULL) < 0)
+		return;
+	for (int id = 0; id < ROLES; id++) {
+		hidden_name((enum role_id)id, hidden);
+		(void)unlinkat(in->run_fd, hidden, 0);
+		if (in->shown)
+			(void)unlinkat(
+			    in->run_fd, role_table[id].socket, 0);
+	}
+	drop_act_back(&in->user);
+}
+
+void
+instance_close(struct instance *in)
+{
+	remove_sockets(in);
+	for (int id = 0; id < ROLES; id++)
+		if (in->listener[id] >= 0)
+			close(in->listener[id]);
+	if (in->run_fd >= 0)
+		close(in->run_fd);
+	free(in->store);
+	free(in->run);
+	*in = (struct instance){ .run_fd = -1, .listener = { -1, -1, -1 } };
+}

@@ -1,0 +1,37 @@
+/*
+ * instance - the two folders of a daemon and the sockets in RUN.
+ *
+ * A socket is bound under a temporary name and renamed when everything is
+ * ready: so it appears only then, and takes the place of one that a killed
+ * daemon left behind.  A lock on RUN (flock(2), held by the supervisor alone)
+ * says that nobody else's sockets are there.
+ */
+#ifndef OPS_DAEMON_INSTANCE_H
+#define OPS_DAEMON_INSTANCE_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "drop.h"
+#include "role.h"
+
+struct instance {
+	struct drop_user user;
+	char *store; /* absolute; owned */
+	char *run;
+	int run_fd; /* the folder, -1 if not open; holds the lock */
+	int listener[ROLES];
+	bool shown; /* the sockets have their names */
+};
+
+/* Make the folders where they are missing, check who owns them, bind. */
+int instance_open(const char *store, const char *run,
+    const struct drop_user *user, struct instance *ret, struct ops_err *err);
+/* Lock RUN.  OPS_EBUSY: another daemon runs there. */
+int instance_lock(struct instance *in, struct ops_err *err);
+/* Give the sockets their names. */
+int instance_show(struct instance *in, struct ops_err *err);
+/* Remove the sockets, close, free. */
+void instance_close(struct instance *in);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * procid - what the kernel says about a process, from /proc.
+ */
+#ifndef OPS_DAEMON_PROCID_H
+#define OPS_DAEMON_PROCID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct procid {
+	uint64_t start; /* clock ticks since boot, field 22 of proc(5) stat */
+	uint32_t auid;	/* loginuid; EVENT_UNSET where there is none */
+	uint32_t ses;	/* sessionid, the same */
+};
+
+/* Start time alone.  OPS_ENOENT if there is no such process. */
+int procid_start(pid_t pid, uint64_t *ret, struct ops_err *err);
+
+/* All of it, of a process held by pidfd: it is checked afterwards that the
+ * process is still there, so that a reused pid can't be mistaken for it. */
+int procid_read(int pidfd, pid_t pid, struct procid *ret, struct ops_err *err);
+
+/* Has the process of this pidfd ended? */
+bool procid_gone(int pidfd);
+
+#endif

@@ -1,0 +1,358 @@
+#include "query_conn.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "ipc/proto.h"
+#include "logline.h"
+#include "record/event.h"
+#include "record/record.h"
+
+#define IN(state) (1u << (state))
+
+int
+query_fail(
+    struct query_conn *q, const struct ops_err *why, struct ops_err *err)
+{
+	uint8_t code = (uint8_t)why->code;
+
+	return msg_send2(
+	    q->fd, C_FAILED, &code, 1, why->msg, strlen(why->msg), err);
+}
+
+/* -- asking the writer -- */
+
+static int
+connect_writer(struct query_conn *q, struct ops_err *err)
+{
+	char path[PATH_MAX];
+	int n;
+
+	if (q->writer >= 0)
+		return 0;
+	n = snprintf(path, sizeof(path), "%s/%s", q->role->run,
+	    role_table[ROLE_WRITER].socket);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return ops_fail(err, OPS_EUSAGE, "%s: too long", q->role->run);
+	return msg_connect(path, &q->writer, err);
+}
+
+/* Send a question and receive the answer into buf. */
+static int
+ask_writer(struct query_conn *q, uint16_t type, const void *p, size_t n,
+    uint8_t buf[static MSG_MAX], struct msg *ret, struct ops_err *err)
+{
+	int rc;
+
+	if (connect_writer(q, err) < 0)
+		return -1;
+	if (msg_send(q->writer, type, p, n, NULL, 0, err) == 0) {
+		rc = msg_recv(q->writer, buf, ret, err);
+		if (rc > 0) {
+			msg_close_fds(ret);
+			return 0;
+		}
+		if (rc == 0)
+			ops_fail(err, OPS_EUNAVAIL, "the writer is gone");
+	}
+	/* The next question tries a new connection. */
+	close(q->writer);
+	q->writer = -1;
+	return -1;
+}
+
+static struct event_text
+text_of(const char *s)
+{
+	size_t n = strlen(s);
+
+	return (struct event_text){ n > 0 ? (const uint8_t *)s : NULL, n };
+}
+
+static int
+log_event(struct query_conn *q, const struct ops_buf *b, struct ops_err *err)
+{
+	static uint8_t buf[MSG_MAX];
+	struct msg m;
+
+	if (ask_writer(q, Q_ACCESS, b->data, b->len, buf, &m, err) < 0)
+		return -1;
+	if (m.type == Q_DONE)
+		return 0;
+	return ops_fail(err, OPS_EUNAVAIL, "%.*s",
+	    m.type == Q_FAILED ? (int)m.n : 0, (const char *)m.p);
+}
+
+int
+query_log(struct query_conn *q, const uint8_t *id, bool refused,
+    struct ops_err *err)
+{
+	struct event_access e = { .uid = q->who.peer.uid,
+		.auid = q->who.auid,
+		.pid = (uint32_t)q->who.peer.pid,
+		.user = text_of(q->who.user),
+		.what = text_of(q->what),
+		.has_session = id != NULL,
+		.refused = refused };
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	int rc;
+
+	if (id != NULL)
+		memcpy(e.session, id, OPS_ID_LEN);
+	event_access_put(&b, &e);
+	rc = ops_buf_check(&b, "access record", err);
+	if (rc == 0)
+		rc = log_event(q, &b, err);
+	ops_buf_free(&b);
+	if (rc < 0) {
+		ops_context(err, "the access can't be logged");
+		if (err != NULL)
+			err->code = OPS_EUNAVAIL;
+	}
+	return rc;
+}
+
+/* Nothing is shown whose reading isn't in the log.  Root can go around the
+ * daemon anyway, and is told how. */
+static int
+log_or_fail(
+    struct query_conn *q, const uint8_t *id, bool *logged, struct ops_err *err)
+{
+	struct ops_err why = { 0 };
+	size_t n;
+
+	*logged = query_log(q, id, false, &why) == 0;
+	if (*logged)
+		return 0;
+	n = strlen(why.msg);
+	if (q->who.peer.uid == 0)
+		(void)snprintf(why.msg + n, sizeof(why.msg) - n,
+		    "; --store %s reads without the daemon", q->role->store);
+	return query_fail(q, &why, err);
+}
+
+/* -- permission -- */
+
+bool
+query_may(const struct query_conn *q, const uint8_t id[static OPS_ID_LEN])
+{
+	if (q->all)
+		return true;
+	for (size_t i = 0; i < q->n_may; i++)
+		if (memcmp(q->may[i], id, OPS_ID_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* The attempt is logged; who keeps trying is cut off. */
+static int
+refuse(struct query_conn *q, const uint8_t *id, const char *text,
+    struct ops_err *err)
+{
+	struct ops_err why = { 0 }, unlogged = { 0 };
+
+	ops_fail(&why, OPS_EPERM, "%s", text);
+	if (query_log(q, id, true, &unlogged) < 0)
+		logline("uid %u, refused: %s",
+		    (unsigned)q->who.peer.uid, unlogged.msg);
+	if (++q->refusals >= QUERY_REFUSALS_MAX)
+		return ops_fail(err, OPS_EPERM, "refused %u times",
+		    q->refusals);
+	return query_fail(q, &why, err);
+}
+
+static int
+done(struct query_conn *q, struct ops_err *err)
+{
+	return msg_send(q->fd, C_DONE, NULL, 0, NULL, 0, err);
+}
+
+static int
+allow(struct query_conn *q, const uint8_t id[static OPS_ID_LEN],
+    struct ops_err *err)
+{
+	uint8_t(*p)[OPS_ID_LEN];
+
+	if (query_may(q, id))
+		return 0;
+	if (q->n_may >= QUERY_SESSIONS_MAX)
+		return ops_fail(err, OPS_EUSAGE,
+		    "more than %d sessions on one connection",
+		    QUERY_SESSIONS_MAX);
+	p = realloc(q->may, (q->n_may + 1) * sizeof(*p));
+	if (p == NULL)
+		return ops_fail(err, OPS_ENOMEM, "session");
+	q->may = p;
+	memcpy(q->may[q->n_may++], id, OPS_ID_LEN);
+	return 0;
+}
+
+/* -- handlers -- */
+
+static int
+on_hello(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct query_conn *q = conn;
+	uint8_t full = q->who.full;
+
+	memcpy(q->what, m->p, m->n);
+	q->what[m->n] = '\0';
+	q->state = QUERY_OPEN;
+	return msg_send(q->fd, C_WELCOME, &full, 1, NULL, 0, err);
+}
+
+static int
+on_status(void *conn, struct msg *m, struct ops_err *err)
+{
+	static uint8_t buf[MSG_MAX];
+	struct query_conn *q = conn;
+	struct ops_err why = { 0 };
+	struct msg answer;
+
+	(void)m;
+	if (ask_writer(q, Q_STATUS, NULL, 0, buf, &answer, &why) < 0)
+		return query_fail(q, &why, err);
+	if (answer.type != Q_STATUS_IS)
+		return ops_fail(err, OPS_EFORMAT,
+		    "the writer answers with message %u", answer.type);
+	return msg_send(
+	    q->fd, C_STATUS_IS, answer.p, answer.n, NULL, 0, err);
+}
+
+static int
+on_read(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct query_conn *q = conn;
+	struct ops_err why = { 0 };
+	bool logged;
+	int own = 1;
+
+	if (!q->who.full)
+		own = query_owns(q, m->p, &why);
+	if (own < 0)
+		return query_fail(q, &why, err);
+	if (own == 0)
+		return refuse(q, m->p, "no such session of yours", err);
+	if (log_or_fail(q, m->p, &logged, err) < 0)
+		return -1;
+	if (!logged)
+		return 0;
+	if (allow(q, m->p, &why) < 0)
+		return query_fail(q, &why, err);
+	return done(q, err);
+}
+
+static int
+on_read_all(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct query_conn *q = conn;
+	bool logged;
+
+	(void)m;
+	if (!q->who.full)
+		return refuse(q, NULL,
+		    "only root and the group " READERS_GROUP
+		    " may read everything",
+		    err);
+	if (log_or_fail(q, NULL, &logged, err) < 0)
+		return -1;
+	if (!logged)
+		return 0;
+	q->all = true;
+	return done(q, err);
+}
+
+static int
+on_sessions(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct query_conn *q = conn;
+	bool logged;
+
+	if (q->who.full) {
+		if (log_or_fail(q, NULL, &logged, err) < 0)
+			return -1;
+		if (!logged)
+			return 0;
+	}
+	return query_on_sessions(conn, m, err);
+}
+
+/* clang-format off */
+static const struct msg_rule rules[] = {
+	/* type        name          states          min         max              fds   handler */
+	{ C_HELLO,    "C_HELLO",    IN(QUERY_NEW),  1,          QUERY_WHAT_MAX,  0, 0, on_hello },
+	{ C_STATUS,   "C_STATUS",   IN(QUERY_OPEN), 0,          0,               0, 0, on_status },
+	{ C_SESSIONS, "C_SESSIONS", IN(QUERY_OPEN), 1,          4096,            0, 0, on_sessions },
+	{ C_READ,     "C_READ",     IN(QUERY_OPEN), OPS_ID_LEN, OPS_ID_LEN,      0, 0, on_read },
+	{ C_READ_ALL, "C_READ_ALL", IN(QUERY_OPEN), 0,          0,               0, 0, on_read_all },
+	{ C_OPEN,     "C_OPEN",     IN(QUERY_OPEN), 1,          QUERY_PATH_MAX,  0, 0, query_on_open },
+	{ C_LIST,     "C_LIST",     IN(QUERY_OPEN), 0,          QUERY_PATH_MAX,  0, 0, query_on_list },
+	{ C_TAIL,     "C_TAIL",     IN(QUERY_OPEN), OPS_ID_LEN, OPS_ID_LEN,      0, 0, query_on_tail },
+};
+/* clang-format on */
+
+/* -- the connection -- */
+
+static int
+open_conn(struct query_conn *q, struct ops_err *err)
+{
+	int flags = fcntl(q->fd, F_GETFL);
+
+	/* It has this process for itself, so it may wait. */
+	if (flags < 0 || fcntl(q->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return ops_fail_errno(err, "fcntl");
+	if (query_who(q->fd, q->role->user.uid, &q->who, err) < 0)
+		return -1;
+	q->store_fd =
+	    open(q->role->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (q->store_fd < 0)
+		return ops_fail_errno(err, "%s", q->role->store);
+	return vfs_dir_new(q->role->store, &q->vfs, err);
+}
+
+static int
+serve(struct query_conn *q, struct ops_err *err)
+{
+	static uint8_t buf[MSG_MAX];
+	struct msg m;
+	int rc;
+
+	for (;;) {
+		/* SIGALRM ends it: a client that is asleep, or that does not
+		 * take its answers, must not hold a place for ever. */
+		(void)alarm(QUERY_IDLE_SECONDS);
+		rc = msg_recv(q->fd, buf, &m, err);
+		if (rc <= 0)
+			return rc;
+		if (msg_dispatch(rules, OPS_ARRAY_LEN(rules),
+			(unsigned)q->state, q, &m, err) < 0)
+			return -1;
+	}
+}
+
+void
+query_conn_serve(const struct role *role, int fd)
+{
+	struct query_conn q = { .role = role,
+		.fd = fd,
+		.store_fd = -1,
+		.writer = -1 };
+	struct ops_err err = { 0 };
+
+	if ((open_conn(&q, &err) < 0 || serve(&q, &err) < 0) &&
+	    err.code != OPS_EUNAVAIL)
+		logline("control.sock, process %d of uid %u: %s; cut off",
+		    (int)q.who.peer.pid, (unsigned)q.who.peer.uid, err.msg);
+	vfs_free(q.vfs);
+	free(q.may);
+	if (q.store_fd >= 0)
+		close(q.store_fd);
+	if (q.writer >= 0)
+		close(q.writer);
+	close(fd);
+}

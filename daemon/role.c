@@ -1,0 +1,161 @@
+#include "role.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "logline.h"
+
+/* clang-format off */
+const struct role_info role_table[ROLES] = {
+	[ROLE_WRITER]  = { "writer",  "record.sock",  0600, role_writer },
+	[ROLE_QUERY]   = { "query",   "control.sock", 0666, role_query },
+	[ROLE_SESSION] = { "session", "session.sock", 0666, role_session },
+};
+/* clang-format on */
+
+int
+role_find(const char *name)
+{
+	for (int i = 0; i < ROLES; i++)
+		if (strcmp(role_table[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+/*
+ * Forget what isn't ours.  The three descriptors must be what the supervisor
+ * passes: a --role given by hand ends here.
+ */
+static int
+forget(struct role *r, struct ops_err *err)
+{
+	struct stat st;
+
+	if (close_range(ROLE_FD_END, ~0U, 0) < 0)
+		return ops_fail_errno(err, "close_range");
+	if (fstat(ROLE_FD_LISTEN, &st) < 0 || !S_ISSOCK(st.st_mode) ||
+	    fstat(ROLE_FD_READY, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return ops_fail(err, OPS_EUSAGE,
+		    "--role is for opseald's own use");
+	if (close_range(ROLE_FD_READY, ROLE_FD_CONFIG, CLOSE_RANGE_CLOEXEC) < 0)
+		return ops_fail_errno(err, "close_range");
+	r->ready = ROLE_FD_READY;
+	r->listener = ROLE_FD_LISTEN;
+	return 0;
+}
+
+static int
+read_config(struct role *r, struct ops_err *err)
+{
+	struct ops_buf text = { .max = 1 << 20 };
+	struct stat st;
+	uint8_t *p;
+	int rc = -1;
+
+	if (fstat(ROLE_FD_CONFIG, &st) < 0)
+		return ops_fail_errno(err, "configuration");
+	/* The supervisor and each restart of a role share its file offset. */
+	p = ops_buf_reserve(&text, (size_t)st.st_size);
+	if (p == NULL) {
+		ops_fail(err, OPS_ENOMEM, "configuration");
+		goto out;
+	}
+	if (ops_pread_full(ROLE_FD_CONFIG, p, (size_t)st.st_size, 0, err) !=
+	    st.st_size)
+		goto out;
+	text.len = (size_t)st.st_size;
+	rc = config_parse("configuration", &text, &r->config, err);
+out:
+	ops_buf_free(&text);
+	close(ROLE_FD_CONFIG);
+	return rc;
+}
+
+/* Sessions need a descriptor each; the soft limit is for programs that use
+ * select(2). */
+static void
+raise_files_limit(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+		l.rlim_cur = l.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
+static void
+ignore_signals(void)
+{
+	/* Ctrl-C reaches all of a foreground daemon; only the supervisor may
+	 * act on it, since the writer must be the last to end. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int
+enter(struct role *r, struct ops_err *err)
+{
+	char name[16];
+
+	if (forget(r, err) < 0)
+		return -1;
+	raise_files_limit();
+	if (drop_role(&r->user, r->parent, err) < 0)
+		return ops_context(err, "drop rights");
+	(void)snprintf(
+	    name, sizeof(name), "opseald-%s", role_table[r->id].name);
+	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
+	ignore_signals();
+	return read_config(r, err);
+}
+
+void
+role_ready(struct role *r)
+{
+	const char c = ROLE_SAYS_READY;
+
+	(void)ops_write_full(r->ready, &c, 1, NULL);
+	close(r->ready);
+	r->ready = -1;
+}
+
+/* Before it was ready the supervisor prints the reason, else the role does. */
+static void
+report(struct role *r, const struct ops_err *err)
+{
+	char text[ROLE_REPORT_MAX];
+	int n;
+
+	if (r->ready < 0) {
+		logline("%s", err->msg);
+		return;
+	}
+	n = snprintf(text, sizeof(text), "%c%c%s", ROLE_SAYS_ERROR,
+	    (char)err->code, err->msg);
+	if (n > 0)
+		(void)ops_write_full(r->ready, text,
+		    (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1,
+		    NULL);
+}
+
+int
+role_main(struct role *r)
+{
+	struct ops_err err = { 0 };
+
+	r->ready = -1;
+	logline_open(role_table[r->id].name, r->to_syslog);
+	if (enter(r, &err) == 0 && role_table[r->id].run(r, &err) == 0)
+		return 0;
+	report(r, &err);
+	return 2;
+}

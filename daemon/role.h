@@ -1,0 +1,72 @@
+/*
+ * role - the processes of opseald, one enum and one entry function each.
+ *
+ * The supervisor executes the program again for every role, with fixed
+ * descriptors; role_main() then does the same for each, in this order: forget
+ * what isn't its own, drop rights, read the settings, and enter the role's
+ * function, which opens what it needs, calls role_ready(), and loops until
+ * SIGTERM.
+ */
+#ifndef OPS_DAEMON_ROLE_H
+#define OPS_DAEMON_ROLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "config.h"
+#include "drop.h"
+
+enum role_id { ROLE_WRITER, ROLE_QUERY, ROLE_SESSION, ROLES };
+
+/* Descriptors a role is started with, besides 0 to 2. */
+enum role_fd {
+	ROLE_FD_READY = 3,  /* pipe to the supervisor */
+	ROLE_FD_LISTEN = 4, /* its listening socket */
+	ROLE_FD_CONFIG = 5, /* text of the configuration file */
+	ROLE_FD_END,
+};
+
+/* What a role knows. */
+struct role {
+	enum role_id id;
+	const char *store; /* absolute paths */
+	const char *run;
+	struct config config;
+	struct drop_user user; /* who it is, or became */
+	pid_t parent;
+	bool to_syslog;
+	int listener; /* non-blocking */
+	int ready;    /* -1 after role_ready() */
+};
+
+/* A role's function: 0 after SIGTERM, -1 with err. */
+struct role_info {
+	const char *name;   /* --role=NAME */
+	const char *socket; /* below RUN */
+	mode_t mode;	    /* of the socket */
+	int (*run)(struct role *r, struct ops_err *err);
+};
+extern const struct role_info role_table[ROLES];
+
+int role_writer(struct role *r, struct ops_err *err);
+int role_query(struct role *r, struct ops_err *err);
+int role_session(struct role *r, struct ops_err *err);
+
+/* The role of this name, or -1. */
+int role_find(const char *name);
+
+/* The process of a role from exec to its exit status. */
+int role_main(struct role *r);
+
+/* Tell the supervisor that the role is open for business. */
+void role_ready(struct role *r);
+
+/* What goes over the ready pipe when it failed: this byte, enum ops_code as a
+ * byte, text. */
+#define ROLE_SAYS_READY 'R'
+#define ROLE_SAYS_ERROR 'E'
+#define ROLE_REPORT_MAX 512
+
+#endif

@@ -1,0 +1,294 @@
+/*
+ * role_session - the acceptor: a door asks for a session, it gets a recorder.
+ *
+ * Each connection gets a process at once (session_start.h) that becomes its
+ * recorder.  The recorders outlive this role: they are in sessions of their
+ * own and pass to init when it ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ipc/msg.h"
+#include "ipc/proto.h"
+#include "logline.h"
+#include "loop.h"
+#include "procid.h"
+#include "role.h"
+#include "session_start.h"
+
+#define SESSIONS_MAX 4096
+#define SESSIONS_PER_UID 512
+#define PENDING_MAX 1024 /* have not become a recorder yet */
+#define PENDING_PER_UID 64
+#define ACCEPTS_A_TURN 16
+
+struct session_role;
+
+/* A process that is, or is to become, a recorder. */
+struct started {
+	struct watch watch; /* first; pipe closed by exec, fd -1 from then on */
+	struct session_role *r;
+	pid_t pid;
+	uid_t uid;
+	struct started *next, **link;
+};
+
+struct counts {
+	unsigned all, same; /* recorders; of one uid */
+	unsigned pending, pending_same;
+};
+
+struct session_role {
+	struct role *role;
+	struct loop loop;
+	struct watch listen, signals;
+	struct started *list;
+	char recorder[PATH_MAX];
+};
+
+#define ROLE_OF(w, member)                                                     \
+	((struct session_role *)(void *)((char *)(w) -                         \
+	    offsetof(struct session_role, member)))
+
+static struct counts
+count(const struct session_role *r, uid_t uid)
+{
+	struct counts c = { 0 };
+
+	for (const struct started *s = r->list; s != NULL; s = s->next) {
+		bool pending = s->watch.fd >= 0, same = s->uid == uid;
+
+		c.all += !pending;
+		c.same += !pending && same;
+		c.pending += pending;
+		c.pending_same += pending && same;
+	}
+	return c;
+}
+
+static void
+close_pipe(struct started *s)
+{
+	if (s->watch.fd < 0)
+		return;
+	loop_remove(&s->r->loop, &s->watch);
+	close(s->watch.fd);
+	s->watch.fd = -1;
+}
+
+static void
+on_exec(struct watch *w, uint32_t events)
+{
+	(void)events;
+	close_pipe((struct started *)w);
+}
+
+static void
+forget(struct started *s)
+{
+	close_pipe(s);
+	*s->link = s->next;
+	if (s->next != NULL)
+		s->next->link = s->link;
+	free(s);
+}
+
+/* -- starting one -- */
+
+static struct started *
+remember(struct session_role *r, uid_t uid, int pipe_end, struct ops_err *err)
+{
+	struct started *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		ops_fail(err, OPS_ENOMEM, "session");
+		return NULL;
+	}
+	*s = (struct started){ .watch = { pipe_end, on_exec },
+		.r = r,
+		.uid = uid,
+		.next = r->list,
+		.link = &r->list };
+	if (loop_add(&r->loop, &s->watch, EPOLLIN, err) < 0) {
+		free(s);
+		return NULL;
+	}
+	if (s->next != NULL)
+		s->next->link = &s->next;
+	r->list = s;
+	return s;
+}
+
+static int
+fork_start(struct session_role *r, const struct session_start *start,
+    struct ops_err *err)
+{
+	struct started *s;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return ops_fail_errno(err, "pipe");
+	s = remember(r, start->peer.uid, ends[0], err);
+	if (s == NULL) {
+		close(ends[0]);
+		close(ends[1]);
+		return -1;
+	}
+	s->pid = fork();
+	if (s->pid == 0)
+		session_start(start);
+	close(ends[1]);
+	if (s->pid < 0) {
+		ops_fail_errno(err, "fork");
+		forget(s);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+serve(struct session_role *r, int conn, struct ops_err *err)
+{
+	struct session_start start = { .role = r->role,
+		.recorder = r->recorder,
+		.conn = conn,
+		.pidfd = -1 };
+	struct counts c;
+	int rc = -1;
+
+	if (msg_peer(conn, &start.peer, err) < 0)
+		return -1;
+	c = count(r, start.peer.uid);
+	if (c.pending >= PENDING_MAX || c.pending_same >= PENDING_PER_UID)
+		return ops_fail(err, OPS_EBUSY,
+		    "uid %u: too many connections that ask for nothing",
+		    (unsigned)start.peer.uid);
+	if (c.all >= SESSIONS_MAX)
+		start.refuse = "too many sessions are recorded at once";
+	else if (c.same >= SESSIONS_PER_UID)
+		start.refuse = "too many sessions of yours at once";
+	/* Now, while the door waits for its answer: it all vanishes with it. */
+	if (msg_peer_pidfd(conn, &start.pidfd, err) < 0)
+		return -1;
+	if (procid_read(start.pidfd, start.peer.pid, &start.id, err) == 0)
+		rc = fork_start(r, &start, err);
+	close(start.pidfd);
+	return rc;
+}
+
+/* -- what wakes it -- */
+
+static void
+on_connection(struct watch *w, uint32_t events)
+{
+	struct session_role *r = ROLE_OF(w, listen);
+
+	(void)events;
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		struct ops_err err = { 0 };
+		int conn;
+
+		if (msg_accept(w->fd, &conn, &err) < 0) {
+			if (err.code != OPS_EBUSY)
+				logline("session.sock: %s", err.msg);
+			return;
+		}
+		if (serve(r, conn, &err) < 0)
+			logline("session.sock: %s", err.msg);
+		close(conn);
+	}
+}
+
+static void
+reap(struct session_role *r)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct started *s = r->list;
+
+		while (s != NULL && s->pid != pid)
+			s = s->next;
+		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM)
+			logline("recorder %d: ended by signal %d", (int)pid,
+			    WTERMSIG(status));
+		if (s != NULL)
+			forget(s);
+	}
+}
+
+static void
+on_signal(struct watch *w, uint32_t events)
+{
+	struct session_role *r = ROLE_OF(w, signals);
+	struct signalfd_siginfo si;
+
+	(void)events;
+	while (read(w->fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD)
+			reap(r);
+		else
+			r->loop.stop = true;
+	}
+}
+
+/* -- starting -- */
+
+/* Beside opseald, as in a build folder, or where it is installed. */
+static int
+find_recorder(char out[static PATH_MAX], struct ops_err *err)
+{
+	const char *name = "opseal-rec";
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+	int len;
+
+	if (n < 0)
+		return ops_fail_errno(err, "/proc/self/exe");
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (slash != NULL) {
+		*slash = '\0';
+		len = snprintf(out, PATH_MAX, "%s/%s", self, name);
+		if (len > 0 && len < PATH_MAX && access(out, X_OK) == 0)
+			return 0;
+	}
+	(void)snprintf(out, PATH_MAX, "%s/%s", OPSEAL_LIBEXECDIR, name);
+	if (access(out, X_OK) == 0)
+		return 0;
+	return ops_fail(err, OPS_ENOENT, "%s is neither in %s nor in %s", name,
+	    self, OPSEAL_LIBEXECDIR);
+}
+
+int
+role_session(struct role *role, struct ops_err *err)
+{
+	const int signals[] = { SIGTERM, SIGCHLD, 0 };
+	struct session_role r = { .role = role };
+	int rc = -1;
+
+	if (find_recorder(r.recorder, err) < 0 || loop_init(&r.loop, err) < 0)
+		return -1;
+	r.signals.ready = on_signal;
+	r.listen = (struct watch){ role->listener, on_connection };
+	if (loop_signalfd(signals, &r.signals.fd, err) == 0 &&
+	    loop_add(&r.loop, &r.signals, EPOLLIN, err) == 0 &&
+	    loop_add(&r.loop, &r.listen, EPOLLIN, err) == 0) {
+		role_ready(role);
+		rc = loop_run(&r.loop, err);
+	}
+	while (r.list != NULL)
+		forget(r.list);
+	loop_close(&r.loop);
+	return rc;
+}

@@ -1,0 +1,281 @@
+/*
+ * role_writer - the only one that writes the store: RUN/record.sock.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "logline.h"
+#include "record/event.h"
+#include "writer_role.h"
+
+int
+writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
+    const uint8_t *p, size_t n, uint64_t *ticket, struct ops_err *err)
+{
+	uint64_t t;
+
+	if (writer_put_event(r->w, type, time, p, n, &t, err) < 0)
+		return -1;
+	if (t > r->last_ticket)
+		r->last_ticket = t;
+	if (ticket != NULL)
+		*ticket = t;
+	return 0;
+}
+
+/* -- what wakes it -- */
+
+/* Runs in the writer's sync thread. */
+static void
+wake_up(void *arg)
+{
+	const int *fd = arg;
+	const uint64_t one = 1;
+
+	(void)!write(*fd, &one, sizeof(one));
+}
+
+#define ROLE_OF(w, member)                                                     \
+	((struct writer_role *)(void *)((char *)(w) -                          \
+	    offsetof(struct writer_role, member)))
+
+static void
+look_at_state(struct writer_role *r)
+{
+	struct writer_status s;
+
+	writer_status(r->w, &s);
+	if (s.state == r->state && strcmp(s.reason, r->reason) == 0)
+		return;
+	if (s.state != r->state)
+		logline("%s%s",
+		    s.state == WRITER_OK ? "the log is written again" :
+					   "the log can't be written: ",
+		    s.state == WRITER_OK ? "" : s.reason);
+	r->state = s.state;
+	memcpy(r->reason, s.reason, sizeof(r->reason));
+	peers_tell_state(r);
+}
+
+static void
+on_wake(struct watch *w, uint32_t events)
+{
+	struct writer_role *r = ROLE_OF(w, wake);
+
+	(void)events;
+	loop_drain(w->fd);
+	look_at_state(r);
+	peers_wake(r);
+}
+
+/* Somebody had to wait for room. */
+static void
+on_again(struct watch *w, uint32_t events)
+{
+	(void)events;
+	loop_drain(w->fd);
+	peers_wake(ROLE_OF(w, again));
+}
+
+static void
+on_connection(struct watch *w, uint32_t events)
+{
+	(void)events;
+	peer_accept(ROLE_OF(w, listen));
+}
+
+static void
+on_signal(struct watch *w, uint32_t events)
+{
+	(void)events;
+	ROLE_OF(w, signals)->loop.stop = true;
+}
+
+static void
+on_tick(struct watch *w, uint32_t events)
+{
+	(void)events;
+	loop_drain(w->fd);
+	lost_tick(ROLE_OF(w, tick));
+}
+
+static void
+on_anchor_tick(struct watch *w, uint32_t events)
+{
+	struct writer_role *r = ROLE_OF(w, anchor_tick);
+
+	(void)events;
+	loop_drain(w->fd);
+	anchor_start(r->anchor, r->w);
+}
+
+/* The log remembers where its checkpoints were handed. */
+static void
+on_anchored(struct watch *w, uint32_t events)
+{
+	struct writer_role *r = ROLE_OF(w, anchored);
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	struct event_daemon e = { .what = DAEMON_ANCHOR,
+		.pid = (uint32_t)getpid() };
+	char what[ANCHOR_TEXT_MAX];
+	struct ops_clock now;
+	struct ops_err err = { 0 };
+
+	(void)events;
+	loop_drain(w->fd);
+	if (!anchor_done(r->anchor, what))
+		return;
+	ops_clock_read(&now);
+	e.text = (struct event_text){ (const uint8_t *)what, strlen(what) };
+	e.realtime = now.realtime;
+	event_daemon_put(&b, &e);
+	if (ops_buf_check(&b, "anchor event", &err) < 0 ||
+	    writer_role_event(r, REC_DAEMON, now.boottime, b.data, b.len, NULL,
+		&err) < 0)
+		logline("anchor event: %s", err.msg);
+	ops_buf_free(&b);
+}
+
+/* -- starting -- */
+
+static int
+watch_fd(struct writer_role *r, struct watch *w, int fd,
+    void (*ready)(struct watch *, uint32_t), struct ops_err *err)
+{
+	*w = (struct watch){ fd, ready };
+	return loop_add(&r->loop, w, EPOLLIN, err);
+}
+
+static int
+new_eventfd(struct ops_err *err)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (fd < 0)
+		ops_fail_errno(err, "eventfd");
+	return fd;
+}
+
+static int
+start_loop(struct writer_role *r, struct ops_err *err)
+{
+	const int signals[] = { SIGTERM, 0 };
+	int sig, tick, again, wake;
+
+	if (loop_init(&r->loop, err) < 0 ||
+	    loop_signalfd(signals, &sig, err) < 0 ||
+	    watch_fd(r, &r->signals, sig, on_signal, err) < 0 ||
+	    loop_timer_new(&tick, err) < 0 ||
+	    watch_fd(r, &r->tick, tick, on_tick, err) < 0 ||
+	    loop_timer_new(&again, err) < 0 ||
+	    watch_fd(r, &r->again, again, on_again, err) < 0)
+		return -1;
+	wake = new_eventfd(err);
+	if (wake < 0)
+		return -1;
+	return watch_fd(r, &r->wake, wake, on_wake, err);
+}
+
+static int
+start_anchors(struct writer_role *r, struct ops_err *err)
+{
+	const struct config *c = &r->role->config;
+	int timer, done;
+
+	if (c->anchor_interval == 0)
+		return 0;
+	done = new_eventfd(err);
+	if (done < 0 || loop_timer_new(&timer, err) < 0 ||
+	    watch_fd(r, &r->anchored, done, on_anchored, err) < 0 ||
+	    watch_fd(r, &r->anchor_tick, timer, on_anchor_tick, err) < 0 ||
+	    anchor_new(c, done, &r->anchor, err) < 0)
+		return -1;
+	loop_timer_set(timer, c->anchor_interval, c->anchor_interval);
+	return 0;
+}
+
+/* A machine without one (a small container) is like any other without one. */
+static void
+read_machine_id(struct ops_buf *out)
+{
+	size_t n;
+
+	out->max = 256;
+	if (ops_read_file(AT_FDCWD, "/etc/machine-id", OPS_IO_FOLLOW, out,
+		NULL) < 0)
+		ops_buf_reset(out);
+	for (n = 0; n < out->len && out->data[n] > ' '; n++)
+		continue;
+	out->len = n;
+	ops_buf_put8(out, '\0');
+}
+
+static int
+open_store(struct writer_role *r, struct ops_err *err)
+{
+	struct ops_buf machine = { 0 };
+	struct writer_opts o = { .seal_after = r->role->config.seal_after,
+		.note = "opseald " OPSEAL_VERSION,
+		.wake = wake_up,
+		.arg = &r->wake.fd };
+	int rc = -1;
+
+	read_machine_id(&machine);
+	if (ops_buf_check(&machine, "machine id", err) < 0)
+		goto out;
+	o.machine_id = (const char *)machine.data;
+	if (ops_boot_id(o.boot_id, err) < 0 ||
+	    vfs_dir_new(r->role->store, &r->vfs, err) < 0)
+		goto out;
+	rc = writer_open(r->vfs, &o, &r->w, err);
+out:
+	ops_buf_free(&machine);
+	if (rc < 0)
+		ops_context(err, "store %s", r->role->store);
+	return rc;
+}
+
+static int
+run(struct writer_role *r, struct ops_err *err)
+{
+	struct ops_clock now;
+
+	if (start_loop(r, err) < 0 || open_store(r, err) < 0)
+		return -1;
+	ops_clock_read(&now);
+	r->started = now.realtime;
+	lost_start(r);
+	look_at_state(r);
+	if (start_anchors(r, err) < 0 ||
+	    watch_fd(r, &r->listen, r->role->listener, on_connection, err) < 0)
+		return -1;
+	role_ready(r->role);
+	return loop_run(&r->loop, err);
+}
+
+int
+role_writer(struct role *role, struct ops_err *err)
+{
+	struct writer_role r = { .role = role };
+	int rc = run(&r, err);
+
+	if (r.w != NULL) {
+		peers_close(&r);
+		if (writer_close(r.w, rc < 0 ? NULL : err) < 0 && rc == 0) {
+			ops_context(err, "the last seal");
+			rc = -1;
+		}
+	}
+	vfs_free(r.vfs);
+	anchor_free(r.anchor);
+	free(r.lost);
+	loop_close(&r.loop);
+	return rc;
+}

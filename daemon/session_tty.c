@@ -1,0 +1,114 @@
+#include "session_tty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* The name below /dev of an open terminal, as this mount namespace sees it. */
+static int
+tty_name(int fd, char out[static SESSION_TTY_NAME], struct ops_err *err)
+{
+	char link[64], target[PATH_MAX];
+	const char *name = target;
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, target, sizeof(target) - 1);
+	if (n < 0)
+		return ops_fail_errno(err, "%s", link);
+	target[n] = '\0';
+	if (strncmp(name, "/dev/", 5) == 0)
+		name += 5;
+	n = snprintf(out, SESSION_TTY_NAME, "%s", name);
+	if (n < 0 || n >= SESSION_TTY_NAME)
+		return ops_fail(err, OPS_EUSAGE, "terminal: a name this long");
+	return 0;
+}
+
+static int
+check_outer(int fd, struct stat *st, struct session_tty *t,
+    struct ops_err *err)
+{
+	struct winsize size;
+	unsigned number;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (fstat(fd, st) < 0 || !S_ISCHR(st->st_mode) || !isatty(fd))
+		return ops_fail(
+		    err, OPS_EUSAGE, "the outer descriptor is no terminal");
+	if (flags < 0 || (flags & O_ACCMODE) != O_RDWR || (flags & O_PATH))
+		return ops_fail(err, OPS_EUSAGE,
+		    "the terminal is not open for reading and writing");
+	if (ioctl(fd, TIOCGPTN, &number) == 0)
+		return ops_fail(err, OPS_EUSAGE,
+		    "the outer descriptor is a pty master");
+	if (ioctl(fd, TIOCGWINSZ, &size) < 0)
+		return ops_fail_errno(err, "terminal size");
+	t->cols = size.ws_col;
+	t->rows = size.ws_row;
+	return tty_name(fd, t->outer, err);
+}
+
+/*
+ * The slave is looked at through O_PATH: that neither needs it to be unlocked
+ * nor counts as an opening, whose end would hang up the master.
+ */
+static int
+open_slave(int master, struct ops_err *err)
+{
+	unsigned number;
+	int flags = fcntl(master, F_GETFL), fd;
+
+	if (flags < 0 || (flags & O_ACCMODE) != O_RDWR ||
+	    ioctl(master, TIOCGPTN, &number) < 0)
+		return ops_fail(err, OPS_EUSAGE,
+		    "the inner descriptor is no pty master");
+	fd = ioctl(master, TIOCGPTPEER, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return ops_fail_errno(err, "inner terminal");
+	return fd;
+}
+
+static int
+check_inner(int slave, const struct stat *outer, uid_t uid,
+    struct session_tty *t, struct ops_err *err)
+{
+	struct stat st;
+
+	if (fstat(slave, &st) < 0)
+		return ops_fail_errno(err, "inner terminal");
+	if (st.st_uid != uid)
+		return ops_fail(err, OPS_EPERM,
+		    "the inner terminal belongs to uid %u, not %u",
+		    (unsigned)st.st_uid, (unsigned)uid);
+	if (st.st_dev == outer->st_dev && st.st_rdev == outer->st_rdev)
+		return ops_fail(err, OPS_EUSAGE,
+		    "the outer terminal is the inner one itself");
+	return tty_name(slave, t->inner, err);
+}
+
+int
+session_tty_check(int outer, int master, uid_t uid, struct session_tty *ret,
+    struct ops_err *err)
+{
+	struct session_tty t = { 0 };
+	struct stat st;
+	int slave, rc;
+
+	if (check_outer(outer, &st, &t, err) < 0)
+		return -1;
+	slave = open_slave(master, err);
+	if (slave < 0)
+		return -1;
+	rc = check_inner(slave, &st, uid, &t, err);
+	close(slave);
+	if (rc == 0)
+		*ret = t;
+	return rc;
+}

@@ -1,0 +1,448 @@
+#include "supervisor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "instance.h"
+#include "logline.h"
+#include "loop.h"
+#include "notify.h"
+#include "role.h"
+
+#define MS UINT64_C(1000000)
+#define BACKOFF_MIN (100 * MS)
+#define BACKOFF_MAX (5000 * MS)
+#define BACKOFF_FORGET (10000 * MS) /* lived that long: start at MIN again */
+#define STOP_WAIT (5000 * MS)	    /* for a role without data of its own */
+#define SEAL_WAIT (80000 * MS)	    /* for the writer; systemd waits 90 s */
+
+enum state { DOWN, STARTING, READY };
+
+struct child {
+	enum state state;
+	pid_t pid;
+	int ready; /* read end of its pipe, -1 once it has spoken */
+	char report[ROLE_REPORT_MAX];
+	size_t report_len;
+	uint64_t started, restart_at, backoff;
+	int status; /* of its last end, wait(2) */
+};
+
+struct supervisor {
+	const struct supervisor_opts *o;
+	struct instance in;
+	struct child child[ROLES];
+	int signals; /* signalfd */
+	int config;  /* memfd */
+	int null;
+	bool stop;     /* SIGTERM or SIGINT came */
+	bool restarts; /* what dies is started again */
+};
+
+/* -- starting -- */
+
+static int
+config_memfd(const struct ops_buf *text, int *ret, struct ops_err *err)
+{
+	int fd = memfd_create("opseald-config", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return ops_fail_errno(err, "memfd_create");
+	if (ops_write_full(fd, text->data, text->len, err) < 0) {
+		close(fd);
+		return -1;
+	}
+	*ret = fd;
+	return 0;
+}
+
+/* Put each of from[] at its place 0.. in to[], whatever overlaps. */
+static void
+place_fds(const int *from, const int *to, size_t n)
+{
+	int high[8];
+
+	assert(n <= OPS_ARRAY_LEN(high));
+	for (size_t i = 0; i < n; i++) {
+		high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, ROLE_FD_END);
+		if (high[i] < 0)
+			_exit(127);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (dup2(high[i], to[i]) < 0)
+			_exit(127);
+}
+
+/* In the child: become the role.  Returns only if that fails. */
+static void
+execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
+{
+	char role[32], pid[16];
+	const char *argv[] = { "opseald", role, "--parent", pid, "--store",
+		s->in.store, "--run", s->in.run, NULL, NULL, NULL };
+	size_t n = 8;
+	sigset_t none;
+	const int from[] = { s->null, ready, s->in.listener[id], s->config,
+		s->null };
+	const int to[] = { STDIN_FILENO, ROLE_FD_READY, ROLE_FD_LISTEN,
+		ROLE_FD_CONFIG, STDERR_FILENO };
+
+	(void)snprintf(role, sizeof(role), "--role=%s", role_table[id].name);
+	(void)snprintf(pid, sizeof(pid), "%d", (int)parent);
+	if (s->o->no_drop)
+		argv[n++] = "--no-drop";
+	if (s->o->to_syslog)
+		argv[n++] = "--syslog";
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)unsetenv("NOTIFY_SOCKET");
+	place_fds(from, to, s->o->to_syslog ? 5 : 4);
+	if (s->o->to_syslog && dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		return;
+	(void)execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+}
+
+static void
+start(struct supervisor *s, enum role_id id)
+{
+	struct child *c = &s->child[id];
+	int ends[2];
+	pid_t pid, self = getpid();
+
+	c->started = ops_boottime();
+	c->report_len = 0;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+		logline("role %s: pipe: %s", role_table[id].name,
+		    strerror(errno));
+		c->restart_at = c->started + BACKOFF_MAX;
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		execute(s, id, ends[1], self);
+		_exit(127);
+	}
+	close(ends[1]);
+	if (pid < 0) {
+		logline("role %s: fork: %s", role_table[id].name,
+		    strerror(errno));
+		close(ends[0]);
+		c->restart_at = c->started + BACKOFF_MAX;
+		return;
+	}
+	c->pid = pid;
+	c->ready = ends[0];
+	c->state = STARTING;
+}
+
+/* -- what the roles say and how they end -- */
+
+static void
+read_report(struct child *c)
+{
+	ssize_t n = read(c->ready, c->report + c->report_len,
+	    sizeof(c->report) - 1 - c->report_len);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0) {
+		c->report_len += (size_t)n;
+		if (c->report[0] != ROLE_SAYS_READY)
+			return;
+		c->state = READY;
+	}
+	close(c->ready);
+	c->ready = -1;
+}
+
+/* Why it ended, in words. */
+static void
+end_text(struct child *c, char *out, size_t size)
+{
+	c->report[c->report_len] = '\0';
+	if (c->report_len > 2 && c->report[0] == ROLE_SAYS_ERROR)
+		(void)snprintf(out, size, "%s", c->report + 2);
+	else if (WIFSIGNALED(c->status))
+		(void)snprintf(out, size, "ended by signal %d",
+		    WTERMSIG(c->status));
+	else
+		(void)snprintf(out, size, "ended with status %d",
+		    WEXITSTATUS(c->status));
+}
+
+static enum ops_code
+end_code(const struct child *c)
+{
+	if (c->report_len > 2 && c->report[0] == ROLE_SAYS_ERROR)
+		return (enum ops_code)c->report[1];
+	return OPS_EIO;
+}
+
+static void
+ended(struct supervisor *s, enum role_id id, int status)
+{
+	struct child *c = &s->child[id];
+	uint64_t now = ops_boottime();
+	char why[ROLE_REPORT_MAX];
+
+	/* Its last words may still be in the pipe. */
+	while (c->ready >= 0) {
+		size_t before = c->report_len;
+
+		read_report(c);
+		if (c->ready >= 0 && c->report_len == before)
+			break;
+	}
+	if (c->ready >= 0)
+		close(c->ready);
+	c->ready = -1;
+	c->pid = 0;
+	c->state = DOWN;
+	c->status = status;
+	if (!s->restarts)
+		return;
+	if (c->backoff == 0 || now - c->started > BACKOFF_FORGET)
+		c->backoff = BACKOFF_MIN;
+	else
+		c->backoff = c->backoff < BACKOFF_MAX / 2 ? 2 * c->backoff :
+							    BACKOFF_MAX;
+	c->restart_at = now + c->backoff;
+	end_text(c, why, sizeof(why));
+	logline("role %s: %s; starting it again in %llu ms",
+	    role_table[id].name, why,
+	    (unsigned long long)(c->backoff / MS));
+}
+
+static void
+reap(struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (int id = 0; id < ROLES; id++)
+			if (s->child[id].pid == pid)
+				ended(s, (enum role_id)id, status);
+}
+
+static void
+take_signals(struct supervisor *s)
+{
+	struct signalfd_siginfo si;
+
+	while (read(s->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD)
+			reap(s);
+		else if (si.ssi_signo != SIGHUP)
+			s->stop = true;
+	}
+}
+
+/* -- waiting -- */
+
+static void
+start_what_is_due(struct supervisor *s, uint64_t now)
+{
+	if (!s->restarts || s->stop)
+		return;
+	for (int id = 0; id < ROLES; id++)
+		if (s->child[id].state == DOWN &&
+		    s->child[id].restart_at <= now)
+			start(s, (enum role_id)id);
+}
+
+/* Milliseconds until something is due, -1 for never. */
+static int
+next_due(const struct supervisor *s, uint64_t now, uint64_t deadline)
+{
+	uint64_t first = deadline;
+
+	for (int id = 0; id < ROLES && s->restarts && !s->stop; id++)
+		if (s->child[id].state == DOWN &&
+		    s->child[id].restart_at < first)
+			first = s->child[id].restart_at;
+	if (first == UINT64_MAX)
+		return -1;
+	return first <= now ? 0 : (int)((first - now) / MS) + 1;
+}
+
+/* Handle what happens next; deadline is BOOTTIME, UINT64_MAX: none. */
+static void
+pump(struct supervisor *s, uint64_t deadline)
+{
+	struct pollfd p[1 + ROLES] = { { .fd = s->signals,
+	    .events = POLLIN } };
+
+	start_what_is_due(s, ops_boottime());
+	for (int id = 0; id < ROLES; id++)
+		p[1 + id] = (struct pollfd){ .fd = s->child[id].ready,
+			.events = POLLIN };
+	if (poll(p, OPS_ARRAY_LEN(p), next_due(s, ops_boottime(), deadline)) <
+	    0)
+		return; /* EINTR: nothing we handle comes that way */
+	for (int id = 0; id < ROLES; id++)
+		if (p[1 + id].revents != 0)
+			read_report(&s->child[id]);
+	if (p[0].revents != 0)
+		take_signals(s);
+}
+
+/* -- the phases -- */
+
+/* Start a role and wait until it answers. */
+static int
+start_first(struct supervisor *s, enum role_id id, struct ops_err *err)
+{
+	struct child *c = &s->child[id];
+	char why[ROLE_REPORT_MAX];
+
+	start(s, id);
+	while (c->state == STARTING && !s->stop)
+		pump(s, UINT64_MAX);
+	if (c->state != DOWN)
+		return 0;
+	if (id == ROLE_WRITER && end_code(c) == OPS_EBUSY)
+		return ops_fail(err, OPS_EBUSY,
+		    "store %s: another opseald is writing it", s->in.store);
+	end_text(c, why, sizeof(why));
+	return ops_fail(
+	    err, end_code(c), "role %s: %s", role_table[id].name, why);
+}
+
+/* The writer's lock on the store is asked first, so that a second daemon on
+ * one store is told so, whatever its RUN is. */
+static int
+start_all(struct supervisor *s, struct ops_err *err)
+{
+	if (start_first(s, ROLE_WRITER, err) < 0)
+		return -1;
+	if (!s->stop && instance_lock(&s->in, err) < 0)
+		return -1;
+	for (int id = ROLE_WRITER + 1; id < ROLES && !s->stop; id++)
+		if (start_first(s, (enum role_id)id, err) < 0)
+			return -1;
+	if (s->stop)
+		return 0;
+	return instance_show(&s->in, err);
+}
+
+/* SIGTERM to these, SIGKILL to what doesn't end in time. */
+static int
+stop_roles(struct supervisor *s, const enum role_id *id, size_t n,
+    uint64_t wait)
+{
+	uint64_t deadline = ops_boottime() + wait;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (s->child[id[i]].pid > 0)
+			(void)kill(s->child[id[i]].pid, SIGTERM);
+	for (size_t i = 0; i < n; i++) {
+		struct child *c = &s->child[id[i]];
+		bool was_up = c->pid > 0;
+
+		while (c->pid > 0 && ops_boottime() < deadline)
+			pump(s, deadline);
+		if (c->pid > 0) {
+			logline("role %s: does not end; killed",
+			    role_table[id[i]].name);
+			(void)kill(c->pid, SIGKILL);
+			while (c->pid > 0)
+				pump(s, UINT64_MAX);
+		}
+		if (was_up && c->status != 0)
+			rc = -1;
+	}
+	return rc;
+}
+
+static int
+stop_all(struct supervisor *s)
+{
+	const enum role_id front[] = { ROLE_SESSION, ROLE_QUERY };
+	const enum role_id writer = ROLE_WRITER;
+
+	s->restarts = false;
+	(void)stop_roles(s, front, OPS_ARRAY_LEN(front), STOP_WAIT);
+	return stop_roles(s, &writer, 1, SEAL_WAIT);
+}
+
+static int
+prepare(struct supervisor *s, struct ops_err *err)
+{
+	const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD, 0 };
+	struct drop_user user;
+
+	if (drop_find_user(s->o->no_drop, &user, err) < 0)
+		return -1;
+	if (config_memfd(s->o->config, &s->config, err) < 0)
+		return -1;
+	s->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (s->null < 0)
+		return ops_fail_errno(err, "/dev/null");
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (loop_signalfd(signals, &s->signals, err) < 0)
+		return -1;
+	if (instance_open(s->o->store, s->o->run, &user, &s->in, err) < 0)
+		return -1;
+	if (chdir("/") < 0)
+		return ops_fail_errno(err, "/");
+	return drop_supervisor(&user, err);
+}
+
+static void
+announce(struct supervisor *s)
+{
+	logline("ready, store %s run %s", s->in.store, s->in.run);
+	if (s->o->ready != NULL)
+		s->o->ready(s->o->arg);
+	notify_send("READY=1");
+}
+
+int
+supervise(const struct supervisor_opts *o)
+{
+	struct supervisor s = { .o = o, .signals = -1, .config = -1, .null = -1 };
+	struct ops_err err = { 0 };
+	int rc = 2;
+
+	s.in.run_fd = -1;
+	for (int id = 0; id < ROLES; id++) {
+		s.child[id].ready = -1;
+		s.in.listener[id] = -1;
+	}
+	if (prepare(&s, &err) < 0 || start_all(&s, &err) < 0) {
+		logline("%s", err.msg);
+	} else {
+		s.restarts = true;
+		if (!s.stop)
+			announce(&s);
+		while (!s.stop)
+			pump(&s, UINT64_MAX);
+		notify_send("STOPPING=1");
+		rc = 0;
+	}
+	if (stop_all(&s) < 0 && rc == 0)
+		rc = 1;
+	instance_close(&s.in);
+	for (size_t i = 0; i < 3; i++) {
+		const int fd[] = { s.signals, s.config, s.null };
+
+		if (fd[i] >= 0)
+			close(fd[i]);
+	}
+	return rc;
+}

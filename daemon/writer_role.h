@@ -1,0 +1,82 @@
+/*
+ * writer_role - what the parts of the writer role share.
+ *
+ *	role_writer.c	start, wake-ups, end
+ *	writer_peer.c	a connection to record.sock: message table and handlers
+ *	writer_lost.c	sessions whose recorder vanished
+ *	writer_status.c	the answer to Q_STATUS
+ *	anchor.c	checkpoints to places outside the store
+ */
+#ifndef OPS_DAEMON_WRITER_ROLE_H
+#define OPS_DAEMON_WRITER_ROLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "anchor.h"
+#include "loop.h"
+#include "role.h"
+#include "store/vfs.h"
+#include "store/writer.h"
+
+#define WRITER_PEERS_MAX 8192
+#define AGAIN_AFTER UINT64_C(5000000) /* ns; the writer's queue was full */
+#define LOST_GRACE UINT64_C(5000000000) /* ns for a recorder to come back */
+
+struct peer;
+
+/* A session without a connection; closed as lost once its recorder is known
+ * to be gone. */
+struct lost {
+	uint8_t id[OPS_ID_LEN];
+	pid_t pid;
+	uint64_t start;
+	uint64_t since; /* BOOTTIME */
+};
+
+struct writer_role {
+	struct role *role;
+	struct loop loop;
+	struct vfs *vfs;
+	struct writer *w;
+	struct watch listen, signals, wake, tick, again, anchor_tick, anchored;
+	struct peer *peers;
+	size_t n_peers;
+	uint64_t last_ticket; /* the newest a put gave */
+	enum writer_state state; /* as last told to the recorders */
+	char reason[240];
+	uint64_t lost_bytes; /* of GAPs since the start */
+	uint64_t started;    /* CLOCK_REALTIME */
+	struct lost *lost;
+	size_t n_lost, cap_lost;
+	struct anchor *anchor; /* NULL: off */
+};
+
+/* -- writer_peer.c -- */
+void peer_accept(struct writer_role *r);
+/* After a wake: acknowledge, answer, go on with who had to wait. */
+void peers_wake(struct writer_role *r);
+void peers_tell_state(struct writer_role *r);
+void peers_close(struct writer_role *r);
+/* Is a recorder connected for this session? */
+bool peers_have(const struct writer_role *r, const uint8_t id[static OPS_ID_LEN]);
+
+/* -- writer_lost.c -- */
+/* Watch a session whose recorder is not connected. */
+void lost_add(struct writer_role *r, const uint8_t id[static OPS_ID_LEN], pid_t pid, uint64_t start);
+/* Its recorder is back. */
+void lost_remove(struct writer_role *r, const uint8_t id[static OPS_ID_LEN]);
+/* The sessions that are open in the store when the daemon starts. */
+void lost_start(struct writer_role *r);
+/* Once a second while there are any. */
+void lost_tick(struct writer_role *r);
+
+/* -- writer_status.c -- */
+int status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err);
+
+/* -- role_writer.c -- */
+/* Queue an event; remembers the ticket. */
+int writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
+    const uint8_t *p, size_t n, uint64_t *ticket, struct ops_err *err);
+
+#endif

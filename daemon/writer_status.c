@@ -1,0 +1,79 @@
+#include <string.h>
+
+#include "base/clock.h"
+#include "ipc/proto.h"
+#include "merkle/note.h"
+#include "writer_role.h"
+
+static struct event_text
+text_of(const char *s)
+{
+	return (struct event_text){ (const uint8_t *)s, strlen(s) };
+}
+
+/* The log's origin is the name in its public key. */
+static struct event_text
+origin_of(struct writer *w, struct note_key *key)
+{
+	struct ops_buf note = { .max = NOTE_MAX }, vkey = { .max = NOTE_MAX };
+	struct event_text origin = { 0 };
+	uint64_t size;
+
+	if (writer_checkpoint(w, &note, &vkey, &size, NULL) == 0 &&
+	    note_vkey_parse(
+		(const char *)vkey.data, vkey.len, key, NULL) == 0)
+		origin = text_of(key->name);
+	ops_buf_free(&note);
+	ops_buf_free(&vkey);
+	return origin;
+}
+
+/* A time of CLOCK_BOOTTIME on the wall, as the clock stands now. */
+static uint64_t
+to_wall(uint64_t boottime, const struct ops_clock *now)
+{
+	return boottime > now->boottime ?
+	    now->realtime :
+	    now->realtime - (now->boottime - boottime);
+}
+
+int
+status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
+{
+	struct writer_status w;
+	struct proto_status s = { 0 };
+	struct note_key key;
+	struct ops_clock now;
+	char anchor[ANCHOR_TEXT_MAX];
+
+	writer_status(r->w, &w);
+	ops_clock_read(&now);
+	s.ok = w.state == WRITER_OK;
+	if (w.state != WRITER_OK)
+		s.reason = text_of(w.reason);
+	s.since = to_wall(w.since, &now);
+	s.sessions = w.sessions;
+	s.records = w.records;
+	s.bytes = w.bytes;
+	s.unsealed = w.unsealed;
+	s.lag = w.lag;
+	s.sealed_size = w.sealed_size;
+	s.lost = r->lost_bytes;
+	s.log = w.log;
+	s.stored = w.stored;
+	s.durable_p50 = w.durable_p50;
+	s.durable_p99 = w.durable_p99;
+	s.sealed_p50 = w.sealed_p50;
+	s.sealed_p99 = w.sealed_p99;
+	s.origin = origin_of(r->w, &key);
+	anchor_text(r->anchor, anchor);
+	if (anchor[0] != '\0')
+		s.anchor = text_of(anchor);
+	s.version = text_of(OPSEAL_VERSION);
+	s.started = r->started;
+	if (vfs_space(r->vfs, &s.space, NULL) < 0)
+		s.space = 0;
+	s.store = text_of(r->role->store);
+	proto_status_put(out, &s);
+	return ops_buf_check(out, "status", err);
+}
