@@ -1,0 +1,59 @@
+/* opseal cat - the text that was on the screen. */
+#include "base/bytes.h"
+#include "cli.h"
+#include "describe.h"
+#include "lines.h"
+#include "screen.h"
+
+#define OUT_MAX (256u << 20)
+
+static int
+print_lines(struct screen *sc, const struct session *s, uint64_t from,
+    struct ops_err *err)
+{
+	struct ops_buf out = { .max = OUT_MAX };
+	struct screen_record r;
+	struct lines *l;
+	int rc = 0;
+
+	if (lines_new(s->open.cols, &l, err) < 0)
+		return -1;
+	while (rc == 0 && screen_next_noted(sc, &r)) {
+		/* What came before still moved the cursor and the width. */
+		bool before = r.offset < from;
+
+		describe_line(l, &r, &out);
+		rc = ops_buf_check(&out, "text", err);
+		if (before)
+			ops_buf_reset(&out);
+		else
+			cli_put(&out);
+	}
+	lines_end(l, &out);
+	cli_put(&out);
+	lines_free(l);
+	ops_buf_free(&out);
+	return rc;
+}
+
+int
+cmd_cat(struct cli *cli, const void *opts, int argc, char **argv)
+{
+	struct session_list list = { 0 };
+	const struct session *s;
+	struct screen *sc = NULL;
+	struct sessionarg place;
+	struct ops_err err = { 0 };
+	int status;
+
+	(void)opts, (void)argc;
+	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
+	    screen_open(cli, s, &sc, &err) < 0 ||
+	    print_lines(sc, s, place.has_offset ? place.offset : 0, &err) < 0)
+		status = cli_fail(cli, &err);
+	else
+		status = screen_status(sc);
+	screen_free(sc);
+	session_list_free(&list);
+	return status;
+}

@@ -1,0 +1,126 @@
+/*
+ * cli - what the commands of opseal share: the table row, the options, the
+ * exit statuses, and what main() got ready for them.
+ *
+ * A command is one file and one row in main.c.  Its options are a table too;
+ * help, completion and the check of the man page are made from the tables.
+ * run() prints its output on stdout, gives an exit status, and leaves errors
+ * to cli_fail().
+ */
+#ifndef OPS_CLI_H
+#define OPS_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "opt.h"
+
+/* Design section 7. */
+enum cli_exit {
+	CLI_FINE = 0,
+	CLI_NOTHING = 1, /* nothing found */
+	CLI_TROUBLE = 2, /* usage or trouble */
+	CLI_TAMPER = 3,  /* verification failed */
+	CLI_PERM = 4,    /* not permitted */
+	CLI_PARTIAL = 5, /* answered, but parts are missing */
+};
+
+/* What main() gets ready before a command runs. */
+enum need {
+	NEED_STORE = 1 << 0, /* cli->source is open: a folder or the daemon */
+	NEED_DAEMON =
+	    1 << 1, /* cli->source is the daemon, whatever --store says */
+	NEED_PAGER = 1 << 2,  /* page long output on a terminal */
+	OWN_SIGPIPE = 1 << 3, /* leave the signal as it was inherited */
+	ARGS_RAW = 1 << 4,    /* options end at the first argument */
+};
+
+enum group { GROUP_SEE, GROUP_SEARCH, GROUP_PROVE, GROUP_RUN, GROUP_KEEP };
+
+struct cli;
+
+struct command {
+	const char *name;
+	enum group group;
+	const char *args;       /* after the options, in the usage line */
+	const char *summary;    /* one line, no full stop */
+	unsigned needs;         /* enum need */
+	int min_args, max_args; /* -1: any number */
+	const struct opt *opts; /* up to a row without a name */
+	size_t opts_size;       /* of the struct their offsets are in */
+	/* opts: that struct, filled in.  argv: the arguments, NULL at the end. */
+	int (*run)(struct cli *cli, const void *opts, int argc, char **argv);
+};
+
+/* Options of every command. */
+struct global_opts {
+	const char *store;
+	const char *run;
+	bool utc;
+	bool no_pager;
+	bool help;
+	bool version;
+};
+
+struct cli {
+	const struct command *cmd;
+	struct global_opts global;
+	const char *store_dir; /* as told, or the default */
+	const char *run_dir;
+	bool direct; /* the store was named: no daemon is asked */
+	bool colour;
+	unsigned width; /* columns for tables */
+	struct source *source;
+};
+
+/* Print "opseal COMMAND: message" on stderr, one line, and give the status. */
+int cli_fail(const struct cli *cli, const struct ops_err *err);
+/* A line on stderr, escaped, that isn't an error. */
+void cli_note(const struct cli *cli, const char *fmt, ...) OPS_PRINTF(2, 3);
+/* Write b to stdout and empty it.  An error shows at the end (main). */
+void cli_put(struct ops_buf *b);
+
+/* -- the commands -- */
+int cmd_record(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_ls(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_show(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_play(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_cat(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_export(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_verify(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_checkpoint(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
+
+struct ls_opts {
+	const char *user, *command;
+	uint64_t since, until;
+	unsigned count;
+	bool mine, active, reverse, json;
+};
+struct show_opts {
+	bool json;
+};
+struct play_opts {
+	double speed;
+	uint64_t max_idle;
+	bool has_speed, has_max_idle, no_tui;
+};
+struct export_opts {
+	const char *format, *output, *timing, *timing_format;
+	bool force;
+};
+struct verify_opts {
+	const char *against;
+	bool quick, json;
+};
+struct checkpoint_opts {
+	bool vkey, anchor;
+};
+struct status_opts {
+	bool json;
+};
+
+#endif

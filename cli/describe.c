@@ -1,0 +1,377 @@
+#include "describe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+#define SECOND UINT64_C(1000000000)
+
+int
+describe_exit(uint32_t wait_status)
+{
+	int w = (int)wait_status;
+
+	return WIFSIGNALED(w) ? 128 + WTERMSIG(w) : WEXITSTATUS(w);
+}
+
+uint64_t
+describe_duration(const struct session *s)
+{
+	if (s->end_boottime > s->start_boottime)
+		return s->end_boottime - s->start_boottime;
+	if (s->end > s->start)
+		return s->end - s->start;
+	return s->last > s->start ? s->last - s->start : 0;
+}
+
+void
+describe_span(uint64_t ns, char out[static 24])
+{
+	uint64_t s = ns / SECOND, days = s / 86400;
+
+	if (days > 0)
+		snprintf(out, 24, "%" PRIu64 "d %02" PRIu64 ":%02" PRIu64,
+		    days % 1000000, s / 3600 % 24, s / 60 % 60);
+	else if (s < 10)
+		snprintf(out, 24, "%" PRIu64 ".%" PRIu64 "s", s,
+		    ns / (SECOND / 10) % 10);
+	else if (s < 60)
+		snprintf(out, 24, "%" PRIu64 "s", s);
+	else
+		ops_offset_text(ns, out);
+}
+
+void
+describe_bytes(uint64_t n, char out[static 24])
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB" };
+	double v = (double)n;
+	size_t u = 0;
+
+	if (n < 1000) {
+		snprintf(out, 24, "%" PRIu64 " B", n);
+		return;
+	}
+	for (v /= 1000; v >= 999.95 && u + 1 < OPS_ARRAY_LEN(units); u++)
+		v /= 1000;
+	snprintf(out, 24, "%.1f %s", v, units[u]);
+}
+
+void
+describe_text(struct ops_buf *b, const struct event_text *t)
+{
+	if (t->p == NULL)
+		ops_buf_put8(b, '-');
+	else
+		ops_escape(b, t->p, t->n);
+}
+
+void
+describe_command(struct ops_buf *b, const struct event_open *o)
+{
+	const uint8_t *p = o->command.p, *end = p + o->command.n;
+
+	if (p == NULL) {
+		ops_buf_puts(b, "login shell");
+		return;
+	}
+	while (p < end) {
+		const uint8_t *nul = memchr(p, 0, (size_t)(end - p));
+		const uint8_t *stop = nul != NULL ? nul : end;
+
+		ops_escape(b, p, (size_t)(stop - p));
+		p = stop + 1;
+		if (p < end)
+			ops_buf_put8(b, ' ');
+	}
+	if (o->command_cut)
+		ops_buf_puts(b, " ...");
+}
+
+/* -- JSON -- */
+
+static void
+put_time(struct json *j, const char *key, uint64_t t, bool utc)
+{
+	char text[OPS_TIME_TEXT];
+
+	json_key(j, key);
+	if (t == 0) {
+		json_nil(j);
+		return;
+	}
+	ops_time_rfc3339(t, utc, text);
+	json_str(j, text);
+}
+
+static void
+put_text(struct json *j, const char *key, const struct event_text *t)
+{
+	if (t->p != NULL) {
+		json_text_bytes(j, key, t->p, t->n);
+		return;
+	}
+	json_key(j, key);
+	json_nil(j);
+}
+
+static void
+put_number(struct json *j, const char *key, uint64_t v)
+{
+	json_key(j, key);
+	json_uint(j, v);
+}
+
+/* A number that the kernel may not have set. */
+static void
+put_id(struct json *j, const char *key, uint32_t v)
+{
+	json_key(j, key);
+	if (v == EVENT_UNSET)
+		json_nil(j);
+	else
+		json_uint(j, v);
+}
+
+static void
+put_command_json(struct json *j, const struct event_open *o)
+{
+	struct ops_buf text = { .max = 1u << 20 };
+	struct event_text joined = { NULL, 0 };
+
+	/* Arguments are joined with NUL; people and jq want spaces. */
+	ops_buf_put(&text, o->command.p, o->command.n);
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] == 0)
+			text.data[i] = ' ';
+	if (o->command.p != NULL)
+		joined = (struct event_text){
+			text.data != NULL ? text.data : o->command.p, text.len
+		};
+	put_text(j, "command", &joined);
+	ops_buf_free(&text);
+}
+
+static void
+put_end_json(struct json *j, const struct session *s)
+{
+	bool known = s->has_close && s->close.has_status;
+	int w = known ? (int)s->close.status : 0;
+
+	json_key(j, "exit");
+	if (known && !WIFSIGNALED(w))
+		json_int(j, WEXITSTATUS(w));
+	else
+		json_nil(j);
+	json_key(j, "signal");
+	if (known && WIFSIGNALED(w))
+		json_int(j, WTERMSIG(w));
+	else
+		json_nil(j);
+	json_key(j, "status");
+	json_str(j, session_state_name(s->state));
+	json_key(j, "bytes_out");
+	if (s->has_close)
+		json_uint(j, s->close.bytes_out);
+	else
+		json_nil(j);
+	json_key(j, "bytes_in");
+	if (s->has_close)
+		json_uint(j, s->close.bytes_in);
+	else
+		json_nil(j);
+	put_number(j, "bytes_lost", s->bytes_lost);
+	put_number(j, "bypasses", s->bypasses);
+	json_key(j, "sealed");
+	json_bool(j, s->sealed);
+	/* How many there were comes with kernel capture. */
+	json_key(j, "commands");
+	json_nil(j);
+}
+
+void
+describe_session_json(const struct session *s, bool utc, struct ops_buf *out)
+{
+	const struct event_open *o = &s->open;
+	struct json j = { .out = out };
+
+	json_begin_object(&j);
+	json_key(&j, "session");
+	json_str(&j, s->id_text);
+	json_key(&j, "kind");
+	json_str(&j, o->kind == SESSION_COMMAND ? "command" : "terminal");
+	put_text(&j, "user", &o->user);
+	put_id(&j, "uid", o->uid);
+	put_id(&j, "auid", o->auid);
+	put_text(&j, "login", &o->login);
+	put_id(&j, "ses", o->ses);
+	json_key(&j, "person");
+	json_nil(&j);
+	put_text(&j, "tty", &o->tty);
+	put_text(&j, "inner", &o->inner);
+	put_text(&j, "from", &o->from);
+	put_text(&j, "host", &o->host);
+	put_command_json(&j, o);
+	put_number(&j, "pid", o->pid);
+	put_number(&j, "cols", o->cols);
+	put_number(&j, "rows", o->rows);
+	put_time(&j, "start", s->start, utc);
+	put_time(&j, "end", s->end, utc);
+	json_key(&j, "duration");
+	json_seconds(&j, describe_duration(s));
+	put_end_json(&j, s);
+	json_end_object(&j);
+}
+
+static const char *
+type_name(uint8_t type)
+{
+	static const char *const names[] = {
+		[REC_OUTPUT] = "output",
+		[REC_INPUT] = "input",
+		[REC_MASKED] = "masked",
+		[REC_RESIZE] = "resize",
+		[REC_STOP] = "stop",
+		[REC_CONT] = "continue",
+		[REC_ECHO] = "echo",
+		[REC_GAP] = "gap",
+		[REC_EXIT] = "exit",
+	};
+
+	if (type >= OPS_ARRAY_LEN(names) || names[type] == NULL)
+		return "unknown";
+	return names[type];
+}
+
+static void
+put_exit_json(struct json *j, uint32_t status)
+{
+	int w = (int)status;
+
+	if (WIFSIGNALED(w))
+		put_number(j, "signal", (uint64_t)WTERMSIG(w));
+	else
+		put_number(j, "exit", (uint64_t)WEXITSTATUS(w));
+}
+
+void
+describe_record_json(
+    const struct session *s, const struct screen_record *r, struct ops_buf *out)
+{
+	const uint8_t *p = r->rec.payload;
+	struct json j = { .out = out };
+
+	json_begin_object(&j);
+	json_key(&j, "session");
+	json_str(&j, s->id_text);
+	put_number(&j, "number", r->number);
+	put_time(&j, "time", s->start + r->offset, true);
+	json_key(&j, "offset");
+	json_seconds(&j, r->offset);
+	json_key(&j, "type");
+	json_str(&j, type_name(r->rec.type));
+	json_key(&j, "sealed");
+	json_bool(&j, r->sealed);
+	switch (r->rec.type) {
+	case REC_OUTPUT:
+	case REC_INPUT:
+		json_text_bytes(&j, "data", p, r->rec.len);
+		break;
+	case REC_MASKED:
+		json_key(&j, "why");
+		json_str(&j, p[0] == MASKED_ECHO_OFF ? "echo-off" : "no-echo");
+		break;
+	case REC_RESIZE:
+		put_number(&j, "cols", ops_getle16(p));
+		put_number(&j, "rows", ops_getle16(p + 2));
+		break;
+	case REC_STOP:
+		put_number(&j, "signal", p[0]);
+		break;
+	case REC_ECHO:
+		json_key(&j, "echo");
+		json_bool(&j, (p[0] & 1) != 0);
+		json_key(&j, "canonical");
+		json_bool(&j, (p[0] & 2) != 0);
+		break;
+	case REC_GAP:
+		put_number(&j, "bytes", ops_getle64(p));
+		break;
+	case REC_EXIT:
+		put_exit_json(&j, ops_getle32(p));
+		break;
+	default:
+		break;
+	}
+	json_end_object(&j);
+	ops_buf_put8(out, '\n');
+}
+
+/* -- words -- */
+
+bool
+describe_record(const struct screen_record *r, struct ops_buf *out)
+{
+	const uint8_t *p = r->rec.payload;
+	int w;
+
+	switch (r->rec.type) {
+	case REC_RESIZE:
+		ops_buf_printf(out, "window %ux%u", (unsigned)ops_getle16(p),
+		    (unsigned)ops_getle16(p + 2));
+		return true;
+	case REC_STOP:
+		ops_buf_printf(out, "stopped by signal %u", (unsigned)p[0]);
+		return true;
+	case REC_CONT:
+		ops_buf_puts(out, "continued");
+		return true;
+	case REC_MASKED:
+		ops_buf_puts(out, p[0] == MASKED_ECHO_OFF
+				      ? "input not kept: a password prompt"
+				      : "input not kept: it was not echoed");
+		return true;
+	case REC_GAP:
+		ops_buf_printf(out, "GAP: %" PRIu64 " bytes were not recorded",
+		    ops_getle64(p));
+		return true;
+	case REC_EXIT:
+		w = (int)ops_getle32(p);
+		if (WIFSIGNALED(w))
+			ops_buf_printf(out, "ended by signal %d", WTERMSIG(w));
+		else
+			ops_buf_printf(out, "exit status %d", WEXITSTATUS(w));
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+describe_line(
+    struct lines *l, const struct screen_record *r, struct ops_buf *out)
+{
+	const uint8_t *p = r->rec.payload;
+	char note[64];
+
+	switch (r->rec.type) {
+	case REC_OUTPUT:
+		lines_feed(l, r->offset, p, r->rec.len, out);
+		break;
+	case REC_RESIZE:
+		lines_resize(l, ops_getle16(p));
+		break;
+	case REC_GAP:
+		snprintf(note, sizeof(note),
+		    "gap: %" PRIu64 " bytes not recorded", ops_getle64(p));
+		lines_note(l, note, out);
+		break;
+	default:
+		break;
+	}
+}

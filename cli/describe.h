@@ -1,0 +1,45 @@
+/*
+ * describe - sessions and records in words and in JSON, the same in every
+ * command.  Whatever was recorded is escaped here.
+ */
+#ifndef OPS_CLI_DESCRIBE_H
+#define OPS_CLI_DESCRIBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "lines.h"
+#include "screen.h"
+#include "store/session.h"
+
+/* Exit status as a shell shows it: 128 + N for signal N. */
+int describe_exit(uint32_t wait_status);
+/* ns from the session's start to its end, or to the newest thing known. */
+uint64_t describe_duration(const struct session *s);
+/* "0.3s", "12s", "1:23", "1:02:03", "2d 03:04" */
+void describe_span(uint64_t ns, char out[static 24]);
+/* "1.2 MB", "17 B" */
+void describe_bytes(uint64_t n, char out[static 24]);
+
+/* A recorded text, escaped; "-" if absent.  Appended to b. */
+void describe_text(struct ops_buf *b, const struct event_text *t);
+/* A command: arguments escaped, with spaces between; "login shell" if absent. */
+void describe_command(struct ops_buf *b, const struct event_open *o);
+
+/* The session as one JSON object (design section 7), no newline. */
+void describe_session_json(
+    const struct session *s, bool utc, struct ops_buf *out);
+/* A record as one JSON object and a newline. */
+void describe_record_json(const struct session *s,
+    const struct screen_record *r, struct ops_buf *out);
+/* One line about a record that is no output, for timelines; false: nothing
+ * to say about it. */
+bool describe_record(const struct screen_record *r, struct ops_buf *out);
+
+/* Give a record to the line renderer. */
+void describe_line(
+    struct lines *l, const struct screen_record *r, struct ops_buf *out);
+
+#endif

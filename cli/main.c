@@ -1,0 +1,477 @@
+/* opseal - see, replay, prove: the commands and what they are given. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "cli.h"
+#include "pager.h"
+#include "source.h"
+
+#define DEFAULT_STORE "/var/lib/opseal"
+#define DEFAULT_RUN "/run/opseal"
+
+/* clang-format off */
+static const struct opt global_options[] = {
+#define AT(m) offsetof(struct global_opts, m)
+	{ "store",    0,   OPT_TEXT, "DIR", "read this store itself; ask no daemon", AT(store), 0 },
+	{ "run",      0,   OPT_TEXT, "DIR", "where the daemon's sockets are",        AT(run), 0 },
+	{ "utc",      0,   OPT_FLAG, NULL,  "times in UTC",                          AT(utc), 0 },
+	{ "no-pager", 0,   OPT_FLAG, NULL,  "don't page long output",                AT(no_pager), 0 },
+	{ "help",     'h', OPT_FLAG, NULL,  "this help",                             AT(help), 0 },
+	{ "version",  0,   OPT_FLAG, NULL,  "version of opseal",                     AT(version), 0 },
+#undef AT
+	{ 0 },
+};
+
+static const struct opt ls_options[] = {
+#define AT(m) offsetof(struct ls_opts, m)
+	{ "user",    'u', OPT_TEXT,  "NAME", "of this user, or logged in as it",    AT(user), 0 },
+	{ "mine",    0,   OPT_FLAG,  NULL,   "my own",                              AT(mine), 0 },
+	{ "since",   'S', OPT_TIME,  "TIME", "that went on after TIME: 09:00, yesterday, -2h", AT(since), 0 },
+	{ "until",   'U', OPT_TIME,  "TIME", "that began before TIME",              AT(until), 0 },
+	{ "active",  0,   OPT_FLAG,  NULL,   "that are going on now",               AT(active), 0 },
+	{ "command", 0,   OPT_TEXT,  "TEXT", "whose command holds TEXT",            AT(command), 0 },
+	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
+	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
+	{ "json",    0,   OPT_FLAG,  NULL,   "one JSON object a line",              AT(json), 0 },
+#undef AT
+	{ 0 },
+};
+
+static const struct opt show_options[] = {
+	{ "json", 0, OPT_FLAG, NULL, "as one JSON object", offsetof(struct show_opts, json), 0 },
+	{ 0 },
+};
+
+static const struct opt play_options[] = {
+#define AT(m) offsetof(struct play_opts, m)
+	{ "speed",    's', OPT_SPEED,    "X",    "X times as fast; 0: at once",      AT(speed), AT(has_speed) },
+	{ "max-idle", 'i', OPT_DURATION, "TIME", "cut pauses to TIME: 2s, 500ms",    AT(max_idle), AT(has_max_idle) },
+	{ "no-tui",   0,   OPT_FLAG,     NULL,   "just the timing: no keys",         AT(no_tui), 0 },
+#undef AT
+	{ 0 },
+};
+
+static const struct opt export_options[] = {
+#define AT(m) offsetof(struct export_opts, m)
+	{ "format", 'f', OPT_TEXT, "FORMAT", "asciicast-v2, asciicast-v3, typescript, raw, text or json", AT(format), 0 },
+	{ "output", 'o', OPT_TEXT, "FILE",   "write to FILE, not stdout",               AT(output), 0 },
+	{ "timing", 't', OPT_TEXT, "FILE",   "typescript: write its timing to FILE",    AT(timing), 0 },
+	{ "timing-format", 0, OPT_TEXT, "KIND", "typescript: classic or advanced",      AT(timing_format), 0 },
+	{ "force",  0,   OPT_FLAG, NULL,     "overwrite files; raw bytes to a terminal", AT(force), 0 },
+#undef AT
+	{ 0 },
+};
+
+static const struct opt verify_options[] = {
+#define AT(m) offsetof(struct verify_opts, m)
+	{ "quick",   'q', OPT_FLAG, NULL,   "stored bytes only: don't unpack them",       AT(quick), 0 },
+	{ "against", 'a', OPT_TEXT, "FILE", "remembered checkpoints in FILE, or \"journal\"", AT(against), 0 },
+	{ "json",    0,   OPT_FLAG, NULL,   "one JSON object a finding, the result last", AT(json), 0 },
+#undef AT
+	{ 0 },
+};
+
+static const struct opt checkpoint_options[] = {
+#define AT(m) offsetof(struct checkpoint_opts, m)
+	{ "vkey",   0, OPT_FLAG, NULL, "the log's public key, as a C2SP vkey", AT(vkey), 0 },
+	{ "anchor", 0, OPT_FLAG, NULL, "the checkpoint as one line",           AT(anchor), 0 },
+#undef AT
+	{ 0 },
+};
+
+static const struct opt status_options[] = {
+	{ "json", 0, OPT_FLAG, NULL, "as one JSON object", offsetof(struct status_opts, json), 0 },
+	{ 0 },
+};
+
+/* Help, completion and the check of the manual are made from this table. */
+static const struct command commands[] = {
+	{ "ls", GROUP_SEE, "", "List recorded sessions",
+	    NEED_STORE | NEED_PAGER, 0, 0, ls_options, sizeof(struct ls_opts), cmd_ls },
+	{ "show", GROUP_SEE, "SESSION", "Who, when, from where: one session",
+	    NEED_STORE | NEED_PAGER, 1, 1, show_options, sizeof(struct show_opts), cmd_show },
+	{ "play", GROUP_SEE, "SESSION[@TIME]", "Play a session back",
+	    NEED_STORE, 1, 1, play_options, sizeof(struct play_opts), cmd_play },
+	{ "cat", GROUP_SEE, "SESSION[@TIME]", "Print the text that was on the screen",
+	    NEED_STORE | NEED_PAGER, 1, 1, NULL, 0, cmd_cat },
+	{ "status", GROUP_SEE, "", "What is recorded now, and how well",
+	    NEED_DAEMON, 0, 0, status_options, sizeof(struct status_opts), cmd_status },
+	{ "verify", GROUP_PROVE, "[SESSION]", "Check that nothing was changed",
+	    NEED_STORE, 0, 1, verify_options, sizeof(struct verify_opts), cmd_verify },
+	{ "checkpoint", GROUP_PROVE, "", "Print the checkpoint, to be kept elsewhere",
+	    NEED_STORE, 0, 0, checkpoint_options, sizeof(struct checkpoint_opts), cmd_checkpoint },
+	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format",
+	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), cmd_export },
+	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now",
+	    OWN_SIGPIPE | ARGS_RAW, 0, -1, NULL, 0, cmd_record },
+};
+/* clang-format on */
+#define N_COMMANDS OPS_ARRAY_LEN(commands)
+
+static const char *const group_names[] = {
+	[GROUP_SEE] = "See",
+	[GROUP_SEARCH] = "Search",
+	[GROUP_PROVE] = "Prove",
+	[GROUP_RUN] = "Run",
+	[GROUP_KEEP] = "Keep",
+};
+
+static void
+note_line(const struct cli *cli, const char *text)
+{
+	struct ops_buf b = { .max = 8192 };
+
+	ops_escape(&b, text, strlen(text));
+	fflush(stdout);
+	fprintf(stderr, "opseal%s%s: %.*s\n", cli->cmd != NULL ? " " : "",
+	    cli->cmd != NULL ? cli->cmd->name : "", (int)b.len,
+	    b.len > 0 ? (const char *)b.data : "");
+	ops_buf_free(&b);
+}
+
+int
+cli_fail(const struct cli *cli, const struct ops_err *err)
+{
+	note_line(cli, err->msg);
+	switch (err->code) {
+	case OPS_EPERM:
+		return CLI_PERM;
+	case OPS_ETAMPER:
+		return CLI_TAMPER;
+	case OPS_OK:
+	case OPS_EIO:
+	case OPS_ENOMEM:
+	case OPS_ETRUNC:
+	case OPS_EFORMAT:
+	case OPS_ENEWER:
+	case OPS_ENOENT:
+	case OPS_EBUSY:
+	case OPS_EUSAGE:
+	case OPS_EUNAVAIL:
+		break;
+	}
+	return CLI_TROUBLE;
+}
+
+void
+cli_note(const struct cli *cli, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	note_line(cli, text);
+}
+
+void
+cli_put(struct ops_buf *b)
+{
+	if (b->len > 0)
+		fwrite(b->data, 1, b->len, stdout);
+	ops_buf_reset(b);
+}
+
+/* -- help -- */
+
+static void
+print_help(FILE *out)
+{
+	fputs("usage: opseal COMMAND [OPTIONS] [ARGUMENTS]\n"
+	      "Who did what on this machine, when, from where, and what did "
+	      "they see?\n",
+	    out);
+	for (size_t g = 0; g < OPS_ARRAY_LEN(group_names); g++) {
+		bool any = false;
+
+		for (size_t i = 0; i < N_COMMANDS; i++) {
+			if (commands[i].group != g)
+				continue;
+			if (!any)
+				fprintf(out, "\n%s:\n", group_names[g]);
+			any = true;
+			fprintf(out, "  %-10s  %-16s  %s\n", commands[i].name,
+			    commands[i].args, commands[i].summary);
+		}
+	}
+	fputs("\nOptions of every command:\n", out);
+	opt_help(out, global_options);
+	fputs("\nSESSION is the beginning of an id, last, last:USER, pts/N, "
+	      "or . (this one).\n"
+	      "opseal COMMAND --help says more; so does opseal(1).\n",
+	    out);
+}
+
+static void
+print_command_help(FILE *out, const struct command *c)
+{
+	fprintf(out, "usage: opseal %s%s%s%s\n%s.\n", c->name,
+	    c->opts != NULL ? " [OPTIONS]" : "", c->args[0] != '\0' ? " " : "",
+	    c->args, c->summary);
+	if (c->opts != NULL) {
+		fputs("\nOptions:\n", out);
+		opt_help(out, c->opts);
+	}
+	fputs("\nOptions of every command:\n", out);
+	opt_help(out, global_options);
+}
+
+/* "opseal __table": the tables for tests and completion, a row a line. */
+static void
+print_table(void)
+{
+	for (const struct opt *o = global_options; o->name != NULL; o++)
+		printf("option - %s\n", o->name);
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		printf("command %s\n", commands[i].name);
+		for (const struct opt *o = commands[i].opts;
+		     o != NULL && o->name != NULL; o++)
+			printf("option %s %s\n", commands[i].name, o->name);
+	}
+}
+
+static void
+print_words(const struct opt *opts)
+{
+	for (const struct opt *o = opts; o != NULL && o->name != NULL; o++)
+		printf(" --%s", o->name);
+}
+
+/* "opseal __complete bash": a completion made from the tables. */
+static void
+print_completion(void)
+{
+	fputs("_opseal() {\n"
+	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} cmd=${COMP_WORDS[1]} "
+	      "words\n"
+	      "\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
+	      "\t\twords=\"help",
+	    stdout);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		printf(" %s", commands[i].name);
+	fputs("\"\n\telse\n\t\tcase $cmd in\n", stdout);
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		printf("\t\t%s) words=\"", commands[i].name);
+		print_words(commands[i].opts);
+		fputs("\" ;;\n", stdout);
+	}
+	fputs("\t\tesac\n\t\twords=\"$words", stdout);
+	print_words(global_options);
+	fputs("\"\n\tfi\n"
+	      "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+	      "}\n"
+	      "complete -o default -F _opseal opseal\n",
+	    stdout);
+}
+
+/* -- choosing and running -- */
+
+static const struct command *
+find_command(const char *name, struct ops_err *err)
+{
+	const char *words[N_COMMANDS], *near;
+
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+		words[i] = commands[i].name;
+	}
+	near = opt_nearest(name, words, N_COMMANDS);
+	if (near != NULL)
+		ops_fail(err, OPS_EUSAGE,
+		    "unknown command \"%.60s\"; did you mean %s?", name, near);
+	else
+		ops_fail(err, OPS_EUSAGE,
+		    "unknown command \"%.60s\"; opseal --help lists them",
+		    name);
+	return NULL;
+}
+
+static int
+check_count(const struct command *c, int n, char **args, struct ops_err *err)
+{
+	if (n < c->min_args)
+		return ops_fail(err, OPS_EUSAGE,
+		    "%s is missing; usage: opseal %s %s", c->args, c->name,
+		    c->args);
+	if (c->max_args >= 0 && n > c->max_args)
+		return ops_fail(err, OPS_EUSAGE,
+		    "unexpected argument \"%.60s\"", args[c->max_args]);
+	return 0;
+}
+
+/* An empty variable is one that isn't set. */
+static const char *
+environment(const char *name)
+{
+	const char *s = getenv(name);
+
+	return s != NULL && s[0] != '\0' ? s : NULL;
+}
+
+static void
+set_places(struct cli *cli)
+{
+	const char *store = environment("OPSEAL_STORE");
+	const char *run = environment("OPSEAL_RUN");
+	const struct global_opts *g = &cli->global;
+
+	cli->direct = g->store != NULL ||
+		      (store != NULL && g->run == NULL && run == NULL);
+	cli->store_dir = g->store != NULL ? g->store
+			 : store != NULL  ? store
+					  : DEFAULT_STORE;
+	cli->run_dir = g->run != NULL ? g->run
+		       : run != NULL  ? run
+				      : DEFAULT_RUN;
+}
+
+static void
+set_terminal(struct cli *cli)
+{
+	const char *columns = environment("COLUMNS");
+	struct winsize ws;
+
+	cli->width = 120;
+	if (columns != NULL && atoi(columns) > 20)
+		cli->width = (unsigned)atoi(columns);
+	else if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 20)
+		cli->width = ws.ws_col;
+	cli->colour = isatty(STDOUT_FILENO) && environment("NO_COLOR") == NULL;
+}
+
+/* What was printed must have arrived: a full disk is trouble. */
+static int
+finish_stdout(const struct cli *cli, int status)
+{
+	int lost = ferror(stdout);
+
+	errno = 0;
+	if (fflush(stdout) != 0 || lost) {
+		if (errno != EPIPE) {
+			struct ops_err err = { .code = OPS_EIO };
+
+			ops_fail_errno(&err, "stdout");
+			status = cli_fail(cli, &err);
+		}
+	}
+	return status;
+}
+
+static int
+run_command(struct cli *cli, void *values, int argc, char **argv)
+{
+	const struct command *c = cli->cmd;
+	struct pager *pager = NULL;
+	struct ops_err err = { 0 };
+	int status;
+
+	if (c->needs & NEED_DAEMON)
+		cli->direct = false;
+	if ((c->needs & (NEED_STORE | NEED_DAEMON)) != 0 &&
+	    source_open(cli, &cli->source, &err) < 0)
+		return cli_fail(cli, &err);
+	if ((c->needs & NEED_PAGER) != 0 && !cli->global.no_pager)
+		pager = pager_start();
+	status = c->run(cli, values, argc, argv);
+	status = finish_stdout(cli, status);
+	pager_end(pager);
+	source_free(cli->source);
+	return status;
+}
+
+/* Words that aren't commands but answered here.  -1: none of them. */
+static int
+run_special(const struct cli *cli, int argc, char **argv)
+{
+	const struct command *c;
+	struct ops_err err = { 0 };
+
+	if (strcmp(argv[0], "__table") == 0) {
+		print_table();
+	} else if (strcmp(argv[0], "__complete") == 0) {
+		print_completion();
+	} else if (strcmp(argv[0], "help") == 0 && argc == 1) {
+		print_help(stdout);
+	} else if (strcmp(argv[0], "help") == 0) {
+		c = find_command(argv[1], &err);
+		if (c == NULL)
+			return cli_fail(cli, &err);
+		print_command_help(stdout, c);
+	} else {
+		return -1;
+	}
+	return finish_stdout(cli, CLI_FINE);
+}
+
+static int
+run_words(struct cli *cli, int argc, char **argv)
+{
+	const struct opt_set global = { global_options, &cli->global };
+	struct ops_err err = { 0 };
+	union {
+		struct ls_opts ls;
+		struct play_opts play;
+		struct export_opts export;
+		struct verify_opts verify;
+	} values = { 0 };
+	int rest, n;
+
+	n = run_special(cli, argc, argv);
+	if (n >= 0)
+		return n;
+	cli->cmd = find_command(argv[0], &err);
+	if (cli->cmd == NULL)
+		return cli_fail(cli, &err);
+	if (!(cli->cmd->needs & OWN_SIGPIPE))
+		signal(SIGPIPE, SIG_DFL);
+	if (opt_parse(argc, argv,
+		(const struct opt_set[2]){
+		    { cli->cmd->opts, &values }, global },
+		(cli->cmd->needs & ARGS_RAW) != 0, &rest, &err) < 0)
+		return cli_fail(cli, &err);
+	if (cli->global.help) {
+		print_command_help(stdout, cli->cmd);
+		return finish_stdout(cli, CLI_FINE);
+	}
+	if (check_count(cli->cmd, argc - rest, argv + rest, &err) < 0)
+		return cli_fail(cli, &err);
+	set_places(cli);
+	set_terminal(cli);
+	return run_command(cli, &values, argc - rest, argv + rest);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cli cli = { .cmd = NULL };
+	const struct opt_set sets[2] = { { global_options, &cli.global },
+		{ NULL, NULL } };
+	struct ops_err err = { 0 };
+	int rest;
+
+	if (argc < 1 || opt_parse(argc, argv, sets, true, &rest, &err) < 0)
+		return cli_fail(&cli, &err);
+	if (cli.global.version) {
+		puts("opseal " OPSEAL_VERSION);
+		return finish_stdout(&cli, CLI_FINE);
+	}
+	if (cli.global.help) {
+		print_help(stdout);
+		return finish_stdout(&cli, CLI_FINE);
+	}
+	if (rest == argc) {
+		ops_fail(
+		    &err, OPS_EUSAGE, "no command; opseal --help lists them");
+		return cli_fail(&cli, &err);
+	}
+	return run_words(&cli, argc - rest, argv + rest);
+}

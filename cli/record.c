@@ -1,0 +1,69 @@
+/* opseal record - record a shell or a command, by becoming the door. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* The door beside this program (a build, a private copy), in libexec beside
+ * its prefix, or where it was installed. */
+static int
+find_door(char *path, size_t size, struct ops_err *err)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		if (slash != NULL)
+			*slash = '\0';
+		snprintf(path, size, "%s/opseal-door", self);
+		if (access(path, X_OK) == 0)
+			return 0;
+		snprintf(path, size, "%s/../libexec/opseal/opseal-door", self);
+		if (access(path, X_OK) == 0)
+			return 0;
+	}
+	snprintf(path, size, "%s/opseal-door", OPSEAL_LIBEXECDIR);
+	if (access(path, X_OK) == 0)
+		return 0;
+	return ops_fail(err, OPS_ENOENT, "opseal-door is not installed");
+}
+
+int
+cmd_record(struct cli *cli, const void *opts, int argc, char **argv)
+{
+	/* execv() takes no const, and changes nothing. */
+	static char door[] = "opseal-door", run[] = "--run", dashes[] = "--";
+	static char run_dir[4096];
+	struct ops_err err = { 0 };
+	char path[4200];
+	char **args;
+	int n = 0;
+
+	(void)opts;
+	if (find_door(path, sizeof(path), &err) < 0)
+		return cli_fail(cli, &err);
+	args = calloc((size_t)argc + 5, sizeof(*args));
+	if (args == NULL || strlen(cli->run_dir) >= sizeof(run_dir)) {
+		free(args);
+		ops_fail(&err, OPS_ENOMEM, "arguments");
+		return cli_fail(cli, &err);
+	}
+	memcpy(run_dir, cli->run_dir, strlen(cli->run_dir) + 1);
+	args[n++] = door;
+	args[n++] = run;
+	args[n++] = run_dir;
+	if (argc > 0)
+		args[n++] = dashes;
+	for (int i = 0; i < argc; i++)
+		args[n++] = argv[i];
+	execv(path, args);
+	ops_fail_errno(&err, "%.150s", path);
+	free(args);
+	return cli_fail(cli, &err);
+}

@@ -1,0 +1,497 @@
+#include "remote.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/io.h"
+#include "ipc/msg.h"
+
+struct remote {
+	struct vfs vfs; /* first: the store's files are asked for through it */
+	pthread_mutex_t lock; /* one request at a time */
+	int fd;
+	char socket[128];
+	char command[64];
+	bool may_all;
+	/* What was announced, to be said again on a new connection. */
+	bool all, has_id;
+	uint8_t id[OPS_ID_LEN];
+	uint8_t buf[MSG_MAX]; /* the last answer */
+};
+
+struct remote_file {
+	struct vfs_file file;
+	int fd;
+};
+
+/* -- one request, one answer -- */
+
+/* Words from the daemon: kept as they are, the program escapes what it
+ * prints. */
+static int
+failed(const struct msg *m, struct ops_err *err)
+{
+	if (m->n < 1 || m->p[0] == OPS_OK || m->p[0] > OPS_EUNAVAIL)
+		return ops_fail(
+		    err, OPS_EFORMAT, "the daemon's answer makes no sense");
+	return ops_fail(err, (enum ops_code)m->p[0], "%.*s", (int)(m->n - 1),
+	    (const char *)m->p + 1);
+}
+
+/* The next message; it must be of one of two types.  A refusal is -1. */
+static int
+receive(struct remote *r, uint16_t type, uint16_t other, struct msg *ret,
+    struct ops_err *err)
+{
+	struct msg m;
+	int rc = msg_recv(r->fd, r->buf, &m, err);
+
+	if (rc < 0)
+		return ops_context(err, "daemon");
+	if (rc == 0)
+		return ops_fail(
+		    err, OPS_EUNAVAIL, "the daemon closed the connection");
+	if (m.type == type || m.type == other) {
+		*ret = m;
+		return 0;
+	}
+	msg_close_fds(&m);
+	if (m.type == C_FAILED)
+		return failed(&m, err);
+	return ops_fail(err, OPS_EFORMAT, "unexpected answer %u of the daemon",
+	    (unsigned)m.type);
+}
+
+static int
+ask(struct remote *r, uint16_t type, const void *p, size_t n, uint16_t answer,
+    uint16_t other, struct msg *ret, struct ops_err *err)
+{
+	if (msg_send(r->fd, type, p, n, NULL, 0, err) < 0)
+		return ops_context(err, "daemon");
+	if (receive(r, answer, other, ret, err) < 0)
+		return -1;
+	if (answer != C_FILE)
+		msg_close_fds(ret);
+	return 0;
+}
+
+static int
+connect_again(struct remote *r, struct ops_err *err)
+{
+	struct msg m;
+
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+	if (msg_connect(r->socket, &r->fd, err) < 0)
+		return -1;
+	if (ask(r, C_HELLO, r->command, strlen(r->command), C_WELCOME,
+		C_WELCOME, &m, err) < 0)
+		return -1;
+	if (m.n != 1)
+		return ops_fail(err, OPS_EFORMAT, "the daemon's welcome");
+	r->may_all = m.p[0] == 1;
+	if (r->all && ask(r, C_READ_ALL, NULL, 0, C_DONE, C_DONE, &m, err) < 0)
+		return -1;
+	if (r->has_id &&
+	    ask(r, C_READ, r->id, sizeof(r->id), C_DONE, C_DONE, &m, err) < 0)
+		return -1;
+	return 0;
+}
+
+/* As ask(), on a new connection if the daemon has closed this one. */
+static int
+request(struct remote *r, uint16_t type, const void *p, size_t n,
+    uint16_t answer, uint16_t other, struct msg *ret, struct ops_err *err)
+{
+	struct ops_err first = { 0 };
+
+	if (ask(r, type, p, n, answer, other, ret, &first) == 0)
+		return 0;
+	if (first.code != OPS_EUNAVAIL) {
+		if (err != NULL)
+			*err = first;
+		return -1;
+	}
+	if (connect_again(r, err) < 0)
+		return -1;
+	return ask(r, type, p, n, answer, other, ret, err);
+}
+
+/* -- the vfs -- */
+
+static int
+file_open(struct vfs *v, const char *path, unsigned flags,
+    struct vfs_file **ret, struct ops_err *err)
+{
+	struct remote *r = (struct remote *)v;
+	struct remote_file *f;
+	struct msg m;
+	int rc;
+
+	if (flags != VFS_READ)
+		return ops_fail(
+		    err, OPS_EPERM, "the daemon's store is read-only here");
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return ops_fail(err, OPS_ENOMEM, "file");
+	pthread_mutex_lock(&r->lock);
+	rc = request(r, C_OPEN, path, strlen(path), C_FILE, C_FILE, &m, err);
+	pthread_mutex_unlock(&r->lock);
+	if (rc == 0 && m.fds != 1) {
+		msg_close_fds(&m);
+		rc = ops_fail(
+		    err, OPS_EFORMAT, "no file in the daemon's answer");
+	}
+	if (rc < 0) {
+		free(f);
+		return -1;
+	}
+	f->file.vfs = v;
+	f->fd = m.fd[0];
+	*ret = &f->file;
+	return 0;
+}
+
+static void
+file_close(struct vfs_file *file)
+{
+	struct remote_file *f = (struct remote_file *)file;
+
+	close(f->fd);
+	free(f);
+}
+
+static ssize_t
+file_pread(
+    struct vfs_file *file, void *p, size_t n, uint64_t off, struct ops_err *err)
+{
+	const struct remote_file *f = (const struct remote_file *)file;
+
+	return ops_pread_full(f->fd, p, n, off, err);
+}
+
+static int
+file_size(struct vfs_file *file, uint64_t *ret, struct ops_err *err)
+{
+	const struct remote_file *f = (const struct remote_file *)file;
+	struct stat st;
+
+	if (fstat(f->fd, &st) < 0)
+		return ops_fail_errno(err, "stat");
+	*ret = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int
+add_names(struct vfs_names *names, const struct msg *m, struct ops_err *err)
+{
+	size_t at = 0;
+
+	if (m->n == 0 || m->p[m->n - 1] != 0)
+		return ops_fail(err, OPS_EFORMAT, "names without an end");
+	while (at < m->n) {
+		const char *name = (const char *)m->p + at;
+		char **grown;
+
+		if (names->n == REMOTE_NAMES_MAX)
+			return ops_fail(err, OPS_EFORMAT, "over %d names",
+			    REMOTE_NAMES_MAX);
+		grown =
+		    realloc(names->name, (names->n + 1) * sizeof(*names->name));
+		if (grown == NULL)
+			return ops_fail(err, OPS_ENOMEM, "names");
+		names->name = grown;
+		grown[names->n] = strdup(name);
+		if (grown[names->n] == NULL)
+			return ops_fail(err, OPS_ENOMEM, "names");
+		names->n++;
+		at += strlen(name) + 1;
+	}
+	return 0;
+}
+
+static int
+list_locked(struct remote *r, const char *path, struct vfs_names *names,
+    struct ops_err *err)
+{
+	struct msg m;
+
+	if (request(r, C_LIST, path, strlen(path), C_NAMES, C_END, &m, err) < 0)
+		return -1;
+	while (m.type == C_NAMES) {
+		if (add_names(names, &m, err) < 0 ||
+		    receive(r, C_NAMES, C_END, &m, err) < 0)
+			return -1;
+		msg_close_fds(&m);
+	}
+	return 0;
+}
+
+static int
+file_list(
+    struct vfs *v, const char *path, struct vfs_names *ret, struct ops_err *err)
+{
+	struct remote *r = (struct remote *)v;
+	struct vfs_names names = { 0 };
+	int rc;
+
+	pthread_mutex_lock(&r->lock);
+	rc = list_locked(r, path, &names, err);
+	pthread_mutex_unlock(&r->lock);
+	if (rc < 0) {
+		vfs_names_free(&names);
+		return -1;
+	}
+	*ret = names;
+	return 0;
+}
+
+static int
+read_only(struct ops_err *err)
+{
+	return ops_fail(err, OPS_EPERM, "the daemon's store is read-only here");
+}
+
+static int
+no_pwrite(struct vfs_file *f, const void *p, size_t n, uint64_t off,
+    struct ops_err *err)
+{
+	(void)f, (void)p, (void)n, (void)off;
+	return read_only(err);
+}
+
+static int
+no_sync(struct vfs_file *f, struct ops_err *err)
+{
+	(void)f;
+	return read_only(err);
+}
+
+static int
+no_truncate(struct vfs_file *f, uint64_t len, struct ops_err *err)
+{
+	(void)f, (void)len;
+	return read_only(err);
+}
+
+static int
+no_rename(struct vfs *v, const char *from, const char *to, struct ops_err *err)
+{
+	(void)v, (void)from, (void)to;
+	return read_only(err);
+}
+
+static int
+no_path(struct vfs *v, const char *path, struct ops_err *err)
+{
+	(void)v, (void)path;
+	return read_only(err);
+}
+
+static int
+no_lock(struct vfs *v, struct ops_err *err)
+{
+	(void)v;
+	return read_only(err);
+}
+
+static int
+no_space(struct vfs *v, uint64_t *ret, struct ops_err *err)
+{
+	(void)v, (void)ret;
+	return read_only(err);
+}
+
+/* The connection is the remote's. */
+static void
+no_free(struct vfs *v)
+{
+	(void)v;
+}
+
+static const struct vfs_ops remote_ops = {
+	.open = file_open,
+	.close = file_close,
+	.pread = file_pread,
+	.pwrite = no_pwrite,
+	.sync = no_sync,
+	.truncate = no_truncate,
+	.size = file_size,
+	.rename = no_rename,
+	.unlink = no_path,
+	.mkdir = no_path,
+	.rmdir = no_path,
+	.sync_dir = no_path,
+	.list = file_list,
+	.lock = no_lock,
+	.space = no_space,
+	.free = no_free,
+};
+
+/* -- the rest of the protocol -- */
+
+int
+remote_open(const char *run_dir, const char *command, struct remote **ret,
+    struct ops_err *err)
+{
+	struct remote *r = calloc(1, sizeof(*r));
+	int n;
+
+	if (r == NULL)
+		return ops_fail(err, OPS_ENOMEM, "connection to the daemon");
+	r->vfs.ops = &remote_ops;
+	r->fd = -1;
+	pthread_mutex_init(&r->lock, NULL);
+	snprintf(r->command, sizeof(r->command), "%s", command);
+	n = snprintf(r->socket, sizeof(r->socket), "%s/control.sock", run_dir);
+	if (n < 0 || (size_t)n >= sizeof(r->socket)) {
+		remote_free(r);
+		return ops_fail(err, OPS_EUSAGE,
+		    "--run: the path is too long for a socket");
+	}
+	if (connect_again(r, err) < 0) {
+		remote_free(r);
+		return -1;
+	}
+	*ret = r;
+	return 0;
+}
+
+void
+remote_free(struct remote *r)
+{
+	if (r == NULL)
+		return;
+	if (r->fd >= 0)
+		close(r->fd);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+struct vfs *
+remote_vfs(struct remote *r)
+{
+	return &r->vfs;
+}
+
+int
+remote_status(struct remote *r, struct ops_buf *answer,
+    struct proto_status *ret, struct ops_err *err)
+{
+	struct msg m;
+
+	if (request(r, C_STATUS, NULL, 0, C_STATUS_IS, C_STATUS_IS, &m, err) <
+	    0)
+		return -1;
+	ops_buf_reset(answer);
+	ops_buf_put(answer, m.p, m.n);
+	if (ops_buf_check(answer, "status", err) < 0)
+		return -1;
+	return proto_status_get(answer->data, answer->len, ret, err);
+}
+
+int
+remote_sessions(struct remote *r, const struct proto_filter *f,
+    struct session_list *ret, struct ops_err *err)
+{
+	struct ops_buf body = { .max = MSG_PAYLOAD_MAX };
+	struct session_list list = { 0 };
+	struct msg m;
+	int rc;
+
+	proto_filter_put(&body, f);
+	rc = ops_buf_check(&body, "filter", err);
+	if (rc == 0)
+		rc = request(r, C_SESSIONS, body.data, body.len, C_SESSION,
+		    C_END, &m, err);
+	ops_buf_free(&body);
+	while (rc == 0 && m.type == C_SESSION) {
+		rc = session_get(m.p, m.n, &list, err);
+		if (rc == 0)
+			rc = receive(r, C_SESSION, C_END, &m, err);
+		if (rc == 0)
+			msg_close_fds(&m);
+	}
+	if (rc == 0 && (m.n != 4 || ops_getle32(m.p) != list.n))
+		rc = ops_fail(
+		    err, OPS_EFORMAT, "the daemon's list is not whole");
+	if (rc < 0) {
+		session_list_free(&list);
+		return -1;
+	}
+	*ret = list;
+	return 0;
+}
+
+int
+remote_read(struct remote *r, const uint8_t *id, struct ops_err *err)
+{
+	struct msg m;
+
+	if (request(r, id != NULL ? C_READ : C_READ_ALL, id,
+		id != NULL ? OPS_ID_LEN : 0, C_DONE, C_DONE, &m, err) < 0)
+		return -1;
+	if (id != NULL) {
+		memcpy(r->id, id, sizeof(r->id));
+		r->has_id = true;
+	} else {
+		r->all = true;
+	}
+	return 0;
+}
+
+/* Add the records of one message; they must follow those before. */
+static int
+add_tail(struct ops_buf *out, const struct msg *m, uint64_t *first,
+    uint64_t *next, struct ops_err *err)
+{
+	uint64_t number;
+	size_t at = 8;
+
+	if (m->n < 8)
+		return ops_fail(err, OPS_EFORMAT, "records without a number");
+	number = ops_getle64(m->p);
+	if (out->len == 0)
+		*first = *next = number;
+	if (number != *next)
+		return ops_fail(err, OPS_EFORMAT, "records out of order");
+	while (at < m->n) {
+		struct record rec;
+		long used = record_decode(m->p + at, m->n - at, &rec, err);
+
+		if (used < 0)
+			return ops_context(
+			    err, "record %llu", (unsigned long long)*next);
+		at += (size_t)used;
+		(*next)++;
+	}
+	ops_buf_put(out, m->p + 8, m->n - 8);
+	return ops_buf_check(out, "unsealed records", err);
+}
+
+int
+remote_tail(struct remote *r, const uint8_t id[static OPS_ID_LEN],
+    struct ops_buf *out, uint64_t *first, struct ops_err *err)
+{
+	uint64_t next = 0;
+	struct msg m;
+
+	*first = 0;
+	if (request(r, C_TAIL, id, OPS_ID_LEN, C_TAIL_RECORDS, C_END, &m, err) <
+	    0)
+		return -1;
+	while (m.type == C_TAIL_RECORDS) {
+		if (add_tail(out, &m, first, &next, err) < 0 ||
+		    receive(r, C_TAIL_RECORDS, C_END, &m, err) < 0)
+			return -1;
+		msg_close_fds(&m);
+	}
+	return 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * remote - the daemon's query role, asked over RUN/control.sock: the requests
+ * of ipc/proto.h, and the store behind it as a read-only vfs whose files are
+ * descriptors handed over one by one.
+ *
+ * What the daemon refuses comes back as its error code and its words.  A
+ * connection that the daemon closed (it ends idle ones) is made again once a
+ * request.  The vfs may be used from several threads.
+ */
+#ifndef OPS_CLI_REMOTE_H
+#define OPS_CLI_REMOTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "ipc/proto.h"
+#include "store/session.h"
+#include "store/vfs.h"
+
+#define REMOTE_TAIL_MAX                                                        \
+	(512u << 20)             /* bytes of one session's unsealed records */
+#define REMOTE_NAMES_MAX 1000000 /* of one folder */
+
+struct remote;
+
+/* Connect and say which command asks.  OPS_EUNAVAIL: nobody answers. */
+int remote_open(const char *run_dir, const char *command, struct remote **ret,
+    struct ops_err *err);
+void remote_free(struct remote *r); /* NULL is fine */
+
+/* The store's files; borrowed from r. */
+struct vfs *remote_vfs(struct remote *r);
+
+/* Texts of *ret point into answer, which is reset first. */
+int remote_status(struct remote *r, struct ops_buf *answer,
+    struct proto_status *ret, struct ops_err *err);
+int remote_sessions(struct remote *r, const struct proto_filter *f,
+    struct session_list *ret, struct ops_err *err);
+/* Announce reading a session, or (id NULL) everything. */
+int remote_read(struct remote *r, const uint8_t *id, struct ops_err *err);
+/* Records of the session that may not be sealed yet, back to back, appended
+ * to out; *first is the number of the first. */
+int remote_tail(struct remote *r, const uint8_t id[static OPS_ID_LEN],
+    struct ops_buf *out, uint64_t *first, struct ops_err *err);
+
+#endif

@@ -1,0 +1,257 @@
+#include "screen.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "record/parts.h"
+#include "remote.h"
+
+#define NOTES_MAX 5 /* lines on stderr about single missing parts */
+
+struct screen {
+	struct cli *cli;
+	const struct session *session;
+	struct store *store;
+	struct stream_reader *reader;
+	struct ops_buf tail; /* unsealed records from the daemon */
+	uint64_t tail_first;
+	size_t tail_at;
+	uint64_t tail_number; /* of the record at tail_at */
+	bool in_tail;
+	uint64_t next; /* number of the record that must come next */
+	struct parts parts;
+	/* A record that came after a hole, held back while that is told. */
+	bool held;
+	struct screen_record after;
+
+	uint64_t missing;   /* parts that screen_next_noted() met */
+	uint64_t gap_bytes; /* not recorded, by GAP records */
+};
+
+int
+screen_find(struct cli *cli, const char *arg, struct session_list *list,
+    const struct session **ret, struct sessionarg *place, struct ops_err *err)
+{
+	static const struct session_filter all = { 0 };
+	char tty[64] = "";
+	const char *mine = NULL;
+
+	if (sessionarg_parse(arg, place, err) < 0)
+		return -1;
+	if (place->has_number)
+		return ops_fail(err, OPS_EUSAGE,
+		    "\"%.60s\": commands have no numbers yet; they come with "
+		    "kernel capture (use @OFFSET)",
+		    arg);
+	if (strcmp(place->name, ".") == 0) {
+		if (ttyname_r(STDIN_FILENO, tty, sizeof(tty)) != 0 &&
+		    ttyname_r(STDERR_FILENO, tty, sizeof(tty)) != 0)
+			return ops_fail(err, OPS_EUSAGE,
+			    "\".\" is the session of this terminal, and there "
+			    "is none");
+		mine = strncmp(tty, "/dev/", 5) == 0 ? tty + 5 : tty;
+	}
+	if (source_sessions(cli->source, &all, false, list, err) < 0)
+		return -1;
+	return session_find(list, place->name, mine, ret, err);
+}
+
+int
+screen_open(struct cli *cli, const struct session *s, struct screen **ret,
+    struct ops_err *err)
+{
+	struct screen *sc = calloc(1, sizeof(*sc));
+
+	if (sc == NULL)
+		return ops_fail(err, OPS_ENOMEM, "session");
+	sc->cli = cli;
+	sc->session = s;
+	sc->tail.max = REMOTE_TAIL_MAX;
+	sc->parts.payload.max = PARTS_PAYLOAD_MAX;
+	if (source_read(cli->source, s->id, &sc->tail, &sc->tail_first,
+		&sc->store, err) < 0 ||
+	    screen_rewind(sc, err) < 0) {
+		screen_free(sc);
+		return -1;
+	}
+	*ret = sc;
+	return 0;
+}
+
+void
+screen_free(struct screen *sc)
+{
+	if (sc == NULL)
+		return;
+	stream_free(sc->reader);
+	store_free(sc->store);
+	ops_buf_free(&sc->tail);
+	parts_free(&sc->parts);
+	free(sc);
+}
+
+int
+screen_rewind(struct screen *sc, struct ops_err *err)
+{
+	stream_free(sc->reader);
+	sc->reader = NULL;
+	sc->tail_at = 0;
+	sc->tail_number = sc->tail_first;
+	sc->in_tail = false;
+	sc->next = 0;
+	sc->held = false;
+	sc->missing = 0;
+	sc->gap_bytes = 0;
+	if (parts_open(&sc->parts)) {
+		parts_free(&sc->parts);
+		sc->parts = (struct parts){ .payload.max = PARTS_PAYLOAD_MAX };
+	}
+	if (stream_open(sc->store, sc->session->id, 0, &sc->reader, err) == 0)
+		return 0;
+	/* Nothing of it is sealed yet: all there is comes from the tail. */
+	sc->in_tail = true;
+	return err != NULL && err->code != OPS_ENOENT ? -1 : 0;
+}
+
+struct store *
+screen_store(struct screen *sc)
+{
+	return sc->store;
+}
+
+static int
+next_of_tail(struct screen *sc, struct screen_record *ret, struct ops_err *err)
+{
+	while (sc->tail_at < sc->tail.len) {
+		long used = record_decode(sc->tail.data + sc->tail_at,
+		    sc->tail.len - sc->tail_at, &ret->rec, err);
+
+		if (used < 0) {
+			sc->tail_at = sc->tail.len;
+			return -1;
+		}
+		sc->tail_at += (size_t)used;
+		ret->number = sc->tail_number++;
+		ret->sealed = false;
+		if (ret->number >= sc->next)
+			return 1;
+	}
+	return 0;
+}
+
+/* The next single record, wherever it lies. */
+static int
+next_single(struct screen *sc, struct screen_record *ret, struct ops_err *err)
+{
+	struct stream_pos pos;
+	int rc;
+
+	if (sc->held) {
+		sc->held = false;
+		*ret = sc->after;
+		return 1;
+	}
+	if (!sc->in_tail) {
+		rc = stream_next(sc->reader, &ret->rec, &pos, err);
+		if (rc < 0)
+			return -1;
+		if (rc > 0) {
+			ret->number = pos.number;
+			ret->sealed = pos.sealed;
+			return 1;
+		}
+		sc->in_tail = true;
+	}
+	return next_of_tail(sc, ret, err);
+}
+
+/* As next_single(), and a hole in the numbers is told first. */
+static int
+next_in_order(struct screen *sc, struct screen_record *ret, struct ops_err *err)
+{
+	uint64_t from = sc->next;
+	int rc = next_single(sc, ret, err);
+
+	if (rc <= 0)
+		return rc;
+	sc->next = ret->number + 1;
+	if (ret->number <= from)
+		return 1;
+	sc->held = true;
+	sc->after = *ret;
+	return ops_fail(err, OPS_ENOENT,
+	    "records %" PRIu64 " to %" PRIu64 " are not there", from,
+	    ret->number - 1);
+}
+
+int
+screen_next(struct screen *sc, struct screen_record *ret, struct ops_err *err)
+{
+	uint64_t start = sc->session->start_boottime;
+	struct screen_record one;
+	int rc;
+
+	for (;;) {
+		rc = next_in_order(sc, &one, err);
+		if (rc == 0 && parts_open(&sc->parts)) {
+			parts_free(&sc->parts);
+			sc->parts =
+			    (struct parts){ .payload.max = PARTS_PAYLOAD_MAX };
+			return ops_fail(err, OPS_ENOENT,
+			    "the end of a record in parts is not there");
+		}
+		if (rc <= 0)
+			return rc;
+		*ret = one;
+		rc = parts_join(&sc->parts, &one.rec, &ret->rec, err);
+		/* What doesn't fit is told, then taken on its own. */
+		if (rc < 0) {
+			if (!(one.rec.flags & RECORD_PART) ||
+			    ops_getle16(one.rec.payload) == 0) {
+				sc->held = true;
+				sc->after = one;
+			}
+			return -1;
+		}
+		if (rc > 0)
+			break;
+	}
+	ret->offset = ret->rec.time > start ? ret->rec.time - start : 0;
+	if (ret->rec.type == REC_GAP)
+		sc->gap_bytes += ops_getle64(ret->rec.payload);
+	return 1;
+}
+
+bool
+screen_next_noted(struct screen *sc, struct screen_record *ret)
+{
+	for (;;) {
+		struct ops_err err = { 0 };
+		int rc = screen_next(sc, ret, &err);
+
+		if (rc >= 0)
+			return rc > 0;
+		if (sc->missing++ < NOTES_MAX)
+			cli_note(sc->cli, "%s", err.msg);
+	}
+}
+
+int
+screen_status(struct screen *sc)
+{
+	if (sc->gap_bytes > 0)
+		cli_note(sc->cli,
+		    "%" PRIu64 " bytes of %s were not recorded (the log could "
+		    "not be written)",
+		    sc->gap_bytes, sc->session->id_text);
+	if (sc->missing > 0)
+		cli_note(sc->cli,
+		    "parts of %s are missing (%" PRIu64 "); opseal verify "
+		    "says why",
+		    sc->session->id_text, sc->missing);
+	return sc->gap_bytes > 0 || sc->missing > 0 ? CLI_PARTIAL : CLI_FINE;
+}

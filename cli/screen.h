@@ -1,0 +1,55 @@
+/*
+ * screen - the screen records of one session in order, sealed and unsealed,
+ * with parts joined: what play, cat, show and export read.
+ */
+#ifndef OPS_CLI_SCREEN_H
+#define OPS_CLI_SCREEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli.h"
+#include "record/record.h"
+#include "sessionarg.h"
+#include "source.h"
+#include "store/session.h"
+
+struct screen;
+
+struct screen_record {
+	struct record rec;
+	uint64_t number; /* of it (of its last part) in the stream */
+	uint64_t offset; /* ns since the session began */
+	bool sealed;
+};
+
+/* Find the session that arg names.  The list owns *ret; no such session is
+ * OPS_ENOENT.  *place is what stood after the name. */
+int screen_find(struct cli *cli, const char *arg, struct session_list *list,
+    const struct session **ret, struct sessionarg *place, struct ops_err *err);
+
+/* s must outlive it. */
+int screen_open(struct cli *cli, const struct session *s, struct screen **ret,
+    struct ops_err *err);
+void screen_free(struct screen *sc); /* NULL is fine */
+/* Start again at the first record. */
+int screen_rewind(struct screen *sc, struct ops_err *err);
+
+/* 1: the next one, valid until the next call.  0: the end.  -1: a part is
+ * missing or doesn't match its proof; err says which, and reading goes on
+ * after it. */
+int screen_next(
+    struct screen *sc, struct screen_record *ret, struct ops_err *err);
+
+/* As screen_next(), but what is missing is told on stderr (the first few) and
+ * counted, and never given back. */
+bool screen_next_noted(struct screen *sc, struct screen_record *ret);
+
+/* CLI_FINE, or CLI_PARTIAL after a line that sums up what was missing: parts
+ * that screen_next_noted() met, and gaps in the recording itself. */
+int screen_status(struct screen *sc);
+
+/* The store behind it, for where its frames lie. */
+struct store *screen_store(struct screen *sc);
+
+#endif

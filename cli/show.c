@@ -1,0 +1,303 @@
+/* opseal show - one session: who, when, from where, and what happened to it. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli.h"
+#include "describe.h"
+#include "screen.h"
+
+#define OUT_MAX (64u << 20)
+#define LABEL 10 /* columns of a name in the header */
+
+/* What one walk over the records finds. */
+struct tally {
+	struct ops_buf timeline;
+	struct ops_buf json; /* the same, as members of an array */
+	uint64_t records, output, input, unsealed;
+};
+
+static void
+label(struct ops_buf *out, const char *name)
+{
+	ops_buf_printf(out, "%-*s  ", LABEL, name);
+}
+
+/* One claimed text, with its mark. */
+static void
+claimed(struct ops_buf *out, const char *name, const struct event_text *t)
+{
+	label(out, name);
+	describe_text(out, t);
+	ops_buf_puts(out, t->p != NULL ? "  (claimed)\n" : "\n");
+}
+
+static void
+put_who(struct ops_buf *out, const struct event_open *o)
+{
+	label(out, "user");
+	describe_text(out, &o->user);
+	ops_buf_printf(out, ", uid %" PRIu32 ", gid %" PRIu32 "  (proven)\n",
+	    o->uid, o->gid);
+	label(out, "login");
+	if (o->auid == EVENT_UNSET) {
+		ops_buf_puts(out, "not set by the kernel\n");
+	} else {
+		describe_text(out, &o->login);
+		ops_buf_printf(out,
+		    ", uid %" PRIu32 ", kernel session %" PRIu32 "  (proven)\n",
+		    o->auid, o->ses);
+	}
+}
+
+static void
+put_where(struct ops_buf *out, const struct event_open *o)
+{
+	label(out, "host");
+	describe_text(out, &o->host);
+	ops_buf_puts(out, "  (proven)\n");
+	claimed(out, "from", &o->from);
+	label(out, "terminal");
+	if (o->kind == SESSION_COMMAND) {
+		ops_buf_puts(out, "none: a command without a terminal\n");
+	} else {
+		describe_text(out, &o->tty);
+		ops_buf_puts(out, ", inside ");
+		describe_text(out, &o->inner);
+		ops_buf_printf(out, ", %ux%u  (proven)\n", (unsigned)o->cols,
+		    (unsigned)o->rows);
+		claimed(out, "TERM", &o->term);
+	}
+	label(out, "process");
+	ops_buf_printf(out, "%" PRIu32 ", recorded by %" PRIu32 "  (proven)\n",
+	    o->pid, o->recorder_pid);
+	label(out, "command");
+	describe_command(out, o);
+	ops_buf_puts(out, o->command.p != NULL ? "  (claimed)\n" : "\n");
+}
+
+static void
+put_times(struct ops_buf *out, const struct cli *cli, const struct session *s)
+{
+	char text[OPS_TIME_TEXT], span[24];
+
+	ops_time_rfc3339(s->start, cli->global.utc, text);
+	label(out, "start");
+	ops_buf_printf(out, "%s\n", text);
+	label(out, "end");
+	if (s->end > 0) {
+		ops_time_rfc3339(s->end, cli->global.utc, text);
+		ops_buf_printf(out, "%s\n", text);
+	} else {
+		ops_buf_puts(out, s->state == SESSION_LOST
+				      ? "missing from the log\n"
+				      : "still going on\n");
+	}
+	describe_span(describe_duration(s), span);
+	label(out, "duration");
+	ops_buf_printf(out, "%s\n", span);
+}
+
+static const char *
+why_text(uint32_t why)
+{
+	static const char *const texts[] = {
+		[CLOSE_EXIT] = "the shell or command ended",
+		[CLOSE_DOOR_KILLED] = "its door was killed",
+		[CLOSE_HANGUP] = "the terminal hung up",
+		[CLOSE_LOG_FAILURE] = "the log could not be written",
+		[CLOSE_REBOOT] = "the machine was restarted",
+		[CLOSE_RECORDER] = "its recorder vanished",
+	};
+
+	if (why >= OPS_ARRAY_LEN(texts) || texts[why] == NULL)
+		return "for a reason this version does not know";
+	return texts[why];
+}
+
+static void
+put_state(struct ops_buf *out, const struct session *s)
+{
+	label(out, "state");
+	ops_buf_puts(out, session_state_name(s->state));
+	if (s->has_close)
+		ops_buf_printf(out, ": %s", why_text(s->close.why));
+	if (s->has_close && s->close.has_status)
+		ops_buf_printf(
+		    out, ", exit %d", describe_exit(s->close.status));
+	ops_buf_puts(out, "\n");
+	if (s->bytes_lost > 0) {
+		label(out, "gaps");
+		ops_buf_printf(out, "%" PRIu64 " bytes were not recorded\n",
+		    s->bytes_lost);
+	}
+	if (s->bypasses > 0) {
+		label(out, "BYPASS");
+		ops_buf_printf(out,
+		    "somebody else held the terminal, seen %" PRIu64
+		    " times: what it showed may not be all here\n",
+		    s->bypasses);
+	}
+}
+
+static void
+put_bytes(struct ops_buf *out, const char *name, uint64_t n)
+{
+	char text[24];
+
+	describe_bytes(n, text);
+	ops_buf_printf(out, "%s %s", text, name);
+}
+
+static void
+put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
+{
+	label(out, "bytes");
+	put_bytes(out, "shown, ", t->output);
+	put_bytes(out, "typed, ", s->has_close ? s->close.bytes_in : t->input);
+	ops_buf_printf(out, "in %" PRIu64 " records\n", t->records);
+	label(out, "sealed");
+	if (s->sealed)
+		ops_buf_puts(out, "yes, all of it\n");
+	else if (t->unsealed > 0)
+		ops_buf_printf(
+		    out, "not yet: %" PRIu64 " records\n", t->unsealed);
+	else
+		ops_buf_puts(
+		    out, "what is shown here is; its end is not yet\n");
+}
+
+/* The segments its frames lie in. */
+static void
+put_places(struct ops_buf *out, struct screen *sc, const struct session *s)
+{
+	struct store *store = screen_store(sc);
+	const struct store_frame *frame;
+	size_t n = store_frames(store, s->id, &frame);
+	char last[256] = "";
+
+	for (size_t i = 0; i < n; i++) {
+		const char *path;
+		uint64_t offset;
+
+		if (store_locate(store, &frame[i], &path, &offset, NULL) < 0 ||
+		    strcmp(path, last) == 0)
+			continue;
+		label(out, last[0] == '\0' ? "stored in" : "");
+		ops_escape(out, path, strlen(path));
+		ops_buf_puts(out, "\n");
+		snprintf(last, sizeof(last), "%s", path);
+	}
+}
+
+static void
+take_record(
+    struct tally *t, const struct session *s, const struct screen_record *r)
+{
+	struct ops_buf line = { .max = 4096 };
+	char at[24];
+
+	t->records++;
+	if (!r->sealed)
+		t->unsealed++;
+	if (r->rec.type == REC_OUTPUT) {
+		t->output += r->rec.len;
+	} else if (r->rec.type == REC_INPUT) {
+		t->input += r->rec.len;
+	} else if (describe_record(r, &line)) {
+		ops_offset_text(r->offset, at);
+		ops_buf_printf(&t->timeline, "%*s  %.*s%s\n", LABEL, at,
+		    (int)line.len, (const char *)line.data,
+		    r->sealed ? "" : "  (not sealed yet)");
+		if (t->json.len > 0)
+			ops_buf_put8(&t->json, ',');
+		describe_record_json(s, r, &t->json);
+		t->json.len--; /* its newline */
+	}
+	ops_buf_free(&line);
+}
+
+static void
+put_text(struct cli *cli, const struct session *s, struct screen *sc,
+    const struct tally *t)
+{
+	struct ops_buf out = { .max = OUT_MAX };
+
+	label(&out, "session");
+	ops_buf_printf(&out, "%s\n", s->id_text);
+	put_who(&out, &s->open);
+	put_where(&out, &s->open);
+	put_times(&out, cli, s);
+	put_state(&out, s);
+	put_sizes(&out, s, t);
+	put_places(&out, sc, s);
+	if (t->timeline.len > 0) {
+		ops_buf_puts(&out, "\n");
+		ops_buf_put(&out, t->timeline.data, t->timeline.len);
+	}
+	cli_put(&out);
+	ops_buf_free(&out);
+}
+
+static void
+put_json(struct cli *cli, const struct session *s, const struct tally *t)
+{
+	struct ops_buf out = { .max = OUT_MAX };
+
+	describe_session_json(s, cli->global.utc, &out);
+	if (!out.failed && out.len > 0)
+		out.len--; /* the closing brace: one more member */
+	ops_buf_puts(&out, ",\"timeline\":[");
+	ops_buf_put(&out, t->json.data, t->json.len);
+	ops_buf_puts(&out, "]}\n");
+	cli_put(&out);
+	ops_buf_free(&out);
+}
+
+static int
+show(struct cli *cli, const struct session *s, struct screen *sc, bool json)
+{
+	struct tally t = { .timeline.max = OUT_MAX, .json.max = OUT_MAX };
+	struct ops_err err = { 0 };
+	int status;
+
+	for (struct screen_record r; screen_next_noted(sc, &r);)
+		take_record(&t, s, &r);
+	if (ops_buf_check(&t.timeline, "timeline", &err) < 0 ||
+	    ops_buf_check(&t.json, "timeline", &err) < 0) {
+		status = cli_fail(cli, &err);
+	} else {
+		if (json)
+			put_json(cli, s, &t);
+		else
+			put_text(cli, s, sc, &t);
+		status = screen_status(sc);
+	}
+	ops_buf_free(&t.timeline);
+	ops_buf_free(&t.json);
+	return status;
+}
+
+int
+cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
+{
+	const struct show_opts *o = opts;
+	struct session_list list = { 0 };
+	const struct session *s;
+	struct screen *sc = NULL;
+	struct sessionarg place;
+	struct ops_err err = { 0 };
+	int status;
+
+	(void)argc;
+	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
+	    screen_open(cli, s, &sc, &err) < 0)
+		status = cli_fail(cli, &err);
+	else
+		status = show(cli, s, sc, o->json);
+	screen_free(sc);
+	session_list_free(&list);
+	return status;
+}

@@ -1,0 +1,170 @@
+#include "source.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "remote.h"
+
+struct source {
+	struct remote *remote; /* or */
+	struct vfs *dir;
+	const char *name;
+};
+
+static int
+open_folder(struct source *s, const char *path, struct ops_err *err)
+{
+	s->name = path;
+	if (vfs_dir_new(path, &s->dir, err) < 0)
+		return ops_context(err, "store %s", path);
+	return 0;
+}
+
+/* No daemon: its store, if that may be read. */
+static int
+open_fallback(const struct cli *cli, struct source *s, struct ops_err *err)
+{
+	char why[sizeof(err->msg)];
+	struct ops_err dir = { 0 };
+
+	snprintf(why, sizeof(why), "%s", err->msg);
+	if (cli->cmd->needs & NEED_DAEMON)
+		return ops_fail(err, OPS_EUNAVAIL,
+		    "no daemon answers in %.80s (is opseald running?)",
+		    cli->run_dir);
+	if (open_folder(s, cli->store_dir, &dir) == 0 &&
+	    access(cli->store_dir, R_OK | X_OK) == 0) {
+		cli_note(cli,
+		    "no daemon answers in %.80s; reading %.80s itself",
+		    cli->run_dir, cli->store_dir);
+		return 0;
+	}
+	return ops_fail(err, dir.code == OPS_ENOENT ? OPS_EUNAVAIL : OPS_EPERM,
+	    "no daemon answers in %.80s, and the store %.80s %s", cli->run_dir,
+	    cli->store_dir,
+	    dir.code == OPS_ENOENT ? "isn't there" : "may not be read");
+}
+
+int
+source_open(const struct cli *cli, struct source **ret, struct ops_err *err)
+{
+	struct source *s = calloc(1, sizeof(*s));
+	struct ops_err why = { 0 };
+	int rc;
+
+	if (s == NULL)
+		return ops_fail(err, OPS_ENOMEM, "source");
+	if (cli->direct) {
+		rc = open_folder(s, cli->store_dir, &why);
+	} else {
+		s->name = cli->run_dir;
+		rc =
+		    remote_open(cli->run_dir, cli->cmd->name, &s->remote, &why);
+		if (rc < 0 && why.code == OPS_EUNAVAIL)
+			rc = open_fallback(cli, s, &why);
+	}
+	if (rc < 0) {
+		if (err != NULL)
+			*err = why;
+		source_free(s);
+		return -1;
+	}
+	*ret = s;
+	return 0;
+}
+
+void
+source_free(struct source *s)
+{
+	if (s == NULL)
+		return;
+	remote_free(s->remote);
+	vfs_free(s->dir);
+	free(s);
+}
+
+bool
+source_is_daemon(const struct source *s)
+{
+	return s->remote != NULL;
+}
+
+const char *
+source_name(const struct source *s)
+{
+	return s->name;
+}
+
+static struct event_text
+text_of(const char *s)
+{
+	return (
+	    struct event_text){ (const uint8_t *)s, s != NULL ? strlen(s) : 0 };
+}
+
+int
+source_sessions(struct source *s, const struct session_filter *f, bool mine,
+    struct session_list *ret, struct ops_err *err)
+{
+	struct session_filter own = *f;
+	struct store *store;
+	int rc;
+
+	if (s->remote != NULL) {
+		const struct proto_filter remote = {
+			.user = text_of(f->user),
+			.since = f->since,
+			.until = f->until,
+			.active = f->active,
+			.command = text_of(f->command),
+			.mine = mine,
+		};
+
+		return remote_sessions(s->remote, &remote, ret, err);
+	}
+	if (mine) {
+		own.has_uid = true;
+		own.uid = (uint32_t)getuid();
+	}
+	if (store_open(s->dir, 0, &store, err) < 0)
+		return ops_context(err, "store %s", s->name);
+	rc = session_list_load(store, &own, ret, err);
+	store_free(store);
+	return rc;
+}
+
+int
+source_vfs(
+    struct source *s, bool everything, struct vfs **ret, struct ops_err *err)
+{
+	if (s->remote != NULL && everything &&
+	    remote_read(s->remote, NULL, err) < 0)
+		return -1;
+	*ret = s->remote != NULL ? remote_vfs(s->remote) : s->dir;
+	return 0;
+}
+
+int
+source_status(struct source *s, struct ops_buf *answer,
+    struct proto_status *ret, struct ops_err *err)
+{
+	if (s->remote == NULL)
+		return ops_fail(err, OPS_EUNAVAIL, "no daemon is asked");
+	return remote_status(s->remote, answer, ret, err);
+}
+
+int
+source_read(struct source *s, const uint8_t id[static OPS_ID_LEN],
+    struct ops_buf *tail, uint64_t *first, struct store **ret,
+    struct ops_err *err)
+{
+	if (s->remote == NULL) {
+		*first = 0;
+		return store_open(s->dir, 0, ret, err);
+	}
+	if (remote_read(s->remote, id, err) < 0 ||
+	    remote_tail(s->remote, id, tail, first, err) < 0)
+		return -1;
+	return store_open(remote_vfs(s->remote), STORE_NO_WAL, ret, err);
+}

@@ -1,0 +1,58 @@
+/*
+ * source - where the commands get what they show: a store's folder, or the
+ * daemon.  They needn't know which.
+ *
+ * With the store named, its folder is read directly, with no daemon and no
+ * access record: that is for copies, and for root.  Otherwise the daemon is
+ * asked; if none answers and the default store may be read, it is, and a line
+ * on stderr says so.
+ */
+#ifndef OPS_CLI_SOURCE_H
+#define OPS_CLI_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "cli.h"
+#include "ipc/proto.h"
+#include "store/session.h"
+#include "store/store.h"
+#include "store/vfs.h"
+
+struct source;
+
+int source_open(
+    const struct cli *cli, struct source **ret, struct ops_err *err);
+void source_free(struct source *s); /* NULL is fine */
+
+/* Is it the daemon? */
+bool source_is_daemon(const struct source *s);
+
+/* Sessions, oldest first; mine: those of this user only. */
+int source_sessions(struct source *s, const struct session_filter *f, bool mine,
+    struct session_list *ret, struct ops_err *err);
+
+/* The files; for checks and checkpoints.  everything: announce that all of it
+ * will be read (verify).  Borrowed. */
+int source_vfs(
+    struct source *s, bool everything, struct vfs **ret, struct ops_err *err);
+
+/* Where the files lie, for messages. */
+const char *source_name(const struct source *s);
+
+/* Only of the daemon (else OPS_EUNAVAIL).  Texts point into answer. */
+int source_status(struct source *s, struct ops_buf *answer,
+    struct proto_status *ret, struct ops_err *err);
+
+/*
+ * Get ready to read one session: announce it, fetch what isn't sealed yet
+ * (records back to back, appended to tail, the first with number *first), and
+ * open the store.  In that order: what is sealed in between is then in both.
+ * From a folder, tail stays empty: the store has those records itself.
+ */
+int source_read(struct source *s, const uint8_t id[static OPS_ID_LEN],
+    struct ops_buf *tail, uint64_t *first, struct store **ret,
+    struct ops_err *err);
+
+#endif

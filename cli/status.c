@@ -1,0 +1,186 @@
+/* opseal status - what is recorded now, and how well. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "cli.h"
+#include "describe.h"
+#include "source.h"
+
+#define OUT_MAX (1u << 20)
+
+static void
+put_json_text(struct json *j, const char *key, const struct event_text *t)
+{
+	if (t->p != NULL) {
+		json_text_bytes(j, key, t->p, t->n);
+		return;
+	}
+	json_key(j, key);
+	json_nil(j);
+}
+
+static void
+put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} numbers[] = {
+		{ "sessions", s->sessions },
+		{ "records", s->records },
+		{ "lost", s->lost },
+		{ "unsealed", s->unsealed },
+		{ "sealed_size", s->sealed_size },
+		{ "log", s->log },
+		{ "bytes", s->bytes },
+		{ "stored", s->stored },
+		{ "space_free", s->space },
+	};
+	const struct {
+		const char *key;
+		double ns;
+	} times[] = {
+		{ "durable_p50_ms", (double)s->durable_p50 },
+		{ "durable_p99_ms", (double)s->durable_p99 },
+		{ "sealed_p50_ms", (double)s->sealed_p50 },
+		{ "sealed_p99_ms", (double)s->sealed_p99 },
+	};
+	char text[OPS_TIME_TEXT];
+	struct json j = { .out = out };
+
+	json_begin_object(&j);
+	json_key(&j, "state");
+	json_str(&j, s->ok ? "ok" : "failed");
+	put_json_text(&j, "reason", &s->reason);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		json_key(&j, numbers[i].key);
+		json_uint(&j, numbers[i].value);
+	}
+	json_key(&j, "lag");
+	json_seconds(&j, s->lag);
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		json_key(&j, times[i].key);
+		json_uint(&j, (uint64_t)(times[i].ns / 1e6));
+		/* json has no floats: the fraction is put behind by hand. */
+		ops_buf_printf(
+		    out, ".%06" PRIu64, (uint64_t)times[i].ns % 1000000);
+	}
+	json_key(&j, "sources");
+	json_begin_array(&j);
+	json_str(&j, "sessions");
+	json_end_array(&j);
+	put_json_text(&j, "origin", &s->origin);
+	put_json_text(&j, "anchor", &s->anchor);
+	put_json_text(&j, "store", &s->store);
+	put_json_text(&j, "version", &s->version);
+	ops_time_rfc3339(s->started, utc, text);
+	json_key(&j, "started");
+	json_str(&j, text);
+	json_end_object(&j);
+	ops_buf_put8(out, '\n');
+}
+
+static void
+line(struct ops_buf *out, const char *name)
+{
+	ops_buf_printf(out, "%-10s  ", name);
+}
+
+static void
+put_state(const struct proto_status *s, bool utc, struct ops_buf *out)
+{
+	char text[OPS_TIME_TEXT];
+
+	line(out, "state");
+	if (s->ok) {
+		ops_buf_puts(out, "ok: what happens is recorded\n");
+		return;
+	}
+	ops_time_short(s->since, utc, text);
+	ops_buf_printf(
+	    out, "FAILED since %s: the log can't be written: ", text);
+	describe_text(out, &s->reason);
+	ops_buf_puts(out, "\n");
+}
+
+static void
+put_latency(const struct proto_status *s, struct ops_buf *out)
+{
+	line(out, "latency");
+	ops_buf_printf(out,
+	    "durable %.1f ms (p99 %.1f ms), sealed %.0f ms (p99 %.0f ms)\n",
+	    (double)s->durable_p50 / 1e6, (double)s->durable_p99 / 1e6,
+	    (double)s->sealed_p50 / 1e6, (double)s->sealed_p99 / 1e6);
+}
+
+static void
+put_store(const struct proto_status *s, struct ops_buf *out)
+{
+	char stored[24], space[24];
+
+	describe_bytes(s->stored, stored);
+	describe_bytes(s->space, space);
+	line(out, "store");
+	describe_text(out, &s->store);
+	ops_buf_printf(out, ", log %" PRIu32 "\n", s->log);
+	line(out, "disk");
+	ops_buf_printf(
+	    out, "%s stored since the start, %s free\n", stored, space);
+	line(out, "origin");
+	describe_text(out, &s->origin);
+	ops_buf_puts(out, "\n");
+	line(out, "anchor");
+	if (s->anchor.p == NULL)
+		ops_buf_puts(out, "none: no checkpoint was kept elsewhere");
+	else
+		describe_text(out, &s->anchor);
+	ops_buf_puts(out, "\n");
+}
+
+static void
+put_text(const struct proto_status *s, bool utc, struct ops_buf *out)
+{
+	char bytes[24], started[OPS_TIME_TEXT];
+
+	put_state(s, utc, out);
+	describe_bytes(s->bytes, bytes);
+	ops_time_short(s->started, utc, started);
+	line(out, "sessions");
+	ops_buf_printf(out, "%" PRIu64 " recorded now\n", s->sessions);
+	line(out, "records");
+	ops_buf_printf(
+	    out, "%" PRIu64 " (%s) since %s\n", s->records, bytes, started);
+	line(out, "lost");
+	ops_buf_printf(out, "%" PRIu64 "\n", s->lost);
+	line(out, "sealed");
+	ops_buf_printf(out,
+	    "tree of %" PRIu64 "; %" PRIu64 " records not yet, lag %.1f s\n",
+	    s->sealed_size, s->unsealed, (double)s->lag / 1e9);
+	put_latency(s, out);
+	put_store(s, out);
+}
+
+int
+cmd_status(struct cli *cli, const void *opts, int argc, char **argv)
+{
+	const struct status_opts *o = opts;
+	struct ops_buf answer = { .max = OUT_MAX }, out = { .max = OUT_MAX };
+	struct proto_status s;
+	struct ops_err err = { 0 };
+	int status = CLI_FINE;
+
+	(void)argc, (void)argv;
+	if (source_status(cli->source, &answer, &s, &err) < 0) {
+		status = cli_fail(cli, &err);
+	} else {
+		if (o->json)
+			put_json(&s, cli->global.utc, &out);
+		else
+			put_text(&s, cli->global.utc, &out);
+		cli_put(&out);
+	}
+	ops_buf_free(&answer);
+	ops_buf_free(&out);
+	return status;
+}

@@ -1,0 +1,38 @@
+/*
+ * table - aligned columns that fit a width: the least important ones are left
+ * out until they do, and the last may be cut.  Widths are counted in
+ * characters, wide ones as two columns by wcwidth(3) where the locale knows.
+ */
+#ifndef OPS_CLI_TABLE_H
+#define OPS_CLI_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define TABLE_COLUMNS_MAX 16
+
+struct table_column {
+	const char *title;
+	bool right;    /* aligned to the right */
+	unsigned drop; /* left out in this order, 1 first; 0: never */
+	unsigned max;  /* characters shown at most; 0: all */
+};
+
+struct table;
+int table_new(const struct table_column *columns, size_t n, struct table **ret,
+    struct ops_err *err);
+void table_free(struct table *t); /* NULL is fine */
+/* Begin a row; then one cell a column, in order; text is copied. */
+void table_row(struct table *t);
+void table_cell(struct table *t, const void *text, size_t n);
+void table_cell_str(struct table *t, const char *s);
+/* SGR parameters for the cell put last ("31"), if colours are on. */
+void table_colour(struct table *t, const char *sgr);
+/* Append all of it to out. */
+int table_put(struct table *t, unsigned width, bool colour, struct ops_buf *out,
+    struct ops_err *err);
+
+#endif

@@ -1,0 +1,293 @@
+/* opseal verify - check that nothing was changed, and say against what. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "anchors.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli.h"
+#include "describe.h"
+#include "screen.h"
+#include "source.h"
+#include "store/check.h"
+
+#define OUT_MAX (1u << 20)
+
+struct verify {
+	struct cli *cli;
+	const struct verify_opts *opts;
+	struct anchors anchors;
+	struct checkpoint_anchor *use; /* those of this log's key */
+	size_t n_use;
+};
+
+/* -- findings -- */
+
+static void
+put_finding(void *arg, const struct finding *f)
+{
+	const struct verify *v = arg;
+	struct ops_buf out = { .max = OUT_MAX };
+	struct json j = { .out = &out };
+
+	if (v->opts->json) {
+		json_begin_object(&j);
+		json_key(&j, "kind");
+		json_str(&j, finding_name(f->kind));
+		json_key(&j, "fails");
+		json_bool(&j, finding_fails(f->kind));
+		json_key(&j, "where");
+		json_str(&j, f->where);
+		json_key(&j, "detail");
+		json_str(&j, f->detail);
+		json_end_object(&j);
+	} else {
+		ops_buf_printf(&out, "%s ", finding_name(f->kind));
+		ops_escape(&out, f->where, strlen(f->where));
+		ops_buf_puts(&out, ": ");
+		ops_escape(&out, f->detail, strlen(f->detail));
+	}
+	ops_buf_put8(&out, '\n');
+	cli_put(&out);
+	ops_buf_free(&out);
+}
+
+/* -- anchors -- */
+
+static bool
+signed_here(
+    const struct checkpoint_anchor *a, const struct store_log *logs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (checkpoint_anchor_check(a, &logs[i].key))
+			return true;
+	return false;
+}
+
+/*
+ * A journal holds lines of other stores, and anybody can write to it.  Only
+ * what the log's own key signed counts.  But where nothing does, all of it
+ * goes to the check, which names each: somebody may have replaced the log.
+ */
+static int
+choose_anchors(struct verify *v, struct vfs *vfs, struct ops_err *err)
+{
+	const struct store_log *logs = NULL;
+	struct store *store = NULL;
+	size_t n_logs = 0;
+
+	v->use = calloc(v->anchors.n, sizeof(*v->use));
+	if (v->use == NULL)
+		return ops_fail(err, OPS_ENOMEM, "checkpoints");
+	if (store_open(vfs, STORE_NO_WAL, &store, NULL) == 0)
+		n_logs = store_logs(store, &logs);
+	for (size_t i = 0; i < v->anchors.n; i++)
+		if (signed_here(&v->anchors.v[i].a, logs, n_logs))
+			v->use[v->n_use++] = v->anchors.v[i].a;
+	store_free(store);
+	if (v->n_use > 0) {
+		if (v->n_use < v->anchors.n)
+			cli_note(v->cli,
+			    "%zu of %zu checkpoints in %.100s are not of this "
+			    "log",
+			    v->anchors.n - v->n_use, v->anchors.n,
+			    v->opts->against);
+		return 0;
+	}
+	for (size_t i = 0; i < v->anchors.n; i++)
+		v->use[v->n_use++] = v->anchors.v[i].a;
+	return 0;
+}
+
+static int
+load_anchors(struct verify *v, struct vfs *vfs, struct ops_err *err)
+{
+	const char *from = v->opts->against;
+
+	if (from == NULL)
+		return 0;
+	if (anchors_load(from, &v->anchors, err) < 0)
+		return -1;
+	if (v->anchors.malformed > 0)
+		cli_note(v->cli, "%zu malformed checkpoints in %.100s",
+		    v->anchors.malformed, from);
+	if (v->anchors.n == 0)
+		return ops_fail(err, OPS_ENOENT,
+		    "%.100s holds no checkpoint to check against", from);
+	return choose_anchors(v, vfs, err);
+}
+
+/* When the checkpoint was remembered, if that stood beside it. */
+static const char *
+anchor_time(const struct verify *v, const struct checkpoint *cp)
+{
+	for (size_t i = 0; i < v->anchors.n; i++) {
+		const struct anchor *a = &v->anchors.v[i];
+
+		if (a->time[0] != '\0' && a->a.cp.size == cp->size &&
+		    strcmp(a->a.cp.origin, cp->origin) == 0)
+			return a->time;
+	}
+	return NULL;
+}
+
+static void
+put_anchored(
+    const struct verify *v, const struct check_result *r, struct ops_buf *out)
+{
+	const char *time;
+
+	if (v->opts->against != NULL && !r->anchored) {
+		ops_buf_puts(out, "Anchored: NO. The log is not the one that ");
+		ops_escape(out, v->opts->against, strlen(v->opts->against));
+		ops_buf_puts(out, " remembers.\n");
+		return;
+	}
+	if (!r->anchored) {
+		ops_buf_puts(out,
+		    "Anchored: no. Root of this host could have rebuilt all "
+		    "of it; compare with a checkpoint kept elsewhere (opseal "
+		    "checkpoint).\n");
+		return;
+	}
+	time = anchor_time(v, &r->anchor);
+	ops_buf_printf(out, "Anchored: size %" PRIu64, r->anchor.size);
+	if (time != NULL)
+		ops_buf_printf(out, " of %s", time);
+	ops_buf_puts(out, " (");
+	ops_escape(out, v->opts->against, strlen(v->opts->against));
+	ops_buf_puts(out, ")\n");
+}
+
+/* -- the result -- */
+
+static void
+put_summary(
+    const struct verify *v, const struct check_result *r, struct ops_buf *out)
+{
+	char stored[24];
+
+	describe_bytes(r->stored_bytes, stored);
+	ops_buf_printf(out,
+	    "%s%s: %" PRIu64 " leaves, %" PRIu64 " frames (%s), ",
+	    r->fails > 0 ? "FAILED" : "ok", v->opts->quick ? " (quick)" : "",
+	    r->leaves, r->frames, stored);
+	if (!v->opts->quick)
+		ops_buf_printf(out, "%" PRIu64 " records, ", r->records);
+	ops_buf_printf(out, "%" PRIu64 " sessions in %" PRIu64 " log%s; ",
+	    r->sessions, r->logs, r->logs == 1 ? "" : "s");
+	ops_buf_printf(out,
+	    "%" PRIu64 " finding%s against it, %" PRIu64 " explained\n",
+	    r->fails, r->fails == 1 ? "" : "s", r->explained);
+	put_anchored(v, r, out);
+}
+
+static void
+put_summary_json(
+    const struct verify *v, const struct check_result *r, struct ops_buf *out)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} numbers[] = {
+		{ "fails", r->fails },
+		{ "explained", r->explained },
+		{ "logs", r->logs },
+		{ "leaves", r->leaves },
+		{ "frames", r->frames },
+		{ "records", r->records },
+		{ "sessions", r->sessions },
+		{ "stored_bytes", r->stored_bytes },
+		{ "raw_bytes", r->raw_bytes },
+	};
+	struct json j = { .out = out };
+
+	json_begin_object(&j);
+	json_key(&j, "result");
+	json_str(&j, r->fails > 0 ? "failed" : "ok");
+	json_key(&j, "quick");
+	json_bool(&j, v->opts->quick);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		json_key(&j, numbers[i].key);
+		json_uint(&j, numbers[i].value);
+	}
+	json_key(&j, "anchored");
+	json_bool(&j, r->anchored);
+	json_key(&j, "anchor_size");
+	if (r->anchored)
+		json_uint(&j, r->anchor.size);
+	else
+		json_nil(&j);
+	json_key(&j, "against");
+	json_str(&j, v->opts->against);
+	json_end_object(&j);
+	ops_buf_put8(out, '\n');
+}
+
+static int
+verify(struct verify *v, struct vfs *vfs, const uint8_t *session,
+    struct ops_err *err)
+{
+	struct ops_buf out = { .max = OUT_MAX };
+	struct check_result r = { 0 };
+	struct check_opts o = {
+		.quick = v->opts->quick,
+		.session = session,
+		.found = put_finding,
+		.arg = v,
+	};
+
+	if (load_anchors(v, vfs, err) < 0)
+		return -1;
+	o.anchors = v->use;
+	o.n_anchors = v->n_use;
+	if (check_store(vfs, &o, &r, err) < 0)
+		return -1;
+	if (v->opts->json)
+		put_summary_json(v, &r, &out);
+	else
+		put_summary(v, &r, &out);
+	cli_put(&out);
+	ops_buf_free(&out);
+	return r.fails > 0 ? CLI_TAMPER : CLI_FINE;
+}
+
+static int
+find_session(struct cli *cli, const char *arg, struct session_list *list,
+    const uint8_t **ret, struct ops_err *err)
+{
+	const struct session *s;
+	struct sessionarg place;
+
+	if (screen_find(cli, arg, list, &s, &place, err) < 0)
+		return -1;
+	if (place.has_offset)
+		return ops_fail(
+		    err, OPS_EUSAGE, "verify checks whole sessions");
+	*ret = s->id;
+	return 0;
+}
+
+int
+cmd_verify(struct cli *cli, const void *opts, int argc, char **argv)
+{
+	struct verify v = { .cli = cli, .opts = opts };
+	struct session_list list = { 0 };
+	const uint8_t *session = NULL;
+	struct ops_err err = { 0 };
+	struct vfs *vfs;
+	int status;
+
+	if ((argc > 0 &&
+		find_session(cli, argv[0], &list, &session, &err) < 0) ||
+	    source_vfs(cli->source, true, &vfs, &err) < 0 ||
+	    (status = verify(&v, vfs, session, &err)) < 0)
+		/* A store that can't be checked is trouble, not a verdict. */
+		status =
+		    cli_fail(cli, &err) == CLI_PERM ? CLI_PERM : CLI_TROUBLE;
+	free(v.use);
+	anchors_free(&v.anchors);
+	session_list_free(&list);
+	return status;
+}
