@@ -155,6 +155,8 @@ class FakeDaemon:
         with self.lock:
             self.writer_sock.close()
             for c in self.conns:
+                # select() may still hold it for a moment
+                c.shutdown(socket.SHUT_RDWR)
                 c.close()
             self.conns = {}
             for s in self.sessions:

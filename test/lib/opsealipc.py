@@ -256,7 +256,7 @@ class Client(Conn):
             answers.append(payload)
 
     def sessions(self, filters=None):
-        return self.all(C_SESSIONS, cbor(filters or {}))
+        return self.all(C_SESSIONS, cbor({2: 0, 3: 0, **(filters or {})}))
 
     def names(self, path):
         answer = self.all(C_LIST, path)

@@ -1,0 +1,416 @@
+#!/usr/bin/python3
+# The writer role: who may speak on record.sock, and what becomes of it.
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealipc as ipc
+import opsealtest as t
+
+
+def sid_text(sid):
+    alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+    value = int.from_bytes(sid, "big")
+    return "".join(alphabet[(value >> shift) & 31] for shift in range(75, -1, -5))
+
+
+def session(inst, sid):
+    """What C_SESSIONS says of this one: {1: id, 2: state, ...}, or None."""
+    client = ipc.Client(inst.run_dir)
+    try:
+        for answer in client.sessions():
+            found = ipc.uncbor(answer)
+            if found[1] == sid:
+                return found
+    finally:
+        client.close()
+    return None
+
+
+def outputs(inst, sid):
+    """The texts of the session's REC_OUTPUT records, read from its end of the
+    WAL; so nothing may have been sealed yet."""
+    client = ipc.Client(inst.run_dir)
+    client.ask(ipc.C_READ, sid)
+    texts, want = [], None
+    for answer in client.all(ipc.C_TAIL, sid):
+        number, at = struct.unpack("<Q", answer[:8])[0], 8
+        while at < len(answer):
+            kind, _, size = struct.unpack("<BBH", answer[at:at + 4])
+            if kind == ipc.OUTPUT:
+                texts.append((number, answer[at + 12:at + 12 + size]))
+            at += 12 + size
+            number += 1
+    client.close()
+    return texts
+
+
+def status(inst):
+    client = ipc.Client(inst.run_dir)
+    kind, payload = client.ask(ipc.C_STATUS)
+    client.close()
+    if kind != ipc.C_STATUS_IS:
+        raise AssertionError("answer to C_STATUS: %r %r" % (kind, payload))
+    return ipc.uncbor(payload)
+
+
+# What a peer may send wrong.  After each the peer is cut off; each row gets a
+# fresh recorder with an open session, and gives what to send raw.
+BAD = [
+    ("one byte", lambda r: b"\x20"),
+    ("header only half", lambda r: b"\x20\0\0\0"),
+    ("length too small", lambda r: ipc.frame(ipc.REC_EVENT, b"x" * 40, length=39)),
+    ("length too big", lambda r: ipc.frame(ipc.REC_EVENT, b"x" * 40, length=41)),
+    ("reserved bits", lambda r: ipc.frame(ipc.REC_EVENT, b"x" * 40, zero=1)),
+    ("over 64 KiB", lambda r: ipc.frame(ipc.REC_RECORDS, b"x" * 65536)),
+    ("unknown type", lambda r: ipc.frame(999, b"")),
+    ("type of another socket", lambda r: ipc.frame(ipc.C_HELLO, b"cat")),
+    ("answer instead of question", lambda r: ipc.frame(ipc.REC_ACK, b"\0" * 16)),
+    ("hello again", lambda r: ipc.frame(ipc.REC_HELLO, r.sid + struct.pack("<IQ", os.getpid(), 1))),
+    ("query in between", lambda r: ipc.frame(ipc.Q_STATUS)),
+    ("event too short", lambda r: ipc.frame(ipc.REC_EVENT, b"\0" * 20)),
+    ("event of another session", lambda r: event(r, ipc.SESSION_CLOSE,
+                                                 ipc.close_payload(b"x" * 10))),
+    ("event number skipped", lambda r: event(r, ipc.SESSION_CLOSE, ipc.close_payload(r.sid),
+                                             number=5)),
+    ("open a second time", lambda r: event(r, ipc.SESSION_OPEN, ipc.open_payload(r.sid))),
+    ("access record", lambda r: event(r, ipc.ACCESS, r.sid + ipc.cbor({}))),
+    ("body no CBOR", lambda r: event(r, ipc.SESSION_CLOSE, r.sid + b"\xff\xff")),
+    ("body with bytes after it", lambda r: event(r, ipc.SESSION_CLOSE,
+                                                 ipc.close_payload(r.sid) + b"\0")),
+    ("records with a hole before", lambda r: records(r, 7, ipc.record(1, b"x"))),
+    ("records cut short", lambda r: records(r, 0, ipc.record(1, b"xyz")[:-1])),
+    ("record of an event's type", lambda r: records(r, 0, ipc.record(64, b"x" * 12))),
+    ("record of no type", lambda r: records(r, 0, ipc.record(200, b"x"))),
+    ("no records", lambda r: ipc.frame(ipc.REC_RECORDS, b"\0" * 8)),
+]
+
+
+def event(r, kind, payload, number=1):
+    return ipc.frame(ipc.REC_EVENT, struct.pack("<QBQ", number, kind, ipc.boottime()) + payload)
+
+
+def records(r, first, data):
+    return ipc.frame(ipc.REC_RECORDS, struct.pack("<Q", first) + data)
+
+
+class Writer(t.Test):
+    def recorder(self, inst, **options):
+        r = ipc.Recorder(inst.run_dir, **options)
+        self.later(r.close)
+        return r
+
+    def test_a_session(self):
+        inst = self.instance(config="seal_after = 30s\n")
+        r = self.recorder(inst).begin(command=b"ls\0-l")
+        r.output(b"one", b"two")
+        r.output(b"three")
+        r.settle()
+        self.equal(r.state, 1, "REC_STATE")
+        self.equal(outputs(inst, r.sid), [(0, b"one"), (1, b"two"), (2, b"three")], "records")
+        found = session(inst, r.sid)
+        self.equal(found[2], 0, "state: active")
+        r.finish()
+        r.settle()
+        t.wait_for("the end in the list", lambda: session(inst, r.sid)[2] == 1)
+        self.equal(inst.stop(), 0, "exit status")
+
+    def test_resent_is_kept_once(self):
+        inst = self.instance(config="seal_after = 30s\n")
+        r = self.recorder(inst).begin()
+        r.output(b"a", b"b", b"c")
+        r.settle()
+        # The recorder doubts all of it and sends it again, with more.
+        again = self.recorder(inst, sid=r.sid)
+        self.equal(again.held(), (1, 0, 3, 1), "what the writer holds")
+        again.event(ipc.SESSION_OPEN, ipc.open_payload(r.sid), number=0)
+        again.output(b"a", b"b", b"c", b"d", first=0)
+        again.next_record = 4
+        again.settle()
+        self.equal(outputs(inst, r.sid), [(0, b"a"), (1, b"b"), (2, b"c"), (3, b"d")], "records")
+        self.check(r.ended(), "the older connection is still there")
+
+    def test_goes_on_after_kill(self):
+        """kill -9 of the daemon at any moment: acknowledged is kept, the rest
+        is sent again, nothing is there twice."""
+        inst = self.instance(config="seal_after = 30s\n")
+        r = self.recorder(inst).begin()
+        sent = []
+        for turn in range(6):
+            for i in range(20):
+                sent.append(b"%d.%d" % (turn, i))
+                r.output(sent[-1])
+            if turn % 2 == 0:
+                r.settle()
+            acked = r.acked
+            inst.kill()
+            inst.start()
+            r.close()
+            r = self.recorder(inst, sid=r.sid)
+            known, closed, next_record, next_event = r.held()
+            self.equal((known, closed, next_event), (1, 0, 1), "after kill %d" % turn)
+            self.check(acked[0] <= next_record <= len(sent), "holds %d of %d, acknowledged %d" % (
+                next_record, len(sent), acked[0]))
+            if next_record < len(sent):
+                r.output(*sent[next_record:], first=next_record)
+            r.next_record = len(sent)
+            r.settle()
+        r.finish()
+        r.settle()
+        self.equal(inst.stop(), 0, "exit status")
+
+    def test_late_recorder_of_a_closed_session(self):
+        """Its CLOSE arrived, the acknowledgement did not."""
+        inst = self.instance()
+        r = self.recorder(inst).begin()
+        r.finish()
+        r.settle()
+        again = self.recorder(inst, sid=r.sid)
+        self.equal(again.held()[:2], (1, 1), "known, closed")
+
+    def test_bad_messages_end_only_that_peer(self):
+        inst = self.instance()
+        good = self.recorder(inst).begin()
+        for name, make in BAD:
+            bad = self.recorder(inst).begin().settle()
+            try:
+                bad.raw(make(bad))
+            except OSError as e:
+                raise AssertionError("%s: %s" % (name, e))
+            self.check(bad.ended(), "%s: not cut off" % name)
+            good.output(name.encode())
+            good.settle()
+        self.equal(inst.log().count("cut off\n"), len(BAD), "lines about it\n" + inst.log())
+        self.equal(inst.log().count("starting it again"), 0, "restarts")
+
+    def test_descriptors_are_not_taken(self):
+        inst = self.instance()
+        bad = self.recorder(inst).begin().settle()
+        bad.raw(event(bad, ipc.SESSION_CLOSE, ipc.close_payload(bad.sid)), fds=[0])
+        self.check(bad.ended(), "not cut off")
+
+    def test_bad_beginnings(self):
+        inst = self.instance()
+        path = os.path.join(inst.run_dir, "record.sock")
+        me = os.getpid()
+        rows = [
+            ("records before hello", records(None, 0, ipc.record(1, b"x"))),
+            ("hello of another process", ipc.frame(ipc.REC_HELLO, b"i" * 10 + struct.pack(
+                "<IQ", 1, 1))),
+            ("short hello", ipc.frame(ipc.REC_HELLO, b"i" * 10)),
+            ("access of nonsense", ipc.frame(ipc.Q_ACCESS, b"\0" * 10 + b"\xff")),
+            ("status with more", ipc.frame(ipc.Q_STATUS, b"x")),
+        ]
+        for name, data in rows:
+            c = ipc.Conn(path)
+            c.raw(data)
+            self.check(c.ended(), "%s: not cut off" % name)
+            c.close()
+        # A session that belongs to a living recorder isn't another's.
+        other = subprocess.Popen(["sleep", "100"])
+        self.later(lambda: (other.kill(), other.wait()))
+        r = self.recorder(inst)
+        r.held()
+        r.event(ipc.SESSION_OPEN, ipc.open_payload(r.sid, pid=other.pid))
+        self.check(r.ended(), "SESSION-OPEN that names another process: not cut off")
+        self.check(session(inst, r.sid) is None, "and the session is there")
+
+    def test_wrong_uid_is_cut_off(self):
+        user = t.person()
+        inst = self.instance()
+        path = os.path.join(inst.run_dir, "record.sock")
+
+        def knock():
+            try:
+                c = ipc.Conn(path)
+            except PermissionError:
+                return 1
+            return 2 if c.ended() else 3
+
+        self.equal(t.call_as(user, knock), 1, "with the socket's mode 0600")
+        os.chmod(path, 0o666)
+        self.equal(t.call_as(user, knock), 2, "with everybody let in by mode")
+        self.contains(inst.log(), "uid %d; cut off" % user.pw_uid, "log")
+        self.recorder(inst).begin().settle()
+
+    def test_lost_recorder(self):
+        """A recorder that dies leaves a session that is not called complete."""
+        inst = self.instance(config="seal_after = 100ms\n")
+        sid = os.urandom(10)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                r = ipc.Recorder(inst.run_dir, sid=sid)
+                r.begin()
+                r.output(b"last words")
+                r.settle()
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+        begin = time.monotonic()
+        found = session(inst, sid)
+        self.equal(found[2], 0, "at first: active")
+        t.wait_for("its end", lambda: session(inst, sid)[2] == 3, timeout=t.PATIENCE)
+        self.check(time.monotonic() - begin > 4, "no time to come back")
+        self.contains(inst.log(), "session %s: its recorder (process %d) is gone; closed as lost"
+                      % (sid_text(sid), pid), "log")
+        close = ipc.uncbor(session(inst, sid)[12][10:])
+        self.equal((close[1], close[2], close[7]), (2, 6, 1), "state, why, records")
+
+    def test_lost_while_the_daemon_was_away(self):
+        inst = self.instance()
+        sid = os.urandom(10)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                ipc.Recorder(inst.run_dir, sid=sid).begin().settle()
+                os.kill(os.getpid(), signal.SIGSTOP)
+            finally:
+                os._exit(0)
+        os.waitpid(pid, os.WUNTRACED)
+        inst.kill()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        inst.start()
+        t.wait_for("its end", lambda: session(inst, sid)[2] == 3)
+
+    def test_living_recorder_is_waited_for(self):
+        inst = self.instance()
+        r = self.recorder(inst).begin().settle()
+        r.close()
+        time.sleep(7)
+        self.equal(session(inst, r.sid)[2], 0, "state of a session whose recorder lives")
+        again = self.recorder(inst, sid=r.sid)
+        self.equal(again.held(), (1, 0, 0, 1), "what the writer holds")
+
+    def test_fast_recorders_wait_for_a_full_queue(self):
+        """More than the writer's queue holds, as fast as it goes, from several
+        at once: all of it arrives."""
+        inst = self.instance()
+        block = [b"x" * 8000] * 7
+        recorders = [self.recorder(inst).begin() for _ in range(3)]
+        for _ in range(600):
+            for r in recorders:
+                r.output(*block)
+        for r in recorders:
+            r.settle()
+            r.finish()
+            r.settle()
+        self.equal(status(inst)[5] >= 3 * 600 * 7, True, "records")
+
+    def test_many_connections(self):
+        inst = self.instance()
+        recorders = [self.recorder(inst).begin() for _ in range(300)]
+        for r in recorders:
+            r.output(b"here")
+        for r in recorders:
+            r.settle()
+        self.equal(status(inst)[4], 300, "open sessions")
+
+    def test_status(self):
+        inst = self.instance()
+        r = self.recorder(inst).begin().settle()
+        st = status(inst)
+        self.equal((st[1], st[4], st[11]), (1, 1, 0), "ok, sessions, log")
+        self.equal(st[22], inst.store.encode(), "store")
+        self.check(st[5] >= 1 and st[9] >= 1 and st[21] > 0, "records, size, space: %r" % st)
+        now = time.time_ns()
+        for key in (3, 20):
+            self.check(now - 600e9 < st[key] <= now + 1e9, "time %d" % key)
+        self.check(st[17], "origin")
+        self.check(18 not in st, "an anchor, without one")
+        r.event(ipc.GAP_EVENT, r.sid + ipc.cbor({1: 77, 2: 1, 3: 2}))
+        r.settle()
+        self.equal(status(inst)[10], 77, "bytes lost")
+
+    def test_idle_costs_nothing(self):
+        inst = self.instance()
+        self.recorder(inst).begin().settle()
+        time.sleep(1.5)
+
+        def ticks():
+            total = 0
+            for pid in inst.pids():
+                with open("/proc/%d/stat" % pid) as f:
+                    words = f.read().rsplit(")", 1)[1].split()
+                total += int(words[11]) + int(words[12])
+            return total
+
+        before = ticks()
+        time.sleep(3)
+        self.check(ticks() - before <= 1, "%d ticks in 3 idle seconds" % (ticks() - before))
+
+
+class Anchors(t.Test):
+    def listen(self, name):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.chmod(os.path.dirname(path), 0o755)
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.later(s.close)
+        s.bind(path)
+        os.chmod(path, 0o666)
+        s.settimeout(t.PATIENCE)
+        return s, path
+
+    def folder(self):
+        """Where the daemon's user may write."""
+        path = self.path("anchors")
+        os.mkdir(path)
+        os.chmod(path, 0o777)
+        return path
+
+    def test_journal_and_file(self):
+        s, path = self.listen("journal/socket")
+        file = os.path.join(self.folder(), "a")
+        inst = self.instance(config="anchor_interval = 200ms\nanchor_syslog = %s\n"
+                                    "anchor_file = %s\nseal_after = 100ms\n" % (path, file))
+        fields = dict(line.split("=", 1) for line in s.recv(4096).decode().splitlines())
+        self.equal((fields["SYSLOG_IDENTIFIER"], fields["PRIORITY"]), ("opseal", "5"), "fields")
+        self.matches(fields["MESSAGE_ID"], "^[0-9a-f]{32}$", "MESSAGE_ID")
+        m = self.matches(fields["MESSAGE"], r"^opseal-anchor (\S+) (\d+) (\S{44}) (\S{92})$",
+                         "MESSAGE")
+        t.wait_for("the line in the file", lambda: os.path.exists(file) and
+                   fields["MESSAGE"] + "\n" in open(file).read())
+        anchored = t.wait_for("the status", lambda: status(inst).get(18))
+        self.matches(anchored.decode(), r"^size \d+ journal file \d{4}-", "status")
+        self.check(int(m.group(2)) >= 1, "size")
+        inst.stop()
+        with open(file) as f:
+            sizes = [int(line.split()[2]) for line in f]
+        self.check(sizes == sorted(set(sizes)), "sizes grow: %r" % sizes)
+
+    def test_syslog(self):
+        s, path = self.listen("log/dev-log")
+        self.instance(config="anchor_interval = 200ms\nanchor_syslog = %s\n" % path)
+        self.matches(s.recv(4096).decode(), r"^<85>opseal: opseal-anchor \S+ \d+ \S+ \S+$", "line")
+
+    def test_trouble_is_shown_and_not_fatal(self):
+        inst = self.instance(config="anchor_interval = 200ms\nanchor_syslog = off\n"
+                                    "anchor_file = %s\n" % self.path("no/such/file"))
+        text = t.wait_for("the status", lambda: status(inst).get(18)).decode()
+        self.matches(text, "^failed: .*no/such/file", "status")
+        time.sleep(1)
+        self.equal(inst.log().count("anchor:"), 1, "lines about the same trouble")
+        self.equal(inst.stop(), 0, "exit status")
+
+    def test_a_place_that_hangs(self):
+        """Nobody opens the other end of this FIFO; recording goes on."""
+        path = os.path.join(self.folder(), "fifo")
+        os.mkfifo(path)
+        os.chmod(path, 0o666)
+        inst = self.instance(config="anchor_interval = 200ms\nanchor_syslog = off\n"
+                                    "anchor_file = %s\nseal_after = 100ms\n" % path)
+        t.wait_for("the status", lambda: b"not done" in status(inst).get(18, b""))
+        r = ipc.Recorder(inst.run_dir)
+        self.later(r.close)
+        r.begin().settle()
+        self.equal(inst.stop(), 0, "exit status")
+
+
+t.main()

@@ -1,0 +1,248 @@
+/* The worked example of doc/format.md, decoded: the document is right. */
+#include "check.h"
+
+#include "base/bytes.h"
+#include "merkle/note.h"
+#include "merkle/tree.h"
+#include "record/event.h"
+#include "record/frame.h"
+#include "record/leaf.h"
+#include "record/walbatch.h"
+
+#ifndef TEST_SOURCE_ROOT
+#error "test/unit/meson.build defines TEST_SOURCE_ROOT"
+#endif
+#define FORMAT_DOC TEST_SOURCE_ROOT "/doc/format.md"
+
+static char doc[1u << 17];
+
+struct hex {
+	uint8_t p[512];
+	size_t n;
+};
+static struct hex records, frame, hashes, leaf, leafhash, entry;
+
+/* The bytes of the block that starts with "```hex NAME". */
+static void
+read_block(const char *name, struct hex *ret)
+{
+	char head[64], digits[2 * sizeof(ret->p)];
+	const char *at;
+	size_t n = 0;
+
+	snprintf(head, sizeof(head), "```hex %s\n", name);
+	at = strstr(doc, head);
+	CHECK(at != NULL, name, "no such block");
+	for (at += strlen(head); *at != '`' && *at != '\0'; at++)
+		if (*at != ' ' && *at != '\n') {
+			CHECK(n < sizeof(digits), name, "too long");
+			digits[n++] = *at;
+		}
+	ret->n = n / 2;
+	CHECK(n > 0 && ops_unhex(digits, n, ret->p, ret->n) == 0, name,
+	    "not hex");
+}
+
+/* The number in the last table's row for this key. */
+static unsigned long long
+stated(unsigned key)
+{
+	const char *at = strstr(doc, "What the leaf says:");
+	char row[16];
+
+	assert_non_null(at);
+	snprintf(row, sizeof(row), "\n| %u | ", key);
+	at = strstr(at, row);
+	CHECK(at != NULL, row, "no such row");
+	return strtoull(at + strlen(row), NULL, 10);
+}
+
+static int
+setup(void **state)
+{
+	FILE *f = fopen(FORMAT_DOC, "re");
+	size_t n;
+
+	(void)state;
+	if (f == NULL)
+		return -1;
+	n = fread(doc, 1, sizeof(doc) - 1, f);
+	doc[n] = '\0';
+	fclose(f);
+	read_block("records", &records);
+	read_block("frame", &frame);
+	read_block("hashes", &hashes);
+	read_block("leaf", &leaf);
+	read_block("leafhash", &leafhash);
+	read_block("entry", &entry);
+	return n == sizeof(doc) - 1 ? -1 : 0;
+}
+
+static void
+test_records(void **state)
+{
+	struct record r;
+	long used;
+
+	(void)state;
+	used = record_decode(records.p, records.n, &r, NULL);
+	assert_int_equal(used, 16);
+	assert_int_equal(r.type, REC_OUTPUT);
+	assert_int_equal(r.time, 1000000000);
+	assert_int_equal(r.len, 4);
+	assert_memory_equal(r.payload, "hi\r\n", 4);
+	used = record_decode(records.p + 16, records.n - 16, &r, NULL);
+	assert_int_equal(used, 16);
+	assert_int_equal(r.type, REC_EXIT);
+	assert_int_equal(r.time, 2000000000);
+	assert_memory_equal(r.payload, "\0\0\0\0", 4);
+	assert_int_equal(records.n, 32);
+}
+
+static void
+test_frame(void **state)
+{
+	struct frame_opener *o = frame_opener_new();
+	struct ops_buf raw = { .max = FRAME_RAW_MAX };
+	uint8_t sha[OPS_HASH_LEN], root[OPS_HASH_LEN];
+	char text[2 * OPS_HASH_LEN + 1];
+	struct frame_header h;
+	struct ops_err err = { 0 };
+
+	(void)state;
+	assert_non_null(o);
+	CHECK(frame_open(o, frame.p, frame.n, &h, &raw, root, &err) == 0,
+	    "frame", err.msg);
+	for (size_t i = 0; i < OPS_ID_LEN; i++)
+		assert_int_equal(h.id.stream[i], i);
+	ops_id_text(h.id.stream, text);
+	assert_non_null(strstr(doc, text));
+	assert_int_equal(h.id.class, CLASS_SCREEN);
+	assert_int_equal(h.id.number, 0);
+	assert_int_equal(h.id.first, 0);
+	assert_int_equal(h.count, 2);
+	assert_int_equal(h.chunks, 1);
+	assert_int_equal(h.raw, FRAME_SEED + records.n);
+	assert_int_equal(raw.len, records.n);
+	assert_memory_equal(raw.data, records.p, records.n);
+	assert_int_equal(hashes.n, 3 * OPS_HASH_LEN);
+	assert_memory_equal(hashes.p + 64, root, sizeof(root));
+	ops_sha256(frame.p, frame.n, sha);
+	ops_hex(sha, sizeof(sha), text);
+	assert_non_null(strstr(doc, text));
+	frame_opener_free(o);
+	ops_buf_free(&raw);
+}
+
+/* The record hashes by the document's words: the seed is 00 01 .. 1f. */
+static void
+test_hashes(void **state)
+{
+	uint8_t seed[FRAME_SEED], salt[OPS_HASH_LEN], h[2][OPS_HASH_LEN];
+	uint8_t root[OPS_HASH_LEN];
+	const uint8_t zero = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(seed); i++)
+		seed[i] = (uint8_t)i;
+	for (uint8_t j = 0; j < 2; j++) {
+		const uint8_t be[4] = { 0, 0, 0, j };
+
+		ops_hmac_sha256(seed, sizeof(seed), be, sizeof(be), salt);
+		ops_sha256_parts(
+		    (struct ops_part[]){ { &zero, 1 }, { salt, sizeof(salt) },
+			{ records.p + 16 * j, 16 } },
+		    3, h[j]);
+	}
+	assert_memory_equal(hashes.p, h, sizeof(h));
+	tree_node(h[0], h[1], root);
+	assert_memory_equal(hashes.p + 64, root, sizeof(root));
+}
+
+static void
+test_leaf(void **state)
+{
+	uint8_t hash[OPS_HASH_LEN];
+	struct ops_err err = { 0 };
+	struct leaf l;
+
+	(void)state;
+	CHECK(leaf_decode(leaf.p, leaf.n, &l, &err) == 0, "leaf", err.msg);
+	assert_int_equal(l.type, stated(0));
+	assert_int_equal(l.type, LEAF_FRAME);
+	for (size_t i = 0; i < OPS_ID_LEN; i++)
+		assert_int_equal(l.u.frame.stream[i], i);
+	assert_int_equal(l.u.frame.class, stated(2));
+	assert_int_equal(l.u.frame.number, stated(3));
+	assert_false(l.u.frame.has_prev);
+	assert_int_equal(l.u.frame.first, stated(5));
+	assert_int_equal(l.u.frame.count, stated(6));
+	assert_int_equal(l.u.frame.arrived_first, stated(7));
+	assert_int_equal(l.u.frame.arrived_last, stated(8));
+	assert_int_equal(l.u.frame.codec, stated(9));
+	assert_int_equal(l.u.frame.stored_len, stated(10));
+	assert_int_equal(l.u.frame.stored_len, frame.n);
+	assert_int_equal(l.u.frame.raw_len, stated(11));
+	ops_sha256(frame.p, frame.n, hash);
+	assert_memory_equal(l.u.frame.sha256, hash, sizeof(hash));
+	assert_memory_equal(l.u.frame.root, hashes.p + 64, sizeof(hash));
+	leaf_hash(leaf.p, leaf.n, hash);
+	assert_int_equal(leafhash.n, sizeof(hash));
+	assert_memory_equal(leafhash.p, hash, sizeof(hash));
+}
+
+static void
+test_entry(void **state)
+{
+	const uint8_t *p;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(
+	    leaf_file_next(entry.p, entry.n, &p, &n, NULL), entry.n);
+	assert_int_equal(n, leaf.n);
+	assert_memory_equal(p, leaf.p, n);
+}
+
+/* The table of limits says what the headers say. */
+static void
+test_limits(void **state)
+{
+#define ROW(name)                                                              \
+	{                                                                      \
+#name, name                                                    \
+	}
+	static const struct {
+		const char *name;
+		unsigned long value;
+	} rows[] = { ROW(RECORD_MAX), ROW(RECORD_PAYLOAD_MAX),
+		ROW(RECORD_PARTS_MAX), ROW(EVENT_ARGV_MAX), ROW(EVENT_TEXT_MAX),
+		ROW(FRAME_RAW_MAX), ROW(FRAME_STORED_MAX),
+		ROW(FRAME_CHUNKS_MAX), ROW(FRAME_RECORDS_MAX), ROW(LEAF_MAX),
+		ROW(LEAF_ORIGIN_MAX), ROW(WAL_BATCH_MAX), ROW(NOTE_MAX) };
+#undef ROW
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
+		char row[64];
+
+		snprintf(row, sizeof(row), "| `%s` | %lu |", rows[i].name,
+		    rows[i].value);
+		CHECK(strstr(doc, row) != NULL, row, "not in the document");
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_frame),
+		cmocka_unit_test(test_hashes),
+		cmocka_unit_test(test_leaf),
+		cmocka_unit_test(test_entry),
+		cmocka_unit_test(test_limits),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}

@@ -1,0 +1,238 @@
+#include "base/bytes.h"
+#include "check.h"
+#include "ipc/msg.h"
+#include "ipc/proto.h"
+
+static struct event_text
+text(const char *s)
+{
+	return (struct event_text){ (const uint8_t *)s, strlen(s) };
+}
+
+static bool
+same(struct event_text a, struct event_text b)
+{
+	return (a.p == NULL) == (b.p == NULL) && a.n == b.n &&
+	       (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static void
+test_open(void **state)
+{
+	struct proto_open o = { .kind = SESSION_TERMINAL,
+		.term = text("xterm"),
+		.command = { (const uint8_t *)"ls\0-l", 5 } };
+	/* a3 01 01, 02 45 "xterm", 04 45 "ls\0-l" */
+	static const uint8_t want[] = { 0xa3, 1, 1, 2, 0x45, 'x', 't', 'e', 'r',
+		'm', 4, 0x45, 'l', 's', 0, '-', 'l' };
+	struct ops_buf b = { .max = MSG_PAYLOAD_MAX };
+	struct proto_open got;
+	struct ops_err err;
+
+	(void)state;
+	proto_open_put(&b, &o);
+	assert_int_equal(b.len, sizeof(want));
+	assert_memory_equal(b.data, want, sizeof(want));
+	assert_int_equal(proto_open_get(b.data, b.len, &got, &err), 0);
+	assert_int_equal(got.kind, o.kind);
+	assert_true(same(got.term, o.term));
+	assert_true(same(got.from, o.from));
+	assert_true(same(got.command, o.command));
+	assert_false(got.command_cut);
+
+	/* Every cut and every byte more is refused, and touches nothing. */
+	for (size_t n = 0; n <= b.len + 1; n++) {
+		uint8_t *p = malloc(n + 1);
+
+		assert_non_null(p);
+		memset(p, 0, n + 1);
+		memcpy(p, want, n < sizeof(want) ? n : sizeof(want));
+		got.kind = 99;
+		if (n != b.len) {
+			assert_int_equal(proto_open_get(p, n, &got, &err), -1);
+			assert_int_equal(err.code, OPS_EFORMAT);
+			assert_int_equal(got.kind, 99);
+		}
+		free(p);
+	}
+	/* Each kind but the two. */
+	for (unsigned kind = 0; kind < 24; kind++) {
+		b.data[2] = (uint8_t)kind;
+		assert_int_equal(proto_open_get(b.data, b.len, &got, &err),
+		    kind == 1 || kind == 2 ? 0 : -1);
+	}
+	ops_buf_free(&b);
+}
+
+static void
+test_open_limits(void **state)
+{
+	static uint8_t big[EVENT_ARGV_MAX + 1];
+	struct ops_buf b = { .max = MSG_PAYLOAD_MAX };
+	struct proto_open got;
+	struct ops_err err;
+
+	(void)state;
+	memset(big, 'a', sizeof(big));
+	for (size_t more = 0; more <= 1; more++) {
+		struct proto_open o = { .kind = SESSION_COMMAND,
+			.term = { big, EVENT_TEXT_MAX + more },
+			.from = { big, EVENT_TEXT_MAX + more },
+			.command = { big, EVENT_ARGV_MAX + more } };
+
+		ops_buf_reset(&b);
+		proto_open_put(&b, &o);
+		assert_int_equal(ops_buf_check(&b, "request", &err), 0);
+		assert_int_equal(proto_open_get(b.data, b.len, &got, &err), 0);
+		assert_int_equal(got.term.n, EVENT_TEXT_MAX);
+		assert_int_equal(got.from.n, EVENT_TEXT_MAX);
+		assert_int_equal(got.command.n, EVENT_ARGV_MAX);
+		assert_int_equal(got.command_cut, more);
+	}
+	/* A term of one byte more than the limit, by hand. */
+	ops_buf_reset(&b);
+	ops_buf_put(&b, "\xa2\x01\x01\x02\x59\x01\x01", 7);
+	ops_buf_put(&b, big, 257);
+	assert_int_equal(proto_open_get(b.data, b.len, &got, &err), -1);
+	assert_int_equal(err.code, OPS_EFORMAT);
+	/* A key of a newer door is skipped. */
+	assert_int_equal(proto_open_get((const uint8_t *)"\xa2\x01\x02\x09\x01",
+			     5, &got, &err),
+	    0);
+	assert_int_equal(got.kind, SESSION_COMMAND);
+	ops_buf_free(&b);
+}
+
+static void
+test_held(void **state)
+{
+	struct proto_held h = { true, false, 0x0102030405060708, 0x1112 }, got;
+	static const uint8_t want[PROTO_HELD_LEN] = { 1, 0, 8, 7, 6, 5, 4, 3, 2,
+		1, 0x12, 0x11 };
+	uint8_t out[PROTO_HELD_LEN + 1] = { 0 };
+	struct ops_err err;
+
+	(void)state;
+	proto_held_encode(&h, out);
+	assert_memory_equal(out, want, sizeof(want));
+	for (size_t n = 0; n <= sizeof(out); n++)
+		assert_int_equal(proto_held_decode(out, n, &got, &err),
+		    n == PROTO_HELD_LEN ? 0 : -1);
+	assert_true(got.known);
+	assert_false(got.closed);
+	assert_int_equal(got.next_record, h.next_record);
+	assert_int_equal(got.next_event, h.next_event);
+	for (unsigned at = 0; at < 2; at++) {
+		memcpy(out, want, sizeof(want));
+		out[at] = 2;
+		got.next_event = 7;
+		assert_int_equal(
+		    proto_held_decode(out, PROTO_HELD_LEN, &got, &err), -1);
+		assert_int_equal(err.code, OPS_EFORMAT);
+		assert_int_equal(got.next_event, 7);
+	}
+}
+
+static const struct proto_status *
+full_status(void)
+{
+	static struct proto_status s;
+
+	s = (struct proto_status){ 1, text("disk full"), UINT64_MAX, 4, 5, 6, 7,
+		8, 9, 10, UINT32_MAX, 12, 13, 14, 15, 16, text("o"), text("a"),
+		text("1.0"), 20, 21, text("/var/lib/opseal") };
+	return &s;
+}
+
+static void
+test_status(void **state)
+{
+	const struct proto_status *s = full_status();
+	static uint8_t path[PROTO_PATH_MAX + 1];
+	struct ops_buf b = { .max = MSG_PAYLOAD_MAX };
+	struct proto_status got, cut = *s;
+	struct ops_err err;
+
+	(void)state;
+	proto_status_put(&b, s);
+	assert_int_equal(proto_status_get(b.data, b.len, &got, &err), 0);
+	assert_int_equal(got.ok, 1);
+	assert_true(same(got.reason, s->reason));
+	assert_int_equal(got.since, s->since);
+	assert_int_equal(got.sessions, 4);
+	assert_int_equal(got.records, 5);
+	assert_int_equal(got.bytes, 6);
+	assert_int_equal(got.unsealed, 7);
+	assert_int_equal(got.lag, 8);
+	assert_int_equal(got.sealed_size, 9);
+	assert_int_equal(got.lost, 10);
+	assert_int_equal(got.log, UINT32_MAX);
+	assert_int_equal(got.stored, 12);
+	assert_int_equal(got.durable_p50, 13);
+	assert_int_equal(got.durable_p99, 14);
+	assert_int_equal(got.sealed_p50, 15);
+	assert_int_equal(got.sealed_p99, 16);
+	assert_true(same(got.origin, s->origin));
+	assert_true(same(got.anchor, s->anchor));
+	assert_true(same(got.version, s->version));
+	assert_int_equal(got.started, 20);
+	assert_int_equal(got.space, 21);
+	assert_true(same(got.store, s->store));
+	for (size_t n = 0; n < b.len; n++) {
+		assert_int_equal(proto_status_get(b.data, n, &got, &err), -1);
+		assert_int_equal(err.code, OPS_EFORMAT);
+	}
+	cut.store = (struct event_text){ path, sizeof(path) };
+	ops_buf_reset(&b);
+	proto_status_put(&b, &cut);
+	assert_int_equal(proto_status_get(b.data, b.len, &got, &err), 0);
+	assert_int_equal(got.store.n, PROTO_PATH_MAX);
+	ops_buf_free(&b);
+}
+
+static void
+test_filter(void **state)
+{
+	struct proto_filter f = { text("eva"), 1, UINT64_MAX, true, text("vi"),
+		true };
+	struct ops_buf b = { .max = 4096 };
+	struct proto_filter got;
+	struct ops_err err;
+
+	(void)state;
+	proto_filter_put(&b, &f);
+	assert_int_equal(proto_filter_get(b.data, b.len, &got, &err), 0);
+	assert_true(same(got.user, f.user));
+	assert_int_equal(got.since, 1);
+	assert_int_equal(got.until, UINT64_MAX);
+	assert_true(got.active && got.mine);
+	assert_true(same(got.command, f.command));
+	/* The empty filter. */
+	assert_int_equal(
+	    proto_filter_get(
+		(const uint8_t *)"\xa2\x02\x00\x03\x00", 5, &got, &err),
+	    0);
+	assert_null(got.user.p);
+	assert_false(got.active || got.mine);
+	/* A condition that this reader does not know. */
+	assert_int_equal(
+	    proto_filter_get(
+		(const uint8_t *)"\xa3\x02\x00\x03\x00\x07\x01", 7, &got, &err),
+	    -1);
+	assert_int_equal(err.code, OPS_EFORMAT);
+	ops_buf_free(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_open_limits),
+		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_filter),
+	};
+
+	return cmocka_run_group_tests_name("proto", tests, NULL, NULL);
+}

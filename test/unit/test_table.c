@@ -1,0 +1,98 @@
+#include "check.h"
+
+#include <locale.h>
+
+#include "table.h"
+
+static const struct table_column columns[] = {
+	{ "ID", false, 0, 0 },
+	{ "NAME", false, 2, 6 },
+	{ "N", true, 1, 0 },
+	{ "END", false, 0, 0 },
+};
+
+static void
+row(struct table *t, const char *a, const char *b, const char *c, const char *d)
+{
+	table_row(t);
+	table_cell_str(t, a);
+	table_cell_str(t, b);
+	table_cell_str(t, c);
+	table_cell_str(t, d);
+}
+
+static void
+check_width(unsigned width, bool colour, const char *want)
+{
+	struct ops_buf out = { .max = 65536 };
+	struct table *t;
+
+	assert_int_equal(table_new(columns, 4, &t, NULL), 0);
+	row(t, "a", "short", "1", "x");
+	row(t, "bb", "much too long", "1000", "y");
+	table_colour(t, "31");
+	assert_int_equal(table_put(t, width, colour, &out, NULL), 0);
+	ops_buf_put8(&out, 0);
+	assert_string_equal((char *)out.data, want);
+	ops_buf_free(&out);
+	table_free(t);
+}
+
+static void
+test_widths(void **state)
+{
+	(void)state;
+	check_width(80, false,
+	    "ID  NAME       N  END\n"
+	    "a   short      1  x\n"
+	    "bb  much >  1000  y\n");
+	check_width(21, false,
+	    "ID  NAME       N  END\n"
+	    "a   short      1  x\n"
+	    "bb  much >  1000  y\n");
+	check_width(20, false,
+	    "ID  NAME    END\n"
+	    "a   short   x\n"
+	    "bb  much >  y\n");
+	check_width(1, false,
+	    "ID  END\n"
+	    "a   x\n"
+	    "bb  y\n");
+	check_width(1, true,
+	    "\033[1mID\033[0m  \033[1mEND\033[0m\n"
+	    "a   x\n"
+	    "bb  \033[31my\033[0m\n");
+}
+
+/* Wide characters take two columns and aren't cut in half. */
+static void
+test_wide(void **state)
+{
+	struct ops_buf out = { .max = 65536 };
+	struct table *t;
+
+	(void)state;
+	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+		skip();
+	assert_int_equal(table_new(columns, 4, &t, NULL), 0);
+	row(t, "a", "\u65e5\u672c\u8a9e\u6587", "1", "x");
+	row(t, "a", "\u65e5\u672c\u8a9e", "1", "x");
+	assert_int_equal(table_put(t, 80, false, &out, NULL), 0);
+	ops_buf_put8(&out, 0);
+	assert_string_equal((char *)out.data, "ID  NAME    N  END\n"
+					      "a   \u65e5\u672c>   1  x\n"
+					      "a   \u65e5\u672c\u8a9e  1  x\n");
+	ops_buf_free(&out);
+	table_free(t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_widths),
+		cmocka_unit_test(test_wide),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
