@@ -7,7 +7,7 @@
 #include "base/text.h"
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
-#define US 1000u
+#define US UINT64_C(1000)
 #define TEXT_MAX (64u << 20) /* of one event */
 
 static uint64_t

@@ -402,6 +402,14 @@ check_options(
 }
 
 static int
+check_place(const struct sessionarg *place, struct ops_err *err)
+{
+	if (place->has_offset)
+		return ops_fail(err, OPS_EUSAGE, "export takes whole sessions");
+	return 0;
+}
+
+static int
 write_files(struct export *x, const struct format *f, struct ops_err *err)
 {
 	struct ops_err late = { 0 };
@@ -446,17 +454,13 @@ cmd_export(struct cli *cli, const void *opts, int argc, char **argv)
 	(void)argc;
 	if (f == NULL || check_options(x.opts, f, &err) < 0)
 		return cli_fail(cli, &err);
-	if (screen_find(cli, argv[0], &list, &x.session, &place, &err) < 0) {
+	if (screen_find(cli, argv[0], &list, &x.session, &place, &err) < 0 ||
+	    check_place(&place, &err) < 0 ||
+	    screen_open(cli, x.session, &x.screen, &err) < 0 ||
+	    write_files(&x, f, &err) < 0)
 		status = cli_fail(cli, &err);
-	} else if (place.has_offset) {
-		ops_fail(&err, OPS_EUSAGE, "export takes whole sessions");
-		status = cli_fail(cli, &err);
-	} else if (screen_open(cli, x.session, &x.screen, &err) < 0 ||
-		   write_files(&x, f, &err) < 0) {
-		status = cli_fail(cli, &err);
-	} else {
+	else
 		status = screen_status(x.screen);
-	}
 	screen_free(x.screen);
 	session_list_free(&list);
 	return status;

@@ -194,27 +194,32 @@ csi_draws(const struct csi *c)
 	}
 }
 
+/* Does it go through as it is? */
+static bool
+csi_passes(const struct csi *c)
+{
+	if (c->inter != 0) /* the soft reset */
+		return c->inter == '!' && c->final == 'p' && c->prefix == 0 &&
+		       c->text_len == 0;
+	if (c->prefix == '?') /* erasing what isn't protected */
+		return (c->final == 'J' || c->final == 'K') && csi_draws(c);
+	return c->prefix == 0 && csi_draws(c);
+}
+
 static void
 end_csi(struct filter *f, uint8_t final, struct ops_buf *out)
 {
 	struct csi c;
+	bool good = csi_parse(f, final, &c);
 
-	f->state = FILTER_GROUND;
-	if (!csi_parse(f, final, &c)) {
-		f->dropped++;
-	} else if (c.prefix == '?' && c.inter == 0 &&
-		   (final == 'h' || final == 'l')) {
+	if (good && c.prefix == '?' && c.inter == 0 &&
+	    (final == 'h' || final == 'l'))
 		put_modes(f, &c, out);
-	} else if ((c.prefix == 0 && c.inter == 0 && csi_draws(&c)) ||
-		   (c.prefix == '?' && c.inter == 0 && final == 'K') ||
-		   (c.prefix == '?' && c.inter == 0 && final == 'J' &&
-		       csi_draws(&c)) ||
-		   (c.prefix == 0 && c.inter == '!' && final == 'p' &&
-		       c.text_len == 0)) {
+	else if (good && csi_passes(&c))
 		put_csi(f, final, out);
-	} else {
+	else
 		f->dropped++;
-	}
+	f->state = FILTER_GROUND;
 	f->len = 0;
 }
 

@@ -15,6 +15,7 @@
 
 #define DEFAULT_STORE "/var/lib/opseal"
 #define DEFAULT_RUN "/run/opseal"
+#define WIDTH_MIN 20 /* columns: less than this is no terminal for tables */
 
 /* clang-format off */
 static const struct opt global_options[] = {
@@ -339,11 +340,13 @@ set_terminal(struct cli *cli)
 {
 	const char *columns = environment("COLUMNS");
 	struct winsize ws;
+	unsigned long n = columns != NULL ? strtoul(columns, NULL, 10) : 0;
 
 	cli->width = 120;
-	if (columns != NULL && atoi(columns) > 20)
-		cli->width = (unsigned)atoi(columns);
-	else if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 20)
+	if (n > WIDTH_MIN && n < UINT32_MAX)
+		cli->width = (unsigned)n;
+	else if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 &&
+		 ws.ws_col > WIDTH_MIN)
 		cli->width = ws.ws_col;
 	cli->colour = isatty(STDOUT_FILENO) && environment("NO_COLOR") == NULL;
 }

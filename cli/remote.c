@@ -49,7 +49,7 @@ static int
 receive(struct remote *r, uint16_t type, uint16_t other, struct msg *ret,
     struct ops_err *err)
 {
-	struct msg m;
+	struct msg m = { .type = 0 };
 	int rc = msg_recv(r->fd, r->buf, &m, err);
 
 	if (rc < 0)
@@ -84,7 +84,7 @@ ask(struct remote *r, uint16_t type, const void *p, size_t n, uint16_t answer,
 static int
 connect_again(struct remote *r, struct ops_err *err)
 {
-	struct msg m;
+	struct msg m = { .type = 0 };
 
 	if (r->fd >= 0)
 		close(r->fd);
@@ -132,7 +132,7 @@ file_open(struct vfs *v, const char *path, unsigned flags,
 {
 	struct remote *r = (struct remote *)v;
 	struct remote_file *f;
-	struct msg m;
+	struct msg m = { .type = 0 };
 	int rc;
 
 	if (flags != VFS_READ)
@@ -221,7 +221,7 @@ static int
 list_locked(struct remote *r, const char *path, struct vfs_names *names,
     struct ops_err *err)
 {
-	struct msg m;
+	struct msg m = { .type = 0 };
 
 	if (request(r, C_LIST, path, strlen(path), C_NAMES, C_END, &m, err) < 0)
 		return -1;
@@ -385,7 +385,7 @@ int
 remote_status(struct remote *r, struct ops_buf *answer,
     struct proto_status *ret, struct ops_err *err)
 {
-	struct msg m;
+	struct msg m = { .type = 0 };
 
 	if (request(r, C_STATUS, NULL, 0, C_STATUS_IS, C_STATUS_IS, &m, err) <
 	    0)
@@ -403,7 +403,7 @@ remote_sessions(struct remote *r, const struct proto_filter *f,
 {
 	struct ops_buf body = { .max = MSG_PAYLOAD_MAX };
 	struct session_list list = { 0 };
-	struct msg m;
+	struct msg m = { .type = 0 };
 	int rc;
 
 	proto_filter_put(&body, f);
@@ -433,7 +433,7 @@ remote_sessions(struct remote *r, const struct proto_filter *f,
 int
 remote_read(struct remote *r, const uint8_t *id, struct ops_err *err)
 {
-	struct msg m;
+	struct msg m = { .type = 0 };
 
 	if (request(r, id != NULL ? C_READ : C_READ_ALL, id,
 		id != NULL ? OPS_ID_LEN : 0, C_DONE, C_DONE, &m, err) < 0)
@@ -481,7 +481,7 @@ remote_tail(struct remote *r, const uint8_t id[static OPS_ID_LEN],
     struct ops_buf *out, uint64_t *first, struct ops_err *err)
 {
 	uint64_t next = 0;
-	struct msg m;
+	struct msg m = { .type = 0 };
 
 	*first = 0;
 	if (request(r, C_TAIL, id, OPS_ID_LEN, C_TAIL_RECORDS, C_END, &m, err) <

@@ -3,9 +3,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 #include "base/text.h"
+#include "width.h"
 
 #define TEXT_MAX (1u << 30)
 #define GAP 2
@@ -66,13 +66,12 @@ table_row(struct table *t)
 static unsigned
 char_width(const uint8_t *p, size_t n, size_t *len)
 {
-	int bytes = ops_utf8_len(p, n), w;
+	int bytes = ops_utf8_len(p, n);
 
 	*len = bytes > 0 ? (size_t)bytes : 1;
 	if (bytes <= 1)
 		return 1;
-	w = wcwidth((wchar_t)ops_utf8_value(p, *len));
-	return w < 0 ? 1 : (unsigned)w;
+	return width_of(ops_utf8_value(p, *len));
 }
 
 /* How many bytes of p fit into max columns; *width is what they take. */

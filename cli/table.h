@@ -1,7 +1,6 @@
 /*
  * table - aligned columns that fit a width: the least important ones are left
- * out until they do, and the last may be cut.  Widths are counted in
- * characters, wide ones as two columns by wcwidth(3) where the locale knows.
+ * out until they do.  Widths are columns of a terminal (width.h).
  */
 #ifndef OPS_CLI_TABLE_H
 #define OPS_CLI_TABLE_H

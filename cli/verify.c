@@ -136,15 +136,16 @@ static void
 put_anchored(
     const struct verify *v, const struct check_result *r, struct ops_buf *out)
 {
+	const char *from = v->opts->against;
 	const char *time;
 
-	if (v->opts->against != NULL && !r->anchored) {
+	if (from != NULL && !r->anchored) {
 		ops_buf_puts(out, "Anchored: NO. The log is not the one that ");
-		ops_escape(out, v->opts->against, strlen(v->opts->against));
+		ops_escape(out, from, strlen(from));
 		ops_buf_puts(out, " remembers.\n");
 		return;
 	}
-	if (!r->anchored) {
+	if (from == NULL) {
 		ops_buf_puts(out,
 		    "Anchored: no. Root of this host could have rebuilt all "
 		    "of it; compare with a checkpoint kept elsewhere (opseal "
@@ -156,7 +157,7 @@ put_anchored(
 	if (time != NULL)
 		ops_buf_printf(out, " of %s", time);
 	ops_buf_puts(out, " (");
-	ops_escape(out, v->opts->against, strlen(v->opts->against));
+	ops_escape(out, from, strlen(from));
 	ops_buf_puts(out, ")\n");
 }
 

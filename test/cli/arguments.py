@@ -1,0 +1,147 @@
+#!/usr/bin/python3
+# Wrong arguments: one clear line on stderr, exit 2, nothing changed.
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealtest as t
+
+# A row: arguments, and what the line must say.  STORE is a store with one session.
+WRONG = [
+    ([], "no command"),
+    (["sho"], "did you mean show?"),
+    (["verfy"], "did you mean verify?"),
+    (["frobnicate"], "unknown command \"frobnicate\""),
+    (["\033[2J"], "unknown command \"?[2J\""),
+    (["help", "lss"], "did you mean ls?"),
+    (["--stroe", "x", "ls"], "did you mean --store?"),
+    (["--store"], "--store needs DIR"),
+    (["ls", "--utx"], "did you mean --utc?"),
+    (["ls", "--json=1"], "--json takes no argument"),
+    (["ls", "extra"], "unexpected argument \"extra\""),
+    (["ls", "-n", "0"], "no number above 0"),
+    (["ls", "-n", "many"], "no number above 0"),
+    (["ls", "--since", "whenever"], "--since"),
+    (["ls", "-z"], "unknown option -z"),
+    (["show"], "SESSION is missing"),
+    (["show", "a", "b"], "unexpected argument \"b\""),
+    (["show", "zzzzzzzz"], "zzzzzzzz"),
+    (["show", ""], "no name"),
+    (["show", "last:nobody-of-this-name"], "nobody-of-this-name"),
+    (["show", "last@later"], "last@later"),
+    (["show", "pts/9999"], "pts/9999"),
+    (["cat", "last:1"], "kernel capture"),
+    (["cat", "last@1:2:3:4"], "last@1:2:3:4"),
+    (["play", "last", "--speed", "fast"], "--speed"),
+    (["play", "last", "--max-idle", "long"], "--max-idle"),
+    (["play", "last", "--json"], "unknown option --json"),
+    (["export", "last"], "which format?"),
+    (["export", "last", "--format", "gif"], "unknown format \"gif\""),
+    (["export", "last", "--format", "asciicast-v1"], "did you mean asciicast-v2?"),
+    (["export", "last@1:00", "--format", "raw"], "whole sessions"),
+    (["export", "last", "-f", "raw", "--timing", "x"], "typescript format only"),
+    (["export", "last", "-f", "typescript", "--timing-format", "classic"], "needs --timing"),
+    (["export", "last", "-f", "typescript", "-t", "T", "--timing-format", "new"], "classic or advanced"),
+    (["export", "last", "-f", "typescript", "-t", "S", "-o", "S"], "same file"),
+    (["export", "last", "-f", "raw", "-o", "/nonexistent/file"], "/nonexistent/file"),
+    (["verify", "zzzzzzzz"], "zzzzzzzz"),
+    (["verify", "--against", "/nonexistent"], "/nonexistent"),
+    (["verify", "--against", "/dev/null"], "no checkpoint"),
+    (["checkpoint", "--vkey", "--anchor"], "not both"),
+    (["status"], "no daemon answers"),
+    (["record", "true"], "no daemon answers"),
+]
+
+
+def snapshot(folder):
+    found = {}
+    for where, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(where, name)
+            with open(path, "rb") as f:
+                found[path] = f.read()
+    return found
+
+
+class Arguments(t.Test):
+    def store(self):
+        inst = self.instance()
+        self.record_pty(inst, ["echo", "hello"]).wait()
+        inst.stop()
+        return inst
+
+    def test_wrong(self):
+        inst = self.store()
+        before = snapshot(inst.store)
+        work = self.path("work")
+        os.mkdir(work)
+        for argv, says in WRONG:
+            row = " ".join(argv)
+            result = inst.offline(*argv, cwd=work)
+            self.exits(result, 2, row)
+            self.contains(self.one_line(result, row), says, row)
+            self.equal(result.out, b"", row + ": stdout")
+            self.equal(os.listdir(work), [], row + ": files made")
+        self.check(snapshot(inst.store) == before, "the store was changed")
+
+    def test_no_store(self):
+        for args in (["ls"], ["show", "last"], ["verify"], ["checkpoint"]):
+            result = t.run(["opseal", "--store", self.path("none")] + args)
+            self.exits(result, 2, args[0])
+            self.contains(self.one_line(result), "No such file", args[0])
+
+    def test_empty_store(self):
+        os.mkdir(self.path("empty"))
+        for args in (["ls"], ["verify"], ["checkpoint"]):
+            self.one_line(self.exits(t.run(["opseal", "--store", self.path("empty")] + args), 2))
+
+    def test_no_daemon(self):
+        result = t.run(["opseal", "--run", self.path("none"), "ls"],
+                       env={"OPSEAL_STORE": self.path("nowhere")})
+        self.exits(result, 2)
+        line = self.one_line(result)
+        self.contains(line, "no daemon answers")
+        self.contains(line, "isn't there")
+
+    def test_may_not_read(self):
+        user = t.person(0)
+        inst = self.store()
+        for args in (["ls"], ["cat", "last"], ["verify"], ["checkpoint"]):
+            result = inst.offline(*args, user=user)
+            self.exits(result, 4, args[0])
+            self.one_line(result, args[0])
+
+    def test_no_daemon_falls_back(self):
+        inst = self.store()
+        result = t.run(["opseal", "--run", self.path("none"), "ls"],
+                       env={"OPSEAL_STORE": inst.store})
+        self.exits(result, 0)
+        self.contains(self.one_line(result), "reading")
+        self.contains(result.text, "closed")
+
+    def test_environment(self):
+        inst = self.store()
+        self.exits(t.run(["opseal", "ls"], env={"OPSEAL_STORE": inst.store}), 0)
+        self.equal(t.run(["opseal", "ls"], env={"OPSEAL_STORE": inst.store}).err, b"", "stderr")
+
+    def test_a_full_disk_is_told(self):
+        inst = self.store()
+        for args in (["ls"], ["cat", "last"], ["export", "last", "-f", "raw", "--force"], ["help"]):
+            with open("/dev/full", "w") as full:
+                proc = subprocess.run([t.program("opseal"), "--store", inst.store] + args,
+                                      stdout=full, stderr=subprocess.PIPE)
+            self.equal(proc.returncode, 2, "%s to a full disk" % args[0])
+            self.contains(proc.stderr.decode(), "No space left", args[0])
+
+    def test_a_closed_pipe_is_quiet(self):
+        inst = self.store()
+        result = t.run(["bash", "-c", "'%s' --store '%s' cat last | true" % (
+            t.program("opseal"), inst.store)])
+        self.equal(result.err, b"", "stderr")
+
+    def test_version(self):
+        self.matches(self.exits(t.run(["opseal", "--version"]), 0).text, r"^opseal \d")
+
+
+t.main()

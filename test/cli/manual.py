@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+# Help, completion and the manual: each knows every command and option.
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealtest as t
+
+MAN = os.path.join(t.SOURCE, "doc/man")
+
+
+def table():
+    """The command table, as (commands, [(command or "-", option)])."""
+    commands, options = [], []
+    for line in t.run(["opseal", "__table"]).text.splitlines():
+        words = line.split()
+        if words[0] == "command":
+            commands.append(words[1])
+        else:
+            options.append((words[1], words[2]))
+    return commands, options
+
+
+def page(name):
+    with open(os.path.join(MAN, name)) as f:
+        return f.read().replace("\\-", "-").replace("\\fB", "").replace("\\fP", "")
+
+
+class Manual(t.Test):
+    def test_table_is_there(self):
+        commands, options = table()
+        for name in "record ls show play cat export verify checkpoint status".split():
+            self.check(name in commands, "no command " + name)
+        self.check(len(options) > 20, "few options")
+
+    def test_every_command_has_help(self):
+        commands, options = table()
+        whole = self.exits(t.run(["opseal", "--help"]), 0).text
+        for name in commands:
+            self.matches(whole, r"^  %s " % name, "--help")
+            text = self.exits(t.run(["opseal", name, "--help"]), 0).text
+            self.matches(text, r"^usage: opseal %s\b" % name, name)
+            self.equal(t.run(["opseal", "help", name]).text, text, "help " + name)
+            for of, option in options:
+                if of in ("-", name):
+                    self.matches(text, r"--%s\b" % option, "help of " + name)
+
+    def test_help_fits_a_terminal(self):
+        commands, _ = table()
+        for argv in [["--help"]] + [[c, "--help"] for c in commands]:
+            for line in t.run(["opseal"] + argv).text.splitlines():
+                self.check(len(line) <= 100, "%s: %d columns" % (line, len(line)))
+
+    def test_help_groups_commands(self):
+        text = t.run(["opseal", "--help"]).text
+        at = [text.index("\n%s:\n" % g) for g in ("See", "Prove", "Run")]
+        self.equal(at, sorted(at), "groups")
+
+    def test_every_command_and_option_is_in_the_manual(self):
+        commands, options = table()
+        text = page("opseal.1")
+        for name in commands:
+            self.matches(text, r"^\.SS %s\b" % name, "opseal.1")
+            section = text[text.index("\n.SS " + name):]
+            end = re.search(r"\n\.S[SH] ", section[4:])
+            section = section[:end.start() + 4] if end else section
+            for of, option in options:
+                if of == name:
+                    self.contains(section, "--" + option, "section " + name)
+        for of, option in options:
+            if of == "-":
+                self.contains(text, "--" + option, "opseal.1")
+
+    def test_manual_names_no_other_option(self):
+        _, options = table()
+        known = {o for _, o in options}
+        for option in re.findall(r"--([a-z][a-z-]+)", page("opseal.1")):
+            self.check(option in known, "opseal.1: --%s is no option" % option)
+
+    def test_completion_is_bash(self):
+        script = self.exits(t.run(["opseal", "__complete", "bash"]), 0).text
+        commands, options = table()
+        probe = script + 'COMP_WORDS=(opseal export --fo); COMP_CWORD=2; _opseal\n' \
+            'echo "${COMPREPLY[@]}"; COMP_WORDS=(opseal ""); COMP_CWORD=1; _opseal\n' \
+            'echo "${COMPREPLY[@]}"\n'
+        result = self.exits(t.run(["bash", "-c", probe]), 0)
+        first, second = result.text.splitlines()
+        self.equal(sorted(first.split()), ["--force", "--format"], "options")
+        self.equal(sorted(second.split()), sorted(commands + ["help"]), "commands")
+
+    def test_pages_of_the_programs(self):
+        for name, program in (("opseald.8", "opseald"), ("opseal-door.8", "opseal-door")):
+            text = page(name)
+            result = self.exits(t.run([program, "--help"]), 0)
+            for option in set(re.findall(r"--([a-z][a-z-]+)", result.text)):
+                self.contains(text, "--" + option, name)
+
+    def test_settings(self):
+        with open(os.path.join(t.SOURCE, "daemon/config.c")) as f:
+            keys = re.findall(r'\{ NULL, "([a-z_]+)"', f.read())
+        self.check(len(keys) >= 5, "no settings found")
+        text = page("opseal.conf.5")
+        for key in keys:
+            self.contains(text, ".BR %s " % key, "opseal.conf.5")
+
+
+t.main()

@@ -1,0 +1,363 @@
+#!/usr/bin/python3
+# ls, show, cat, play and export, on a store and through a daemon.
+import base64
+import json
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealtest as t
+
+# Everything that must not reach an auditor's terminal.
+HOSTILE = (b"\033]0;title\007\033]52;c;aGk=\007\033[6n\033[c\033P$q\"p\033\\\033[18t"
+           b"\033[?1000h\033[?2004h\005\033[5i\033kname\033\\\033[3J\033c")
+
+
+class Reading(t.Test):
+    def setup(self):
+        self.inst = self.instance()
+
+    def record(self, script, **options):
+        """Record a shell script on a terminal; gives what the terminal got."""
+        path = self.write("script.sh", script)
+        term = self.record_pty(self.inst, ["sh", path], **options)
+        self.status = term.wait()
+        return bytes(term.out)
+
+    def both(self, *args):
+        """The same from the store's folder and through the daemon; what is
+        sealed in between makes them differ once."""
+        for _ in range(5):
+            direct = self.inst.offline(*args)
+            asked = t.run(["opseal", "--run", self.inst.run_dir] + list(args))
+            if asked.out == direct.out:
+                break
+            time.sleep(1)
+        self.equal(asked.status, direct.status, "exit status through the daemon")
+        self.equal(asked.out, direct.out, "output through the daemon")
+        return direct
+
+    def test_ls(self):
+        self.equal(self.exits(self.inst.offline("ls"), 1).errtext.strip(),
+                   "opseal ls: no sessions", "stderr")
+        self.record("exit 3")
+        self.record("kill -9 $$")
+        result = self.exits(self.both("ls"), 0)
+        lines = result.text.splitlines()
+        self.equal(len(lines), 3, "lines")
+        self.check(lines[0].startswith("SESSION"), lines[0])
+        self.matches(lines[1], r"^[a-z2-7]{8,16} .* 3 .*closed")
+        self.matches(lines[2], r" 137 .*closed")
+        newest = self.inst.offline("ls", "-n", "1").text.splitlines()
+        self.equal(newest[1].split()[0], lines[2].split()[0], "-n 1")
+        turned = self.inst.offline("ls", "-r").text.splitlines()
+        self.equal([x.split()[0] for x in turned[1:]],
+                   [x.split()[0] for x in (lines[2], lines[1])], "-r")
+        for width in ("80", "100"):
+            narrow = self.inst.offline("ls", env={"COLUMNS": width}).text
+            self.check(all(len(x) <= int(width) for x in narrow.splitlines()), narrow)
+            self.contains(narrow, "STATE")
+
+    def test_ls_filters(self):
+        self.record("true")
+        self.exits(self.inst.offline("ls", "--user", "no-such-user"), 1)
+        self.exits(self.inst.offline("ls", "--until", "yesterday"), 1)
+        self.exits(self.inst.offline("ls", "--active"), 1)
+        self.exits(self.inst.offline("ls", "--command", "no such thing"), 1)
+        self.exits(self.inst.offline("ls", "--command", "script.sh"), 0)
+        self.exits(self.inst.offline("ls", "--since", "-5min", "--mine"), 0)
+        for args in (["--user", "no-such-user"], ["--mine"], ["--command", "script.sh"],
+                     ["--since", "-5min"], ["--until", "yesterday"]):
+            self.both("ls", "--json", *args)
+
+    def test_ls_json(self):
+        self.record("exit 3")
+        self.record("kill -15 $$")
+        first, second = [json.loads(x) for x in
+                         self.exits(self.both("ls", "--json"), 0).text.splitlines()]
+        for name in ("session user uid auid login person tty from host command start end "
+                     "duration exit signal status bytes_out bytes_in commands").split():
+            self.check(name in first, "no %s in %r" % (name, first))
+        self.equal(first["exit"], 3, "exit")
+        self.equal(first["signal"], None, "signal")
+        self.equal(second["signal"], 15, "signal")
+        self.equal(first["status"], "closed", "status")
+        self.equal(first["uid"], os.getuid(), "uid")
+        self.matches(first["start"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}")
+        self.check(first["duration"] > 0, "duration")
+        self.equal(len(first["session"]), 16, "id")
+
+    def test_hostile_command_in_lists(self):
+        term = self.record_pty(self.inst, ["sh", "-c", "true", "\033]0;evil\007\u202e\x9b2J"])
+        term.wait()
+        for args in (["ls"], ["ls", "--json"], ["show", "last"], ["show", "--json", "last"]):
+            result = self.exits(self.inst.offline(*args, env={"COLUMNS": "300"}), 0)
+            for line in result.text.splitlines():
+                self.check(line.isprintable(), "%s: %r" % (args, line))
+
+    def test_show(self):
+        self.record("exit 3")
+        text = self.exits(self.both("show", "last"), 0).text
+        for pattern in (r"^session +[a-z2-7]{16}$", r"^user .*\(proven\)$", r"^start ",
+                        r"^end ", r"^state +closed: .*exit 3$", r"exit status 3",
+                        r"^command .*script.sh +\(claimed\)$"):
+            self.matches(text, pattern, "show")
+        got = json.loads(self.exits(self.both("show", "last", "--json"), 0).text)
+        self.equal(got["timeline"][-1]["type"], "exit", "timeline")
+        self.equal(got["timeline"][-1]["exit"], 3, "timeline")
+        for name in (got["session"], got["session"][:8], "last", "last:" + got["user"],
+                     got["tty"], got["inner"]):
+            self.contains(self.exits(self.inst.offline("show", name), 0).text, got["session"])
+
+    def test_cat(self):
+        self.record("printf 'one\\r\\n\\033[31mred\\033[0m\\nabc\\bX\\n10%%\\r99%%\\n\\xff\\n'\n"
+                    "printf '\\033[?1049hhidden\\033[?1049l'; printf 'C:\\\\x 日本語\\n'")
+        result = self.exits(self.both("cat", "last"), 0)
+        self.equal(result.text, "one\nred\nabX\n99%\n\\xff\n[full-screen program, 0 s]\n"
+                   "C:\\x 日本語\n", "text")
+        self.equal(self.inst.offline("export", "last", "-f", "text").text, result.text, "text")
+
+    def test_cat_from_a_moment(self):
+        self.record("echo before; sleep 1.2; echo after")
+        self.equal(self.exits(self.inst.offline("cat", "last@1"), 0).text, "after\n", "text")
+
+    def test_cat_is_safe(self):
+        path = self.write("hostile", HOSTILE + b"end\n")
+        self.record("cat %s" % path)
+        for line in self.exits(self.inst.offline("cat", "last"), 0).text.splitlines():
+            self.check(line.isprintable(), repr(line))
+
+    def test_raw_is_exact(self):
+        data = os.urandom(200000) + b"\0\r\n\xff\xe3\x81" + bytes(range(256)) * 10
+        path = self.write("data", data)
+        shown = self.record("stty raw; cat %s; printf '\\xe6\\x97'; sleep .1; printf '\\xa5'" % path)
+        self.contains(shown, data, "the terminal")
+        result = self.exits(self.both("export", "last", "--format", "raw"), 0)
+        self.equal(result.out, shown, "raw")
+
+    def test_export_json(self):
+        self.record("printf 'a\\377b'; printf '日本'; exit 4")
+        rows = [json.loads(x) for x in
+                self.exits(self.both("export", "last", "-f", "json"), 0).text.splitlines()]
+        data = b"".join(base64.b64decode(r["data_b64"]) if "data_b64" in r else r["data"].encode()
+                        for r in rows if r["type"] == "output")
+        self.equal(data, b"a\xffb" + "日本".encode(), "data")
+        self.equal([r["exit"] for r in rows if r["type"] == "exit"], [4], "exit")
+        self.equal([r["number"] for r in rows], list(range(len(rows))), "numbers")
+
+    def events(self, text):
+        lines = text.splitlines()
+        return json.loads(lines[0]), [json.loads(x) for x in lines[1:]]
+
+    def test_asciicast_v2(self):
+        shown = self.record("printf '日本\\033[1m\\r\\n'; printf '\\343\\201'; sleep .05; "
+                            "printf '\\202\\n'; exit 2", rows=30, cols=100)
+        result = self.exits(self.both("export", "last", "-f", "asciicast-v2"), 0)
+        self.equal(result.err, b"", "stderr")
+        header, events = self.events(result.text)
+        self.equal((header["version"], header["width"], header["height"]), (2, 100, 30), "header")
+        self.check("opseal_lossy_bytes" not in header, "nothing was lost")
+        self.equal("".join(e[2] for e in events if e[1] == "o").encode(), shown, "output")
+        times = [e[0] for e in events]
+        self.equal(times, sorted(times), "times")
+        self.check(all(e[1] in "oirm" for e in events), "codes of version 2")
+
+    def test_asciicast_v3(self):
+        shown = self.record("echo hello; sleep .3; exit 2")
+        header, events = self.events(
+            self.exits(self.both("export", "last", "-f", "asciicast-v3"), 0).text)
+        self.equal((header["version"], header["term"]["cols"]), (3, 80), "header")
+        self.equal("".join(e[2] for e in events if e[1] == "o").encode(), shown, "output")
+        self.equal([e[2] for e in events if e[1] == "x"], ["2"], "exit")
+        total = sum(e[0] for e in events)
+        self.check(0.3 <= total < 5, "intervals add up to %f" % total)
+
+    def test_asciicast_says_what_it_lost(self):
+        self.record("printf 'a\\377\\376b'")
+        for version in ("2", "3"):
+            result = self.exits(self.inst.offline("export", "last", "-f", "asciicast-v" + version), 0)
+            self.contains(self.one_line(result), "2 bytes are not valid UTF-8")
+            header, events = self.events(result.text)
+            self.equal(header["opseal_lossy_bytes"], 2, "header")
+            self.contains("".join(e[2] for e in events), "a\ufffd\ufffdb")
+
+    def test_asciinema_plays_it(self):
+        t.need_program("asciinema")
+        shown = self.record("printf '\\033[31m日本語\\033[0m\\r\\n'; printf 'x\\377y\\n'; exit 1")
+        path = self.path("demo.cast")
+        self.exits(self.inst.offline("export", "last", "-f", "asciicast-v2", "-o", path), 0)
+        term = self.pty(["asciinema", "cat", path], env={"HOME": self.dir,
+                                                        "XDG_CONFIG_HOME": self.dir})
+        self.equal(term.wait(), 0, "asciinema")
+        self.equal(bytes(term.out), shown.replace(b"\xff", "\ufffd".encode()), "asciinema cat")
+
+    def test_scriptreplay_plays_it(self):
+        t.need_program("scriptreplay")
+        shown = self.record("printf 'one\\r\\n'; sleep .1; stty rows 40; printf 'two \\377\\r\\n'; exit 5")
+        for kind, option in (("classic", "-t"), ("advanced", "-T")):
+            log, timing = self.path(kind), self.path(kind + ".timing")
+            self.exits(self.inst.offline("export", "last", "-f", "typescript", "-o", log,
+                                         "-t", timing, "--timing-format", kind), 0)
+            result = self.exits(t.run(["scriptreplay", option, timing, "-O", log, "-d", "100"]), 0)
+            self.equal(result.out.rstrip(b"\n"), shown.rstrip(b"\n"), kind)
+        summary = t.run(["scriptreplay", "--summary", "-T", timing, "-O", log]).text
+        self.matches(summary, r"EXIT_CODE: +5")
+
+    def test_export_files(self):
+        self.record("echo hello")
+        path = self.write("there", "mine")
+        result = self.exits(self.inst.offline("export", "last", "-f", "raw", "-o", path), 2)
+        self.contains(self.one_line(result), "--force")
+        with open(path, "rb") as f:
+            self.equal(f.read(), b"mine", "the file")
+        self.exits(self.inst.offline("export", "last", "-f", "raw", "-o", path, "--force"), 0)
+        with open(path, "rb") as f:
+            self.equal(f.read(), b"hello\r\n", "the file")
+
+    def test_failed_export_leaves_no_file(self):
+        self.record("echo hello")
+        log = self.path("log")
+        self.exits(self.inst.offline("export", "last", "-f", "typescript", "-o", log,
+                                     "-t", "/nonexistent/timing"), 2)
+        self.check(not os.path.exists(log), "a half-written file is left")
+
+    def test_raw_to_a_terminal_is_refused(self):
+        self.record("echo hello")
+        term = self.pty([t.program("opseal"), "--store", self.inst.store,
+                         "export", "last", "-f", "raw"])
+        self.equal(term.wait(), 2, "exit status")
+        self.contains(bytes(term.out), b"--output")
+
+    def play(self, *args, **options):
+        return self.pty([t.program("opseal"), "--store", self.inst.store, "play"] + list(args),
+                        **options)
+
+    def test_play(self):
+        self.record("printf 'one\\n'; sleep 1; printf 'two\\n'")
+        result = self.exits(self.inst.offline("play", "last", "--speed", "0"), 0)
+        self.equal(result.out, b"one\r\ntwo\r\n", "played")
+        start = time.monotonic()
+        self.exits(self.inst.offline("play", "last"), 0)
+        self.check(time.monotonic() - start > 0.9, "too fast")
+        start = time.monotonic()
+        self.exits(self.inst.offline("play", "last", "--max-idle", "50ms"), 0)
+        self.check(time.monotonic() - start < 0.9, "pauses not cut")
+        self.exits(self.inst.offline("play", "last@0:01", "--speed", "10"), 0)
+
+    def test_play_is_safe(self):
+        path = self.write("hostile", b"begin " + HOSTILE + b"end\n")
+        self.record("cat %s" % path)
+        term = self.play("last")
+        self.equal(term.wait(), 0, "exit status")
+        out = bytes(term.out)
+        for bad in (b"\033]", b"\033P", b"\033[6n", b"\033[c", b"t\033", b"\033[18t", b"\033[?1000",
+                    b"\033[?2004", b"\005", b"\033[5i", b"\033k", b"\033[3J", b"\033c", b"\007"):
+            self.check(bad not in out, "%r got through: %r" % (bad, out))
+        self.contains(out, b"begin ")
+        self.contains(out, b"end")
+
+    def test_play_restores_the_terminal(self):
+        self.record("printf '\\033[?1049h\\033[?25l\\033[31mred'; sleep 2")
+        for end in ("q", signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            term = self.play("last")
+            term.expect("red")
+            if end == "q":
+                term.send("q")
+                self.equal(term.wait(), 0, "q")
+            else:
+                term.signal(end)
+                self.equal(term.wait(), -end, "signal")
+            out = bytes(term.out)
+            after = out[out.index(b"red"):]
+            for need in (b"\033[?1049l", b"\033[?25h", b"\033[0m", b"\033[?7h"):
+                self.check(need in after, "%r: no %r in %r" % (end, need, after))
+            self.equal(term.modes()[:4], term.initial_modes[:4], "modes after %r" % (end,))
+            term.close()
+
+    def test_play_keys(self):
+        self.record("printf one; sleep 1; printf two; sleep 1; printf three; sleep 3")
+        term = self.play("last")
+        term.expect("one")
+        term.send(" ")
+        term.send("++++++")
+        term.send(".")
+        term.expect("two")
+        term.send(".")
+        term.expect("three")
+        term.send(" ")
+        term.send("q")
+        self.equal(term.wait(), 0, "exit status")
+
+    def test_play_tells_the_size(self):
+        self.record("true", rows=50, cols=200)
+        term = self.play("last", rows=24, cols=80)
+        term.wait()
+        self.contains(bytes(term.out), b"recorded at 200x50; this terminal is 80x24")
+
+    def test_pager(self):
+        self.record("true")
+        argv = [t.program("opseal"), "--store", self.inst.store]
+        term = self.pty(argv + ["ls"], env={"PAGER": "sed s/^/paged:/"})
+        self.equal(term.wait(), 0, "exit status")
+        self.contains(bytes(term.out), b"paged:")
+        term = self.pty(argv + ["ls", "--no-pager"], env={"PAGER": "sed s/^/paged:/"})
+        term.wait()
+        self.check(b"paged:" not in bytes(term.out), "paged")
+
+    def test_colours(self):
+        self.record("true")
+        argv = [t.program("opseal"), "--store", self.inst.store, "ls", "--no-pager"]
+        for env, coloured in (({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)):
+            term = self.pty(argv, env=env)
+            term.wait()
+            self.equal(b"\033[1m" in bytes(term.out), coloured, "colours with %r" % env)
+        self.check(b"\033" not in self.inst.offline("ls").out, "colours in a pipe")
+
+    def test_status(self):
+        self.record("echo hello")
+        got = json.loads(self.exits(self.inst.opseal("status", "--json"), 0).text)
+        for name in ("sessions records lost unsealed sealed_size lag sources durable_p50_ms "
+                     "durable_p99_ms sealed_p50_ms sealed_p99_ms state reason log origin store "
+                     "space_free stored").split():
+            self.check(name in got, "no %s in %r" % (name, got))
+        self.equal(got["state"], "ok", "state")
+        self.equal(got["lost"], 0, "lost")
+        self.matches(self.exits(self.inst.opseal("status"), 0).text, r"^state +ok")
+
+    def test_record_gives_the_status(self):
+        self.record("exit 42")
+        self.equal(self.status, 42, "exit status")
+        result = self.inst.opseal("record", "--", "sh", "-c", "cat; exit 7", stdin=b"in\0put")
+        self.exits(result, 7)
+        self.equal(result.out, b"in\0put", "output without a terminal")
+
+    def test_an_active_session(self):
+        term = self.record_pty(self.inst, ["sh", "-c", "echo begun; read x"])
+        term.expect("begun")
+        line = self.inst.opseal("ls", "--active").text.splitlines()[-1]
+        self.contains(line, "active")
+        self.contains(self.exits(self.both("cat", "last"), 0).text, "begun")
+        self.exits(self.inst.opseal("verify"), 0)
+        term.line("")
+        term.wait()
+        self.exits(self.inst.opseal("ls", "--active"), 1)
+
+    def test_own_sessions_only(self):
+        one, two = t.person(0), t.person(1)
+        ask = ["opseal", "--run", self.inst.run_dir]
+        self.record("echo of root")
+        mine = self.pty([t.program("opseal"), "--run", self.inst.run_dir, "record", "--",
+                         "echo", "of one"], user=one)
+        mine.wait()
+        got = json.loads(self.exits(t.run(ask + ["ls", "--json"], user=one), 0).text)
+        self.equal(got["uid"], one.pw_uid, "whose session")
+        self.equal(self.exits(t.run(ask + ["cat", "last"], user=one), 0).text, "of one\n", "text")
+        self.exits(t.run(ask + ["ls"], user=two), 1)
+        self.exits(t.run(ask + ["cat", got["session"]], user=two), 2)
+        result = self.exits(t.run(ask + ["verify"], user=one), 4)
+        self.one_line(result)
+
+
+t.main()

@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+# verify and checkpoint: what they say, against what, and their exit statuses.
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealtest as t
+
+UNANCHORED = ("Anchored: no. Root of this host could have rebuilt all of it; compare with a "
+              "checkpoint kept elsewhere (opseal checkpoint).")
+
+
+class Verifying(t.Test):
+    def setup(self):
+        self.inst = self.instance()
+        self.session("echo fir''st")
+
+    def session(self, script):
+        self.record_pty(self.inst, ["sh", "-c", script]).wait()
+
+    def sealed(self):
+        """The store of a stopped daemon: all of it is sealed."""
+        self.inst.stop()
+        return self.inst.store
+
+    def last_line(self, result):
+        return result.text.splitlines()[-1]
+
+    def test_fine(self):
+        self.sealed()
+        for args in ([], ["--quick"], ["last"]):
+            result = self.exits(self.inst.offline("verify", *args), 0)
+            self.equal(self.last_line(result), UNANCHORED, "last line")
+            self.equal(result.err, b"", "stderr")
+            self.matches(result.text, r"^ok")
+
+    def test_through_the_daemon(self):
+        result = self.exits(t.run(["opseal", "--run", self.inst.run_dir, "verify"]), 0)
+        self.equal(self.last_line(result), UNANCHORED, "last line")
+        for args in ([], ["--vkey"]):
+            asked = self.exits(t.run(["opseal", "--run", self.inst.run_dir, "checkpoint"] + args), 0)
+            self.contains(asked.text, "opseal/")
+
+    def test_changed_byte(self):
+        store = self.sealed()
+        path = self.inst.segments()[0]
+        t.flip(path, os.path.getsize(path) - 20)
+        for args in ([], ["--quick"]):
+            result = self.exits(self.inst.offline("verify", *args), 3)
+            self.matches(result.text, r"^(TAMPER|MISSING|UNKNOWN) .*%s.*: " %
+                         os.path.basename(path))
+            self.matches(result.text, r"^FAILED")
+        rows = [json.loads(x) for x in
+                self.exits(self.inst.offline("verify", "--json"), 3).text.splitlines()]
+        self.equal(rows[-1]["result"], "failed", "result")
+        self.check(rows[-1]["fails"] > 0, "fails")
+        bad = [r for r in rows[:-1] if r["fails"]]
+        self.check(bad and all(r["kind"] and r["where"] and r["detail"] for r in bad), repr(rows))
+        self.check(os.path.isdir(store), "the store")
+
+    def test_a_missing_frame_is_told(self):
+        self.sealed()
+        for path in self.inst.segments():
+            if "/screen/" in path:
+                t.flip(path, os.path.getsize(path) - 20)
+        for args in (["cat", "last"], ["show", "last"], ["play", "last", "--speed", "0"],
+                     ["export", "last", "-f", "raw"], ["export", "last", "-f", "asciicast-v2"]):
+            result = self.exits(self.inst.offline(*args), 5, " ".join(args))
+            self.contains(result.errtext, "missing", " ".join(args))
+            self.check("first" not in result.text, "damaged text was shown")
+
+    def test_json(self):
+        self.sealed()
+        row = json.loads(self.exits(self.inst.offline("verify", "--json"), 0).text.splitlines()[-1])
+        self.equal((row["result"], row["fails"], row["anchored"], row["against"]),
+                   ("ok", 0, False, None), "result")
+        self.check(row["sessions"] == 1 and row["leaves"] > 0 and row["records"] > 0, repr(row))
+
+    def test_against_a_checkpoint(self):
+        self.inst.restart()
+        note = self.write("note", self.exits(self.inst.offline("checkpoint"), 0).out)
+        line = self.exits(self.inst.offline("checkpoint", "--anchor"), 0).text
+        self.matches(line, r"^opseal-anchor opseal/\S+ \d+ \S+ \S+\n$")
+        size = int(line.split()[2])
+        self.session("echo second")
+        self.sealed()
+        result = self.exits(self.inst.offline("verify", "--against", note), 0)
+        self.equal(self.last_line(result), "Anchored: size %d (%s)" % (size, note), "last line")
+        log = self.write("log", "noise\n2026-11-23T09:14:00+0000 host opseal[1]: " + line +
+                         "more noise\nopseal-anchor half\n")
+        result = self.exits(self.inst.offline("verify", "--against", log), 0)
+        self.equal(self.last_line(result),
+                   "Anchored: size %d of 2026-11-23T09:14:00+0000 (%s)" % (size, log), "last line")
+        self.contains(self.one_line(result), "1 malformed")
+        row = json.loads(self.inst.offline("verify", "--json", "--against", note).text.splitlines()[-1])
+        self.equal((row["anchored"], row["anchor_size"]), (True, size), "json")
+
+    def test_against_the_journal(self):
+        line = self.exits(self.inst.offline("checkpoint", "--anchor"), 0).text
+        self.sealed()
+        os.mkdir(self.path("bin"))
+        fake = self.write("bin/journalctl", "#!/bin/sh\ncase \"$*\" in *'-t opseal'*) ;; *) exit 9;; esac\n"
+                          "echo '2026-11-23T09:14:00+0000 host opseal[1]: %s'\n" % line.strip())
+        os.chmod(fake, 0o755)
+        env = {"PATH": self.path("bin") + ":" + os.environ["PATH"]}
+        result = self.exits(self.inst.offline("verify", "--against", "journal", env=env), 0)
+        self.matches(self.last_line(result),
+                     r"^Anchored: size \d+ of 2026-11-23T09:14:00\+0000 \(journal\)$")
+        self.write("bin/journalctl", "#!/bin/sh\nexit 1\n")
+        result = self.exits(self.inst.offline("verify", "--against", "journal", env=env), 2)
+        self.contains(self.one_line(result), "journalctl ended with status 1")
+
+    def test_against_another_log(self):
+        """A log that was replaced as a whole; and lines of others beside ours."""
+        other = self.instance()
+        self.record_pty(other, ["echo", "other"]).wait()
+        other.restart()
+        theirs = self.exits(other.offline("checkpoint", "--anchor"), 0).text
+        ours = self.exits(self.inst.offline("checkpoint", "--anchor"), 0).text
+        self.sealed()
+        only = self.write("only", theirs)
+        result = self.exits(self.inst.offline("verify", "--against", only), 3)
+        self.matches(result.text, r"^ANCHOR ")
+        self.matches(self.last_line(result), r"^Anchored: NO\. ")
+        both = self.write("both", theirs + ours)
+        result = self.exits(self.inst.offline("verify", "--against", both), 0)
+        self.contains(self.one_line(result), "1 of 2 checkpoints")
+        self.matches(self.last_line(result), r"^Anchored: size ")
+
+    def test_forged_lines_change_nothing(self):
+        """Anybody can write to a journal: what our key didn't sign is told and left out."""
+        line = self.exits(self.inst.offline("checkpoint", "--anchor"), 0).text
+        self.sealed()
+        words = line.split()
+        forged = " ".join(words[:2] + ["999999"] + words[3:]) + "\n"
+        log = self.write("log", forged + line)
+        result = self.exits(self.inst.offline("verify", "--against", log), 0)
+        self.contains(self.one_line(result), "1 of 2")
+        self.exits(self.inst.offline("verify", "--against", self.write("bad", forged)), 3)
+
+    def test_vkey(self):
+        vkey = self.exits(self.inst.offline("checkpoint", "--vkey"), 0).text
+        self.matches(vkey, r"^opseal/\S+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+\n$")
+        note = self.exits(self.inst.offline("checkpoint"), 0).text
+        self.equal(note.splitlines()[0], vkey.split("+")[0], "origin")
+
+    def test_a_copy(self):
+        self.sealed()
+        copy = self.inst.copy_store()
+        self.exits(self.inst.offline("verify", store=copy), 0)
+        self.contains(self.inst.offline("cat", "last", store=copy).text, "first")
+
+
+t.main()
