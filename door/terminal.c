@@ -453,7 +453,10 @@ watch(struct terminal *t)
 			 "session ends here");
 		return DOOR_EXIT_TROUBLE;
 	}
-	return t->exited ? end_as(t->status) : DOOR_EXIT_TROUBLE;
+	/* Ended by the recorder: the command didn't, whatever it says. */
+	if (t->until != 0 || !t->exited)
+		return DOOR_EXIT_TROUBLE;
+	return end_as(t->status);
 }
 
 int

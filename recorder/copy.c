@@ -94,6 +94,7 @@ hold_over(struct rec *r)
 	r->outer.from = r->outer.to = 0;
 	r->outer.gate = false;
 	outer_say(&r->outer, notice_end);
+	r->drain_left = 0;
 	rec_end(r, CLOSE_LOG_FAILURE);
 }
 

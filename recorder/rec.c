@@ -204,12 +204,12 @@ closing(struct rec *r)
 {
 	bool shown = !outer_pending(&r->outer) || r->outer.dead;
 
-	/* With the log failing for good, what waits is shown as a gap would. */
-	if (r->now >= r->phase_until && r->outer.gate) {
-		r->outer.gate = false;
-		outer_flush(&r->outer);
+	if (r->phase_until != 0 && r->now >= r->phase_until) {
+		/* The log fails for good; only the terminal can keep us. */
+		r->phase_until = 0;
+		r->overdue = true;
 	}
-	if (shown && (queue_empty(&r->queue) || r->now >= r->phase_until))
+	if (shown && (queue_empty(&r->queue) || r->overdue))
 		bye(r);
 }
 

@@ -91,6 +91,7 @@ struct rec {
 	enum phase phase;
 	uint64_t now;         /* BOOTTIME, read once a turn */
 	uint64_t phase_until; /* 0: no end */
+	bool overdue;         /* CLOSING took too long */
 	bool door_gone; /* its process ended, or it closed the connection */
 
 	/* copying */

@@ -202,8 +202,12 @@ int proto_filter_get(const uint8_t *p, size_t n, struct proto_filter *ret, struc
  * argv: opseal-rec --session ID --record PATH-OF-RECORD.SOCK [--input]
  *	 [--hold-time NS] [--refuse] [--conn FD] [--pidfd FD] [--outer FD]
  *	 [--master FD] [--open FD] [--notify-fd FD]
- * --open: a sealed memfd with the SESSION-OPEN payload (event.h).
+ * --open: a sealed memfd with the SESSION-OPEN payload (event.h); where it has
+ * recorder_pid 0 the recorder fills in itself.
+ * --notify-fd: gets one byte when the door was told to go.
  * Without --outer and --master it watches the pidfd of a command only.
+ * The acceptor keeps none of these descriptors open: the session would not end
+ * with the terminal's.
  */
 
 #endif
