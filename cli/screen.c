@@ -37,6 +37,8 @@ screen_find(struct cli *cli, const char *arg, struct session_list *list,
     const struct session **ret, struct sessionarg *place, struct ops_err *err)
 {
 	static const struct session_filter all = { 0 };
+	struct ops_err why = { 0 };
+	uint8_t id[OPS_ID_LEN];
 	char tty[64] = "";
 	const char *mine = NULL;
 
@@ -57,7 +59,17 @@ screen_find(struct cli *cli, const char *arg, struct session_list *list,
 	}
 	if (source_sessions(cli->source, &all, false, list, err) < 0)
 		return -1;
-	return session_find(list, place->name, mine, ret, err);
+	if (session_find(list, place->name, mine, ret, &why) == 0)
+		return 0;
+	/* Somebody else's session isn't in our list.  Named in full, it is asked
+	 * for all the same: whether he may, and that he tried, is the daemon's
+	 * to say and to keep. */
+	if (why.code == OPS_ENOENT && ops_id_parse(place->name, id) == 0 &&
+	    source_ask(cli->source, id, err) < 0)
+		return -1;
+	if (err != NULL)
+		*err = why;
+	return -1;
 }
 
 int

@@ -155,6 +155,13 @@ source_status(struct source *s, struct ops_buf *answer,
 }
 
 int
+source_ask(
+    struct source *s, const uint8_t id[static OPS_ID_LEN], struct ops_err *err)
+{
+	return s->remote != NULL ? remote_read(s->remote, id, err) : 0;
+}
+
+int
 source_read(struct source *s, const uint8_t id[static OPS_ID_LEN],
     struct ops_buf *tail, uint64_t *first, struct store **ret,
     struct ops_err *err)

@@ -45,6 +45,11 @@ const char *source_name(const struct source *s);
 int source_status(struct source *s, struct ops_buf *answer,
     struct proto_status *ret, struct ops_err *err);
 
+/* Announce that one session will be read, and no more.  -1: OPS_EPERM, the
+ * daemon has kept that it was tried. */
+int source_ask(
+    struct source *s, const uint8_t id[static OPS_ID_LEN], struct ops_err *err);
+
 /*
  * Get ready to read one session: announce it, fetch what isn't sealed yet
  * (records back to back, appended to tail, the first with number *first), and

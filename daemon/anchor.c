@@ -26,14 +26,14 @@
 struct job {
 	char line[CHECKPOINT_ANCHOR_MAX + 1];
 	uint64_t size;
-	char where[64];	   /* places that took it: "journal file" */
+	char where[64];     /* places that took it: "journal file" */
 	struct ops_err err; /* of the last that did not */
 };
 
 struct anchor {
 	struct config config;
 	int wake_fd;
-	uint64_t anchored; /* newest size handed to some place */
+	uint64_t anchored;              /* newest size handed to some place */
 	char last[ANCHOR_TEXT_MAX / 2]; /* the newest that worked, in words */
 	char failure[ANCHOR_TEXT_MAX / 2 - 16]; /* "" if the newest worked */
 	struct job job;
@@ -82,8 +82,8 @@ static int
 to_syslog(const char *path, const char *line, struct ops_err *err)
 {
 	char text[CHECKPOINT_ANCHOR_MAX + 64];
-	int n = snprintf(
-	    text, sizeof(text), SYSLOG_PRIORITY "opseal: %s", line);
+	int n =
+	    snprintf(text, sizeof(text), SYSLOG_PRIORITY "opseal: %s", line);
 
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return ops_fail(err, OPS_EUSAGE, "anchor line too long");
@@ -93,10 +93,14 @@ to_syslog(const char *path, const char *line, struct ops_err *err)
 static int
 to_file(const char *path, const char *line, struct ops_err *err)
 {
-	char text[CHECKPOINT_ANCHOR_MAX + 2];
-	int n = snprintf(text, sizeof(text), "%s\n", line);
-	int fd, rc;
+	char text[CHECKPOINT_ANCHOR_MAX + 32], now[OPS_TIME_TEXT];
+	struct ops_clock clock;
+	int fd, rc, n;
 
+	/* A log puts the time before the line; here nobody else does. */
+	ops_clock_read(&clock);
+	ops_time_rfc3339(clock.realtime, true, now);
+	n = snprintf(text, sizeof(text), "%.19sZ %s\n", now, line);
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return ops_fail(err, OPS_EUSAGE, "anchor line too long");
 	fd = open(path,
@@ -116,8 +120,8 @@ add_place(struct job *j, const char *name)
 {
 	size_t n = strlen(j->where);
 
-	(void)snprintf(j->where + n, sizeof(j->where) - n, "%s%s",
-	    n > 0 ? " " : "", name);
+	(void)snprintf(
+	    j->where + n, sizeof(j->where) - n, "%s%s", n > 0 ? " " : "", name);
 }
 
 /* A given path that ends as the journal's does speaks its protocol. */
@@ -140,11 +144,11 @@ to_system_log(const struct config *c, struct job *j)
 	if (strcmp(path, "off") == 0)
 		return;
 	if (path[0] == '\0')
-		path = access(JOURNAL_SOCKET, F_OK) == 0 ? JOURNAL_SOCKET :
-							   SYSLOG_SOCKET;
+		path = access(JOURNAL_SOCKET, F_OK) == 0 ? JOURNAL_SOCKET
+							 : SYSLOG_SOCKET;
 	journal = is_journal(path);
-	rc = journal ? to_journal(path, j->line, &j->err) :
-		       to_syslog(path, j->line, &j->err);
+	rc = journal ? to_journal(path, j->line, &j->err)
+		     : to_syslog(path, j->line, &j->err);
 	if (rc == 0)
 		add_place(j, journal ? "journal" : "syslog");
 }
@@ -211,8 +215,7 @@ prepare(struct anchor *a, struct writer *w, struct ops_err *err)
 		rc = 0;
 		goto out;
 	}
-	if (note_vkey_parse(
-		(const char *)vkey.data, vkey.len, &key, err) < 0 ||
+	if (note_vkey_parse((const char *)vkey.data, vkey.len, &key, err) < 0 ||
 	    checkpoint_anchor_put(
 		(const char *)note.data, note.len, &key, &line, err) < 0 ||
 	    ops_buf_check(&line, "anchor line", err) < 0)

@@ -20,7 +20,8 @@
 struct anchor;
 
 /* wake_fd: an eventfd, written when an anchoring is done. */
-int anchor_new(const struct config *c, int wake_fd, struct anchor **ret, struct ops_err *err);
+int anchor_new(const struct config *c, int wake_fd, struct anchor **ret,
+    struct ops_err *err);
 
 /* Anchor the writer's checkpoint, if it grew and no anchoring is under way. */
 void anchor_start(struct anchor *a, struct writer *w);

@@ -49,8 +49,8 @@ config_read(const char *path, bool must_exist, struct ops_buf *text,
 }
 
 static int
-check_path(const char *path, const char *key, const char *value,
-    struct ops_err *err)
+check_path(
+    const char *path, const char *key, const char *value, struct ops_err *err)
 {
 	/* The daemon changes to /, so a relative path would surprise. */
 	if (value[0] == '\0' || value[0] == '/')

@@ -20,9 +20,9 @@ struct config {
 	uint64_t hold_time; /* ns */
 	int on_log_failure; /* enum on_log_failure */
 	bool input;
-	uint64_t seal_after;	  /* ns; 0: the writer's own default */
+	uint64_t seal_after;      /* ns; 0: the writer's own default */
 	uint64_t anchor_interval; /* ns; 0: off */
-	char anchor_file[CONFIG_PATH_MAX + 1];	 /* "": none */
+	char anchor_file[CONFIG_PATH_MAX + 1];   /* "": none */
 	char anchor_syslog[CONFIG_PATH_MAX + 1]; /* "": find one; "off" */
 };
 

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
@@ -15,10 +14,11 @@
 
 #define CAP_BIT(c) (UINT64_C(1) << (c))
 
-/* Starting a role: change its ids, empty its bounding set; ending it: KILL. */
+/* Starting a role: change its ids, empty its bounding set; ending it: KILL.  A
+ * role can keep only what its supervisor had. */
 #define SUPERVISOR_CAPS                                                        \
 	(CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP) |    \
-	    CAP_BIT(CAP_KILL))
+	    CAP_BIT(CAP_KILL) | DROP_LOOK)
 
 int
 drop_find_user(bool no_drop, struct drop_user *ret, struct ops_err *err)
@@ -33,7 +33,8 @@ drop_find_user(bool no_drop, struct drop_user *ret, struct ops_err *err)
 	if (pw == NULL)
 		return ops_fail(err, OPS_EUSAGE,
 		    "there is no user %s to run as: `make deps` or `make "
-		    "install` makes it (useradd --system --user-group " DROP_USER
+		    "install` makes it (useradd --system "
+		    "--user-group " DROP_USER
 		    "), or give --no-drop to stay root",
 		    DROP_USER);
 	if (pw->pw_uid == 0 || pw->pw_gid == 0)
@@ -85,13 +86,26 @@ set_capabilities(uint64_t keep, struct ops_err *err)
 	return 0;
 }
 
+bool
+drop_kept(uint64_t keep)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return false;
+	return (((uint64_t)data[1].effective << 32 | data[0].effective) &
+		   keep) == keep;
+}
+
 static int
 become_user(const struct drop_user *u, struct ops_err *err)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 ||
 	    setresuid(u->uid, u->uid, u->uid) < 0)
-		return ops_fail_errno(
-		    err, "become uid %u", (unsigned)u->uid);
+		return ops_fail_errno(err, "become uid %u", (unsigned)u->uid);
 	/* If the way back were open, nothing after this would be worth much. */
 	assert(setuid(0) < 0 && setgid(0) < 0);
 	return 0;
@@ -112,13 +126,18 @@ lock_down(struct ops_err *err)
 }
 
 int
-drop_role(const struct drop_user *u, pid_t parent, struct ops_err *err)
+drop_role(
+    const struct drop_user *u, uint64_t keep, pid_t parent, struct ops_err *err)
 {
+	if (u->change && keep != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return ops_fail_errno(err, "PR_SET_KEEPCAPS");
 	if (u->change &&
 	    (limit_bounding_set(0, err) < 0 || become_user(u, err) < 0))
 		return -1;
+	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+		return ops_fail_errno(err, "PR_SET_KEEPCAPS");
 	/* With --no-drop root keeps root's rights: that is what it is for. */
-	if (geteuid() != 0 && set_capabilities(0, err) < 0)
+	if (geteuid() != 0 && set_capabilities(u->change ? keep : 0, err) < 0)
 		return -1;
 	if (lock_down(err) < 0)
 		return -1;
@@ -135,9 +154,8 @@ drop_supervisor(const struct drop_user *u, struct ops_err *err)
 {
 	if (u->change && setgroups(0, NULL) < 0)
 		return ops_fail_errno(err, "drop groups");
-	if (u->change &&
-	    (limit_bounding_set(SUPERVISOR_CAPS, err) < 0 ||
-		set_capabilities(SUPERVISOR_CAPS, err) < 0))
+	if (u->change && (limit_bounding_set(SUPERVISOR_CAPS, err) < 0 ||
+			     set_capabilities(SUPERVISOR_CAPS, err) < 0))
 		return -1;
 	if (geteuid() != 0 && set_capabilities(0, err) < 0)
 		return -1;

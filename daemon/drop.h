@@ -7,12 +7,19 @@
 #ifndef OPS_DAEMON_DROP_H
 #define OPS_DAEMON_DROP_H
 
+#include <linux/capability.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
 
 #define DROP_USER "opseal"
+
+/* Capabilities a role may keep, as a mask.  LOOK: at the descriptors of other
+ * users' processes: their folder is read, then what is behind one asked. */
+#define DROP_LOOK                                                              \
+	(UINT64_C(1) << CAP_SYS_PTRACE | UINT64_C(1) << CAP_DAC_READ_SEARCH)
 
 struct drop_user {
 	bool change; /* false: stay who we are (not root, or --no-drop) */
@@ -24,9 +31,12 @@ struct drop_user {
  * exist.  Else this process's own effective ids. */
 int drop_find_user(bool no_drop, struct drop_user *ret, struct ops_err *err);
 
-/* A role: groups, gid, uid, capabilities, no_new_privs, no core files, not
- * dumpable, ended with SIGTERM when `parent` ends. */
-int drop_role(const struct drop_user *u, pid_t parent, struct ops_err *err);
+/* A role: groups, gid, uid, capabilities but `keep`, no_new_privs, no core
+ * files, not dumpable, ended with SIGTERM when `parent` ends. */
+int drop_role(const struct drop_user *u, uint64_t keep, pid_t parent,
+    struct ops_err *err);
+/* Are all of these still there? */
+bool drop_kept(uint64_t keep);
 
 /* The supervisor: as root it keeps what starting and ending a role takes. */
 int drop_supervisor(const struct drop_user *u, struct ops_err *err);

@@ -23,7 +23,8 @@ make_dir(const char *path, mode_t mode, const struct drop_user *u,
 	int fd, rc = 0;
 
 	if (mkdir(path, 0700) < 0)
-		return errno == EEXIST ? 0 : ops_fail_errno(err, "make %s", path);
+		return errno == EEXIST ? 0
+				       : ops_fail_errno(err, "make %s", path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return ops_fail_errno(err, "%s", path);
@@ -75,8 +76,7 @@ prepare_dir(const char *what, const char *path, mode_t mode,
 static void
 hidden_name(enum role_id id, char out[static SOCKET_NAME_MAX])
 {
-	(void)snprintf(
-	    out, SOCKET_NAME_MAX, ".%d.%d", (int)getpid(), (int)id);
+	(void)snprintf(out, SOCKET_NAME_MAX, ".%d.%d", (int)getpid(), (int)id);
 }
 
 static int
@@ -89,8 +89,7 @@ bind_socket(struct instance *in, enum role_id id, struct ops_err *err)
 	n = snprintf(path, sizeof(path), "%s/%s", in->run, name);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return ops_fail(err, OPS_EUSAGE, "%s: too long", in->run);
-	return msg_listen(
-	    path, role_table[id].mode, &in->listener[id], err);
+	return msg_listen(path, role_table[id].mode, &in->listener[id], err);
 }
 
 static int
@@ -101,7 +100,8 @@ bind_sockets(struct instance *in, struct ops_err *err)
 	if (drop_act_as(&in->user, err) < 0)
 		return -1;
 	for (int id = 0; id < ROLES && rc == 0; id++)
-		rc = bind_socket(in, (enum role_id)id, err);
+		if (role_table[id].socket != NULL)
+			rc = bind_socket(in, (enum role_id)id, err);
 	drop_act_back(&in->user);
 	return rc;
 }
@@ -168,7 +168,8 @@ instance_show(struct instance *in, struct ops_err *err)
 	if (drop_act_as(&in->user, err) < 0)
 		return -1;
 	for (int id = 0; id < ROLES && rc == 0; id++)
-		rc = show_socket(in, (enum role_id)id, err);
+		if (role_table[id].socket != NULL)
+			rc = show_socket(in, (enum role_id)id, err);
 	drop_act_back(&in->user);
 	in->shown = rc == 0;
 	return rc;
@@ -182,11 +183,12 @@ remove_sockets(struct instance *in)
 	if (in->run_fd < 0 || drop_act_as(&in->user, NULL) < 0)
 		return;
 	for (int id = 0; id < ROLES; id++) {
+		if (role_table[id].socket == NULL)
+			continue;
 		hidden_name((enum role_id)id, hidden);
 		(void)unlinkat(in->run_fd, hidden, 0);
 		if (in->shown)
-			(void)unlinkat(
-			    in->run_fd, role_table[id].socket, 0);
+			(void)unlinkat(in->run_fd, role_table[id].socket, 0);
 	}
 	drop_act_back(&in->user);
 }
@@ -202,5 +204,7 @@ instance_close(struct instance *in)
 		close(in->run_fd);
 	free(in->store);
 	free(in->run);
-	*in = (struct instance){ .run_fd = -1, .listener = { -1, -1, -1 } };
+	*in = (struct instance){ .run_fd = -1 };
+	for (int id = 0; id < ROLES; id++)
+		in->listener[id] = -1;
 }

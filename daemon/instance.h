@@ -19,9 +19,9 @@ struct instance {
 	struct drop_user user;
 	char *store; /* absolute; owned */
 	char *run;
-	int run_fd; /* the folder, -1 if not open; holds the lock */
-	int listener[ROLES];
-	bool shown; /* the sockets have their names */
+	int run_fd;          /* the folder, -1 if not open; holds the lock */
+	int listener[ROLES]; /* -1: the role has none */
+	bool shown;          /* the sockets have their names */
 };
 
 /* Make the folders where they are missing, check who owns them, bind. */

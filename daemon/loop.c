@@ -20,8 +20,7 @@ loop_init(struct loop *l, struct ops_err *err)
 }
 
 int
-loop_add(
-    struct loop *l, struct watch *w, uint32_t events, struct ops_err *err)
+loop_add(struct loop *l, struct watch *w, uint32_t events, struct ops_err *err)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = w };
 

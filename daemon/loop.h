@@ -28,7 +28,8 @@ struct loop {
 };
 
 int loop_init(struct loop *l, struct ops_err *err);
-int loop_add(struct loop *l, struct watch *w, uint32_t events, struct ops_err *err);
+int loop_add(
+    struct loop *l, struct watch *w, uint32_t events, struct ops_err *err);
 /* Change what an added watch waits for. */
 void loop_change(struct loop *l, struct watch *w, uint32_t events);
 /* Take it out; the descriptor stays open. */

@@ -63,8 +63,10 @@ static const char usage[] =
     "Records sessions into a sealed store and answers who may read it.\n"
     "\n"
     "  --store DIR    the store; made if missing (" DEFAULT_STORE ")\n"
-    "  --run DIR      where the sockets are; made if missing (" DEFAULT_RUN ")\n"
-    "  --config FILE  settings (" CONFIG_DEFAULT_PATH ", which may be missing)\n"
+    "  --run DIR      where the sockets are; made if missing (" DEFAULT_RUN
+    ")\n"
+    "  --config FILE  settings (" CONFIG_DEFAULT_PATH
+    ", which may be missing)\n"
     "  --foreground   stay here and say what happens on stderr\n"
     "  --no-drop      started as root: stay root instead of becoming " DROP_USER
     "\n"
@@ -240,9 +242,9 @@ run_background(struct supervisor_opts *s)
 static int
 run_supervisor(const struct options *o)
 {
-	struct supervisor_opts s = { .store = o->store,
-		.run = o->run,
-		.no_drop = o->no_drop };
+	struct supervisor_opts s = {
+		.store = o->store, .run = o->run, .no_drop = o->no_drop
+	};
 	struct ops_buf text = { 0 };
 	struct ops_err err = { 0 };
 	struct config config;

@@ -88,6 +88,34 @@ read_audit(pid_t pid, const char *name)
 	return (uint32_t)v;
 }
 
+int
+procid_name(pid_t pid, struct procid_name *ret, struct ops_err *err)
+{
+	char text[PROC_TEXT_MAX];
+	struct procid_name who = { 0 };
+	const char *parent, *uid;
+	int ppid;
+	size_t n;
+
+	if (read_text(pid, "status", text, err) < 0)
+		return -1;
+	/* No name can imitate these lines: a newline in one is escaped. */
+	parent = strstr(text, "\nPPid:\t");
+	uid = strstr(text, "\nUid:\t");
+	if (parent == NULL || sscanf(parent, "\nPPid:\t%d", &ppid) != 1 ||
+	    uid == NULL || sscanf(uid, "\nUid:\t%u", &who.uid) != 1)
+		return ops_fail(err, OPS_EFORMAT, "status: no PPid or Uid");
+	who.parent = ppid;
+	if (read_text(pid, "comm", text, err) < 0)
+		return -1;
+	n = strlen(text);
+	if (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	memcpy(who.comm, text, n < PROCID_COMM_MAX ? n : PROCID_COMM_MAX);
+	*ret = who;
+	return 0;
+}
+
 bool
 procid_gone(int pidfd)
 {

@@ -12,8 +12,8 @@
 
 struct procid {
 	uint64_t start; /* clock ticks since boot, field 22 of proc(5) stat */
-	uint32_t auid;	/* loginuid; EVENT_UNSET where there is none */
-	uint32_t ses;	/* sessionid, the same */
+	uint32_t auid;  /* loginuid; EVENT_UNSET where there is none */
+	uint32_t ses;   /* sessionid, the same */
 };
 
 /* Start time alone.  OPS_ENOENT if there is no such process. */
@@ -22,6 +22,16 @@ int procid_start(pid_t pid, uint64_t *ret, struct ops_err *err);
 /* All of it, of a process held by pidfd: it is checked afterwards that the
  * process is still there, so that a reused pid can't be mistaken for it. */
 int procid_read(int pidfd, pid_t pid, struct procid *ret, struct ops_err *err);
+
+/* What a report calls a process: names may be reused, so the start time tells
+ * which it is. */
+#define PROCID_COMM_MAX 64
+struct procid_name {
+	pid_t parent;
+	uid_t uid; /* real */
+	char comm[PROCID_COMM_MAX + 1];
+};
+int procid_name(pid_t pid, struct procid_name *ret, struct ops_err *err);
 
 /* Has the process of this pidfd ended? */
 bool procid_gone(int pidfd);

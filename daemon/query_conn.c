@@ -1,10 +1,13 @@
 #include "query_conn.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -14,10 +17,11 @@
 #include "record/record.h"
 
 #define IN(state) (1u << (state))
+#define WRITER_SECONDS 5   /* for an answer of the writer */
+#define SPACE_LOW 16777216 /* bytes; a writer that starts needs some */
 
 int
-query_fail(
-    struct query_conn *q, const struct ops_err *why, struct ops_err *err)
+query_fail(struct query_conn *q, const struct ops_err *why, struct ops_err *err)
 {
 	uint8_t code = (uint8_t)why->code;
 
@@ -42,27 +46,56 @@ connect_writer(struct query_conn *q, struct ops_err *err)
 	return msg_connect(path, &q->writer, err);
 }
 
+/* It may be stopped, or be started again and again because it can't open the
+ * store; what can be seen of that from here is said. */
+static int
+no_answer(struct query_conn *q, struct ops_err *err)
+{
+	uint64_t space;
+
+	if (faccessat(q->store_fd, ".", W_OK, AT_EACCESS) < 0)
+		return ops_fail(err, OPS_EUNAVAIL,
+		    "the writer does not answer; the store: %s",
+		    strerror(errno));
+	if (vfs_space(q->vfs, &space, NULL) == 0 && space < SPACE_LOW)
+		return ops_fail(err, OPS_EUNAVAIL,
+		    "the writer does not answer; %llu bytes are free on the "
+		    "disk of the store",
+		    (unsigned long long)space);
+	return ops_fail(err, OPS_EUNAVAIL,
+	    "the writer does not answer; opseald's messages say why");
+}
+
 /* Send a question and receive the answer into buf. */
 static int
 ask_writer(struct query_conn *q, uint16_t type, const void *p, size_t n,
     uint8_t buf[static MSG_MAX], struct msg *ret, struct ops_err *err)
 {
+	const struct timeval wait = { .tv_sec = WRITER_SECONDS };
+	struct ops_err why = { 0 };
 	int rc;
 
 	if (connect_writer(q, err) < 0)
 		return -1;
-	if (msg_send(q->writer, type, p, n, NULL, 0, err) == 0) {
-		rc = msg_recv(q->writer, buf, ret, err);
-		if (rc > 0) {
-			msg_close_fds(ret);
-			return 0;
-		}
-		if (rc == 0)
-			ops_fail(err, OPS_EUNAVAIL, "the writer is gone");
+	(void)setsockopt(
+	    q->writer, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	rc = msg_send(q->writer, type, p, n, NULL, 0, &why);
+	if (rc == 0)
+		rc = msg_recv(q->writer, buf, ret, &why);
+	if (rc > 0) {
+		msg_close_fds(ret);
+		return 0;
 	}
-	/* The next question tries a new connection. */
+	/* The next question tries a new connection, on which no late answer
+	 * to this one can come. */
 	close(q->writer);
 	q->writer = -1;
+	if (rc == 0)
+		return ops_fail(err, OPS_EUNAVAIL, "the writer is gone");
+	if (why.code == OPS_EBUSY)
+		return no_answer(q, err);
+	if (err != NULL)
+		*err = why;
 	return -1;
 }
 
@@ -89,8 +122,8 @@ log_event(struct query_conn *q, const struct ops_buf *b, struct ops_err *err)
 }
 
 int
-query_log(struct query_conn *q, const uint8_t *id, bool refused,
-    struct ops_err *err)
+query_log(
+    struct query_conn *q, const uint8_t *id, bool refused, struct ops_err *err)
 {
 	struct event_access e = { .uid = q->who.peer.uid,
 		.auid = q->who.auid,
@@ -158,11 +191,11 @@ refuse(struct query_conn *q, const uint8_t *id, const char *text,
 
 	ops_fail(&why, OPS_EPERM, "%s", text);
 	if (query_log(q, id, true, &unlogged) < 0)
-		logline("uid %u, refused: %s",
-		    (unsigned)q->who.peer.uid, unlogged.msg);
+		logline("uid %u, refused: %s", (unsigned)q->who.peer.uid,
+		    unlogged.msg);
 	if (++q->refusals >= QUERY_REFUSALS_MAX)
-		return ops_fail(err, OPS_EPERM, "refused %u times",
-		    q->refusals);
+		return ops_fail(
+		    err, OPS_EPERM, "refused %u times", q->refusals);
 	return query_fail(q, &why, err);
 }
 
@@ -220,8 +253,7 @@ on_status(void *conn, struct msg *m, struct ops_err *err)
 	if (answer.type != Q_STATUS_IS)
 		return ops_fail(err, OPS_EFORMAT,
 		    "the writer answers with message %u", answer.type);
-	return msg_send(
-	    q->fd, C_STATUS_IS, answer.p, answer.n, NULL, 0, err);
+	return msg_send(q->fd, C_STATUS_IS, answer.p, answer.n, NULL, 0, err);
 }
 
 static int
@@ -308,8 +340,7 @@ open_conn(struct query_conn *q, struct ops_err *err)
 		return ops_fail_errno(err, "fcntl");
 	if (query_who(q->fd, q->role->user.uid, &q->who, err) < 0)
 		return -1;
-	q->store_fd =
-	    open(q->role->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	q->store_fd = open(q->role->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (q->store_fd < 0)
 		return ops_fail_errno(err, "%s", q->role->store);
 	return vfs_dir_new(q->role->store, &q->vfs, err);
@@ -338,10 +369,9 @@ serve(struct query_conn *q, struct ops_err *err)
 void
 query_conn_serve(const struct role *role, int fd)
 {
-	struct query_conn q = { .role = role,
-		.fd = fd,
-		.store_fd = -1,
-		.writer = -1 };
+	struct query_conn q = {
+		.role = role, .fd = fd, .store_fd = -1, .writer = -1
+	};
 	struct ops_err err = { 0 };
 
 	if ((open_conn(&q, &err) < 0 || serve(&q, &err) < 0) &&

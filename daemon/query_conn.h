@@ -18,9 +18,9 @@
 #include "role.h"
 #include "store/vfs.h"
 
-#define QUERY_WHAT_MAX 64	/* bytes of C_HELLO's command */
+#define QUERY_WHAT_MAX 64       /* bytes of C_HELLO's command */
 #define QUERY_SESSIONS_MAX 4096 /* C_READs on one connection */
-#define QUERY_REFUSALS_MAX 8	/* then it is cut off */
+#define QUERY_REFUSALS_MAX 8    /* then it is cut off */
 #define QUERY_IDLE_SECONDS 600
 
 enum query_state { QUERY_NEW, QUERY_OPEN };
@@ -33,7 +33,7 @@ struct query_conn {
 	char what[QUERY_WHAT_MAX + 1]; /* claimed */
 	struct vfs *vfs;
 	int store_fd;
-	int writer;		   /* connection to record.sock, -1: none yet */
+	int writer; /* connection to record.sock, -1: none yet */
 	uint8_t (*may)[OPS_ID_LEN]; /* sessions of C_READ */
 	size_t n_may;
 	bool all; /* C_READ_ALL was granted */
@@ -46,10 +46,12 @@ void query_conn_serve(const struct role *role, int fd);
 
 /* -- shared by the two files; each handler as in struct msg_rule -- */
 /* Answer C_FAILED; 0, or -1 if it can't be sent. */
-int query_fail(struct query_conn *q, const struct ops_err *why, struct ops_err *err);
+int query_fail(
+    struct query_conn *q, const struct ops_err *why, struct ops_err *err);
 /* Write the access record and wait until it is durable.  id: NULL if no one
  * session is meant. */
-int query_log(struct query_conn *q, const uint8_t *id, bool refused, struct ops_err *err);
+int query_log(
+    struct query_conn *q, const uint8_t *id, bool refused, struct ops_err *err);
 bool query_may(const struct query_conn *q, const uint8_t id[static OPS_ID_LEN]);
 
 int query_on_sessions(void *conn, struct msg *m, struct ops_err *err);
@@ -58,6 +60,7 @@ int query_on_list(void *conn, struct msg *m, struct ops_err *err);
 int query_on_tail(void *conn, struct msg *m, struct ops_err *err);
 
 /* Is this session one of the peer's own?  1, 0, or -1. */
-int query_owns(struct query_conn *q, const uint8_t id[static OPS_ID_LEN], struct ops_err *err);
+int query_owns(struct query_conn *q, const uint8_t id[static OPS_ID_LEN],
+    struct ops_err *err);
 
 #endif

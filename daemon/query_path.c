@@ -18,7 +18,7 @@ static bool
 is_fine(uint8_t c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+	       (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
 }
 
 static int
@@ -32,7 +32,8 @@ cut(const char *s, struct parts *ret, struct ops_err *err)
 		if (len == 0 || (len == 1 && s[0] == '.') ||
 		    (len == 2 && s[0] == '.' && s[1] == '.'))
 			return ops_fail(err, OPS_EUSAGE,
-			    "a path is relative, without empty parts, . and ..");
+			    "a path is relative, without empty parts, . and "
+			    "..");
 		if (parts.n == PARTS_MAX)
 			return ops_fail(err, OPS_EUSAGE, "a path this deep");
 		parts.p[parts.n] = s;
@@ -49,7 +50,7 @@ static bool
 is(const struct parts *parts, size_t i, const char *word)
 {
 	return parts->len[i] == strlen(word) &&
-	    memcmp(parts->p[i], word, parts->len[i]) == 0;
+	       memcmp(parts->p[i], word, parts->len[i]) == 0;
 }
 
 /* Digits where the pattern has 0, its own bytes elsewhere. */
@@ -122,8 +123,8 @@ query_path_parse(
 		    "a path has 1 to %d bytes, not %zu", QUERY_PATH_MAX, n);
 	for (size_t i = 0; i < n; i++)
 		if (p[i] != '/' && !is_fine(p[i]))
-			return ops_fail(err, OPS_EUSAGE,
-			    "a path has no byte 0x%02x", p[i]);
+			return ops_fail(
+			    err, OPS_EUSAGE, "a path has no byte 0x%02x", p[i]);
 	memcpy(path.text, p, n);
 	if (cut(path.text, &parts, err) < 0)
 		return -1;

@@ -14,11 +14,11 @@
 #define QUERY_PATH_MAX 255
 
 enum path_kind {
-	PATH_OTHER,	 /* well-formed, for readers of everything */
-	PATH_KEYS,	 /* keys/ and all in it: for nobody */
-	PATH_LOG,	 /* log/<n>/leaves, log/<n>/checkpoint */
-	PATH_SCREEN,	 /* data/screen/<day>/<id>-<nnnn>.seg */
-	PATH_FOLDER,	 /* log, log/<n>, data, data/screen */
+	PATH_OTHER,      /* well-formed, for readers of everything */
+	PATH_KEYS,       /* keys/ and all in it: for nobody */
+	PATH_LOG,        /* log/<n>/leaves, log/<n>/checkpoint */
+	PATH_SCREEN,     /* data/screen/<day>/<id>-<nnnn>.seg */
+	PATH_FOLDER,     /* log, log/<n>, data, data/screen */
 	PATH_SCREEN_DAY, /* data/screen/<day> */
 };
 
@@ -30,6 +30,7 @@ struct query_path {
 
 /* OPS_EUSAGE if it is absolute, empty, too long, or has a part that is empty,
  * "." or "..", or a byte other than letters, digits, '.', '-' and '_'. */
-int query_path_parse(const uint8_t *p, size_t n, struct query_path *ret, struct ops_err *err);
+int query_path_parse(
+    const uint8_t *p, size_t n, struct query_path *ret, struct ops_err *err);
 
 #endif

@@ -69,8 +69,8 @@ send_sessions(
 		session_put(&b, &l->s[i]);
 		rc = ops_buf_check(&b, "session", err);
 		if (rc == 0)
-			rc = msg_send(q->fd, C_SESSION, b.data, b.len, NULL,
-			    0, err);
+			rc = msg_send(
+			    q->fd, C_SESSION, b.data, b.len, NULL, 0, err);
 	}
 	ops_buf_free(&b);
 	return rc < 0 ? -1 : end(q, l->n, err);
@@ -108,8 +108,7 @@ int
 query_owns(struct query_conn *q, const uint8_t id[static OPS_ID_LEN],
     struct ops_err *err)
 {
-	struct session_filter f = { .has_uid = true,
-		.uid = q->who.peer.uid };
+	struct session_filter f = { .has_uid = true, .uid = q->who.peer.uid };
 	struct session_list list = { 0 };
 	int found = 0;
 
@@ -165,10 +164,12 @@ take_path(struct query_conn *q, const struct msg *m, struct query_path *ret,
 static int
 open_below(int dirfd, const char *path, int flags, struct ops_err *err)
 {
-	struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_RDONLY |
-				    O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)(flags | O_RDONLY | O_CLOEXEC |
+					      O_NONBLOCK | O_NOCTTY),
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-		    RESOLVE_NO_MAGICLINKS };
+			   RESOLVE_NO_MAGICLINKS
+	};
 	long fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 
 	if (fd < 0)
@@ -211,8 +212,8 @@ query_on_open(void *conn, struct msg *m, struct ops_err *err)
 
 /* Whose name may be seen in this folder? */
 static bool
-name_allowed(const struct query_conn *q, const struct query_path *dir,
-    const char *name)
+name_allowed(
+    const struct query_conn *q, const struct query_path *dir, const char *name)
 {
 	uint8_t id[OPS_ID_LEN];
 	uint32_t number;
@@ -221,8 +222,7 @@ name_allowed(const struct query_conn *q, const struct query_path *dir,
 		return dir->text[0] != '\0' || strcmp(name, "keys") != 0;
 	if (dir->kind != PATH_SCREEN_DAY)
 		return true;
-	return segment_name_parse(name, id, &number) == 0 &&
-	    query_may(q, id);
+	return segment_name_parse(name, id, &number) == 0 && query_may(q, id);
 }
 
 static int
@@ -239,8 +239,8 @@ send_names(struct query_conn *q, const struct query_path *dir,
 		if (!name_allowed(q, dir, names->name[i]))
 			continue;
 		if (b.len + n > b.max) {
-			rc = msg_send(q->fd, C_NAMES, b.data, b.len, NULL, 0,
-			    err);
+			rc = msg_send(
+			    q->fd, C_NAMES, b.data, b.len, NULL, 0, err);
 			ops_buf_reset(&b);
 		}
 		ops_buf_put(&b, names->name[i], n);
@@ -298,15 +298,14 @@ send_tail(struct query_conn *q, struct ops_buf *b, uint64_t first,
 	if (b->len == 0)
 		return 0;
 	ops_putle64(head, first);
-	rc = msg_send2(q->fd, C_TAIL_RECORDS, head, sizeof(head), b->data,
-	    b->len, err);
+	rc = msg_send2(
+	    q->fd, C_TAIL_RECORDS, head, sizeof(head), b->data, b->len, err);
 	ops_buf_reset(b);
 	return rc;
 }
 
 static int
-stream_tail(
-    struct query_conn *q, struct stream_reader *in, struct ops_err *err)
+stream_tail(struct query_conn *q, struct stream_reader *in, struct ops_err *err)
 {
 	struct ops_buf b = { .max = MSG_PAYLOAD_MAX - 8 };
 	struct stream_pos pos;

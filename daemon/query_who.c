@@ -69,9 +69,8 @@ is_reader(int conn, const struct msg_peer *peer, const struct passwd *pw)
 
 	if (gr == NULL)
 		return false;
-	return peer->gid == gr->gr_gid ||
-	    process_in_group(conn, gr->gr_gid) ||
-	    (pw != NULL && user_in_group(pw, gr->gr_gid));
+	return peer->gid == gr->gr_gid || process_in_group(conn, gr->gr_gid) ||
+	       (pw != NULL && user_in_group(pw, gr->gr_gid));
 }
 
 int
@@ -92,10 +91,9 @@ query_who(int conn, uid_t own, struct query_who *ret, struct ops_err *err)
 	who.auid = id.auid;
 	pw = getpwuid(who.peer.uid);
 	if (pw != NULL)
-		(void)snprintf(
-		    who.user, sizeof(who.user), "%s", pw->pw_name);
+		(void)snprintf(who.user, sizeof(who.user), "%s", pw->pw_name);
 	who.full = who.peer.uid == 0 || who.peer.uid == own ||
-	    is_reader(conn, &who.peer, pw);
+		   is_reader(conn, &who.peer, pw);
 	*ret = who;
 	return 0;
 }

@@ -15,9 +15,9 @@
 
 struct query_who {
 	struct msg_peer peer;
-	uint32_t auid;	/* EVENT_UNSET if there is none */
+	uint32_t auid;  /* EVENT_UNSET if there is none */
 	char user[257]; /* name of the uid, or "" */
-	bool full;	/* may read everything */
+	bool full;      /* may read everything */
 };
 
 /* own: the daemon's uid. */

@@ -14,9 +14,10 @@
 
 /* clang-format off */
 const struct role_info role_table[ROLES] = {
-	[ROLE_WRITER]  = { "writer",  "record.sock",  0600, role_writer },
-	[ROLE_QUERY]   = { "query",   "control.sock", 0666, role_query },
-	[ROLE_SESSION] = { "session", "session.sock", 0666, role_session },
+	[ROLE_WRITER]  = { "writer",  "record.sock",  0600, 0,         role_writer },
+	[ROLE_QUERY]   = { "query",   "control.sock", 0666, 0,         role_query },
+	[ROLE_SESSION] = { "session", "session.sock", 0666, 0,         role_session },
+	[ROLE_SCAN]    = { "scan",    NULL,           0,    DROP_LOOK, role_scan },
 };
 /* clang-format on */
 
@@ -40,10 +41,11 @@ forget(struct role *r, struct ops_err *err)
 
 	if (close_range(ROLE_FD_END, ~0U, 0) < 0)
 		return ops_fail_errno(err, "close_range");
-	if (fstat(ROLE_FD_LISTEN, &st) < 0 || !S_ISSOCK(st.st_mode) ||
+	if (fstat(ROLE_FD_LISTEN, &st) < 0 ||
+	    (role_table[r->id].socket != NULL && !S_ISSOCK(st.st_mode)) ||
 	    fstat(ROLE_FD_READY, &st) < 0 || !S_ISFIFO(st.st_mode))
-		return ops_fail(err, OPS_EUSAGE,
-		    "--role is for opseald's own use");
+		return ops_fail(
+		    err, OPS_EUSAGE, "--role is for opseald's own use");
 	if (close_range(ROLE_FD_READY, ROLE_FD_CONFIG, CLOSE_RANGE_CLOEXEC) < 0)
 		return ops_fail_errno(err, "close_range");
 	r->ready = ROLE_FD_READY;
@@ -99,6 +101,8 @@ ignore_signals(void)
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* A file size limit is a failing write, not the end of the writer. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
 static int
@@ -109,7 +113,7 @@ enter(struct role *r, struct ops_err *err)
 	if (forget(r, err) < 0)
 		return -1;
 	raise_files_limit();
-	if (drop_role(&r->user, r->parent, err) < 0)
+	if (drop_role(&r->user, role_table[r->id].keep, r->parent, err) < 0)
 		return ops_context(err, "drop rights");
 	(void)snprintf(
 	    name, sizeof(name), "opseald-%s", role_table[r->id].name);

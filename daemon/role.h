@@ -18,12 +18,12 @@
 #include "config.h"
 #include "drop.h"
 
-enum role_id { ROLE_WRITER, ROLE_QUERY, ROLE_SESSION, ROLES };
+enum role_id { ROLE_WRITER, ROLE_QUERY, ROLE_SESSION, ROLE_SCAN, ROLES };
 
 /* Descriptors a role is started with, besides 0 to 2. */
 enum role_fd {
 	ROLE_FD_READY = 3,  /* pipe to the supervisor */
-	ROLE_FD_LISTEN = 4, /* its listening socket */
+	ROLE_FD_LISTEN = 4, /* its listening socket; /dev/null: it has none */
 	ROLE_FD_CONFIG = 5, /* text of the configuration file */
 	ROLE_FD_END,
 };
@@ -44,8 +44,9 @@ struct role {
 /* A role's function: 0 after SIGTERM, -1 with err. */
 struct role_info {
 	const char *name;   /* --role=NAME */
-	const char *socket; /* below RUN */
-	mode_t mode;	    /* of the socket */
+	const char *socket; /* below RUN; NULL: none */
+	mode_t mode;        /* of the socket */
+	uint64_t keep;      /* capabilities */
 	int (*run)(struct role *r, struct ops_err *err);
 };
 extern const struct role_info role_table[ROLES];
@@ -53,6 +54,7 @@ extern const struct role_info role_table[ROLES];
 int role_writer(struct role *r, struct ops_err *err);
 int role_query(struct role *r, struct ops_err *err);
 int role_session(struct role *r, struct ops_err *err);
+int role_scan(struct role *r, struct ops_err *err);
 
 /* The role of this name, or -1. */
 int role_find(const char *name);

@@ -36,8 +36,8 @@ struct query_role {
 };
 
 #define ROLE_OF(w, member)                                                     \
-	((struct query_role *)(void *)((char *)(w) -                           \
-	    offsetof(struct query_role, member)))
+	((struct query_role *)(void *)((char *)(w)-offsetof(                   \
+	    struct query_role, member)))
 
 /* A place for a client of this uid, or NULL. */
 static struct client *

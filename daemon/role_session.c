@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "ipc/msg.h"
 #include "ipc/proto.h"
 #include "logline.h"
@@ -29,6 +30,7 @@
 #define PENDING_MAX 1024 /* have not become a recorder yet */
 #define PENDING_PER_UID 64
 #define ACCEPTS_A_TURN 16
+#define FLOOD_QUIET_NS UINT64_C(10000000000) /* between words about a flood */
 
 struct session_role;
 
@@ -51,12 +53,13 @@ struct session_role {
 	struct loop loop;
 	struct watch listen, signals;
 	struct started *list;
+	uint64_t quiet_until;
 	char recorder[PATH_MAX];
 };
 
 #define ROLE_OF(w, member)                                                     \
-	((struct session_role *)(void *)((char *)(w) -                         \
-	    offsetof(struct session_role, member)))
+	((struct session_role *)(void *)((char *)(w)-offsetof(                 \
+	    struct session_role, member)))
 
 static struct counts
 count(const struct session_role *r, uid_t uid)
@@ -154,6 +157,17 @@ fork_start(struct session_role *r, const struct session_start *start,
 	return 0;
 }
 
+/* An answer, since a door without one may be told to go on unrecorded: that
+ * must not be had by keeping us busy. */
+static void
+refuse_flood(int conn)
+{
+	static const char text[] = "too many connections of yours";
+
+	(void)msg_send(
+	    conn, DOOR_REFUSED, text, sizeof(text) - 1, NULL, 0, NULL);
+}
+
 static int
 serve(struct session_role *r, int conn, struct ops_err *err)
 {
@@ -167,6 +181,8 @@ serve(struct session_role *r, int conn, struct ops_err *err)
 	if (msg_peer(conn, &start.peer, err) < 0)
 		return -1;
 	c = count(r, start.peer.uid);
+	if (c.pending_same >= PENDING_PER_UID)
+		refuse_flood(conn);
 	if (c.pending >= PENDING_MAX || c.pending_same >= PENDING_PER_UID)
 		return ops_fail(err, OPS_EBUSY,
 		    "uid %u: too many connections that ask for nothing",
@@ -186,6 +202,20 @@ serve(struct session_role *r, int conn, struct ops_err *err)
 
 /* -- what wakes it -- */
 
+/* Who floods us must not flood the journal as well. */
+static void
+complain(struct session_role *r, const struct ops_err *err)
+{
+	uint64_t now = ops_boottime();
+
+	if (err->code == OPS_EBUSY) {
+		if (now < r->quiet_until)
+			return;
+		r->quiet_until = now + FLOOD_QUIET_NS;
+	}
+	logline("session.sock: %s", err->msg);
+}
+
 static void
 on_connection(struct watch *w, uint32_t events)
 {
@@ -202,7 +232,7 @@ on_connection(struct watch *w, uint32_t events)
 			return;
 		}
 		if (serve(r, conn, &err) < 0)
-			logline("session.sock: %s", err.msg);
+			complain(r, &err);
 		close(conn);
 	}
 }

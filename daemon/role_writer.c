@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +15,9 @@
 #include "logline.h"
 #include "record/event.h"
 #include "writer_role.h"
+
+#define LOCK_NAP 50000000 /* ns */
+#define LOCK_TRIES 40     /* two seconds in all */
 
 int
 writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
@@ -43,21 +47,27 @@ wake_up(void *arg)
 }
 
 #define ROLE_OF(w, member)                                                     \
-	((struct writer_role *)(void *)((char *)(w) -                          \
-	    offsetof(struct writer_role, member)))
+	((struct writer_role *)(void *)((char *)(w)-offsetof(                  \
+	    struct writer_role, member)))
 
 static void
 look_at_state(struct writer_role *r)
 {
 	struct writer_status s;
+	uint64_t now = ops_boottime();
 
+	if (now - r->looked < LOOK_AFTER) {
+		loop_timer_set(r->look.fd, r->looked + LOOK_AFTER - now + 1, 0);
+		return;
+	}
+	r->looked = now;
 	writer_status(r->w, &s);
 	if (s.state == r->state && strcmp(s.reason, r->reason) == 0)
 		return;
 	if (s.state != r->state)
 		logline("%s%s",
-		    s.state == WRITER_OK ? "the log is written again" :
-					   "the log can't be written: ",
+		    s.state == WRITER_OK ? "the log is written again"
+					 : "the log can't be written: ",
 		    s.state == WRITER_OK ? "" : s.reason);
 	r->state = s.state;
 	memcpy(r->reason, s.reason, sizeof(r->reason));
@@ -82,6 +92,17 @@ on_again(struct watch *w, uint32_t events)
 	(void)events;
 	loop_drain(w->fd);
 	peers_wake(ROLE_OF(w, again));
+}
+
+static void
+on_look(struct watch *w, uint32_t events)
+{
+	struct writer_role *r = ROLE_OF(w, look);
+
+	(void)events;
+	loop_drain(w->fd);
+	look_at_state(r);
+	peers_wake(r);
 }
 
 static void
@@ -137,8 +158,8 @@ on_anchored(struct watch *w, uint32_t events)
 	e.realtime = now.realtime;
 	event_daemon_put(&b, &e);
 	if (ops_buf_check(&b, "anchor event", &err) < 0 ||
-	    writer_role_event(r, REC_DAEMON, now.boottime, b.data, b.len, NULL,
-		&err) < 0)
+	    writer_role_event(
+		r, REC_DAEMON, now.boottime, b.data, b.len, NULL, &err) < 0)
 		logline("anchor event: %s", err.msg);
 	ops_buf_free(&b);
 }
@@ -164,40 +185,47 @@ new_eventfd(struct ops_err *err)
 }
 
 static int
+watch_timer(struct writer_role *r, struct watch *w,
+    void (*ready)(struct watch *, uint32_t), struct ops_err *err)
+{
+	int fd;
+
+	return loop_timer_new(&fd, err) < 0 ? -1
+					    : watch_fd(r, w, fd, ready, err);
+}
+
+static int
 start_loop(struct writer_role *r, struct ops_err *err)
 {
 	const int signals[] = { SIGTERM, 0 };
-	int sig, tick, again, wake;
+	int sig, wake;
 
 	if (loop_init(&r->loop, err) < 0 ||
 	    loop_signalfd(signals, &sig, err) < 0 ||
 	    watch_fd(r, &r->signals, sig, on_signal, err) < 0 ||
-	    loop_timer_new(&tick, err) < 0 ||
-	    watch_fd(r, &r->tick, tick, on_tick, err) < 0 ||
-	    loop_timer_new(&again, err) < 0 ||
-	    watch_fd(r, &r->again, again, on_again, err) < 0)
+	    watch_timer(r, &r->tick, on_tick, err) < 0 ||
+	    watch_timer(r, &r->again, on_again, err) < 0 ||
+	    watch_timer(r, &r->look, on_look, err) < 0)
 		return -1;
 	wake = new_eventfd(err);
-	if (wake < 0)
-		return -1;
-	return watch_fd(r, &r->wake, wake, on_wake, err);
+	return wake < 0 ? -1 : watch_fd(r, &r->wake, wake, on_wake, err);
 }
 
 static int
 start_anchors(struct writer_role *r, struct ops_err *err)
 {
 	const struct config *c = &r->role->config;
-	int timer, done;
+	int done;
 
 	if (c->anchor_interval == 0)
 		return 0;
 	done = new_eventfd(err);
-	if (done < 0 || loop_timer_new(&timer, err) < 0 ||
-	    watch_fd(r, &r->anchored, done, on_anchored, err) < 0 ||
-	    watch_fd(r, &r->anchor_tick, timer, on_anchor_tick, err) < 0 ||
+	if (done < 0 || watch_fd(r, &r->anchored, done, on_anchored, err) < 0 ||
+	    watch_timer(r, &r->anchor_tick, on_anchor_tick, err) < 0 ||
 	    anchor_new(c, done, &r->anchor, err) < 0)
 		return -1;
-	loop_timer_set(timer, c->anchor_interval, c->anchor_interval);
+	loop_timer_set(
+	    r->anchor_tick.fd, c->anchor_interval, c->anchor_interval);
 	return 0;
 }
 
@@ -208,13 +236,37 @@ read_machine_id(struct ops_buf *out)
 	size_t n;
 
 	out->max = 256;
-	if (ops_read_file(AT_FDCWD, "/etc/machine-id", OPS_IO_FOLLOW, out,
-		NULL) < 0)
+	if (ops_read_file(
+		AT_FDCWD, "/etc/machine-id", OPS_IO_FOLLOW, out, NULL) < 0)
 		ops_buf_reset(out);
 	for (n = 0; n < out->len && out->data[n] > ' '; n++)
 		continue;
 	out->len = n;
 	ops_buf_put8(out, '\0');
+}
+
+/* A daemon that was killed may not be gone yet: its writer ends by itself when
+ * the supervisor is dead, and holds the lock until then. */
+static int
+open_writer(
+    struct writer_role *r, const struct writer_opts *o, struct ops_err *err)
+{
+	const struct timespec nap = { 0, LOCK_NAP };
+	int rc;
+
+	for (int i = 0;; i++) {
+		struct ops_err e = { 0 };
+
+		rc = writer_open(r->vfs, o, &r->w, &e);
+		if (rc == 0)
+			return 0;
+		if (e.code != OPS_EBUSY || i == LOCK_TRIES) {
+			if (err != NULL)
+				*err = e;
+			return -1;
+		}
+		(void)nanosleep(&nap, NULL);
+	}
 }
 
 static int
@@ -234,7 +286,7 @@ open_store(struct writer_role *r, struct ops_err *err)
 	if (ops_boot_id(o.boot_id, err) < 0 ||
 	    vfs_dir_new(r->role->store, &r->vfs, err) < 0)
 		goto out;
-	rc = writer_open(r->vfs, &o, &r->w, err);
+	rc = open_writer(r, &o, err);
 out:
 	ops_buf_free(&machine);
 	if (rc < 0)

@@ -27,7 +27,14 @@
 #define NAME_MAX_LEN 256
 
 /* Where the recorder finds its descriptors. */
-enum rec_fd { REC_CONN = 3, REC_PIDFD, REC_OPEN, REC_OUTER, REC_MASTER, REC_END };
+enum rec_fd {
+	REC_CONN = 3,
+	REC_PIDFD,
+	REC_OPEN,
+	REC_OUTER,
+	REC_MASTER,
+	REC_END
+};
 
 struct starting {
 	const struct session_start *s;
@@ -123,8 +130,7 @@ seal_open(struct starting *t, const struct event_open *e, struct ops_err *err)
 		goto out;
 	if (lseek(fd, 0, SEEK_SET) < 0 ||
 	    fcntl(fd, F_ADD_SEALS,
-		F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) <
-		0) {
+		F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
 		ops_fail_errno(err, "session-open");
 		goto out;
 	}
@@ -222,21 +228,20 @@ on_open(void *arg, struct msg *m, struct ops_err *err)
 		    err, OPS_EFORMAT, "no such kind of session: %u", o.kind);
 	fds = o.kind == SESSION_TERMINAL ? 2 : 0;
 	if (m->fds != fds)
-		return ops_fail(err, OPS_EFORMAT,
-		    "%u descriptors, not %u", m->fds, fds);
+		return ops_fail(
+		    err, OPS_EFORMAT, "%u descriptors, not %u", m->fds, fds);
 	if (fds > 0) {
 		t->outer = m->fd[0];
 		t->master = m->fd[1];
 		m->fd[0] = m->fd[1] = -1;
-		if (session_tty_check(t->outer, t->master, t->s->peer.uid,
-			&t->tty, err) < 0)
+		if (session_tty_check(
+			t->outer, t->master, t->s->peer.uid, &t->tty, err) < 0)
 			return -1;
 	}
 	if (uname(&host) < 0)
 		return ops_fail_errno(err, "uname");
 	ops_random(t->id, sizeof(t->id));
-	if (fill_open(t, &o, &host, &e, err) < 0 ||
-	    seal_open(t, &e, err) < 0)
+	if (fill_open(t, &o, &host, &e, err) < 0 || seal_open(t, &e, err) < 0)
 		return -1;
 	/* The kernel's word about the door was read while it lived; a door that
 	 * died since then is the recorder's to notice. */
@@ -251,7 +256,7 @@ static const struct msg_rule rules[] = {
 static int
 settle(const struct session_start *s, struct ops_err *err)
 {
-	static const int ignored[] = { SIGINT, SIGHUP, SIGPIPE };
+	static const int ignored[] = { SIGINT, SIGHUP, SIGPIPE, SIGXFSZ };
 	int flags = fcntl(s->conn, F_GETFL), null;
 	sigset_t none;
 

@@ -32,8 +32,7 @@ tty_name(int fd, char out[static SESSION_TTY_NAME], struct ops_err *err)
 }
 
 static int
-check_outer(int fd, struct stat *st, struct session_tty *t,
-    struct ops_err *err)
+check_outer(int fd, struct stat *st, struct session_tty *t, struct ops_err *err)
 {
 	struct winsize size;
 	unsigned number;
@@ -46,10 +45,16 @@ check_outer(int fd, struct stat *st, struct session_tty *t,
 		return ops_fail(err, OPS_EUSAGE,
 		    "the terminal is not open for reading and writing");
 	if (ioctl(fd, TIOCGPTN, &number) == 0)
-		return ops_fail(err, OPS_EUSAGE,
-		    "the outer descriptor is a pty master");
+		return ops_fail(
+		    err, OPS_EUSAGE, "the outer descriptor is a pty master");
 	if (ioctl(fd, TIOCGWINSZ, &size) < 0)
 		return ops_fail_errno(err, "terminal size");
+	/* /dev/tty is any terminal, also the inner one: then only the number
+	 * says which, and nothing which devpts it is in. */
+	if (ioctl(fd, TIOCGDEV, &number) == 0 && number != st->st_rdev) {
+		st->st_rdev = number;
+		st->st_dev = 0;
+	}
 	t->cols = size.ws_col;
 	t->rows = size.ws_row;
 	return tty_name(fd, t->outer, err);
@@ -67,8 +72,8 @@ open_slave(int master, struct ops_err *err)
 
 	if (flags < 0 || (flags & O_ACCMODE) != O_RDWR ||
 	    ioctl(master, TIOCGPTN, &number) < 0)
-		return ops_fail(err, OPS_EUSAGE,
-		    "the inner descriptor is no pty master");
+		return ops_fail(
+		    err, OPS_EUSAGE, "the inner descriptor is no pty master");
 	fd = ioctl(master, TIOCGPTPEER, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return ops_fail_errno(err, "inner terminal");
@@ -87,7 +92,8 @@ check_inner(int slave, const struct stat *outer, uid_t uid,
 		return ops_fail(err, OPS_EPERM,
 		    "the inner terminal belongs to uid %u, not %u",
 		    (unsigned)st.st_uid, (unsigned)uid);
-	if (st.st_dev == outer->st_dev && st.st_rdev == outer->st_rdev)
+	if ((outer->st_dev == 0 || st.st_dev == outer->st_dev) &&
+	    st.st_rdev == outer->st_rdev)
 		return ops_fail(err, OPS_EUSAGE,
 		    "the outer terminal is the inner one itself");
 	return tty_name(slave, t->inner, err);

@@ -22,7 +22,7 @@ struct session_tty {
  * outer must be a terminal open for reading and writing; master a pty master
  * whose slave belongs to uid and is not the outer terminal itself.
  */
-int session_tty_check(int outer, int master, uid_t uid,
-    struct session_tty *ret, struct ops_err *err);
+int session_tty_check(int outer, int master, uid_t uid, struct session_tty *ret,
+    struct ops_err *err);
 
 #endif

@@ -26,8 +26,8 @@
 #define BACKOFF_MIN (100 * MS)
 #define BACKOFF_MAX (5000 * MS)
 #define BACKOFF_FORGET (10000 * MS) /* lived that long: start at MIN again */
-#define STOP_WAIT (5000 * MS)	    /* for a role without data of its own */
-#define SEAL_WAIT (80000 * MS)	    /* for the writer; systemd waits 90 s */
+#define STOP_WAIT (5000 * MS)       /* for a role without data of its own */
+#define SEAL_WAIT (80000 * MS)      /* for the writer; systemd waits 90 s */
 
 enum state { DOWN, STARTING, READY };
 
@@ -95,8 +95,9 @@ execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 		s->in.store, "--run", s->in.run, NULL, NULL, NULL };
 	size_t n = 8;
 	sigset_t none;
-	const int from[] = { s->null, ready, s->in.listener[id], s->config,
-		s->null };
+	const int from[] = { s->null, ready,
+		s->in.listener[id] >= 0 ? s->in.listener[id] : s->null,
+		s->config, s->null };
 	const int to[] = { STDIN_FILENO, ROLE_FD_READY, ROLE_FD_LISTEN,
 		ROLE_FD_CONFIG, STDERR_FILENO };
 
@@ -125,8 +126,8 @@ start(struct supervisor *s, enum role_id id)
 	c->started = ops_boottime();
 	c->report_len = 0;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
-		logline("role %s: pipe: %s", role_table[id].name,
-		    strerror(errno));
+		logline(
+		    "role %s: pipe: %s", role_table[id].name, strerror(errno));
 		c->restart_at = c->started + BACKOFF_MAX;
 		return;
 	}
@@ -137,8 +138,8 @@ start(struct supervisor *s, enum role_id id)
 	}
 	close(ends[1]);
 	if (pid < 0) {
-		logline("role %s: fork: %s", role_table[id].name,
-		    strerror(errno));
+		logline(
+		    "role %s: fork: %s", role_table[id].name, strerror(errno));
 		close(ends[0]);
 		c->restart_at = c->started + BACKOFF_MAX;
 		return;
@@ -176,11 +177,11 @@ end_text(struct child *c, char *out, size_t size)
 	if (c->report_len > 2 && c->report[0] == ROLE_SAYS_ERROR)
 		(void)snprintf(out, size, "%s", c->report + 2);
 	else if (WIFSIGNALED(c->status))
-		(void)snprintf(out, size, "ended by signal %d",
-		    WTERMSIG(c->status));
+		(void)snprintf(
+		    out, size, "ended by signal %d", WTERMSIG(c->status));
 	else
-		(void)snprintf(out, size, "ended with status %d",
-		    WEXITSTATUS(c->status));
+		(void)snprintf(
+		    out, size, "ended with status %d", WEXITSTATUS(c->status));
 }
 
 static enum ops_code
@@ -217,13 +218,12 @@ ended(struct supervisor *s, enum role_id id, int status)
 	if (c->backoff == 0 || now - c->started > BACKOFF_FORGET)
 		c->backoff = BACKOFF_MIN;
 	else
-		c->backoff = c->backoff < BACKOFF_MAX / 2 ? 2 * c->backoff :
-							    BACKOFF_MAX;
+		c->backoff =
+		    c->backoff < BACKOFF_MAX / 2 ? 2 * c->backoff : BACKOFF_MAX;
 	c->restart_at = now + c->backoff;
 	end_text(c, why, sizeof(why));
 	logline("role %s: %s; starting it again in %llu ms",
-	    role_table[id].name, why,
-	    (unsigned long long)(c->backoff / MS));
+	    role_table[id].name, why, (unsigned long long)(c->backoff / MS));
 }
 
 static void
@@ -283,8 +283,7 @@ next_due(const struct supervisor *s, uint64_t now, uint64_t deadline)
 static void
 pump(struct supervisor *s, uint64_t deadline)
 {
-	struct pollfd p[1 + ROLES] = { { .fd = s->signals,
-	    .events = POLLIN } };
+	struct pollfd p[1 + ROLES] = { { .fd = s->signals, .events = POLLIN } };
 
 	start_what_is_due(s, ops_boottime());
 	for (int id = 0; id < ROLES; id++)
@@ -341,8 +340,8 @@ start_all(struct supervisor *s, struct ops_err *err)
 
 /* SIGTERM to these, SIGKILL to what doesn't end in time. */
 static int
-stop_roles(struct supervisor *s, const enum role_id *id, size_t n,
-    uint64_t wait)
+stop_roles(
+    struct supervisor *s, const enum role_id *id, size_t n, uint64_t wait)
 {
 	uint64_t deadline = ops_boottime() + wait;
 	int rc = 0;
@@ -372,7 +371,7 @@ stop_roles(struct supervisor *s, const enum role_id *id, size_t n,
 static int
 stop_all(struct supervisor *s)
 {
-	const enum role_id front[] = { ROLE_SESSION, ROLE_QUERY };
+	const enum role_id front[] = { ROLE_SESSION, ROLE_QUERY, ROLE_SCAN };
 	const enum role_id writer = ROLE_WRITER;
 
 	s->restarts = false;
@@ -415,7 +414,9 @@ announce(struct supervisor *s)
 int
 supervise(const struct supervisor_opts *o)
 {
-	struct supervisor s = { .o = o, .signals = -1, .config = -1, .null = -1 };
+	struct supervisor s = {
+		.o = o, .signals = -1, .config = -1, .null = -1
+	};
 	struct ops_err err = { 0 };
 	int rc = 2;
 

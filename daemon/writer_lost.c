@@ -37,8 +37,8 @@ make_room(struct writer_role *r)
 }
 
 void
-lost_add(struct writer_role *r, const uint8_t id[static OPS_ID_LEN],
-    pid_t pid, uint64_t start)
+lost_add(struct writer_role *r, const uint8_t id[static OPS_ID_LEN], pid_t pid,
+    uint64_t start)
 {
 	struct lost *l;
 
@@ -46,7 +46,7 @@ lost_add(struct writer_role *r, const uint8_t id[static OPS_ID_LEN],
 		return;
 	if (!make_room(r)) {
 		logline("out of memory: a session without recorder stays "
-			 "open until the next start");
+			"open until the next start");
 		return;
 	}
 	l = &r->lost[r->n_lost++];
@@ -95,7 +95,7 @@ recorder_lives(const struct lost *l)
 	uint64_t start;
 
 	return l->pid > 0 && procid_start(l->pid, &start, NULL) == 0 &&
-	    start == l->start;
+	       start == l->start;
 }
 
 /* 0: nothing more to do.  -1: try again later. */
@@ -121,7 +121,7 @@ close_lost(struct writer_role *r, const struct lost *l, struct ops_err *err)
 	if (rc == 0) {
 		ops_id_text(l->id, text);
 		logline("session %s: its recorder (process %d) is gone; "
-			 "closed as lost",
+			"closed as lost",
 		    text, (int)l->pid);
 	}
 	return rc;

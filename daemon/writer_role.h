@@ -2,7 +2,7 @@
  * writer_role - what the parts of the writer role share.
  *
  *	role_writer.c	start, wake-ups, end
- *	writer_peer.c	a connection to record.sock: message table and handlers
+ *	writer_peer.h	connections to record.sock
  *	writer_lost.c	sessions whose recorder vanished
  *	writer_status.c	the answer to Q_STATUS
  *	anchor.c	checkpoints to places outside the store
@@ -21,6 +21,9 @@
 
 #define WRITER_PEERS_MAX 8192
 #define AGAIN_AFTER UINT64_C(5000000) /* ns; the writer's queue was full */
+#define LOOK_AFTER                                                             \
+	UINT64_C(100000000)             /* ns between looks at the state, which
+					* takes the writer's lock and sorts */
 #define LOST_GRACE UINT64_C(5000000000) /* ns for a recorder to come back */
 
 struct peer;
@@ -39,12 +42,15 @@ struct writer_role {
 	struct loop loop;
 	struct vfs *vfs;
 	struct writer *w;
-	struct watch listen, signals, wake, tick, again, anchor_tick, anchored;
+	struct watch listen, signals, wake, tick, again, look;
+	struct watch anchor_tick, anchored;
 	struct peer *peers;
 	size_t n_peers;
-	uint64_t last_ticket; /* the newest a put gave */
+	struct peer *scan;       /* of these; NULL: not there */
+	uint64_t last_ticket;    /* the newest a put gave */
 	enum writer_state state; /* as last told to the recorders */
 	char reason[240];
+	uint64_t looked;     /* BOOTTIME of the last look at it */
 	uint64_t lost_bytes; /* of GAPs since the start */
 	uint64_t started;    /* CLOCK_REALTIME */
 	struct lost *lost;
@@ -59,11 +65,13 @@ void peers_wake(struct writer_role *r);
 void peers_tell_state(struct writer_role *r);
 void peers_close(struct writer_role *r);
 /* Is a recorder connected for this session? */
-bool peers_have(const struct writer_role *r, const uint8_t id[static OPS_ID_LEN]);
+bool peers_have(
+    const struct writer_role *r, const uint8_t id[static OPS_ID_LEN]);
 
 /* -- writer_lost.c -- */
 /* Watch a session whose recorder is not connected. */
-void lost_add(struct writer_role *r, const uint8_t id[static OPS_ID_LEN], pid_t pid, uint64_t start);
+void lost_add(struct writer_role *r, const uint8_t id[static OPS_ID_LEN],
+    pid_t pid, uint64_t start);
 /* Its recorder is back. */
 void lost_remove(struct writer_role *r, const uint8_t id[static OPS_ID_LEN]);
 /* The sessions that are open in the store when the daemon starts. */

@@ -20,8 +20,7 @@ origin_of(struct writer *w, struct note_key *key)
 	uint64_t size;
 
 	if (writer_checkpoint(w, &note, &vkey, &size, NULL) == 0 &&
-	    note_vkey_parse(
-		(const char *)vkey.data, vkey.len, key, NULL) == 0)
+	    note_vkey_parse((const char *)vkey.data, vkey.len, key, NULL) == 0)
 		origin = text_of(key->name);
 	ops_buf_free(&note);
 	ops_buf_free(&vkey);
@@ -32,9 +31,9 @@ origin_of(struct writer *w, struct note_key *key)
 static uint64_t
 to_wall(uint64_t boottime, const struct ops_clock *now)
 {
-	return boottime > now->boottime ?
-	    now->realtime :
-	    now->realtime - (now->boottime - boottime);
+	return boottime > now->boottime
+		   ? now->realtime
+		   : now->realtime - (now->boottime - boottime);
 }
 
 int

@@ -110,14 +110,17 @@ door_ask(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
     struct ops_err *err)
 {
 	char path[4096];
-	int n = snprintf(path, sizeof(path), "%s/session.sock", d->run);
+	int n = snprintf(path, sizeof(path), "%s/session.sock", d->run), rc;
 
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return ops_fail(err, OPS_EUSAGE, "the path is too long");
 	if (msg_connect(path, &d->sock, err) < 0)
 		return -1;
-	if (send_request(d, kind, fds, n_fds, err) == 0 &&
-	    wait_answer(d, err) == 0)
+	rc = send_request(d, kind, fds, n_fds, err);
+	/* A daemon that didn't wait for the request may have said why. */
+	if (rc == 0 || err->code == OPS_EUNAVAIL)
+		rc = wait_answer(d, err);
+	if (rc == 0)
 		return 0;
 	close(d->sock);
 	d->sock = -1;

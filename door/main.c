@@ -96,12 +96,15 @@ parse(struct door *d, int argc, char **argv)
 	return d->login && d->command != NULL ? -1 : 0;
 }
 
-/* No session: say so, and leave or go on without one.  A refusal is an
- * answer, not the lack of one. */
+/*
+ * No session: say so, and leave or go on without one, if it is the daemon that
+ * is missing.  Whatever else fails may be the user's own doing (all processes
+ * used up, no descriptor left), and would be his way around the log.
+ */
 static int
 without_session(struct door *d, const struct ops_err *err)
 {
-	bool run = d->run_anyway && !d->refused;
+	bool run = d->run_anyway && !d->refused && err->code == OPS_EUNAVAIL;
 	const char *what = run ? "this is not recorded" : "nothing was run";
 
 	if (err->code == OPS_EUNAVAIL)

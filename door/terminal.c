@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/sysmacros.h>
@@ -27,6 +28,7 @@ struct terminal {
 	char name[32]; /* of the inner terminal */
 	pid_t child;
 	int signals;
+	int events; /* epoll: that, and the recorder's connection */
 	unsigned state;
 	bool stop_ok;   /* DOOR_STOP_OK came */
 	bool exited;    /* the shell ended, with */
@@ -175,6 +177,24 @@ run_child(struct terminal *t)
 static const int handled[] = { SIGCHLD, SIGWINCH, SIGTSTP, SIGCONT, SIGTERM,
 	SIGHUP, SIGINT, SIGQUIT };
 
+/* Not poll(2): that fails once the user has taken our RLIMIT_NOFILE away. */
+static int
+watch_both(struct terminal *t)
+{
+	const int fds[] = { t->d->sock, t->signals };
+
+	t->events = epoll_create1(EPOLL_CLOEXEC);
+	if (t->events < 0)
+		return -1;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(fds); i++) {
+		struct epoll_event ev = { EPOLLIN, { .fd = fds[i] } };
+
+		if (epoll_ctl(t->events, EPOLL_CTL_ADD, fds[i], &ev) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* SIGCHLD ignored by inheritance would keep the status from us. */
 static int
 take_signals(struct terminal *t, struct ops_err *err)
@@ -189,7 +209,8 @@ take_signals(struct terminal *t, struct ops_err *err)
 	sigaddset(&block, SIGTTOU); /* restoring must not stop us */
 	if (sigaction(SIGCHLD, &dfl, NULL) < 0 ||
 	    sigprocmask(SIG_BLOCK, &block, NULL) < 0 ||
-	    (t->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
+	    (t->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0 ||
+	    watch_both(t) < 0)
 		return ops_fail_errno(err, "signals");
 	return 0;
 }
@@ -277,20 +298,24 @@ read_recorder(struct terminal *t)
 		t->gone = true;
 }
 
-/* Wait up to ms (-1: for ever) for either; false: nothing came. */
+/* Wait up to ms (-1: for ever) for either; true: it was a signal. */
 static bool
 wait_event(struct terminal *t, int ms)
 {
-	struct pollfd pfd[2] = { { .fd = t->d->sock, .events = POLLIN },
-		{ .fd = t->signals, .events = POLLIN } };
-	int rc;
+	struct epoll_event ev[2];
+	bool signalled = false;
+	int n;
 
 	do
-		rc = poll(pfd, 2, ms);
-	while (rc < 0 && errno == EINTR);
-	if (rc > 0 && pfd[0].revents != 0)
-		read_recorder(t);
-	return rc > 0 && pfd[1].revents != 0;
+		n = epoll_wait(t->events, ev, 2, ms);
+	while (n < 0 && errno == EINTR);
+	for (int i = 0; i < n; i++) {
+		if (ev[i].data.fd == t->signals)
+			signalled = true;
+		else
+			read_recorder(t);
+	}
+	return signalled;
 }
 
 /* In a job-control shell the terminal is ours only in the foreground. */

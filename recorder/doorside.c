@@ -54,6 +54,9 @@ got_cont(void *conn, struct msg *m, struct ops_err *err)
 		if (tcgetattr(r->outer.fd, &modes) == 0)
 			r->outer.modes = modes;
 	}
+	/* What was reported meanwhile had every right to the terminal. */
+	if (r->stopped)
+		link_outer(&r->link, r->now);
 	r->stopped = r->paused = false;
 	outer_raw(&r->outer);
 	copy_size(r);

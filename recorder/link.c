@@ -58,6 +58,18 @@ link_connect(struct link *l, uint64_t now)
 		link_close(l, now);
 }
 
+void
+link_outer(struct link *l, uint64_t now)
+{
+	uint8_t p[PROTO_OUTER_LEN];
+
+	if (!l->held || l->outer.door == 0)
+		return; /* it is sent when it is held */
+	proto_outer_encode(&l->outer, p);
+	if (msg_send(l->fd, MSG_REC_OUTER, p, sizeof(p), NULL, 0, NULL) < 0)
+		link_close(l, now);
+}
+
 /* The connection's states, for the table of messages. */
 enum { GREETED, OPEN };
 
@@ -71,9 +83,13 @@ got_held(void *conn, struct msg *m, struct ops_err *err)
 		return -1;
 	/* For a writer without us everything starts at 0; if parts were
 	 * acknowledged before, it is not the log they are in. */
-	if (h.closed)
+	if (h.closed && !queue_closed(l->queue))
 		return ops_fail(
 		    err, OPS_EFORMAT, "the writer closed this session");
+	/* Our CLOSE arrived; only its acknowledgement was lost. */
+	if (h.closed)
+		return queue_ack(
+		    l->queue, l->queue->tail_no, l->queue->event_tail, err);
 	if (queue_rewind(l->queue, h.next_record, h.next_event, err) < 0)
 		return -1;
 	l->held = true;
@@ -100,6 +116,20 @@ got_state(void *conn, struct msg *m, struct ops_err *err)
 	return 0;
 }
 
+static int
+got_found(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct link *l = conn;
+	struct proto_found f;
+
+	if (proto_found_get(m->p, m->n, &f, err) < 0)
+		return -1;
+	if (memcmp(f.id, l->id, OPS_ID_LEN) != 0)
+		return ops_fail(err, OPS_EFORMAT, "of another session");
+	l->found(l->arg, &f);
+	return 0;
+}
+
 void
 link_read(struct link *l, uint64_t now)
 {
@@ -109,19 +139,25 @@ link_read(struct link *l, uint64_t now)
 		{ MSG_REC_ACK, "REC_ACK", 1u << OPEN, 16, 16, 0, 0, got_ack },
 		{ MSG_REC_STATE, "REC_STATE", 1u << GREETED | 1u << OPEN, 1,
 		    1024, 0, 0, got_state },
+		{ MSG_REC_FOUND, "REC_FOUND", 1u << OPEN, PROTO_FOUND_HEAD,
+		    PROTO_FOUND_HEAD + PROTO_COMM_MAX, 0, 0, got_found },
 	};
 	static uint8_t buf[MSG_MAX];
 	struct ops_err err;
 	struct msg m;
+	bool held;
 	int rc;
 
 	while (l->fd >= 0) {
+		held = l->held;
 		rc = msg_recv(l->fd, buf, &m, &err);
 		if (rc < 0 && err.code == OPS_EBUSY)
 			return;
 		if (rc <= 0 || msg_dispatch(rules, OPS_ARRAY_LEN(rules),
 				   l->held ? OPEN : GREETED, l, &m, &err) < 0)
 			link_close(l, now);
+		else if (l->held && !held)
+			link_outer(l, now);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/text.h"
+#include "ipc/proto.h"
 #include "queue.h"
 
 #define LINK_RETRY_NS 100000000u /* between attempts to connect */
@@ -23,6 +24,10 @@ struct link {
 	uint8_t id[OPS_ID_LEN];
 	uint64_t start; /* our start time, for REC_HELLO */
 	struct queue *queue;
+	struct proto_outer outer; /* for REC_OUTER; door 0: no terminal */
+	/* Somebody else has it open; f is valid during the call. */
+	void (*found)(void *arg, const struct proto_found *f);
+	void *arg;
 
 	int fd;          /* -1: not connected */
 	unsigned opened; /* counts connections */
@@ -37,6 +42,8 @@ struct link {
 void link_connect(struct link *l, uint64_t now);
 /* Take what has arrived.  A peer that talks nonsense is disconnected. */
 void link_read(struct link *l, uint64_t now);
+/* Have it looked for who else has the terminal open, from now on anew. */
+void link_outer(struct link *l, uint64_t now);
 /* Send all there is.  True if nothing is left unsent. */
 bool link_flush(struct link *l, uint64_t now);
 /* Can records be sent? */

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -151,6 +152,7 @@ queue_open(struct rec *r, int fd, struct ops_err *err)
 		e.recorder_start = r->link.start;
 	}
 	r->door = (pid_t)e.pid;
+	r->link.outer.door_start = e.start;
 	event_open_put(&b, r->id, &e);
 	rc = ops_buf_check(&b, "OPEN event", err);
 	if (rc == 0 && queue_event(&r->queue, REC_SESSION_OPEN, ops_boottime(),
@@ -181,6 +183,30 @@ harden(struct rec *r, struct ops_err *err)
 	    sigprocmask(SIG_SETMASK, &term, NULL) < 0 ||
 	    (r->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
 		return ops_fail_errno(err, "process");
+	return 0;
+}
+
+/* Which terminal it is, for who looks for others that have it open. */
+static int
+name_outer(struct rec *r, struct ops_err *err)
+{
+	struct proto_outer *o = &r->link.outer;
+	unsigned number;
+	struct stat st;
+
+	if (fstat(r->outer.fd, &st) < 0)
+		return ops_fail_errno(err, "outer terminal");
+	memcpy(o->id, r->id, OPS_ID_LEN);
+	o->fs = st.st_dev;
+	o->dev = st.st_rdev;
+	/* Opened as /dev/tty: only the number is known. */
+	if (ioctl(r->outer.fd, TIOCGDEV, &number) == 0 && number != o->dev) {
+		o->fs = 0;
+		o->dev = number;
+	}
+	o->door = (uint32_t)r->door;
+	o->recorder = (uint32_t)getpid();
+	o->recorder_start = r->link.start;
 	return 0;
 }
 
@@ -216,7 +242,7 @@ set_up(struct rec *r, const struct options *o, struct ops_err *err)
 		return ops_fail_errno(err, "inner terminal");
 	if (outer_init(&r->outer, o->outer) < 0)
 		return ops_fail_errno(err, "outer terminal");
-	return 0;
+	return name_outer(r, err);
 }
 
 int
@@ -237,6 +263,8 @@ main(int argc, char **argv)
 	struct ops_err err = { 0 };
 
 	r.link.queue = &r.queue;
+	r.link.found = rec_found;
+	r.link.arg = &r;
 	r.input.sink = (struct input_sink){ copy_keep, copy_mask, &r };
 	if (parse(argc, argv, &r, &o) < 0) {
 		fputs(usage, stderr);

@@ -1,17 +1,12 @@
 #include "proc.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define ANCESTORS_MAX 64
 
 /* Linux 6.13 and 6.15; newer than the headers we build with. */
 struct pidfd_info_v0 {
@@ -89,105 +84,4 @@ proc_exit_status(int pidfd, uint32_t *status)
 		return 0;
 	*status = (uint32_t)info.exit_code;
 	return 1;
-}
-
-/* Does the process have this character device open? */
-static bool
-holds(int fds, dev_t dev)
-{
-	DIR *d = fdopendir(fds);
-	struct dirent *e;
-	struct stat st;
-	bool found = false;
-
-	if (d == NULL) {
-		close(fds);
-		return false;
-	}
-	while (!found && (e = readdir(d)) != NULL)
-		found = e->d_name[0] != '.' &&
-			fstatat(dirfd(d), e->d_name, &st, 0) == 0 &&
-			S_ISCHR(st.st_mode) && st.st_rdev == dev;
-	closedir(d);
-	return found;
-}
-
-static size_t
-ancestors(pid_t pid, pid_t *out, size_t max)
-{
-	struct proc_stat st;
-	size_t n = 0;
-
-	while (n < max && pid > 0) {
-		out[n++] = pid;
-		if (proc_stat(pid, &st) < 0)
-			break;
-		pid = st.ppid;
-	}
-	return n;
-}
-
-static bool
-among(pid_t pid, const pid_t *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (list[i] == pid)
-			return true;
-	return false;
-}
-
-/* The process in /proc called `name`, if it holds dev. */
-static bool
-holder(DIR *proc, const char *name, dev_t dev, struct proc_holder *h)
-{
-	char path[64];
-	struct stat st;
-	ssize_t n;
-	int fds;
-
-	snprintf(path, sizeof(path), "%.20s/fd", name);
-	fds = openat(dirfd(proc), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fds < 0 || !holds(fds, dev))
-		return false;
-	if (fstatat(dirfd(proc), name, &st, 0) < 0)
-		return false;
-	h->uid = st.st_uid;
-	snprintf(path, sizeof(path), "/proc/%.20s/comm", name);
-	n = read_file(path, h->comm, sizeof(h->comm));
-	if (n > 0 && h->comm[n - 1] == '\n')
-		h->comm[n - 1] = '\0';
-	return n >= 0;
-}
-
-bool
-proc_holders(int fd, pid_t door,
-    void (*found)(void *arg, const struct proc_holder *h), void *arg)
-{
-	pid_t known[ANCESTORS_MAX];
-	size_t n = ancestors(door, known, ANCESTORS_MAX - 1);
-	struct dirent *e;
-	struct stat st;
-	DIR *proc;
-
-	/* Where even init's are hidden, so are all that matter. */
-	if (fstat(fd, &st) < 0 || access("/proc/1/fd", R_OK | X_OK) < 0)
-		return false;
-	known[n++] = getpid();
-	proc = opendir("/proc");
-	if (proc == NULL)
-		return false;
-	while ((e = readdir(proc)) != NULL) {
-		struct proc_holder h = { 0 };
-		char *end;
-		long pid = strtol(e->d_name, &end, 10);
-
-		if (pid <= 0 || *end != '\0')
-			continue;
-		h.pid = (pid_t)pid;
-		if (!among(h.pid, known, n) &&
-		    holder(proc, e->d_name, st.st_rdev, &h))
-			found(arg, &h);
-	}
-	closedir(proc);
-	return true;
 }

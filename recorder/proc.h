@@ -24,16 +24,4 @@ pid_t proc_of_pidfd(int pidfd);
  * (Linux 6.15).  1: *status; 0: not yet; -1: this kernel doesn't say. */
 int proc_exit_status(int pidfd, uint32_t *status);
 
-/*
- * Call found() for each process that has the terminal behind fd open, but
- * for ourselves, `door` and its ancestors.  false: we may not look.
- */
-struct proc_holder {
-	pid_t pid;
-	uid_t uid;
-	char comm[64];
-};
-bool proc_holders(int fd, pid_t door,
-    void (*found)(void *arg, const struct proc_holder *h), void *arg);
-
 #endif

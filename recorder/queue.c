@@ -192,6 +192,14 @@ queue_all_sent(const struct queue *q)
 }
 
 int
+queue_closed(const struct queue *q)
+{
+	return q->event_tail > 0 && queue_all_sent(q) &&
+	       q->event[(q->event_tail - 1) % QUEUE_EVENTS_MAX].type ==
+		   REC_SESSION_CLOSE;
+}
+
+int
 queue_empty(const struct queue *q)
 {
 	return q->head_no == q->tail_no && q->event_head == q->event_tail;

@@ -72,6 +72,8 @@ int queue_rewind(
     struct queue *q, uint64_t record, uint64_t event, struct ops_err *err);
 
 int queue_all_sent(const struct queue *q);
+/* All was sent, and the last of it was a SESSION-CLOSE. */
+int queue_closed(const struct queue *q);
 int queue_empty(const struct queue *q); /* everything was acknowledged */
 size_t queue_bytes(const struct queue *q);
 void queue_free(struct queue *q);

@@ -19,36 +19,26 @@ enter(struct rec *r, enum phase phase, uint64_t timeout)
 	r->phase_until = timeout == 0 ? 0 : r->now + timeout;
 }
 
-static void
-found_bypass(void *arg, const struct proc_holder *h)
+/* While the door is stopped the terminal isn't the session's. */
+void
+rec_found(void *rec, const struct proto_found *f)
 {
-	struct rec *r = arg;
+	struct rec *r = rec;
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	struct event_bypass e = { (uint32_t)h->pid, h->uid,
-		{ (const uint8_t *)h->comm, strlen(h->comm) } };
+	struct event_bypass e = { f->pid, f->uid, f->comm };
 
 	for (size_t i = 0; i < r->n_bypass; i++)
-		if (r->bypass[i] == h->pid)
+		if (r->bypass[i].pid == f->pid &&
+		    r->bypass[i].start == f->start)
 			return;
-	if (r->n_bypass == BYPASS_MAX)
+	if (r->n_bypass == BYPASS_MAX || r->stopped || r->phase >= CLOSING)
 		return;
-	r->bypass[r->n_bypass++] = h->pid;
+	r->bypass[r->n_bypass++] = (struct bypass){ f->pid, f->start };
 	event_bypass_put(&b, r->id, &e);
 	copy_event(r, REC_BYPASS, &b);
 	ops_buf_free(&b);
 	if (r->small_due == 0)
 		r->small_due = r->now + SMALL_NS;
-}
-
-/* Only while something happens, so that an idle session costs nothing. */
-static void
-scan_bypass(struct rec *r)
-{
-	if (r->scan_off || r->phase != RUNNING || r->outer.fd < 0 ||
-	    r->now < r->next_scan)
-		return;
-	r->next_scan = r->now + BYPASS_SCAN_NS;
-	r->scan_off = !proc_holders(r->outer.fd, r->door, found_bypass, r);
 }
 
 static void
@@ -384,8 +374,6 @@ turn(struct rec *r)
 	}
 	copy_tick(r);
 	turn_phase(r);
-	if (n > 0)
-		scan_bypass(r);
 	return 0;
 }
 

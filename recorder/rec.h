@@ -43,7 +43,6 @@
 #define REAP_NS 1000000000u      /* for a command's status */
 #define LINGER_NS (600 * 1000000000ull) /* for the writer, after the end */
 #define PAUSE_CHECK_NS 500000000u
-#define BYPASS_SCAN_NS 10000000000u
 #define BYPASS_MAX 64 /* processes reported in a session */
 
 enum phase {
@@ -119,12 +118,16 @@ struct rec {
 	uint32_t status;
 	uint64_t bytes_out, bytes_in, bytes_lost;
 
-	/* SCREEN-BYPASS */
-	bool scan_off;
-	uint64_t next_scan;
-	pid_t bypass[BYPASS_MAX];
+	/* who was reported by SCREEN-BYPASS */
+	struct bypass {
+		uint32_t pid;
+		uint64_t start;
+	} bypass[BYPASS_MAX];
 	size_t n_bypass;
 };
+
+/* The daemon found that somebody else has the outer terminal open. */
+void rec_found(void *rec, const struct proto_found *f);
 
 /* Run the session to its end.  The exit status of the process. */
 int rec_run(struct rec *r);

@@ -124,6 +124,78 @@ proto_held_decode(
 }
 
 void
+proto_outer_encode(
+    const struct proto_outer *o, uint8_t out[static PROTO_OUTER_LEN])
+{
+	memcpy(out, o->id, OPS_ID_LEN);
+	out += OPS_ID_LEN;
+	ops_putle64(out, o->fs);
+	ops_putle64(out + 8, o->dev);
+	ops_putle32(out + 16, o->door);
+	ops_putle64(out + 20, o->door_start);
+	ops_putle32(out + 28, o->recorder);
+	ops_putle64(out + 32, o->recorder_start);
+}
+
+int
+proto_outer_decode(
+    const uint8_t *p, size_t n, struct proto_outer *ret, struct ops_err *err)
+{
+	struct proto_outer o;
+
+	if (n != PROTO_OUTER_LEN)
+		return ops_fail(err, OPS_EFORMAT,
+		    "an outer terminal: %zu bytes, not %d", n, PROTO_OUTER_LEN);
+	memcpy(o.id, p, OPS_ID_LEN);
+	p += OPS_ID_LEN;
+	o.fs = ops_getle64(p);
+	o.dev = ops_getle64(p + 8);
+	o.door = ops_getle32(p + 16);
+	o.door_start = ops_getle64(p + 20);
+	o.recorder = ops_getle32(p + 28);
+	o.recorder_start = ops_getle64(p + 32);
+	if (o.door == 0 || o.recorder == 0)
+		return ops_fail(
+		    err, OPS_EFORMAT, "an outer terminal: no process");
+	*ret = o;
+	return 0;
+}
+
+void
+proto_found_put(struct ops_buf *b, const struct proto_found *f)
+{
+	ops_buf_put(b, f->id, OPS_ID_LEN);
+	ops_buf_putle32(b, f->pid);
+	ops_buf_putle64(b, f->start);
+	ops_buf_putle32(b, f->uid);
+	ops_buf_put(b, f->comm.p,
+	    f->comm.n < PROTO_COMM_MAX ? f->comm.n : PROTO_COMM_MAX);
+}
+
+int
+proto_found_get(
+    const uint8_t *p, size_t n, struct proto_found *ret, struct ops_err *err)
+{
+	struct proto_found f;
+
+	if (n < PROTO_FOUND_HEAD || n > PROTO_FOUND_HEAD + PROTO_COMM_MAX)
+		return ops_fail(err, OPS_EFORMAT,
+		    "who holds a terminal: %zu bytes, not %d to %d", n,
+		    PROTO_FOUND_HEAD, PROTO_FOUND_HEAD + PROTO_COMM_MAX);
+	memcpy(f.id, p, OPS_ID_LEN);
+	f.pid = ops_getle32(p + OPS_ID_LEN);
+	f.start = ops_getle64(p + OPS_ID_LEN + 4);
+	f.uid = ops_getle32(p + OPS_ID_LEN + 12);
+	f.comm = (struct event_text){ p + PROTO_FOUND_HEAD,
+		n - PROTO_FOUND_HEAD };
+	if (f.pid == 0)
+		return ops_fail(
+		    err, OPS_EFORMAT, "who holds a terminal: no process");
+	*ret = f;
+	return 0;
+}
+
+void
 proto_status_put(struct ops_buf *b, const struct proto_status *s)
 {
 	map_put(b, status_fields, OPS_ARRAY_LEN(status_fields), s);

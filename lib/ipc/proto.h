@@ -26,7 +26,7 @@
  * A DOOR_OPEN of SESSION_COMMAND is answered by DOOR_GO, then the door closes
  * the connection and executes the command in place.
  *
- * == RUN/record.sock (mode 0600, uid opseal): recorder and query -> writer ==
+ * == RUN/record.sock (mode 0600, uid opseal): recorder, query and scan -> writer ==
  *
  *	rec -> REC_HELLO	id[10], u32 recorder pid, u64 its start time
  *	    <- REC_HELD		struct proto_held: what the writer has of this session
@@ -35,12 +35,18 @@
  *	rec -> REC_RECORDS	u64 number of the first, records back to back
  *	    <- REC_ACK		u64 next screen record, u64 next event: durable below these
  *	    <- REC_STATE	u8 1 ok / 0 log can't be written, text: reason
+ *	rec -> REC_OUTER	struct proto_outer: the session's outer terminal; after each
+ *				REC_HELD, and when the session goes on after a stop
+ *	    <- REC_FOUND	struct proto_found: somebody else has that terminal open
  *	query -> Q_ACCESS	payload of a REC_ACCESS event; answered by Q_DONE when durable
  *	      <- Q_DONE		empty
  *	      <- Q_FAILED	text
  *	query -> Q_STATUS	empty
  *	      <- Q_STATUS_IS	CBOR, see struct proto_status
  *	query -> Q_SEAL		empty: seal soon; answered by Q_DONE at once
+ *	scan -> Q_WATCH		empty: name the terminals of all sessions, now and later
+ *	     <- Q_OUTER		struct proto_outer, each time a recorder sent one
+ *	scan -> Q_FOUND		struct proto_found; goes to the session's recorder
  *
  * == RUN/control.sock (mode 0666): opseal (CLI) -> query ==
  *
@@ -106,6 +112,11 @@ enum proto_type {
 	Q_STATUS,
 	Q_STATUS_IS,
 	Q_SEAL,
+	MSG_REC_OUTER,
+	MSG_REC_FOUND,
+	Q_WATCH,
+	Q_OUTER,
+	Q_FOUND,
 
 	C_HELLO = 64,
 	C_WELCOME,
@@ -160,6 +171,34 @@ struct proto_held {
 #define PROTO_HELD_LEN 18
 void proto_held_encode(const struct proto_held *h, uint8_t out[static PROTO_HELD_LEN]);
 int proto_held_decode(const uint8_t *p, size_t n, struct proto_held *ret, struct ops_err *err);
+
+/* MSG_REC_OUTER, Q_OUTER: id[10], u64 fs, u64 dev, u32 door, u64 its start
+ * time, u32 recorder, u64 its start time.  No process is 0. */
+struct proto_outer {
+	uint8_t id[OPS_ID_LEN];
+	uint64_t fs;  /* st_dev of its node; 0: unknown, it was opened as /dev/tty */
+	uint64_t dev; /* its number */
+	uint32_t door;
+	uint64_t door_start;
+	uint32_t recorder;
+	uint64_t recorder_start;
+};
+#define PROTO_OUTER_LEN (OPS_ID_LEN + 40)
+void proto_outer_encode(const struct proto_outer *o, uint8_t out[static PROTO_OUTER_LEN]);
+int proto_outer_decode(const uint8_t *p, size_t n, struct proto_outer *ret, struct ops_err *err);
+
+/* MSG_REC_FOUND, Q_FOUND: id[10], u32 pid (not 0), u64 its start time, u32 uid, name */
+#define PROTO_COMM_MAX 64
+#define PROTO_FOUND_HEAD (OPS_ID_LEN + 16)
+struct proto_found {
+	uint8_t id[OPS_ID_LEN];
+	uint32_t pid;
+	uint64_t start;
+	uint32_t uid;
+	struct event_text comm; /* p is never NULL after a get */
+};
+void proto_found_put(struct ops_buf *b, const struct proto_found *f);
+int proto_found_get(const uint8_t *p, size_t n, struct proto_found *ret, struct ops_err *err);
 
 /* Q_STATUS_IS, C_STATUS_IS */
 #define PROTO_PATH_MAX 4096 /* bytes of the store's path */

@@ -308,7 +308,8 @@ read_type(const uint8_t *p, size_t n, struct leaf *l, struct ops_err *err)
 		if (l->u.boot.format > LEAF_FORMAT ||
 		    (l->u.boot.incompat & ~LEAF_INCOMPAT_KNOWN) != 0)
 			return ops_fail(err, OPS_ENEWER,
-			    "BOOT of format %" PRIu64 ", features %" PRIx64,
+			    "written by a newer opseal (format %" PRIu64
+			    ", features %" PRIx64 ")",
 			    l->u.boot.format, l->u.boot.incompat);
 	}
 	return 0;

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -110,15 +111,57 @@ wal_batch_blocks(
 	return 0;
 }
 
+/* Are the first bytes those of this batch, as far as a torn write went? */
+static bool
+begins_batch(const uint8_t block[static WAL_BLOCK], uint64_t number)
+{
+	uint8_t head[16];
+	size_t n = WAL_BLOCK;
+
+	while (n > 0 && block[n - 1] == 0)
+		n--;
+	memcpy(head, block, sizeof(head));
+	memcpy(head, "OPSW", 4);
+	ops_putle64(head + 8, number);
+	return memcmp(block, head, n < sizeof(head) ? n : sizeof(head)) == 0;
+}
+
+/* See enum wal_block_state.  The CRC of the block is wrong. */
+static bool
+is_torn(const uint8_t block[static WAL_BLOCK], uint64_t number, uint32_t index)
+{
+	uint8_t again[WAL_BLOCK], crc[4];
+	uint64_t found = ops_getle64(block + 496);
+
+	if (index == 0 && !begins_batch(block, number))
+		return false;
+	/* The write stopped before or inside the CRC, where zeros were. */
+	ops_putle32(crc, ops_crc32c(0, block, 508));
+	for (size_t i = 0; i < sizeof(crc); i++) {
+		if (memcmp(block + 508, crc, i) == 0 &&
+		    ops_all_zero(block + 508 + i, sizeof(crc) - i))
+			return true;
+	}
+	if (found == 0 || found >= number)
+		return false;
+	memcpy(again, block, sizeof(again));
+	ops_putle64(again + 496, number);
+	ops_putle32(again + 504, index);
+	return ops_crc32c(0, again, 508) != ops_getle32(block + 508);
+}
+
 enum wal_block_state
 wal_block_check(
     const uint8_t block[static WAL_BLOCK], uint64_t number, uint32_t index)
 {
 	uint64_t found = ops_getle64(block + 496);
 
+	/* Most blocks of a file were never written. */
+	if (ops_all_zero(block, WAL_BLOCK))
+		return WAL_BLOCK_ZERO;
 	if (ops_crc32c(0, block, 508) != ops_getle32(block + 508))
-		return ops_all_zero(block, WAL_BLOCK) ? WAL_BLOCK_ZERO
-						      : WAL_BLOCK_BAD;
+		return is_torn(block, number, index) ? WAL_BLOCK_TORN
+						     : WAL_BLOCK_BAD;
 	if (found < number)
 		return WAL_BLOCK_STALE;
 	if (found > number || ops_getle32(block + 504) != index)

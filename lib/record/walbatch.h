@@ -93,8 +93,16 @@ enum wal_block_state {
 	WAL_BLOCK_ZERO,  /* all zero */
 	WAL_BLOCK_STALE, /* whole, of a lower batch number */
 	WAL_BLOCK_AHEAD, /* whole, of a higher batch number (or another index) */
+	WAL_BLOCK_TORN,  /* its first bytes are new, its last as they were before */
 	WAL_BLOCK_BAD,   /* none of these: its CRC is wrong */
 };
+/*
+ * Disks write a block whole or not at all; TORN is for a writer that was
+ * stopped inside a write, on a file system that copies by the byte.  It is told
+ * from a changed byte by what the end of the block holds: zeros, or the number
+ * of an earlier batch with which, were only that number changed, the CRC would
+ * not fit.  Only the last block of an unfinished batch may be TORN.
+ */
 enum wal_block_state wal_block_check(
     const uint8_t block[static WAL_BLOCK], uint64_t number, uint32_t index);
 

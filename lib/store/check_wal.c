@@ -132,6 +132,7 @@ judge_end(struct tail *t, const struct wal_reader *r)
 int
 check_wal(struct check *c, struct ops_err *err)
 {
+	struct check_mark mark = check_mark(c);
 	struct tail t = { .c = c };
 	struct ops_err why = { 0 };
 	struct wal_reader *r;
@@ -154,5 +155,15 @@ check_wal(struct check *c, struct ops_err *err)
 		judge_end(&t, r);
 	wal_reader_free(r);
 	free(t.next);
+	/* Batches were signed with keys of later leaves, files were taken
+	 * away: nothing about this WAL can be said from these leaves. */
+	if (c->r->fails > mark.fails && history_moved_on(c->v, &c->h)) {
+		check_take_back(c, &mark);
+		c->wal_moved = true;
+		c->wal_damaged = false;
+		check_say(c, FIND_UNSEALED, "wal",
+		    "the writer went on meanwhile; what came after these "
+		    "leaves was not checked");
+	}
 	return rc == 1 ? -1 : 0;
 }

@@ -47,6 +47,7 @@ struct check {
 	uint64_t lost_findings;
 	bool no_memory;
 	bool wal_damaged;
+	bool wal_moved; /* the writer went on, the WAL was not checked */
 
 	size_t *anchor; /* indexes of o->anchors, by size */
 	size_t anchor_at;
@@ -58,6 +59,13 @@ void check_say(struct check *c, enum finding_kind k, const char *where, const ch
 /* A vfs error: MISSING or UNREADABLE. */
 void check_say_err(struct check *c, const char *where, const struct ops_err *err);
 int check_no_memory(struct ops_err *err);
+/* How much was found up to now; and forget what came after that. */
+struct check_mark {
+	size_t n_found;
+	uint64_t fails, explained, lost;
+};
+struct check_mark check_mark(const struct check *c);
+void check_take_back(struct check *c, const struct check_mark *m);
 
 /* check_tiles.c: around the leaves of a log. */
 int check_tiles_begin(struct check *c, size_t log);

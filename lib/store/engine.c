@@ -41,6 +41,12 @@ engine_new_key(void)
 	return s;
 }
 
+void
+engine_remember_closed(struct engine *e, const uint8_t id[static OPS_ID_LEN])
+{
+	memcpy(e->closed[e->n_closed++ % ENGINE_CLOSED], id, OPS_ID_LEN);
+}
+
 /* -- sync side -- */
 
 int
@@ -49,14 +55,20 @@ engine_batch_end(struct engine *e, struct ops_buf *b, struct ops_err *err)
 	int rc;
 
 	assert(b->len >= WAL_BATCH_HEADER);
-	ops_putle64(b->data + BATCH_NUMBER, e->next_batch);
+	/* All of the trailer or nothing, so that it can be tried again. */
+	if (ops_buf_reserve(b, WAL_BATCH_TRAILER) == NULL) {
+		rc = ops_buf_check(b, "batch", err);
+		b->failed = false;
+		return rc;
+	}
 	memcpy(b->data + BATCH_PREV, e->chain, OPS_HASH_LEN);
 	pthread_mutex_lock(&e->key_lock);
+	ops_putle64(b->data + BATCH_NUMBER, e->next_batch);
 	ops_putle64(b->data + BATCH_PERIOD, e->period);
 	rc = wal_batch_end(b, e->seal_key, e->chain, err);
-	pthread_mutex_unlock(&e->key_lock);
 	if (rc == 0)
 		e->next_batch++;
+	pthread_mutex_unlock(&e->key_lock);
 	return rc;
 }
 
@@ -69,17 +81,17 @@ engine_wal_write(struct engine *e, const struct ops_buf *b,
 	if (wal_batch_blocks(b, blocks, err) < 0)
 		return -1;
 	pthread_mutex_lock(&e->wal_lock);
-	rc = wal_write(
-	    e->wal, ops_getle64(b->data + BATCH_NUMBER), blocks, err);
+	rc =
+	    wal_write(e->wal, ops_getle64(b->data + BATCH_NUMBER), blocks, err);
 	pthread_mutex_unlock(&e->wal_lock);
-	return rc;
+	return rc < 0 ? ops_context(err, "WAL") : 0;
 }
 
 /* -- framing side -- */
 
 int
-engine_consume(struct engine *e, const struct ops_buf *b, size_t *at,
-    struct ops_err *err)
+engine_consume(
+    struct engine *e, const struct ops_buf *b, size_t *at, struct ops_err *err)
 {
 	const struct wal_batch batch = { .body = b->data + WAL_BATCH_HEADER,
 		.body_len = b->len - WAL_BATCH_HEADER - WAL_BATCH_TRAILER };
@@ -105,14 +117,16 @@ add_leaf(void *arg, const uint8_t *leaf, size_t n, struct ops_err *err)
 	return log_append_leaf(arg, leaf, n, err);
 }
 
-/* A resume key younger than a minute: what a later root can cut off and call
- * a crash. */
+/* What a later root can cut off and call a crash is what came after the newest
+ * resume key: a minute at most, and nothing of a log that was closed. */
 static int
-maybe_new_resume(struct engine *e, uint64_t now, struct ops_err *err)
+maybe_new_resume(
+    struct engine *e, uint64_t now, bool final, struct ops_err *err)
 {
 	int slot = 1 - e->resume_slot;
 
-	if (e->resume_staged || now - e->resume_at < e->resume_every)
+	if (e->resume_staged ||
+	    (!final && now - e->resume_at < e->resume_every))
 		return 0;
 	if (resume_stage(e->v, &e->resume, slot, err) < 0)
 		return -1;
@@ -128,7 +142,7 @@ append_seal(struct engine *e, bool final, struct ops_err *err)
 
 	ops_clock_read(&s->clock.at);
 	memcpy(s->clock.boot_id, e->boot_id, sizeof(s->clock.boot_id));
-	if (maybe_new_resume(e, s->clock.at.boottime, err) < 0)
+	if (maybe_new_resume(e, s->clock.at.boottime, final, err) < 0)
 		return -1;
 	e->next_key = engine_new_key();
 	if (e->next_key == NULL)
@@ -184,6 +198,7 @@ period_over(struct engine *e)
 	e->seal_key = e->next_key;
 	e->next_key = NULL;
 	e->period = e->seal.period + 1;
+	e->period_batch = e->next_batch;
 	pthread_mutex_unlock(&e->key_lock);
 	framer_sealed(e->framer);
 	ops_time_day(e->seal.clock.at.realtime, day);
@@ -226,13 +241,30 @@ engine_seal_go(struct engine *e, struct ops_err *err)
 	return 0;
 }
 
+bool
+engine_may_seal(struct engine *e)
+{
+	bool may;
+
+	pthread_mutex_lock(&e->key_lock);
+	may = e->consumed.batch >= e->period_batch;
+	pthread_mutex_unlock(&e->key_lock);
+	return may;
+}
+
 int
 engine_seal(struct engine *e, bool final, struct ops_err *err)
 {
 	/* One that failed is finished first, byte for byte: a period is
 	 * signed once. */
-	if (e->step != SEAL_IDLE && engine_seal_go(e, err) < 0)
-		return -1;
+	if (e->step != SEAL_IDLE) {
+		if (engine_seal_go(e, err) < 0)
+			return -1;
+		/* Nothing was consumed since, and nothing may stand behind
+		 * a final one. */
+		if (e->seal.final == final)
+			return 0;
+	}
 	if (engine_seal_begin(e, final, NULL, NULL, err) < 0)
 		return -1;
 	return engine_seal_go(e, err);

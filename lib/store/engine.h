@@ -31,7 +31,6 @@ struct engine_opts {
 	const char *machine_id; /* text, or "" */
 	uint8_t boot_id[16];
 	uint64_t resume_every; /* ns between resume keys; 0: 60 s */
-	const char *note;      /* text of the DAEMON_START event */
 };
 
 #define ENGINE_CLOSED 4096
@@ -45,6 +44,7 @@ struct engine {
 	struct framer *framer;
 	uint8_t boot_id[16];
 	uint8_t events[OPS_ID_LEN]; /* this boot's events stream */
+	bool rebooted; /* the kernel was started since the log was last written */
 	/* Sessions closed last before this start: their recorders may not have
 	 * heard of it. */
 	uint8_t closed[ENGINE_CLOSED][OPS_ID_LEN];
@@ -60,10 +60,11 @@ struct engine {
 	pthread_mutex_t key_lock;
 	struct ops_signer *seal_key;
 	uint64_t period;
+	uint64_t period_batch; /* the first batch that it signs */
 
 	/* framing side */
 	struct leaf_wal consumed; /* position behind the batches consumed */
-	uint64_t from, until;	  /* arrivals of the period: (from, until] */
+	uint64_t from, until;     /* arrivals of the period: (from, until] */
 	struct resume_keys resume;
 	int resume_slot;
 	uint64_t resume_at, resume_every; /* BOOTTIME ns */
@@ -75,7 +76,8 @@ struct engine {
 };
 
 /* Lock, recover, append BOOT (and what recovery replays) and a first SEAL. */
-int engine_open(struct vfs *v, const struct engine_opts *o, struct engine **ret, struct ops_err *err);
+int engine_open(struct vfs *v, const struct engine_opts *o, struct engine **ret,
+    struct ops_err *err);
 void engine_free(struct engine *e);
 
 /* -- sync side -- */
@@ -84,23 +86,36 @@ void engine_free(struct engine *e);
 int engine_batch_end(struct engine *e, struct ops_buf *b, struct ops_err *err);
 /* Make the finished batch durable; blocks is working space.  After a failure
  * call it again with the same batch. */
-int engine_wal_write(struct engine *e, const struct ops_buf *b, struct ops_buf *blocks, struct ops_err *err);
+int engine_wal_write(struct engine *e, const struct ops_buf *b,
+    struct ops_buf *blocks, struct ops_err *err);
 
 /* -- framing side -- */
 /* Take a durable batch into frames, from entry offset *at on (0 at first);
  * after a failure call again with the same *at.  Not between a failed
  * engine_seal() and its success. */
-int engine_consume(struct engine *e, const struct ops_buf *b, size_t *at, struct ops_err *err);
+int engine_consume(
+    struct engine *e, const struct ops_buf *b, size_t *at, struct ops_err *err);
+/*
+ * May a seal be begun?  Not before all batches signed with earlier periods'
+ * keys are consumed: so a batch is at most one SEAL late, however slow the disk
+ * or the framing is, and readers need only remember the last two keys.
+ */
+bool engine_may_seal(struct engine *e);
 /* Seal all that was consumed.  After a failure call it again. */
 int engine_seal(struct engine *e, bool final, struct ops_err *err);
 /* After a final seal: empty the WAL, write partial tiles. */
 int engine_finish(struct engine *e, struct ops_err *err);
 
-/* -- for recover.c -- */
+/* -- for recover.c and past.c -- */
 /* Start, fill in and write the append that ends in a SEAL: `prepare` may put
  * leaves before the frames' (BOOT). */
-int engine_seal_begin(struct engine *e, bool final, int (*prepare)(struct engine *e, void *arg, struct ops_err *err), void *arg, struct ops_err *err);
+int engine_seal_begin(struct engine *e, bool final,
+    int (*prepare)(struct engine *e, void *arg, struct ops_err *err), void *arg,
+    struct ops_err *err);
 int engine_seal_go(struct engine *e, struct ops_err *err);
+/* Session id has its CLOSE leaf, or gets it now. */
+void engine_remember_closed(
+    struct engine *e, const uint8_t id[static OPS_ID_LEN]);
 /* A fresh seal key; NULL: no memory. */
 struct ops_signer *engine_new_key(void);
 

@@ -176,6 +176,30 @@ history_batch_signed(const struct history *h, const struct wal_batch *b)
 	return false;
 }
 
+bool
+history_moved_on(struct vfs *v, const struct history *h)
+{
+	struct vfs_file *f;
+	uint64_t size = 0;
+	char path[40];
+	bool same;
+
+	if (h->logs == 0)
+		return false;
+	snprintf(path, sizeof(path), "log/%" PRIu32 "/leaves",
+	    h->log[h->logs - 1].pub.n + 1);
+	if (!h->next_begun && vfs_exists(v, path))
+		return true;
+	snprintf(path, sizeof(path), "log/%" PRIu32 "/leaves",
+	    h->log[h->logs - 1].pub.n);
+	if (vfs_open(v, path, VFS_READ, &f, NULL) < 0)
+		return false;
+	same =
+	    vfs_size(f, &size, NULL) < 0 || size == h->log[h->logs - 1].bytes;
+	vfs_close(f);
+	return !same;
+}
+
 void
 history_free(struct history *h)
 {
@@ -524,7 +548,8 @@ read_logs(struct history_work *w, const uint32_t *n, size_t count,
 		w->log = h->logs;
 		if (read_log(w, n[i], i + 1 == count, err) < 0)
 			return -1;
-		if (h->log[w->log].tree.size > 0)
+		h->next_begun = h->log[w->log].tree.size == 0;
+		if (!h->next_begun)
 			h->logs++;
 	}
 	history_rules_end(w);

@@ -78,6 +78,8 @@ struct history_tombstone {
 	uint64_t index;
 };
 
+#define WAL_PERIODS 63 /* before the newest, that batches may be signed in */
+
 /* Who may sign WAL batches. */
 struct history_key {
 	uint64_t period;
@@ -100,6 +102,7 @@ struct history {
 	struct leaf_wal wal; /* where the unsealed tail begins */
 	bool clean;	     /* the newest log ended with a final SEAL */
 	bool unfinished;     /* frames stand behind the last SEAL */
+	bool next_begun;     /* a log without a leaf yet stood behind them */
 	uint8_t boot_id[16]; /* of the newest BOOT */
 	uint64_t leaves;
 
@@ -120,6 +123,9 @@ bool history_grow(void *array, size_t n, size_t *cap, size_t size);
 /* The stream of this id, made if it is new (pointers to others may move);
  * NULL: no memory. */
 struct history_stream *history_stream_get(struct history *h, const uint8_t *id, uint8_t class);
+/* Has the newest log other leaves by now than were read?  Then what follows
+ * them in the WAL and in segments is not what follows those that were read. */
+bool history_moved_on(struct vfs *v, const struct history *h);
 /* NULL if unknown. */
 struct history_stream *history_find(const struct history *h, const uint8_t id[static OPS_ID_LEN]);
 /* The BOOT or SEAL that began the period in which a leaf stands. */

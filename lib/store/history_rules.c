@@ -8,7 +8,6 @@
 #include "base/bytes.h"
 #include "history_work.h"
 #include "parallel.h"
-#include "record/event.h"
 
 /* -- signatures -- */
 
@@ -62,11 +61,9 @@ check_signature(struct history_work *w, const struct leaf *l,
 
 /* -- saying -- */
 
-static void say_here(struct history_work *w, enum finding_kind k,
-    const char *fmt, ...) OPS_PRINTF(3, 4);
-
-static void
-say_here(struct history_work *w, enum finding_kind k, const char *fmt, ...)
+void
+history_say_here(
+    struct history_work *w, enum finding_kind k, const char *fmt, ...)
 {
 	char where[HISTORY_WHERE], detail[300];
 	va_list ap;
@@ -111,7 +108,7 @@ check_clock(struct history_work *w, const struct leaf_clock *c)
 	if (w->has_boot && memcmp(w->boot_id, c->boot_id, 16) == 0) {
 		if (c->at.boottime < w->clock.boottime ||
 		    c->at.monotonic < w->clock.monotonic)
-			say_here(w, FIND_TIME,
+			history_say_here(w, FIND_TIME,
 			    "its clocks are behind those of an earlier leaf");
 	}
 	w->clock = c->at;
@@ -202,15 +199,17 @@ add_key(struct history_work *w, uint64_t period, const uint8_t *pub,
 	return 0;
 }
 
-/* A batch may have been signed while the SEAL over the ones before it was on
- * its way to the disk, so the key that signed the SEAL is kept. */
+/* A batch may have been signed long before it is framed: on a busy machine
+ * several SEALs over the ones before it come first.  Recovery looks as far
+ * back (past.h). */
 static void
-drop_keys(struct history *h, uint64_t below)
+drop_keys(struct history *h, uint64_t newest)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < h->keys; i++)
-		if (h->key[i].period >= below)
+		if (h->key[i].period > newest ||
+		    newest - h->key[i].period < WAL_PERIODS)
 			h->key[n++] = h->key[i];
 	h->keys = n;
 }
@@ -223,7 +222,7 @@ check_wal(struct history_work *w, const struct leaf_wal *wal)
 	if (wal->batch < old->batch ||
 	    (wal->batch == old->batch && old->batch > 0 &&
 		memcmp(wal->chain, old->chain, OPS_HASH_LEN) != 0))
-		say_here(w, FIND_TAMPER,
+		history_say_here(w, FIND_TAMPER,
 		    "its place in the WAL is not one after that of the leaf "
 		    "before");
 	w->h->wal = *wal;
@@ -258,14 +257,14 @@ check_successor(struct history_work *w, const struct leaf_boot *b)
 	uint8_t root[OPS_HASH_LEN];
 
 	if (!b->has_pred) {
-		say_here(w, FIND_TAMPER, "it names no log before it");
+		history_say_here(w, FIND_TAMPER, "it names no log before it");
 		return;
 	}
-	say_here(w, FIND_SUCCESSOR,
+	history_say_here(w, FIND_SUCCESSOR,
 	    "the log was continued here after %" PRIu64 " leaves of %s: %s",
 	    b->pred_size, b->pred_origin, why_text(b->why));
 	if (b->why < BOOT_NO_RESUME)
-		say_here(w, FIND_TAMPER,
+		history_say_here(w, FIND_TAMPER,
 		    "a first leaf can't say that it "
 		    "continues its log");
 	if (w->log == 0 ||
@@ -274,20 +273,21 @@ check_successor(struct history_work *w, const struct leaf_boot *b)
 	old = &w->h->log[w->log - 1];
 	tree_root(&old->tree, root);
 	if (strcmp(old->pub.key.name, b->pred_origin) != 0)
-		say_here(w, FIND_TAMPER, "log/%" PRIu32 " is %s, not %s",
-		    old->pub.n, old->pub.key.name, b->pred_origin);
+		history_say_here(w, FIND_TAMPER,
+		    "log/%" PRIu32 " is %s, not %s", old->pub.n,
+		    old->pub.key.name, b->pred_origin);
 	else if (old->pub.size < b->pred_size)
-		say_here(w, FIND_MISSING,
+		history_say_here(w, FIND_MISSING,
 		    "log/%" PRIu32 " had %" PRIu64
 		    " leaves, but there are only %" PRIu64,
 		    old->pub.n, b->pred_size, old->pub.size);
 	else if (old->pub.size > b->pred_size)
-		say_here(w, FIND_TAMPER,
+		history_say_here(w, FIND_TAMPER,
 		    "log/%" PRIu32 " had ended at %" PRIu64
 		    " leaves, but grew to %" PRIu64,
 		    old->pub.n, b->pred_size, old->pub.size);
 	else if (memcmp(root, b->pred_root, OPS_HASH_LEN) != 0)
-		say_here(w, FIND_TAMPER,
+		history_say_here(w, FIND_TAMPER,
 		    "log/%" PRIu32 " has another root than when it ended",
 		    old->pub.n);
 }
@@ -302,17 +302,17 @@ first_boot(struct history_work *w, const struct leaf *l,
 
 	if (note_key_init(
 		&log->key, b->origin, NOTE_ED25519, b->log_pub, &why) < 0) {
-		say_here(w, FIND_TAMPER, "%s", why.msg);
+		history_say_here(w, FIND_TAMPER, "%s", why.msg);
 		return 0;
 	}
 	w->has_key = true;
 	if (log->n > 0)
 		check_successor(w, b);
 	else if (b->has_pred || b->why != BOOT_FIRST)
-		say_here(w, FIND_TAMPER,
+		history_say_here(w, FIND_TAMPER,
 		    "the first leaf of the store says that it is not");
 	if (b->period != 0)
-		say_here(w, FIND_MISSING,
+		history_say_here(w, FIND_MISSING,
 		    "a log does not begin with period %" PRIu64, b->period);
 	return check_signature(
 	    w, l, b->log_pub, "the key of the log it begins", before, err);
@@ -329,18 +329,18 @@ next_boot(struct history_work *w, const struct leaf *l,
 		return 0;
 	if (strcmp(b->origin, log->key.name) != 0 ||
 	    memcmp(b->log_pub, log->key.pub, OPS_PUB_LEN) != 0)
-		say_here(
+		history_say_here(
 		    w, FIND_TAMPER, "it names another log than the first leaf");
 	if (b->has_pred || (b->why != BOOT_CLEAN && b->why != BOOT_CRASH))
-		say_here(w, FIND_TAMPER,
+		history_say_here(w, FIND_TAMPER,
 		    "only the first leaf of a log can begin it");
 	if (b->why == BOOT_CLEAN && !(w->final && w->since == 0))
-		say_here(w, FIND_MISSING,
+		history_say_here(w, FIND_MISSING,
 		    "it says that the log had been closed, but the closing "
 		    "seal is not before it");
 	/* The period that a SEAL or BOOT began is given up by a restart. */
 	if (w->has_period && b->period != w->period + 1)
-		say_here(w, FIND_MISSING,
+		history_say_here(w, FIND_MISSING,
 		    "it begins period %" PRIu64 " after %" PRIu64, b->period,
 		    w->period);
 	if (!w->has_resume)
@@ -363,7 +363,7 @@ rules_boot(struct history_work *w, const struct leaf *l,
 		return -1;
 	if (b->why == BOOT_CRASH &&
 	    !ops_all_zero((const uint8_t *)&b->found, sizeof(b->found)))
-		say_here(w, FIND_CRASH,
+		history_say_here(w, FIND_CRASH,
 		    "found at this start: %" PRIu64
 		    " records recovered, %" PRIu64
 		    " bytes of a batch and %" PRIu64
@@ -395,7 +395,7 @@ rules_boot(struct history_work *w, const struct leaf *l,
 		return history_fail_memory(err);
 	if (s->class != CLASS_EVENTS ||
 	    (s->has_boot && memcmp(s->boot_id, b->clock.boot_id, 16) != 0))
-		say_here(
+		history_say_here(
 		    w, FIND_TAMPER, "its events stream is one that was in use");
 	s->has_boot = true;
 	memcpy(s->boot_id, b->clock.boot_id, 16);
@@ -421,12 +421,12 @@ static void
 check_span(struct history_work *w, const struct leaf_seal *s)
 {
 	if (s->from > s->until || s->until > s->clock.at.boottime)
-		say_here(w, FIND_TIME,
+		history_say_here(w, FIND_TIME,
 		    "its period is from %" PRIu64 " to %" PRIu64
 		    ", its clock %" PRIu64,
 		    s->from, s->until, s->clock.at.boottime);
 	else if (w->has_period && s->from != expected_from(w))
-		say_here(w, FIND_TIME,
+		history_say_here(w, FIND_TIME,
 		    "its period begins at %" PRIu64 ", where %" PRIu64
 		    " is expected",
 		    s->from, expected_from(w));
@@ -440,9 +440,11 @@ rules_seal(struct history_work *w, const struct leaf *l,
 
 	w->last_was_seal = true;
 	if (w->final)
-		say_here(w, FIND_TAMPER, "it stands behind a closing seal");
+		history_say_here(
+		    w, FIND_TAMPER, "it stands behind a closing seal");
 	if (w->has_period && s->period != w->period)
-		say_here(w, s->period > w->period ? FIND_MISSING : FIND_TAMPER,
+		history_say_here(w,
+		    s->period > w->period ? FIND_MISSING : FIND_TAMPER,
 		    "it seals period %" PRIu64 ", where %" PRIu64
 		    " is expected",
 		    s->period, w->period);
@@ -451,7 +453,8 @@ rules_seal(struct history_work *w, const struct leaf *l,
 		w, l, w->seal_pub, "the key of its period", before, err) < 0)
 		return -1;
 	if (w->has_boot && memcmp(w->boot_id, s->clock.boot_id, 16) != 0)
-		say_here(w, FIND_TAMPER, "it names another boot than its BOOT");
+		history_say_here(
+		    w, FIND_TAMPER, "it names another boot than its BOOT");
 	check_clock(w, &s->clock);
 	check_span(w, s);
 	check_wal(w, &s->wal);
@@ -459,7 +462,8 @@ rules_seal(struct history_work *w, const struct leaf *l,
 	settle(w, s);
 	drop_keys(w->h, s->period);
 	if (s->period == UINT64_MAX)
-		say_here(w, FIND_TAMPER, "there is no period after this one");
+		history_say_here(
+		    w, FIND_TAMPER, "there is no period after this one");
 	if (add_key(w, s->period + 1, s->next_pub, err) < 0 ||
 	    add_mark(w, false, &s->clock, err) < 0)
 		return -1;
@@ -479,166 +483,24 @@ rules_seal(struct history_work *w, const struct leaf *l,
 	return 0;
 }
 
-/* -- FRAME, CLOSE, TOMBSTONE -- */
-
-static void
-check_frame(struct history_work *w, const struct leaf_frame *f,
-    const struct history_stream *s, const char *id)
-{
-	bool first = s->log != w->log;
-
-	if (f->class != s->class ||
-	    (f->class != CLASS_SCREEN && f->class != CLASS_EVENTS) ||
-	    f->codec != CODEC_ZSTD)
-		say_here(w, FIND_TAMPER,
-		    "stream %s: a class or codec that can't be", id);
-	if (f->number > s->next_frame)
-		say_here(w, FIND_MISSING,
-		    "stream %s: frame %" PRIu64 " follows %" PRIu64 " frames",
-		    id, f->number, s->next_frame);
-	else if (f->number < s->next_frame)
-		say_here(w, FIND_TAMPER,
-		    "stream %s: frame %" PRIu64 " again, after %" PRIu64
-		    " frames",
-		    id, f->number, s->next_frame);
-	else if (f->first != s->next_record)
-		say_here(w,
-		    f->first > s->next_record ? FIND_MISSING : FIND_TAMPER,
-		    "stream %s frame %" PRIu64 ": begins with record %" PRIu64
-		    ", where %" PRIu64 " is expected",
-		    id, f->number, f->first, s->next_record);
-	if (f->has_prev == first ||
-	    (!first && memcmp(f->prev, s->last, OPS_HASH_LEN) != 0))
-		say_here(w, FIND_TAMPER,
-		    "stream %s frame %" PRIu64
-		    ": it does not name the frame before it",
-		    id, f->number);
-	if (f->count == 0 || f->first + f->count < f->first ||
-	    f->arrived_first > f->arrived_last ||
-	    f->stored_len < FRAME_HEADER || f->stored_len > FRAME_STORED_MAX ||
-	    f->raw_len > FRAME_RAW_MAX)
-		say_here(w, FIND_TAMPER,
-		    "stream %s frame %" PRIu64 ": impossible numbers", id,
-		    f->number);
-}
-
-static int
-rules_frame(struct history_work *w, const struct leaf_frame *f,
-    const uint8_t *hash, struct ops_err *err)
-{
-	char id[OPS_ID_TEXT_LEN + 1];
-	struct history_stream *s;
-	struct store_frame *sf;
-
-	s = history_stream_get(w->h, f->stream, f->class);
-	if (s == NULL ||
-	    !history_grow(&s->frame, s->n, &s->cap, sizeof(*s->frame)) ||
-	    !history_grow(&w->pending, w->n_pending, &w->cap_pending,
-		sizeof(*w->pending)))
-		return history_fail_memory(err);
-	ops_id_text(f->stream, id);
-	if (w->final)
-		say_here(w, FIND_TAMPER, "it stands behind a closing seal");
-	check_frame(w, f, s, id);
-	if (s->log != w->log) {
-		s->log = w->log;
-		s->log_frames = 0;
-	}
-	w->since++;
-	/* What can't be a frame's number is named above and not shown. */
-	if (f->number >= s->next_frame && f->count > 0 &&
-	    f->first + f->count > f->first && f->class == s->class) {
-		w->pending[w->n_pending++] =
-		    (struct history_pending){ (uint32_t)(s - w->h->stream),
-			    (uint32_t)s->n };
-		sf = &s->frame[s->n++];
-		*sf = (struct store_frame){
-			.leaf = *f, .log = (uint32_t)w->log, .index = w->index
-		};
-		s->next_frame = f->number + 1;
-		s->next_record = f->first + f->count;
-	}
-	s->log_frames++;
-	memcpy(s->last, hash, OPS_HASH_LEN);
-	return 0;
-}
-
-static int
-rules_close(
-    struct history_work *w, const struct leaf_close *c, struct ops_err *err)
-{
-	const struct history_stream *s = history_find(w->h, c->stream);
-	bool here = s != NULL && s->log == w->log;
-	uint64_t frames = here ? s->log_frames : 0;
-	char id[OPS_ID_TEXT_LEN + 1];
-	struct history *h = w->h;
-
-	if (!history_grow(
-		&h->close, h->closes, &h->close_cap, sizeof(*h->close)))
-		return history_fail_memory(err);
-	ops_id_text(c->stream, id);
-	if (w->final)
-		say_here(w, FIND_TAMPER, "it stands behind a closing seal");
-	w->since++;
-	if (c->frames != frames)
-		say_here(w, FIND_INCOMPLETE,
-		    "session %s had %" PRIu64
-		    " frames, but the log has %" PRIu64,
-		    id, c->frames, frames);
-	else if (frames > 0 ? memcmp(c->last, s->last, OPS_HASH_LEN) != 0
-			    : !ops_all_zero(c->last, OPS_HASH_LEN))
-		say_here(w, FIND_INCOMPLETE,
-		    "session %s ended with another frame", id);
-	if (c->state != CLOSE_CLOSED && c->state != CLOSE_LOST)
-		say_here(w, FIND_TAMPER, "session %s: no such state", id);
-	else if (c->state == CLOSE_LOST)
-		say_here(w, FIND_LOST, "session %s: its end is missing", id);
-	h->close[h->closes++] = (struct history_close){
-		.leaf = *c, .log = (uint32_t)w->log, .index = w->index
-	};
-	return 0;
-}
-
-static int
-rules_tombstone(
-    struct history_work *w, const struct leaf_tombstone *t, struct ops_err *err)
-{
-	const struct history_stream *s = history_find(w->h, t->stream);
-	char id[OPS_ID_TEXT_LEN + 1];
-	struct history *h = w->h;
-
-	if (!history_grow(&h->tombstone, h->tombstones, &h->tombstone_cap,
-		sizeof(*h->tombstone)))
-		return history_fail_memory(err);
-	ops_id_text(t->stream, id);
-	if (s == NULL || t->from >= t->to || t->to > s->next_frame)
-		say_here(w, FIND_TAMPER,
-		    "stream %s: frames %" PRIu64 " to %" PRIu64
-		    " can't have expired",
-		    id, t->from, t->to);
-	h->tombstone[h->tombstones++] = (struct history_tombstone){
-		.leaf = *t, .log = (uint32_t)w->log, .index = w->index
-	};
-	return 0;
-}
-
 int
 history_rules(struct history_work *w, const struct leaf *l, const uint8_t *hash,
     const struct tree *before, struct ops_err *err)
 {
 	if (before->size == 0 && l->type != LEAF_BOOT)
-		say_here(w, FIND_MISSING, "the BOOT leaf that begins a log");
+		history_say_here(
+		    w, FIND_MISSING, "the BOOT leaf that begins a log");
 	switch (l->type) {
 	case LEAF_BOOT:
 		return rules_boot(w, l, before, err);
 	case LEAF_SEAL:
 		return rules_seal(w, l, before, err);
 	case LEAF_FRAME:
-		return rules_frame(w, &l->u.frame, hash, err);
+		return history_rules_frame(w, &l->u.frame, hash, err);
 	case LEAF_CLOSE:
-		return rules_close(w, &l->u.close, err);
+		return history_rules_close(w, &l->u.close, err);
 	case LEAF_TOMBSTONE:
-		return rules_tombstone(w, &l->u.tombstone, err);
+		return history_rules_tombstone(w, &l->u.tombstone, err);
 	}
 	return 0;
 }

@@ -67,11 +67,16 @@ struct history_work {
 };
 
 void history_say(struct history_work *w, enum finding_kind k, const char *where, const char *fmt, ...) OPS_PRINTF(4, 5);
+/* The same, about the leaf that is being read. */
+void history_say_here(struct history_work *w, enum finding_kind k, const char *fmt, ...) OPS_PRINTF(3, 4);
 void history_where(const struct history_work *w, uint64_t index, char out[static HISTORY_WHERE]);
 int history_fail_memory(struct ops_err *err);
 
 /* Take the next leaf; before: the tree without it.  -1: no memory. */
 int history_rules(struct history_work *w, const struct leaf *l, const uint8_t *hash, const struct tree *before, struct ops_err *err);
+int history_rules_frame(struct history_work *w, const struct leaf_frame *f, const uint8_t *hash, struct ops_err *err);
+int history_rules_close(struct history_work *w, const struct leaf_close *c, struct ops_err *err);
+int history_rules_tombstone(struct history_work *w, const struct leaf_tombstone *t, struct ops_err *err);
 /* Check the signatures that wait. */
 void history_run_jobs(struct history_work *w);
 /* All leaves were read: what waits for a SEAL gets the newest times. */

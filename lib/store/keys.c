@@ -12,7 +12,10 @@
 int
 keys_prepare(struct vfs *v, struct ops_err *err)
 {
-	if (vfs_make_path(v, "keys", err) < 0)
+	/* Synced also for a name that an earlier start made and could not
+	 * sync. */
+	if (vfs_make_path(v, "keys", err) < 0 ||
+	    vfs_sync_dir(v, "keys", err) < 0)
 		return ops_context(err, "keys");
 	return 0;
 }
@@ -24,8 +27,8 @@ log_path(uint32_t n, char out[static 32])
 }
 
 int
-keys_log_load(struct vfs *v, uint32_t n, struct ops_signer **ret,
-    struct ops_err *err)
+keys_log_load(
+    struct vfs *v, uint32_t n, struct ops_signer **ret, struct ops_err *err)
 {
 	struct ops_buf b = { .max = OPS_SEED_LEN };
 	struct ops_signer *s;
@@ -55,8 +58,8 @@ out:
 }
 
 int
-keys_log_create(struct vfs *v, uint32_t n, struct ops_signer **ret,
-    struct ops_err *err)
+keys_log_create(
+    struct vfs *v, uint32_t n, struct ops_signer **ret, struct ops_err *err)
 {
 	uint8_t seed[OPS_SEED_LEN];
 	struct ops_signer *s;
@@ -131,8 +134,8 @@ resume_find(const struct resume_keys *k, const uint8_t pub[static OPS_PUB_LEN])
 
 /* Overwritten in place: a rename would leave the old secret's block behind. */
 static int
-slot_write(
-    struct vfs *v, int i, const uint8_t slot[static RESUME_SLOT], struct ops_err *err)
+slot_write(struct vfs *v, int i, const uint8_t slot[static RESUME_SLOT],
+    struct ops_err *err)
 {
 	struct vfs_file *f;
 	bool created = !vfs_exists(v, "keys/resume");
@@ -151,9 +154,9 @@ slot_write(
 	if (rc == 0)
 		rc = vfs_sync(f, err);
 	vfs_close(f);
-	if (rc == 0 && created)
-		rc = vfs_sync_dir(v, "keys", err);
-	return rc;
+	if (rc < 0)
+		return ops_context(err, "keys/resume");
+	return created ? vfs_sync_dir(v, "keys", err) : 0;
 }
 
 int

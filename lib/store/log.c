@@ -47,8 +47,8 @@ int
 log_set_key(struct log *l, const char *origin, struct ops_signer *signer,
     struct ops_err *err)
 {
-	if (note_key_init(&l->key, origin, NOTE_ED25519, ops_signer_pub(signer),
-		err) < 0)
+	if (note_key_init(
+		&l->key, origin, NOTE_ED25519, ops_signer_pub(signer), err) < 0)
 		return -1;
 	snprintf(l->origin, sizeof(l->origin), "%s", origin);
 	l->signer = signer;
@@ -60,15 +60,10 @@ log_create(struct vfs *v, uint32_t n, const char *origin,
     struct ops_signer *signer, struct log **ret, struct ops_err *err)
 {
 	struct log *l = log_new(v, n);
-	char path[LOG_PATH];
 
 	if (l == NULL)
 		return ops_fail(err, OPS_ENOMEM, "log");
-	log_file(l, "leaves", path);
 	if (vfs_make_path(v, l->dir, err) < 0 ||
-	    vfs_open(v, path, VFS_WRITE | VFS_CREATE, &l->f, err) < 0 ||
-	    vfs_truncate(l->f, 0, err) < 0 || vfs_sync(l->f, err) < 0 ||
-	    vfs_sync_dir(v, l->dir, err) < 0 ||
 	    log_set_key(l, origin, signer, err) < 0) {
 		log_free(l);
 		return -1;
@@ -110,9 +105,14 @@ read_stated(struct log *l, struct ops_err *err)
 			*err = e;
 		return -1;
 	}
-	if (note_parse((const char *)l->note.data, l->note.len, &note, NULL) <
-	    0)
-		return 0;
+	if (note_parse((const char *)l->note.data, l->note.len, &note, &e) <
+	    0) {
+		if (e.code != OPS_ENOMEM)
+			return 0;
+		if (err != NULL)
+			*err = e;
+		return -1;
+	}
 	if (checkpoint_parse(note.text, note.text_len, &c, NULL) == 0)
 		l->stated = c.size;
 	note_free(&note);
@@ -177,6 +177,8 @@ read_leaves(struct log *l, const struct leaf_scan *scan, struct ops_err *err)
 		if (rc == 1) {
 			at += (size_t)used;
 			l->len += (uint64_t)used;
+			if (l->tree.size == l->stated)
+				l->stated_len = l->len;
 			continue;
 		}
 		memmove(buf, buf + at, have - at);
@@ -239,13 +241,17 @@ int
 log_check_checkpoint(struct log *l, struct ops_err *err)
 {
 	struct checkpoint c;
+	struct ops_err e = { 0 };
 
 	if (l->note.len == 0)
 		return 1;
 	/* Only a tree that still has all its sealed leaves may go on. */
-	if (checkpoint_open((const char *)l->note.data, l->note.len, &l->key,
-		&c, err) < 0)
-		return 0;
+	if (checkpoint_open(
+		(const char *)l->note.data, l->note.len, &l->key, &c, &e) < 0) {
+		if (err != NULL)
+			*err = e;
+		return e.code == OPS_ENOMEM ? -1 : 0;
+	}
 	if (c.size != l->stated || c.size > l->tree.size ||
 	    memcmp(c.root, l->stated_root, OPS_HASH_LEN) != 0) {
 		ops_fail(err, OPS_ETAMPER,
@@ -268,8 +274,8 @@ log_append_begin(const struct log *l, struct log_append *a)
 }
 
 int
-log_append_leaf(struct log_append *a, const uint8_t *leaf, size_t n,
-    struct ops_err *err)
+log_append_leaf(
+    struct log_append *a, const uint8_t *leaf, size_t n, struct ops_err *err)
 {
 	uint8_t hash[OPS_HASH_LEN];
 
@@ -287,14 +293,14 @@ log_append_signed(struct log *l, struct log_append *a, struct leaf *leaf,
 {
 	struct ops_buf msg = { .max = 4096 };
 	uint8_t root[OPS_HASH_LEN], bytes[LEAF_MAX];
-	uint8_t *sig = leaf->type == LEAF_BOOT ? leaf->u.boot.sig :
-	                                         leaf->u.seal.sig;
+	uint8_t *sig =
+	    leaf->type == LEAF_BOOT ? leaf->u.boot.sig : leaf->u.seal.sig;
 	long n;
 	int rc;
 
 	tree_root(&a->tree, root);
-	rc = leaf_signed_message(
-	    leaf, l->origin, a->tree.size, root, &msg, err);
+	rc =
+	    leaf_signed_message(leaf, l->origin, a->tree.size, root, &msg, err);
 	if (rc == 0)
 		ops_signer_sign(key, msg.data, msg.len, sig);
 	ops_buf_free(&msg);
@@ -323,12 +329,30 @@ feed_tiles(struct log *l, const struct log_append *a)
 	}
 }
 
+/* A log begins whole or not at all: a successor's first append also holds the
+ * records that the old log's WAL can no longer be asked for. */
+static int
+first_append(struct log *l, const struct log_append *a, struct ops_err *err)
+{
+	char path[LOG_PATH];
+
+	log_file(l, "leaves", path);
+	if (vfs_replace_file(l->v, path, a->bytes.data, a->bytes.len, err) < 0)
+		return -1;
+	return vfs_open(l->v, path, VFS_WRITE, &l->f, err);
+}
+
 int
 log_append_write(struct log *l, struct log_append *a, struct ops_err *err)
 {
-	if (vfs_pwrite(l->f, a->bytes.data, a->bytes.len, l->len, err) < 0 ||
-	    vfs_sync(l->f, err) < 0)
+	if (l->f == NULL) {
+		if (first_append(l, a, err) < 0)
+			return -1;
+	} else if (vfs_pwrite(l->f, a->bytes.data, a->bytes.len, l->len, err) <
+		       0 ||
+		   vfs_sync(l->f, err) < 0) {
 		return -1;
+	}
 	l->len += a->bytes.len;
 	l->tree = a->tree;
 	feed_tiles(l, a);
@@ -364,6 +388,43 @@ log_checkpoint(struct log *l, struct ops_err *err)
 		ops_buf_free(&note);
 	}
 	return rc;
+}
+
+static int
+write_again(struct log *l, uint64_t from, struct ops_err *err)
+{
+	uint8_t *buf = malloc(READ_CHUNK);
+	int rc = 0;
+
+	if (buf == NULL)
+		return ops_fail(err, OPS_ENOMEM, "%s/leaves", l->dir);
+	while (rc == 0 && from < l->len) {
+		size_t n = l->len - from < READ_CHUNK ? (size_t)(l->len - from)
+						      : READ_CHUNK;
+		ssize_t got = vfs_pread(l->f, buf, n, from, err);
+
+		if (got < 0)
+			rc = -1;
+		else if ((size_t)got != n)
+			rc = ops_fail(
+			    err, OPS_EIO, "%s/leaves: became shorter", l->dir);
+		else
+			rc = vfs_pwrite(l->f, buf, n, from, err);
+		from += n;
+	}
+	free(buf);
+	return rc;
+}
+
+int
+log_catch_up(struct log *l, bool sign, struct ops_err *err)
+{
+	if (l->sealed == l->tree.size)
+		return 0;
+	if (write_again(l, l->sealed == 0 ? 0 : l->stated_len, err) < 0 ||
+	    vfs_sync(l->f, err) < 0)
+		return -1;
+	return sign ? log_checkpoint(l, err) : 0;
 }
 
 int

@@ -137,10 +137,11 @@ segment_write(struct segment_sync *s, const struct segment_place *place,
 			return -1;
 		memcpy(s->path, place->path, sizeof(s->path));
 	}
-	if (place->starts &&
-	    vfs_pwrite(s->f, place->header, SEGMENT_HEADER, 0, err) < 0)
-		return -1;
-	return vfs_pwrite(s->f, stored, n, place->offset, err);
+	if ((place->starts &&
+		vfs_pwrite(s->f, place->header, SEGMENT_HEADER, 0, err) < 0) ||
+	    vfs_pwrite(s->f, stored, n, place->offset, err) < 0)
+		return ops_context(err, "%s", place->path);
+	return 0;
 }
 
 static int
@@ -172,7 +173,7 @@ segment_sync_all(struct segment_sync *s, struct ops_err *err)
 		rc = vfs_sync(f, err);
 		vfs_close(f);
 		if (rc < 0)
-			return -1;
+			return ops_context(err, "%s", s->touched[i]);
 		parent_of(s->touched[i], dir);
 		if (s->created && strcmp(dir, synced) != 0) {
 			if (vfs_sync_dir(s->v, dir, err) < 0)
@@ -333,7 +334,7 @@ segment_recover(struct vfs *v, struct streamtab *tab, const char day[static 11],
 	int rc = 0;
 
 	for (uint8_t class = CLASS_SCREEN; rc == 0 && class <= CLASS_EVENTS;
-	     class++) {
+	     class ++) {
 		struct vfs_names days = { 0 };
 		char dir[SEGMENT_PATH_MAX];
 

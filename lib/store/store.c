@@ -109,6 +109,7 @@ keep_batches(struct store *s, struct wal_reader *r, struct ops_err *err)
 static int
 read_wal(struct store *s, struct ops_err *err)
 {
+	bool before = s->has_problem;
 	const char *where, *detail;
 	struct wal_reader *r;
 	int rc;
@@ -119,6 +120,12 @@ read_wal(struct store *s, struct ops_err *err)
 	if (rc == 0 && !(s->h.clean && wal_files(r) == 0) &&
 	    wal_reader_end(r, &where, &detail, NULL) == WAL_END_DAMAGED) {
 		note_problem(s, where, detail);
+		s->wal_damaged = true;
+	}
+	/* The writer went on since the leaves were read: that is no problem,
+	 * and opening once more shows it. */
+	if (s->has_problem && !before && history_moved_on(s->v, &s->h)) {
+		s->has_problem = false;
 		s->wal_damaged = true;
 	}
 	wal_reader_free(r);

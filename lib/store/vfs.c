@@ -221,8 +221,10 @@ write_new(struct vfs *v, const char *path, const void *p, size_t n,
 	if (rc == 0)
 		rc = vfs_sync(f, err);
 	vfs_close(f);
-	if (rc < 0)
+	if (rc < 0) {
+		ops_context(err, "%s", path);
 		vfs_unlink(v, path, NULL);
+	}
 	return rc;
 }
 

@@ -7,7 +7,9 @@
  * can lose unsynced sectors and names (test/fault/memfs.c).
  *
  * Paths are relative to the store, "log/0/leaves", without "." or "..".
- * All calls return 0 or -1 with err set (OPS_ENOENT where a thing is missing).
+ * All calls return 0 or -1 with err set (OPS_ENOENT where a thing is missing; a
+ * folder where a file is wanted is there, and so gives another code; a file where
+ * a folder is to be listed gives OPS_ENOENT).
  * A vfs may be used from several threads; one vfs_file from one at a time,
  * except vfs_pread(), which any number may call.
  */

@@ -21,8 +21,8 @@ struct wal_file {
 struct wal {
 	struct vfs *v;
 	struct vfs_file *f; /* the open one, = file[n - 1]; NULL: given up */
-	uint64_t off;	    /* where the next batch goes */
-	uint64_t next;	    /* number of the next new file */
+	uint64_t off;       /* where the next batch goes */
+	uint64_t next;      /* number of the next new file */
 	struct wal_file file[WAL_FILES_MAX]; /* ascending */
 	size_t n;
 	uint64_t spare[WAL_SPARE_MAX]; /* numbers of files to reuse */
@@ -34,6 +34,16 @@ static void
 wal_path(uint64_t number, char out[static WAL_PATH])
 {
 	snprintf(out, WAL_PATH, "wal/%08" PRIu64 ".wal", number);
+}
+
+/* The number in a file's name; false: it is not a WAL file's. */
+static bool
+wal_number(const char *name, uint64_t *ret)
+{
+	int end = 0;
+
+	return sscanf(name, "%8" SCNu64 ".wal%n", ret, &end) == 1 && end != 0 &&
+	       name[end] == '\0';
 }
 
 /* Real zeros, not a hole or unwritten extents: those cost the journal a
@@ -55,8 +65,8 @@ fill_zero(struct vfs_file *f, struct ops_err *err)
 
 /* Name and header are durable before the first batch is written. */
 static int
-write_header(struct vfs_file *f, uint64_t number, uint64_t batch,
-    struct ops_err *err)
+write_header(
+    struct vfs_file *f, uint64_t number, uint64_t batch, struct ops_err *err)
 {
 	uint8_t block[WAL_BLOCK] = { 0 };
 
@@ -75,6 +85,7 @@ open_file(struct wal *w, uint64_t batch, struct ops_err *err)
 	struct vfs_file *f = NULL;
 	char path[WAL_PATH];
 	uint64_t number = w->next;
+	bool recycled = false;
 
 	if (w->n == WAL_FILES_MAX)
 		return ops_fail(err, OPS_EBUSY,
@@ -87,10 +98,12 @@ open_file(struct wal *w, uint64_t batch, struct ops_err *err)
 		wal_path(w->spare[w->n_spare - 1], old);
 		if (vfs_rename(w->v, old, path, err) < 0)
 			return -1;
-		w->n_spare--;
-		w->next++;
+		/* A spare under its new name, should this fail below. */
+		w->spare[w->n_spare - 1] = number;
+		w->next = number + 1;
 		if (vfs_open(w->v, path, VFS_WRITE, &f, err) < 0)
 			return -1;
+		recycled = true;
 	} else {
 		if (vfs_open(w->v, path, VFS_WRITE | VFS_CREATE, &f, err) < 0)
 			return -1;
@@ -107,6 +120,7 @@ open_file(struct wal *w, uint64_t batch, struct ops_err *err)
 		vfs_close(f);
 		return -1;
 	}
+	w->n_spare -= recycled;
 	w->next = number + 1;
 	w->f = f;
 	w->off = WAL_BLOCK;
@@ -125,11 +139,8 @@ find_old(struct wal *w, struct ops_err *err)
 		return -1;
 	for (size_t i = 0; i < names.n; i++) {
 		uint64_t number;
-		int end = 0;
 
-		if (sscanf(names.name[i], "%8" SCNu64 ".wal%n", &number,
-			&end) != 1 ||
-		    end == 0 || names.name[i][end] != '\0')
+		if (!wal_number(names.name[i], &number))
 			continue;
 		if (w->n == WAL_FILES_MAX) {
 			rc = ops_fail(err, OPS_EFORMAT,
@@ -180,6 +191,22 @@ give_up_file(struct wal *w)
 	w->f = NULL;
 }
 
+/* One that holds nothing but a batch that failed is of no use.  Were they all
+ * kept, a sick disk would come to WAL_FILES_MAX in two minutes. */
+static void
+drop_failed_file(struct wal *w)
+{
+	char path[WAL_PATH];
+	bool useless = w->off == WAL_BLOCK && w->n > 1;
+
+	give_up_file(w);
+	if (!useless)
+		return;
+	wal_path(w->file[w->n - 1].number, path);
+	if (vfs_unlink(w->v, path, NULL) == 0)
+		w->n--;
+}
+
 int
 wal_write(struct wal *w, uint64_t batch, const struct ops_buf *blocks,
     struct ops_err *err)
@@ -195,7 +222,7 @@ wal_write(struct wal *w, uint64_t batch, const struct ops_buf *blocks,
 	cur->last = batch;
 	if (vfs_pwrite(w->f, blocks->data, blocks->len, w->off, err) < 0 ||
 	    vfs_sync(w->f, err) < 0) {
-		give_up_file(w);
+		drop_failed_file(w);
 		return -1;
 	}
 	w->off += blocks->len;
@@ -203,17 +230,29 @@ wal_write(struct wal *w, uint64_t batch, const struct ops_buf *blocks,
 	return 0;
 }
 
+/* What is gone already is as good. */
+static int
+remove_file(struct wal *w, uint64_t number, struct ops_err *err)
+{
+	struct ops_err e = { 0 };
+	char path[WAL_PATH];
+
+	wal_path(number, path);
+	if (vfs_unlink(w->v, path, &e) == 0 || e.code == OPS_ENOENT)
+		return 0;
+	if (err != NULL)
+		*err = e;
+	return -1;
+}
+
 static int
 retire(struct wal *w, uint64_t number, struct ops_err *err)
 {
-	char path[WAL_PATH];
-
 	if (w->n_spare < WAL_SPARE_MAX) {
 		w->spare[w->n_spare++] = number;
 		return 0;
 	}
-	wal_path(number, path);
-	return vfs_unlink(w->v, path, err);
+	return remove_file(w, number, err);
 }
 
 static int
@@ -221,9 +260,9 @@ remove_old(struct wal *w, uint64_t number, struct ops_err *err)
 {
 	char path[WAL_PATH], bad[WAL_PATH];
 
-	wal_path(number, path);
 	if (!w->keep_old)
-		return vfs_unlink(w->v, path, err);
+		return remove_file(w, number, err);
+	wal_path(number, path);
 	snprintf(bad, sizeof(bad), "wal/%08" PRIu64 ".bad", number);
 	return vfs_rename(w->v, path, bad, err);
 }
@@ -254,19 +293,25 @@ wal_release(struct wal *w, uint64_t batch, struct ops_err *err)
 int
 wal_clear(struct wal *w, struct ops_err *err)
 {
-	char path[WAL_PATH];
+	struct vfs_names names = { 0 };
+	int rc;
 
 	give_up_file(w);
-	for (; w->n > 0; w->n--) {
-		wal_path(w->file[w->n - 1].number, path);
-		if (vfs_unlink(w->v, path, err) < 0)
-			return -1;
+	if (wal_release(w, UINT64_MAX, err) < 0 ||
+	    vfs_list(w->v, "wal", &names, err) < 0)
+		return -1;
+	rc = 0;
+	/* By name, so that also goes what a failed call left behind. */
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		uint64_t number;
+
+		if (wal_number(names.name[i], &number))
+			rc = remove_file(w, number, err);
 	}
-	for (; w->n_spare > 0; w->n_spare--) {
-		wal_path(w->spare[w->n_spare - 1], path);
-		if (vfs_unlink(w->v, path, err) < 0)
-			return -1;
-	}
+	vfs_names_free(&names);
+	if (rc < 0)
+		return -1;
+	w->n = w->n_spare = 0;
 	return vfs_sync_dir(w->v, "wal", err);
 }
 

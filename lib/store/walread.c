@@ -23,6 +23,7 @@ struct wal_reader {
 
 	size_t file;   /* being read */
 	uint8_t *data; /* all of it */
+	size_t room;   /* in data */
 	size_t blocks; /* in data */
 	size_t pos;    /* next block */
 	uint64_t at;   /* number of the batch expected there */
@@ -129,6 +130,26 @@ header_state(const struct wal_reader *r, uint64_t *first)
 	return number == r->number[r->file] ? HEADER_OK : HEADER_UNBORN;
 }
 
+/* Room for *n bytes, or as many as the file has. */
+static int
+make_room(struct wal_reader *r, size_t *n, uint64_t size, struct ops_err *err)
+{
+	size_t room;
+	uint8_t *p;
+
+	if (size < *n)
+		*n = (size_t)size;
+	room = *n + WAL_BLOCK; /* the last block may be cut */
+	if (room <= r->room)
+		return 0;
+	p = realloc(r->data, room);
+	if (p == NULL)
+		return ops_fail(err, OPS_ENOMEM, "wal: no memory");
+	r->data = p;
+	r->room = room;
+	return 0;
+}
+
 /*
  * Read the first n bytes of a file.  What lies beyond its end counts as never
  * written, as it would be after a power cut.  A file that the running writer
@@ -152,8 +173,10 @@ load(struct wal_reader *r, size_t file, size_t n, struct ops_err *err)
 		damaged(r, 0, "it is gone");
 		return 0;
 	}
-	got = vfs_pread(f, r->data, n, 0, err);
-	if (got < 0 || vfs_size(f, &size, err) < 0) {
+	got = -1;
+	if (vfs_size(f, &size, err) == 0 && make_room(r, &n, size, err) == 0)
+		got = vfs_pread(f, r->data, n, 0, err);
+	if (got < 0) {
 		vfs_close(f);
 		return -1;
 	}
@@ -210,21 +233,17 @@ wal_open_read(
 	if (r == NULL)
 		return ops_fail(err, OPS_ENOMEM, "wal: no memory");
 	r->v = v;
+	if (from == 0)
+		from = 1; /* no BOOT yet: a first start that was cut short */
 	r->from = r->next = r->at = from;
 	r->batch.max = WAL_DISK_LEN(WAL_BATCH_MAX);
-	r->data = malloc(WAL_FILE_SIZE + WAL_BLOCK);
-	if (r->data == NULL) {
-		ops_fail(err, OPS_ENOMEM, "wal: no memory");
-		goto fail;
+	if (find_files(r, err) < 0 || find_start(r, err) < 0) {
+		wal_reader_free(r);
+		return -1;
 	}
-	if (find_files(r, err) < 0 || find_start(r, err) < 0)
-		goto fail;
 	r->file = SIZE_MAX; /* nothing loaded yet */
 	*ret = r;
 	return 0;
-fail:
-	wal_reader_free(r);
-	return -1;
 }
 
 void
@@ -264,6 +283,8 @@ block_at(const struct wal_reader *r, size_t i)
 static void
 check_rest(struct wal_reader *r, uint64_t *torn)
 {
+	size_t last = SIZE_MAX; /* a TORN block: nothing may follow */
+
 	*torn = 0;
 	for (size_t i = r->pos; i < r->blocks; i++) {
 		size_t index = i - r->pos;
@@ -275,7 +296,20 @@ check_rest(struct wal_reader *r, uint64_t *torn)
 			break;
 		case WAL_BLOCK_OK:
 			*torn += WAL_BLOCK;
-			break;
+			if (last == SIZE_MAX)
+				break;
+			damaged(r, last, "a block is damaged");
+			return;
+		case WAL_BLOCK_TORN:
+			*torn += WAL_BLOCK;
+			/* Only where all before it arrived. */
+			if (last == SIZE_MAX &&
+			    *torn == (index + 1) * WAL_BLOCK) {
+				last = i;
+				break;
+			}
+			damaged(r, i, "a block is damaged");
+			return;
 		case WAL_BLOCK_AHEAD:
 			damaged(r, i,
 			    "batch %" PRIu64 " is not whole, but "
@@ -313,7 +347,8 @@ whole_batch(struct wal_reader *r)
 	if (n == 0)
 		return 1; /* a length out of range: decoding will say so */
 	/* Only zeros may pad the last piece. */
-	if (!ops_all_zero(r->batch.data + len, r->batch.len - len))
+	if (r->batch.failed ||
+	    !ops_all_zero(r->batch.data + len, r->batch.len - len))
 		return n;
 	r->batch.len = len;
 	return n;

@@ -28,10 +28,12 @@ BAD_CONFIGS = [
 
 
 def role_pid(inst, role):
+    """The process of a role: the supervisor's child, not a client's process."""
     for pid in inst.pids():
         try:
-            with open("/proc/%d/comm" % pid) as f:
-                if f.read().strip() == "opseald-" + role:
+            with open("/proc/%d/stat" % pid) as f:
+                name, rest = f.read().split("(", 1)[1].rsplit(")", 1)
+                if name == "opseald-" + role and int(rest.split()[1]) == inst.proc.pid:
                     return pid
         except OSError:
             continue

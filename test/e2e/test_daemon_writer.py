@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # The writer role: who may speak on record.sock, and what becomes of it.
 import os
+import pwd
+import re
+import resource
 import signal
 import socket
 import struct
@@ -59,6 +62,28 @@ def status(inst):
     return ipc.uncbor(payload)
 
 
+def limit_files(pid, soft):
+    """Every write beyond `soft` bytes fails with EFBIG.  Its own user may set
+    this; root in a container may not."""
+    def limit():
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+        return 0
+
+    with open("/proc/%d/status" % pid) as f:
+        uid = int(re.search(r"^Uid:\t(\d+)", f.read(), re.M).group(1))
+    if t.call_as(pwd.getpwuid(uid), limit) != 0:
+        raise AssertionError("prlimit of the writer")
+
+
+def kill(inst):
+    """kill -9 of the whole daemon, and wait until nothing of it answers."""
+    pids = inst.pids()
+    inst.kill()
+    for pid in pids:
+        t.wait_for("the end of %d" % pid, lambda: not os.path.exists("/proc/%d" % pid))
+
+
 # What a peer may send wrong.  After each the peer is cut off; each row gets a
 # fresh recorder with an open session, and gives what to send raw.
 BAD = [
@@ -88,7 +113,21 @@ BAD = [
     ("record of an event's type", lambda r: records(r, 0, ipc.record(64, b"x" * 12))),
     ("record of no type", lambda r: records(r, 0, ipc.record(200, b"x"))),
     ("no records", lambda r: ipc.frame(ipc.REC_RECORDS, b"\0" * 8)),
+    ("terminal too short", lambda r: ipc.frame(ipc.REC_OUTER, outer(r.sid)[:-1])),
+    ("terminal too long", lambda r: ipc.frame(ipc.REC_OUTER, outer(r.sid) + b"x")),
+    ("terminal of another session", lambda r: ipc.frame(ipc.REC_OUTER, outer(b"x" * 10))),
+    ("terminal of no door", lambda r: ipc.frame(ipc.REC_OUTER, outer(r.sid, door=0))),
+    ("recorder that would watch", lambda r: ipc.frame(ipc.Q_WATCH)),
+    ("recorder that reports", lambda r: ipc.frame(ipc.Q_FOUND, holder(r.sid))),
 ]
+
+
+def outer(sid, door=1, dev=0x8805):
+    return sid + struct.pack("<QQIQIQ", 22, dev, door, 1, os.getpid(), 1)
+
+
+def holder(sid, pid=7, name=b"thief"):
+    return sid + struct.pack("<IQI", pid, 1, 1000) + name
 
 
 def event(r, kind, payload, number=1):
@@ -148,7 +187,7 @@ class Writer(t.Test):
             if turn % 2 == 0:
                 r.settle()
             acked = r.acked
-            inst.kill()
+            kill(inst)
             inst.start()
             r.close()
             r = self.recorder(inst, sid=r.sid)
@@ -220,6 +259,51 @@ class Writer(t.Test):
         self.check(r.ended(), "SESSION-OPEN that names another process: not cut off")
         self.check(session(inst, r.sid) is None, "and the session is there")
 
+    def scanner(self, inst):
+        """A connection that is told of terminals, as the scan role's is."""
+        c = ipc.Conn(os.path.join(inst.run_dir, "record.sock"))
+        self.later(c.close)
+        c.send(ipc.Q_WATCH)
+        return c
+
+    def test_who_holds_a_terminal(self):
+        """A recorder names its terminal, the scan role hears of it and
+        reports, and it comes back to that recorder alone."""
+        inst = self.instance()
+        for pid in inst.pids():  # it would take the place of ours
+            with open("/proc/%d/comm" % pid) as f:
+                if f.read() == "opseald-scan\n":
+                    os.kill(pid, signal.SIGSTOP)
+        early, late, silent = [self.recorder(inst).begin().settle() for _ in range(3)]
+        early.send(ipc.REC_OUTER, outer(early.sid, dev=1))
+        scan = self.scanner(inst)
+        self.equal(scan.recv(), (ipc.Q_OUTER, outer(early.sid, dev=1)), "what was there")
+        late.send(ipc.REC_OUTER, outer(late.sid, dev=2))
+        self.equal(scan.recv(), (ipc.Q_OUTER, outer(late.sid, dev=2)), "what came")
+        late.send(ipc.REC_OUTER, outer(late.sid, dev=3))
+        self.equal(scan.recv(), (ipc.Q_OUTER, outer(late.sid, dev=3)), "what came again")
+        scan.send(ipc.Q_FOUND, holder(b"n" * 10))  # nobody's
+        scan.send(ipc.Q_FOUND, holder(late.sid))
+        self.equal(late.recv(), (ipc.REC_FOUND, holder(late.sid)), "report")
+        early.output(b"x")
+        early.settle()  # nothing but acknowledgements came
+        # The next takes its place, and hears of all of them.
+        other = self.scanner(inst)
+        self.equal(sorted([other.recv(), other.recv()]), sorted([
+            (ipc.Q_OUTER, outer(early.sid, dev=1)), (ipc.Q_OUTER, outer(late.sid, dev=3))]), "all")
+        self.check(scan.ended(), "two of them")
+        for name, data in [("no process", ipc.frame(ipc.Q_FOUND, holder(late.sid, pid=0))),
+                           ("too short", ipc.frame(ipc.Q_FOUND, holder(late.sid, name=b"")[:-1])),
+                           ("too long", ipc.frame(ipc.Q_FOUND, holder(late.sid, name=b"x" * 65))),
+                           ("a terminal", ipc.frame(ipc.REC_OUTER, outer(late.sid))),
+                           ("watch again", ipc.frame(ipc.Q_WATCH)),
+                           ("watch what", ipc.frame(ipc.Q_WATCH, b"x"))]:
+            bad = self.scanner(inst)
+            bad.raw(data)
+            self.check(bad.ended(), name + ": not cut off")
+        late.output(b"x")
+        late.settle()
+
     def test_wrong_uid_is_cut_off(self):
         user = t.person()
         inst = self.instance()
@@ -273,7 +357,7 @@ class Writer(t.Test):
             finally:
                 os._exit(0)
         os.waitpid(pid, os.WUNTRACED)
-        inst.kill()
+        kill(inst)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         inst.start()
@@ -311,6 +395,35 @@ class Writer(t.Test):
         for r in recorders:
             r.settle()
         self.equal(status(inst)[4], 300, "open sessions")
+
+    def test_log_that_cannot_be_written(self):
+        """Every write of the writer fails for a while: recorders are told,
+        status says so, nothing is shown unlogged; then all goes on."""
+        t.need_root("root, to act as the writer's user")
+        inst = self.instance(config="seal_after = 30s\n")
+        r = self.recorder(inst).begin().settle()
+        client = ipc.Client(inst.run_dir)
+        writer = next(p for p in inst.pids()
+                      if open("/proc/%d/comm" % p).read() == "opseald-writer\n")
+        limit_files(writer, 1000)  # more than the lines of its log
+        r.output(b"held back")
+        kind, payload = r.recv()
+        self.equal((kind, payload[0]), (ipc.REC_STATE, 0), "REC_STATE")
+        self.check(len(payload) > 1 and payload[1:].decode().isprintable(), "its reason")
+        self.contains(inst.log(), "the log can't be written: ", "log")
+        st = ipc.uncbor(client.ask(ipc.C_STATUS)[1])
+        self.equal((st[1], st[2]), (0, payload[1:]), "ok, reason")
+        kind, text = client.ask(ipc.C_READ, r.sid)
+        self.equal(kind, ipc.C_FAILED, "reading meanwhile")
+        self.contains(text, b"the access can't be logged", "answer")
+        limit_files(writer, resource.RLIM_INFINITY)
+        r.settle()
+        if r.state != 1:
+            self.equal(r.recv(), (ipc.REC_STATE, b"\1"), "REC_STATE")
+        self.equal(client.ask(ipc.C_READ, r.sid)[0], ipc.C_DONE, "reading afterwards")
+        self.equal(outputs(inst, r.sid), [(0, b"held back")], "records")
+        self.contains(inst.log(), "the log is written again", "log")
+        self.equal(inst.stop(), 0, "exit status")
 
     def test_status(self):
         inst = self.instance()
@@ -382,7 +495,7 @@ class Anchors(t.Test):
         self.check(int(m.group(2)) >= 1, "size")
         inst.stop()
         with open(file) as f:
-            sizes = [int(line.split()[2]) for line in f]
+            sizes = [int(line.split()[3]) for line in f]
         self.check(sizes == sorted(set(sizes)), "sizes grow: %r" % sizes)
 
     def test_syslog(self):

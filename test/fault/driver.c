@@ -17,8 +17,7 @@ int
 driver_open(struct driver *d, struct ops_err *err)
 {
 	struct engine_opts o = { .machine_id = "driver",
-		.resume_every = 1, /* a new one with every seal */
-		.note = "driver" };
+		.resume_every = 1 }; /* a new one with every seal */
 	struct framer_stream s = { 0 };
 
 	memcpy(o.boot_id, d->boot_id, sizeof(o.boot_id));
@@ -38,9 +37,9 @@ put(struct driver *d, const uint8_t *stream, uint8_t class, uint64_t number,
 {
 	static uint64_t last;
 	uint8_t bytes[RECORD_MAX];
-	struct wal_entry e = { .class = class,
-		.number = number,
-		.record = bytes };
+	struct wal_entry e = {
+		.class = class, .number = number, .record = bytes
+	};
 	uint64_t now = ops_boottime();
 
 	if (!d->batch_open) {
@@ -57,8 +56,8 @@ put(struct driver *d, const uint8_t *stream, uint8_t class, uint64_t number,
 }
 
 static void
-put_event(struct driver *d, struct driver_session *s, uint8_t type,
-    struct ops_buf *b)
+put_event(
+    struct driver *d, struct driver_session *s, uint8_t type, struct ops_buf *b)
 {
 	struct record r = { .type = type,
 		.time = s->put_events,
@@ -91,9 +90,9 @@ driver_session(struct driver *d)
 	return s;
 }
 
-/* The bytes of one screen record. */
-static size_t
-content(const uint8_t *id, uint64_t number, uint8_t out[static RECORD_MAX])
+size_t
+driver_content(
+    const uint8_t *id, uint64_t number, uint8_t out[static RECORD_MAX])
 {
 	uint64_t seed = ops_getle64(id) ^ number;
 	size_t n = memfs_random(&seed) % 3000;
@@ -116,7 +115,7 @@ driver_output(struct driver *d, struct driver_session *s, unsigned records)
 		struct record r = { .type = REC_OUTPUT,
 			.time = s->put,
 			.payload = bytes,
-			.len = content(s->id, s->put, bytes) };
+			.len = driver_content(s->id, s->put, bytes) };
 
 		put(d, s->id, CLASS_SCREEN, s->put++, &r);
 	}
@@ -136,9 +135,9 @@ void
 driver_end(struct driver *d, struct driver_session *s)
 {
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	struct event_close c = { .state = CLOSE_CLOSED,
-		.why = CLOSE_EXIT,
-		.records = s->put };
+	struct event_close c = {
+		.state = CLOSE_CLOSED, .why = CLOSE_EXIT, .records = s->put
+	};
 
 	event_close_put(&b, s->id, &c);
 	put_event(d, s, REC_SESSION_CLOSE, &b);
@@ -219,7 +218,7 @@ compare_screen(struct store *st, const struct driver_session *s)
 	why[0] = '\0';
 	while ((rc = stream_next(r, &rec, &pos, &err)) > 0) {
 		if (n >= s->put || pos.number != n || rec.time != n ||
-		    rec.len != content(s->id, n, bytes) ||
+		    rec.len != driver_content(s->id, n, bytes) ||
 		    memcmp(rec.payload, bytes, rec.len) != 0) {
 			snprintf(why, sizeof(why),
 			    "record %" PRIu64 " is not what was put", n);
@@ -231,7 +230,8 @@ compare_screen(struct store *st, const struct driver_session *s)
 	if (why[0] != '\0')
 		return why;
 	if (rc < 0)
-		snprintf(why, sizeof(why), "record %" PRIu64 ": %s", n, err.msg);
+		snprintf(
+		    why, sizeof(why), "record %" PRIu64 ": %s", n, err.msg);
 	else if (n < s->acked)
 		snprintf(why, sizeof(why),
 		    "%" PRIu64 " records, %" PRIu64 " were acknowledged", n,
@@ -248,7 +248,6 @@ static const char *
 count_event(struct seen_events *se, const struct record *r)
 {
 	uint8_t id[OPS_ID_LEN];
-	struct event_close close;
 
 	if (event_session(r->payload, r->len, id, NULL) < 0)
 		return "an event without a session id";
@@ -257,11 +256,6 @@ count_event(struct seen_events *se, const struct record *r)
 
 		if (memcmp(s->id, id, OPS_ID_LEN) != 0)
 			continue;
-		/* SESSION-CLOSE written by recovery, after a reboot. */
-		if (r->type == REC_SESSION_CLOSE &&
-		    event_close_get(r->payload, r->len, &close, NULL) == 0 &&
-		    close.why == CLOSE_REBOOT)
-			return NULL;
 		if (r->time != se->n[i]++)
 			return "events out of order, missing or doubled";
 	}
@@ -287,8 +281,8 @@ compare_events(const struct driver *d, struct store *st)
 			continue;
 		if (stream_open(st, streams[i].id, 0, &r, &err) < 0)
 			return "an events stream can't be opened";
-		while (bad == NULL &&
-		    (rc = stream_next(r, &rec, &pos, &err)) > 0)
+		while (
+		    bad == NULL && (rc = stream_next(r, &rec, &pos, &err)) > 0)
 			bad = count_event(&se, &rec);
 		stream_free(r);
 		if (bad != NULL)
@@ -342,17 +336,16 @@ const char *
 driver_check(struct memfs *m, bool quick, uint64_t *explained)
 {
 	static struct findings fs;
-	struct check_opts o = { .quick = quick,
-		.threads = 1,
-		.found = found,
-		.arg = &fs };
+	struct check_opts o = {
+		.quick = quick, .threads = 1, .found = found, .arg = &fs
+	};
 	struct check_result r = { 0 };
 	struct ops_err err = { 0 };
 
 	fs.first[0] = '\0';
 	if (check_store(&m->vfs, &o, &r, &err) < 0) {
-		snprintf(fs.first, sizeof(fs.first), "not checked: %s",
-		    err.msg);
+		snprintf(
+		    fs.first, sizeof(fs.first), "not checked: %s", err.msg);
 		return fs.first;
 	}
 	if (explained != NULL)

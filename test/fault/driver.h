@@ -42,6 +42,9 @@ struct driver_session *driver_session(struct driver *d);
 void driver_output(struct driver *d, struct driver_session *s, unsigned records);
 void driver_event(struct driver *d, struct driver_session *s);
 void driver_end(struct driver *d, struct driver_session *s);
+/* The bytes of one screen record, for who puts them another way. */
+size_t driver_content(
+    const uint8_t *id, uint64_t number, uint8_t out[static RECORD_MAX]);
 /* Make the batch durable and frame it; everything put is acknowledged then. */
 int driver_flush(struct driver *d, struct ops_err *err);
 int driver_seal(struct driver *d, bool final, struct ops_err *err);

@@ -45,7 +45,8 @@ struct inode {
 	struct content cur, dur;
 	struct change *change;
 	size_t n_changes, cap_changes;
-	struct names now, kept, moved; /* a folder's: current, durable, changes in order */
+	struct names now, kept,
+	    moved; /* a folder's: current, durable, changes in order */
 };
 
 struct mem_file {
@@ -244,8 +245,8 @@ names_copy(struct names *to, const struct names *from)
 static unsigned
 new_inode(struct memfs *m, bool dir)
 {
-	m->inode = xalloc(
-	    reallocarray(m->inode, m->n_inodes + 1, sizeof(*m->inode)));
+	m->inode =
+	    xalloc(reallocarray(m->inode, m->n_inodes + 1, sizeof(*m->inode)));
 	m->inode[m->n_inodes] = xalloc(calloc(1, sizeof(struct inode)));
 	m->inode[m->n_inodes]->dir = dir;
 	return m->n_inodes++;
@@ -422,6 +423,12 @@ note_size(struct inode *i)
 	c->size = i->cur.size;
 }
 
+static bool
+is_zero(const uint8_t *p, size_t n)
+{
+	return n > 0 && p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
 static int
 mem_pwrite(struct vfs_file *f, const void *p, size_t n, uint64_t off,
     struct ops_err *err)
@@ -429,6 +436,7 @@ mem_pwrite(struct vfs_file *f, const void *p, size_t n, uint64_t off,
 	struct memfs *m = of(f->vfs);
 	struct inode *i = file_inode(f);
 	uint64_t before = i->cur.size;
+	bool zeros;
 
 	if (begin(m, MEMFS_WRITE, err) < 0)
 		return -1;
@@ -442,10 +450,15 @@ mem_pwrite(struct vfs_file *f, const void *p, size_t n, uint64_t off,
 		if (m->space != UINT64_MAX)
 			m->space -= more;
 	}
-	content_write(&i->cur, off, p, n);
+	/* Preallocation, megabytes of it: a hole reads the same. */
+	zeros = off >= before && is_zero(p, n);
+	if (zeros)
+		i->cur.size = off + n;
+	else
+		content_write(&i->cur, off, p, n);
 	if (i->cur.size != before)
 		note_size(i);
-	for (uint64_t s = off / SECTOR; s * SECTOR < off + n; s++) {
+	for (uint64_t s = off / SECTOR; !zeros && s * SECTOR < off + n; s++) {
 		struct change *c;
 		uint8_t b[SECTOR];
 
@@ -464,17 +477,40 @@ mem_pwrite(struct vfs_file *f, const void *p, size_t n, uint64_t off,
 	return 0;
 }
 
+/* Only what was written since the last sync, failed or not. */
+static void
+apply_changes(struct inode *i)
+{
+	for (size_t k = 0; k < i->n_changes; k++) {
+		const struct change *c = &i->change[k];
+
+		if (c->sector == NO_SECTOR)
+			content_truncate(&i->dur, c->size);
+		else
+			content_write(
+			    &i->dur, c->sector * SECTOR, c->b, SECTOR);
+	}
+	content_truncate(&i->dur, i->cur.size);
+}
+
 static int
 mem_sync(struct vfs_file *f, struct ops_err *err)
 {
 	struct memfs *m = of(f->vfs);
 	struct inode *i = file_inode(f);
 
-	if (begin(m, MEMFS_SYNC, err) < 0)
+	if (begin(m, MEMFS_SYNC, err) < 0) {
+		if (m->forgets)
+			i->n_changes = 0;
 		return -1;
+	}
+	if (m->forgets) {
+		apply_changes(i);
+	} else {
+		content_free(&i->dur);
+		content_copy(&i->dur, &i->cur);
+	}
 	i->n_changes = 0;
-	content_free(&i->dur);
-	content_copy(&i->dur, &i->cur);
 	done(m, MEMFS_SYNC, NULL);
 	return 0;
 }
@@ -502,8 +538,7 @@ mem_size(struct vfs_file *f, uint64_t *ret, struct ops_err *err)
 }
 
 static int
-mem_rename(
-    struct vfs *v, const char *from, const char *to, struct ops_err *err)
+mem_rename(struct vfs *v, const char *from, const char *to, struct ops_err *err)
 {
 	struct memfs *m = of(v);
 	unsigned from_dir, to_dir;
@@ -522,8 +557,8 @@ mem_rename(
 }
 
 static int
-remove_name(struct vfs *v, const char *path, enum memfs_op op,
-    struct ops_err *err)
+remove_name(
+    struct vfs *v, const char *path, enum memfs_op op, struct ops_err *err)
 {
 	struct memfs *m = of(v);
 	unsigned parent;
@@ -594,8 +629,8 @@ by_name(const void *a, const void *b)
 }
 
 static int
-mem_list(struct vfs *v, const char *path, struct vfs_names *ret,
-    struct ops_err *err)
+mem_list(
+    struct vfs *v, const char *path, struct vfs_names *ret, struct ops_err *err)
 {
 	struct memfs *m = of(v);
 	unsigned n = resolve(m, path, NULL, NULL);

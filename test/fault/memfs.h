@@ -53,6 +53,9 @@ struct memfs {
 	uint64_t fail_times;
 	int fail_errno;
 	uint64_t failed; /* how many did */
+	/* As Linux does it: what a failed sync did not write will not be
+	 * written by the next one either, unless it is written again. */
+	bool forgets;
 	uint64_t space;	 /* bytes left for new pages; UINT64_MAX: plenty */
 
 	/* The last write, for cuts inside it. */

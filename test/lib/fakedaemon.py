@@ -22,6 +22,7 @@ import opsealtest as t
 (DOOR_OPEN, DOOR_GO, DOOR_REFUSED, DOOR_WINCH, DOOR_STOP, DOOR_STOP_OK, DOOR_CONT,
  DOOR_CHILD, DOOR_EXIT, DOOR_BYE, DOOR_END) = range(1, 12)
 HELLO, HELD, EVENT, RECORDS, ACK, STATE = range(32, 38)
+OUTER, FOUND = 44, 45
 (OUTPUT, INPUT, MASKED, RESIZE, STOP, CONT, ECHO, GAP, EXIT) = range(1, 10)
 OPEN, CLOSE, GAP_EVENT, BYPASS = 64, 65, 67, 68
 WHY_EXIT, WHY_KILLED, WHY_HANGUP, WHY_LOG = 1, 2, 3, 4
@@ -98,6 +99,7 @@ class Session:
         self.durable = (0, 0)
         self.hellos = 0
         self.messages = 0
+        self.outers = []     # (fs, dev, door, its start, recorder, its start)
 
     def event(self, kind):
         """Decoded bodies of the events of this type."""
@@ -122,6 +124,7 @@ class FakeDaemon:
         self.run_dir = folder
         self.args = list(args)
         self.env = None
+        self.stderr = None    # of the recorders
         self.sessions = []
         self.errors = []
         self.acking = True
@@ -171,14 +174,24 @@ class FakeDaemon:
     def set_state(self, state):
         with self.lock:
             self.state = state
+            self.state_since = time.monotonic()
             for c in self.conns:
                 c.send(message(STATE, bytes([state]) + b"disk full"))
+        if state == 1 and self.acking:
+            self.ack()
 
     def ack(self):
         with self.lock:
             for c, s in self.conns.items():
                 if s:
                     self._ack(c, s)
+
+    def found(self, pid, start=1, uid=1000, name=b"thief", sid=None):
+        """Somebody else has the last session's terminal open."""
+        with self.lock:
+            for c, s in self.conns.items():
+                if s is self.last:
+                    c.send(message(FOUND, (sid or s.id) + struct.pack("<IQI", pid, start, uid) + name))
 
     @property
     def last(self):
@@ -264,7 +277,7 @@ class FakeDaemon:
         pidfd = os.pidfd_open(pid)
         memfd = os.memfd_create("open")
         size = (0, 0)
-        if len(fds) == 2:
+        if len(fds) == 2 and os.isatty(fds[0]):
             rows, cols = struct.unpack("HHHH", fcntl.ioctl(fds[0], termios.TIOCGWINSZ, b"\0" * 8))[:2]
             size = (cols, rows)
         os.write(memfd, session.id + cbor_map({
@@ -280,7 +293,7 @@ class FakeDaemon:
         self.sessions.append(session)
         session.recorder = subprocess.Popen(
             argv + self.args, env=self.env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=self.stderr,
             pass_fds=[conn.fileno(), pidfd, memfd] + list(fds))
         for fd in [pidfd, memfd] + list(fds):
             os.close(fd)
@@ -312,7 +325,13 @@ class FakeDaemon:
             c.send(message(HELD, struct.pack("<BBQQ", known, 0, len(session.records),
                                              len(session.events))))
             return
-        assert self.state == 1, "sent while the log can't be written"
+        if kind == OUTER:
+            assert body[:10] == session.id, "terminal of another session"
+            session.outers.append(struct.unpack("<QQIQIQ", body[10:]))
+            return
+        # What was under way when it failed is taken, and not acknowledged.
+        assert self.state == 1 or time.monotonic() - self.state_since < 0.3, \
+            "sent while the log can't be written"
         session.messages += 1
         if kind == EVENT:
             no, what, when = struct.unpack_from("<QBQ", body)
@@ -323,7 +342,7 @@ class FakeDaemon:
         else:
             assert kind == RECORDS, kind
             self._records(session, body)
-        if self.acking:
+        if self.acking and self.state == 1:
             self._ack(c, session)
 
     def _records(self, session, body):

@@ -515,7 +515,13 @@ build_open(struct build *b, size_t session, uint32_t uid, const char *user,
 		.rows = 24,
 		.realtime = b->now + b->wall };
 	struct ops_buf p = { .max = RECORD_PAYLOAD_MAX };
+	char argv[256] = "";
 
+	/* arguments are joined by NUL; here they are given with '|' */
+	for (size_t i = 0; command != NULL && command[i] != '\0'; i++)
+		argv[i] = command[i] == '|' ? '\0' : command[i];
+	if (command != NULL)
+		o.command.p = (const uint8_t *)argv;
 	event_open_put(&p, b->stream[session].id, &o);
 	build_record(b, b->events, REC_SESSION_OPEN, p.data, p.len);
 	ops_buf_free(&p);
@@ -782,7 +788,7 @@ build_example(struct build *b)
 	build_sync(b);
 	build_output(b, one, "make\r\n");
 	build_seal(b, false, true);
-	build_open(b, two, 1001, "bob", "pts/4", "vim /etc/passwd");
+	build_open(b, two, 1001, "bob", "pts/4", "vim|/etc/passwd");
 	build_output(b, two, "another screen\r\n");
 	build_output(b, one, "done\r\n");
 	build_gap(b, two, 77);

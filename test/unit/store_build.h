@@ -109,7 +109,7 @@ void build_boot(struct build *b, enum boot_why why, const struct boot_found *fou
 /* A record arrives: into the WAL's open batch and the stream's open frame. */
 void build_record(struct build *b, size_t stream, uint8_t type, const void *p, size_t n);
 void build_output(struct build *b, size_t stream, const char *text);
-void build_open(struct build *b, size_t session, uint32_t uid, const char *user, const char *tty, const char *command);
+void build_open(struct build *b, size_t session, uint32_t uid, const char *user, const char *tty, const char *command); /* argv joined by "|" */
 void build_close(struct build *b, size_t session, uint32_t state);
 void build_gap(struct build *b, size_t session, uint64_t bytes);
 void build_sync(struct build *b); /* ends the batch */

@@ -133,6 +133,97 @@ test_held(void **state)
 	}
 }
 
+static void
+test_outer(void **state)
+{
+	const struct proto_outer o = { "0123456789", 0x1122, 0x8801, 7, 8, 9,
+		10 };
+	static const uint8_t want[PROTO_OUTER_LEN] = { '0', '1', '2', '3', '4',
+		'5', '6', '7', '8', '9', 0x22, 0x11, 0, 0, 0, 0, 0, 0, 1, 0x88,
+		0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0,
+		0, 10 };
+	uint8_t out[PROTO_OUTER_LEN + 1] = { 0 };
+	struct proto_outer got = { .dev = 99 };
+	struct ops_err err;
+
+	(void)state;
+	proto_outer_encode(&o, out);
+	assert_memory_equal(out, want, sizeof(want));
+	for (size_t n = 0; n <= sizeof(out); n++) {
+		if (n == PROTO_OUTER_LEN)
+			continue;
+		assert_int_equal(proto_outer_decode(out, n, &got, &err), -1);
+		assert_int_equal(err.code, OPS_EFORMAT);
+		assert_int_equal(got.dev, 99);
+	}
+	assert_int_equal(
+	    proto_outer_decode(out, PROTO_OUTER_LEN, &got, &err), 0);
+	assert_memory_equal(got.id, o.id, OPS_ID_LEN);
+	assert_int_equal(got.fs, o.fs);
+	assert_int_equal(got.dev, o.dev);
+	assert_int_equal(got.door, o.door);
+	assert_int_equal(got.door_start, o.door_start);
+	assert_int_equal(got.recorder, o.recorder);
+	assert_int_equal(got.recorder_start, o.recorder_start);
+	/* Neither process is 0. */
+	for (size_t at = 26; at <= 38; at += 12) {
+		memcpy(out, want, sizeof(want));
+		out[at] = 0;
+		assert_int_equal(
+		    proto_outer_decode(out, PROTO_OUTER_LEN, &got, &err), -1);
+		assert_int_equal(err.code, OPS_EFORMAT);
+	}
+}
+
+static void
+test_found(void **state)
+{
+	struct proto_found f = { "0123456789", 0x0102, 3, UINT32_MAX,
+		text("vi") };
+	static const uint8_t want[] = { '0', '1', '2', '3', '4', '5', '6', '7',
+		'8', '9', 2, 1, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff,
+		0xff, 'v', 'i' };
+	static const uint8_t big[PROTO_FOUND_HEAD + PROTO_COMM_MAX + 1] = {
+		[10] = 1
+	};
+	static const uint8_t nobody[PROTO_FOUND_HEAD];
+	struct ops_buf b = { .max = 4096 };
+	struct proto_found got;
+	struct ops_err err;
+
+	(void)state;
+	proto_found_put(&b, &f);
+	assert_int_equal(b.len, sizeof(want));
+	assert_memory_equal(b.data, want, sizeof(want));
+	assert_int_equal(proto_found_get(b.data, b.len, &got, &err), 0);
+	assert_memory_equal(got.id, f.id, OPS_ID_LEN);
+	assert_int_equal(got.pid, f.pid);
+	assert_int_equal(got.start, f.start);
+	assert_int_equal(got.uid, f.uid);
+	assert_true(same(got.comm, f.comm));
+	/* The name is what is left, from none to the limit. */
+	for (size_t n = 0; n <= sizeof(big); n++) {
+		got.start = 99;
+		if (n >= PROTO_FOUND_HEAD && n < sizeof(big)) {
+			assert_int_equal(
+			    proto_found_get(big, n, &got, &err), 0);
+			assert_int_equal(got.comm.n, n - PROTO_FOUND_HEAD);
+			continue;
+		}
+		assert_int_equal(proto_found_get(big, n, &got, &err), -1);
+		assert_int_equal(err.code, OPS_EFORMAT);
+		assert_int_equal(got.start, 99);
+	}
+	assert_int_equal(
+	    proto_found_get(nobody, sizeof(nobody), &got, &err), -1);
+	/* A longer one is cut when it is written. */
+	f.comm = (struct event_text){ big, PROTO_COMM_MAX + 1 };
+	ops_buf_reset(&b);
+	proto_found_put(&b, &f);
+	assert_int_equal(b.len, PROTO_FOUND_HEAD + PROTO_COMM_MAX);
+	ops_buf_free(&b);
+}
+
 static const struct proto_status *
 full_status(void)
 {
@@ -230,6 +321,8 @@ main(void)
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_open_limits),
 		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_outer),
+		cmocka_unit_test(test_found),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_filter),
 	};

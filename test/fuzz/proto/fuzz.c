@@ -11,13 +11,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OPEN, HELD, STATUS, FILTER, KINDS };
+enum { OPEN, HELD, STATUS, FILTER, OUTER, FOUND, KINDS };
 
 union body {
 	struct proto_open open;
 	struct proto_held held;
 	struct proto_status status;
 	struct proto_filter filter;
+	struct proto_outer outer;
+	struct proto_found found;
 };
 
 static int
@@ -36,8 +38,14 @@ get(unsigned kind, const uint8_t *p, size_t n, union body *ret)
 	case STATUS:
 		rc = proto_status_get(p, n, &ret->status, &err);
 		break;
-	default:
+	case FILTER:
 		rc = proto_filter_get(p, n, &ret->filter, &err);
+		break;
+	case OUTER:
+		rc = proto_outer_decode(p, n, &ret->outer, &err);
+		break;
+	default:
+		rc = proto_found_get(p, n, &ret->found, &err);
 	}
 	if (rc < 0 && (err.code != OPS_EFORMAT || err.msg[0] == '\0'))
 		abort();
@@ -47,7 +55,7 @@ get(unsigned kind, const uint8_t *p, size_t n, union body *ret)
 static void
 put(unsigned kind, struct ops_buf *b, const union body *body)
 {
-	uint8_t held[PROTO_HELD_LEN];
+	uint8_t held[PROTO_HELD_LEN], outer[PROTO_OUTER_LEN];
 
 	switch (kind) {
 	case OPEN:
@@ -60,8 +68,15 @@ put(unsigned kind, struct ops_buf *b, const union body *body)
 	case STATUS:
 		proto_status_put(b, &body->status);
 		break;
-	default:
+	case FILTER:
 		proto_filter_put(b, &body->filter);
+		break;
+	case OUTER:
+		proto_outer_encode(&body->outer, outer);
+		ops_buf_put(b, outer, sizeof(outer));
+		break;
+	default:
+		proto_found_put(b, &body->found);
 	}
 }
 
@@ -87,7 +102,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	/* Nothing gets lost or is written otherwise, where every key is known. */
 	if (once.len > size - 1 ||
-	    ((kind == HELD || kind == FILTER) && once.len != size - 1) ||
+	    (kind != OPEN && kind != STATUS && once.len != size - 1) ||
 	    (once.len == size - 1 &&
 		memcmp(once.data, data + 1, once.len) != 0))
 		abort();

@@ -1,0 +1,93 @@
+/*
+ * writer_peer - a connection to record.sock, as the writer role's files see it.
+ *
+ *	writer_peer.c		connections and the message table
+ *	writer_recorder.c	what a recorder says, and its acknowledgements
+ *	writer_query.c		what the query role says
+ *	writer_scan.c		what the scan role is told, and says
+ */
+#ifndef OPS_DAEMON_WRITER_PEER_H
+#define OPS_DAEMON_WRITER_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ipc/msg.h"
+#include "ipc/proto.h"
+#include "writer_role.h"
+
+#define PEER_ACKS_MAX 64 /* kept apart; more are merged into the newest */
+#define PEER_HELLO_LEN (OPS_ID_LEN + 4 + 8)
+#define PEER_EVENT_HEAD 17 /* u64 number, u8 type, u64 time */
+
+enum peer_state {
+	PEER_NEW,
+	PEER_RECORDER,
+	PEER_LATE, /* a recorder whose session is closed: it is told so as soon
+		    * as that is durable, and sends nothing more */
+	PEER_QUERY,
+	PEER_QUERY_WAITS, /* its event is on the way to the disk */
+	PEER_SCAN,
+};
+/* Once `ticket` is durable, so is all below these numbers. */
+struct ack {
+	uint64_t ticket, next_record, next_event;
+};
+
+struct peer {
+	struct watch watch; /* first: a watch is its peer */
+	struct writer_role *r;
+	struct peer *next, **link; /* in r->peers */
+	struct msg_peer who;
+	enum peer_state state;
+	bool dead; /* to be closed before anything else is done with it */
+
+	uint8_t id[OPS_ID_LEN]; /* PEER_RECORDER */
+	uint64_t start;
+	uint64_t next_record, next_event; /* what the writer takes next */
+	struct ack ack[PEER_ACKS_MAX];
+	unsigned acks;
+	struct ack due; /* what the next REC_ACK says */
+	bool ack_due, state_due;
+	struct proto_outer outer; /* door 0: not told */
+	bool outer_due;           /* the scan role doesn't know it yet */
+
+	uint64_t ticket; /* PEER_QUERY_WAITS, PEER_LATE */
+
+	/* A message that the writer had no room for; nothing more is read
+	 * until it is taken. */
+	uint8_t *held;
+	size_t held_len;
+	uint16_t held_type;
+};
+
+/* -- writer_peer.c -- */
+/* Keep a message for later: the writer's queue is full. */
+int peer_hold(struct peer *p, const struct msg *m, struct ops_err *err);
+
+/* -- writer_recorder.c; handlers as in struct msg_rule -- */
+int recorder_on_hello(void *conn, struct msg *m, struct ops_err *err);
+int recorder_on_records(void *conn, struct msg *m, struct ops_err *err);
+int recorder_on_event(void *conn, struct msg *m, struct ops_err *err);
+/* Note what became durable; recorder_flush() says it. */
+void recorder_take_acks(struct peer *p, uint64_t durable);
+/* Send what is due; what does not fit into the socket stays due. */
+void recorder_flush(struct peer *p);
+/* A recorder in PEER_LATE: tell it once its session's end is durable. */
+int recorder_late(struct peer *p, uint64_t durable, struct ops_err *err);
+
+/* -- writer_query.c -- */
+int writer_query_access(void *conn, struct msg *m, struct ops_err *err);
+int writer_query_status(void *conn, struct msg *m, struct ops_err *err);
+int writer_query_seal(void *conn, struct msg *m, struct ops_err *err);
+/* Its event is durable, or can't become so: answer. */
+int writer_query_waiting(struct peer *p, uint64_t durable);
+
+/* -- writer_scan.c -- */
+int recorder_on_outer(void *conn, struct msg *m, struct ops_err *err);
+int writer_scan_watch(void *conn, struct msg *m, struct ops_err *err);
+int writer_scan_found(void *conn, struct msg *m, struct ops_err *err);
+/* Tell the scan role of what is due. */
+void scan_flush(struct writer_role *r);
+
+#endif

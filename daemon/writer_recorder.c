@@ -1,0 +1,243 @@
+#include <string.h>
+
+#include "base/bytes.h"
+#include "ipc/proto.h"
+#include "record/event.h"
+#include "writer_peer.h"
+
+/* -- what goes out -- */
+
+static bool
+send_ack(struct peer *p, struct ops_err *err)
+{
+	uint8_t b[16];
+
+	ops_putle64(b, p->due.next_record);
+	ops_putle64(b + 8, p->due.next_event);
+	return msg_send(p->watch.fd, MSG_REC_ACK, b, sizeof(b), NULL, 0, err) ==
+	       0;
+}
+
+static bool
+send_state(struct peer *p, struct ops_err *err)
+{
+	uint8_t ok = p->r->state == WRITER_OK;
+
+	return msg_send2(p->watch.fd, MSG_REC_STATE, &ok, 1, p->r->reason,
+		   ok ? 0 : strlen(p->r->reason), err) == 0;
+}
+
+void
+recorder_flush(struct peer *p)
+{
+	struct ops_err err = { 0 };
+
+	if (p->state_due)
+		p->state_due = !send_state(p, &err);
+	if (p->ack_due && err.code == OPS_OK)
+		p->ack_due = !send_ack(p, &err);
+	if (err.code != OPS_OK && err.code != OPS_EBUSY)
+		p->dead = true;
+	else if (p->held == NULL)
+		loop_change(&p->r->loop, &p->watch,
+		    EPOLLIN | (p->state_due || p->ack_due ? EPOLLOUT : 0u));
+}
+
+/* All that was taken so far is durable once the newest ticket is. */
+static void
+expect_ack(struct peer *p)
+{
+	if (p->acks == PEER_ACKS_MAX)
+		p->acks--; /* merged: its records are below the new one's */
+	p->ack[p->acks++] =
+	    (struct ack){ p->r->last_ticket, p->next_record, p->next_event };
+}
+
+void
+recorder_take_acks(struct peer *p, uint64_t durable)
+{
+	unsigned n = 0;
+
+	while (n < p->acks && p->ack[n].ticket <= durable)
+		p->due = p->ack[n++];
+	if (n == 0)
+		return;
+	p->acks -= n;
+	memmove(p->ack, p->ack + n, p->acks * sizeof(p->ack[0]));
+	p->ack_due = true;
+}
+
+/* -- recorders -- */
+
+/* A recorder that connects again has given up its old connection. */
+static void
+end_older(struct peer *me)
+{
+	for (struct peer *p = me->r->peers; p != NULL; p = p->next)
+		if (p != me && p->state == PEER_RECORDER &&
+		    memcmp(p->id, me->id, OPS_ID_LEN) == 0)
+			p->dead = true;
+}
+
+static int
+send_held(struct peer *p, const struct writer_session *s, struct ops_err *err)
+{
+	const struct proto_held held = { s->known, s->closed, s->next_record,
+		s->next_event };
+	uint8_t b[PROTO_HELD_LEN];
+
+	proto_held_encode(&held, b);
+	return msg_send(p->watch.fd, MSG_REC_HELD, b, sizeof(b), NULL, 0, err);
+}
+
+int
+recorder_late(struct peer *p, uint64_t durable, struct ops_err *err)
+{
+	struct writer_session s;
+
+	if (p->ticket > durable)
+		return 0;
+	writer_session(p->r->w, p->id, &s);
+	p->ticket = UINT64_MAX; /* once */
+	return send_held(p, &s, err);
+}
+
+int
+recorder_on_hello(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct peer *p = conn;
+	uint32_t pid = ops_getle32(m->p + OPS_ID_LEN);
+	struct writer_session s;
+
+	if (pid != (uint32_t)p->who.pid)
+		return ops_fail(err, OPS_EPERM, "says it is process %u", pid);
+	memcpy(p->id, m->p, OPS_ID_LEN);
+	p->start = ops_getle64(m->p + OPS_ID_LEN + 4);
+	writer_session(p->r->w, p->id, &s);
+	if (s.known && !s.closed &&
+	    (s.recorder_pid != pid || s.recorder_start != p->start))
+		return ops_fail(err, OPS_EPERM,
+		    "the session's recorder is process %llu",
+		    (unsigned long long)s.recorder_pid);
+	if (s.closed) {
+		p->state = PEER_LATE;
+		p->ticket = p->r->last_ticket;
+		return recorder_late(p, writer_durable(p->r->w), err);
+	}
+	end_older(p);
+	lost_remove(p->r, p->id);
+	p->state = PEER_RECORDER;
+	p->next_record = s.next_record;
+	p->next_event = s.next_event;
+	if (send_held(p, &s, err) < 0)
+		return -1;
+	/* What the writer holds need not be durable yet. */
+	expect_ack(p);
+	recorder_take_acks(p, writer_durable(p->r->w));
+	p->state_due = true;
+	recorder_flush(p);
+	return 0;
+}
+
+int
+recorder_on_records(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct peer *p = conn;
+	struct writer_session s;
+	struct ops_err e = { 0 };
+	uint64_t ticket;
+
+	if (writer_put_screen(p->r->w, p->id, ops_getle64(m->p), m->p + 8,
+		m->n - 8, &ticket, &e) == 0) {
+		if (ticket > p->r->last_ticket)
+			p->r->last_ticket = ticket;
+		writer_session(p->r->w, p->id, &s);
+		p->next_record = s.next_record;
+		expect_ack(p);
+		return 0;
+	}
+	if (e.code == OPS_EBUSY)
+		return peer_hold(p, m, err);
+	if (err != NULL)
+		*err = e;
+	return -1;
+}
+
+/* Does the body say what its type promises, about this very session? */
+static int
+check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
+    size_t n, struct ops_err *err)
+{
+	union {
+		struct event_open open;
+		struct event_close close;
+		struct event_gap gap;
+		struct event_bypass bypass;
+	} u;
+	uint8_t id[OPS_ID_LEN];
+
+	if (event_session(b, n, id, err) < 0)
+		return -1;
+	if (memcmp(id, p->id, OPS_ID_LEN) != 0)
+		return ops_fail(err, OPS_EPERM, "an event of another session");
+	if ((type == REC_SESSION_OPEN) != (number == 0))
+		return ops_fail(err, OPS_EFORMAT, "event %llu has type %u",
+		    (unsigned long long)number, type);
+	switch (type) {
+	case REC_SESSION_OPEN:
+		if (event_open_get(b, n, &u.open, err) < 0)
+			return -1;
+		if (u.open.recorder_pid != (uint32_t)p->who.pid ||
+		    u.open.recorder_start != p->start)
+			return ops_fail(err, OPS_EPERM,
+			    "SESSION-OPEN names another recorder");
+		return 0;
+	case REC_SESSION_CLOSE:
+		return event_close_get(b, n, &u.close, err);
+	case REC_GAP_EVENT:
+		if (event_gap_get(b, n, &u.gap, err) < 0)
+			return -1;
+		p->r->lost_bytes += u.gap.bytes;
+		return 0;
+	case REC_BYPASS:
+		return event_bypass_get(b, n, &u.bypass, err);
+	default:
+		return ops_fail(
+		    err, OPS_EPERM, "events of type %u are not yours", type);
+	}
+}
+
+int
+recorder_on_event(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct peer *p = conn;
+	uint64_t number = ops_getle64(m->p), time = ops_getle64(m->p + 9);
+	const uint8_t *body = m->p + PEER_EVENT_HEAD;
+	size_t n = m->n - PEER_EVENT_HEAD;
+	uint8_t type = m->p[8];
+	struct ops_err e = { 0 };
+	uint64_t lost = p->r->lost_bytes;
+
+	if (number > p->next_event)
+		return ops_fail(err, OPS_EFORMAT,
+		    "event %llu, but %llu is next", (unsigned long long)number,
+		    (unsigned long long)p->next_event);
+	if (check_event(p, type, number, body, n, err) < 0)
+		return -1;
+	if (number < p->next_event) { /* sent again after a restart */
+		p->r->lost_bytes = lost;
+		expect_ack(p);
+		return 0;
+	}
+	if (writer_role_event(p->r, type, time, body, n, NULL, &e) < 0) {
+		p->r->lost_bytes = lost;
+		if (e.code == OPS_EBUSY)
+			return peer_hold(p, m, err);
+		if (err != NULL)
+			*err = e;
+		return -1;
+	}
+	p->next_event++;
+	expect_ack(p);
+	return 0;
+}

@@ -1,0 +1,152 @@
+/* What FRAME, CLOSE and TOMBSTONE leaves must say (see history_rules.c). */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "history_work.h"
+#include "record/event.h"
+
+static void
+check_frame(struct history_work *w, const struct leaf_frame *f,
+    const struct history_stream *s, const char *id)
+{
+	bool first = s->log != w->log;
+
+	if (f->class != s->class ||
+	    (f->class != CLASS_SCREEN && f->class != CLASS_EVENTS) ||
+	    f->codec != CODEC_ZSTD)
+		history_say_here(w, FIND_TAMPER,
+		    "stream %s: a class or codec that can't be", id);
+	if (f->number > s->next_frame)
+		history_say_here(w, FIND_MISSING,
+		    "stream %s: frame %" PRIu64 " follows %" PRIu64 " frames",
+		    id, f->number, s->next_frame);
+	else if (f->number < s->next_frame)
+		history_say_here(w, FIND_TAMPER,
+		    "stream %s: frame %" PRIu64 " again, after %" PRIu64
+		    " frames",
+		    id, f->number, s->next_frame);
+	else if (f->first != s->next_record)
+		history_say_here(w,
+		    f->first > s->next_record ? FIND_MISSING : FIND_TAMPER,
+		    "stream %s frame %" PRIu64 ": begins with record %" PRIu64
+		    ", where %" PRIu64 " is expected",
+		    id, f->number, f->first, s->next_record);
+	if (f->has_prev == first ||
+	    (!first && memcmp(f->prev, s->last, OPS_HASH_LEN) != 0))
+		history_say_here(w, FIND_TAMPER,
+		    "stream %s frame %" PRIu64
+		    ": it does not name the frame before it",
+		    id, f->number);
+	if (f->count == 0 || f->first + f->count < f->first ||
+	    f->arrived_first > f->arrived_last ||
+	    f->stored_len < FRAME_HEADER || f->stored_len > FRAME_STORED_MAX ||
+	    f->raw_len > FRAME_RAW_MAX)
+		history_say_here(w, FIND_TAMPER,
+		    "stream %s frame %" PRIu64 ": impossible numbers", id,
+		    f->number);
+}
+
+int
+history_rules_frame(struct history_work *w, const struct leaf_frame *f,
+    const uint8_t *hash, struct ops_err *err)
+{
+	char id[OPS_ID_TEXT_LEN + 1];
+	struct history_stream *s;
+	struct store_frame *sf;
+
+	s = history_stream_get(w->h, f->stream, f->class);
+	if (s == NULL ||
+	    !history_grow(&s->frame, s->n, &s->cap, sizeof(*s->frame)) ||
+	    !history_grow(&w->pending, w->n_pending, &w->cap_pending,
+		sizeof(*w->pending)))
+		return history_fail_memory(err);
+	ops_id_text(f->stream, id);
+	if (w->final)
+		history_say_here(
+		    w, FIND_TAMPER, "it stands behind a closing seal");
+	check_frame(w, f, s, id);
+	if (s->log != w->log) {
+		s->log = w->log;
+		s->log_frames = 0;
+	}
+	w->since++;
+	/* What can't be a frame's number is named above and not shown. */
+	if (f->number >= s->next_frame && f->count > 0 &&
+	    f->first + f->count > f->first && f->class == s->class) {
+		w->pending[w->n_pending++] =
+		    (struct history_pending){ (uint32_t)(s - w->h->stream),
+			    (uint32_t)s->n };
+		sf = &s->frame[s->n++];
+		*sf = (struct store_frame){
+			.leaf = *f, .log = (uint32_t)w->log, .index = w->index
+		};
+		s->next_frame = f->number + 1;
+		s->next_record = f->first + f->count;
+	}
+	s->log_frames++;
+	memcpy(s->last, hash, OPS_HASH_LEN);
+	return 0;
+}
+
+int
+history_rules_close(
+    struct history_work *w, const struct leaf_close *c, struct ops_err *err)
+{
+	const struct history_stream *s = history_find(w->h, c->stream);
+	bool here = s != NULL && s->log == w->log;
+	uint64_t frames = here ? s->log_frames : 0;
+	char id[OPS_ID_TEXT_LEN + 1];
+	struct history *h = w->h;
+
+	if (!history_grow(
+		&h->close, h->closes, &h->close_cap, sizeof(*h->close)))
+		return history_fail_memory(err);
+	ops_id_text(c->stream, id);
+	if (w->final)
+		history_say_here(
+		    w, FIND_TAMPER, "it stands behind a closing seal");
+	w->since++;
+	if (c->frames != frames)
+		history_say_here(w, FIND_INCOMPLETE,
+		    "session %s had %" PRIu64
+		    " frames, but the log has %" PRIu64,
+		    id, c->frames, frames);
+	else if (frames > 0 ? memcmp(c->last, s->last, OPS_HASH_LEN) != 0
+			    : !ops_all_zero(c->last, OPS_HASH_LEN))
+		history_say_here(w, FIND_INCOMPLETE,
+		    "session %s ended with another frame", id);
+	if (c->state != CLOSE_CLOSED && c->state != CLOSE_LOST)
+		history_say_here(
+		    w, FIND_TAMPER, "session %s: no such state", id);
+	else if (c->state == CLOSE_LOST)
+		history_say_here(
+		    w, FIND_LOST, "session %s: its end is missing", id);
+	h->close[h->closes++] = (struct history_close){
+		.leaf = *c, .log = (uint32_t)w->log, .index = w->index
+	};
+	return 0;
+}
+
+int
+history_rules_tombstone(
+    struct history_work *w, const struct leaf_tombstone *t, struct ops_err *err)
+{
+	const struct history_stream *s = history_find(w->h, t->stream);
+	char id[OPS_ID_TEXT_LEN + 1];
+	struct history *h = w->h;
+
+	if (!history_grow(&h->tombstone, h->tombstones, &h->tombstone_cap,
+		sizeof(*h->tombstone)))
+		return history_fail_memory(err);
+	ops_id_text(t->stream, id);
+	if (s == NULL || t->from >= t->to || t->to > s->next_frame)
+		history_say_here(w, FIND_TAMPER,
+		    "stream %s: frames %" PRIu64 " to %" PRIu64
+		    " can't have expired",
+		    id, t->from, t->to);
+	h->tombstone[h->tombstones++] = (struct history_tombstone){
+		.leaf = *t, .log = (uint32_t)w->log, .index = w->index
+	};
+	return 0;
+}

@@ -1,0 +1,545 @@
+#!/usr/bin/python3
+"""The disk is full, has no inodes left, is read-only, or fails: the state says
+so, the policy is applied, nothing that is there is damaged, and once there is
+room everything works again.
+
+The store lies on a small tmpfs in a mount namespace of this test's own.
+
+timeout: 600
+"""
+import ctypes
+import os
+import re
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealtest as t
+import recorded as r
+
+CLONE_NEWNS = 0x20000
+MB = 1 << 20
+
+# Makes calls of opseald fail with the errno in the file $FAULT_FILE, if there
+# is one: "NUMBER CALL CALL ..."; "0 slow" makes each sync of the WAL take 4 s,
+# "0 lazy" each sync of anything else 0.4 s.
+SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static int
+fails(const char *call)
+{
+	static ssize_t (*real_read)(int, void *, size_t);
+	static int (*real_open)(const char *, int, ...);
+	const char *path = getenv("FAULT_FILE");
+	char buf[256];
+	ssize_t n;
+	int fd;
+
+	if (real_read == NULL) {
+		real_read = dlsym(RTLD_NEXT, "read");
+		real_open = dlsym(RTLD_NEXT, "open");
+	}
+	if (path == NULL || (fd = real_open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return 0;
+	n = real_read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	buf[n] = '\0';
+	if (strstr(buf, call) == NULL)
+		return 0;
+	errno = atoi(buf);
+	return 1;
+}
+
+#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+ssize_t
+pwrite64(int fd, const void *p, size_t n, off64_t off)
+{
+	return fails(" pwrite") ? -1 : NEXT(pwrite64)(fd, p, n, off);
+}
+
+ssize_t
+pwrite(int fd, const void *p, size_t n, off_t off)
+{
+	return fails(" pwrite") ? -1 : NEXT(pwrite)(fd, p, n, off);
+}
+
+static void
+slow(int fd)
+{
+	char link[64], path[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0)
+		return;
+	path[n] = '\0';
+	if (strstr(path, "/wal/") != NULL && fails(" slow"))
+		sleep(4);
+	else if (strstr(path, "/wal/") == NULL && fails(" lazy"))
+		usleep(400000);
+}
+
+int
+fdatasync(int fd)
+{
+	slow(fd);
+	return fails(" sync") ? -1 : NEXT(fdatasync)(fd);
+}
+
+int
+fsync(int fd)
+{
+	return fails(" sync") ? -1 : NEXT(fsync)(fd);
+}
+
+int
+renameat(int a, const char *from, int b, const char *to)
+{
+	return fails(" rename") ? -1 : NEXT(renameat)(a, from, b, to);
+}
+
+int
+unlinkat(int fd, const char *path, int flags)
+{
+	return fails(" unlink") ? -1 : NEXT(unlinkat)(fd, path, flags);
+}
+
+static int
+open_at(int fd, const char *path, int flags, int mode)
+{
+	if ((flags & O_ACCMODE) != O_RDONLY && strncmp(path, "/dev/", 5) != 0 &&
+	    fails(" open"))
+		return -1;
+	return NEXT(openat)(fd, path, flags, mode);
+}
+
+int
+openat(int fd, const char *path, int flags, ...)
+{
+	va_list ap;
+	int mode;
+
+	va_start(ap, flags);
+	mode = va_arg(ap, int);
+	va_end(ap);
+	return open_at(fd, path, flags, mode);
+}
+
+int
+openat64(int fd, const char *path, int flags, ...)
+{
+	va_list ap;
+	int mode;
+
+	va_start(ap, flags);
+	mode = va_arg(ap, int);
+	va_end(ap);
+	return open_at(fd, path, flags, mode);
+}
+"""
+
+
+def own_mounts():
+    """From here on this process and its children have mounts of their own."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) != 0:
+        return False
+    return subprocess.call(["mount", "--make-rprivate", "/"]) == 0
+
+
+class Full(r.Recorded):
+    def setup(self):
+        t.need_root("root, to mount a small file system")
+        if not mounts_are_ours:
+            t.skip("no mount namespaces here")
+
+    def small(self, options, **more):
+        """An instance whose store is a tmpfs with these options."""
+        inst = self.instance(start=False, **more)
+        self.disk = self.path("disk")
+        self.mount(inst, options)
+        inst.start()
+        return inst
+
+    def mount(self, inst, options):
+        """A small disk at self.disk, with the store on it."""
+        owner = os.stat(inst.store)
+        os.mkdir(self.disk)
+        subprocess.check_call(["mount", "-t", "tmpfs", "-o", "mode=755," + options, "small", self.disk])
+        # Run in reverse order: before this the instance must be gone.
+        self.later(lambda: subprocess.call(["umount", "-l", self.disk]))
+        self.later(inst.destroy)
+        inst.store = os.path.join(self.disk, "store")
+        os.mkdir(inst.store, 0o700)
+        os.chown(inst.store, owner.st_uid, owner.st_gid)
+
+    def remount(self, options):
+        subprocess.check_call(["mount", "-o", "remount," + options, self.disk])
+
+    def status(self, inst):
+        return r.json_lines(self.exits(inst.opseal("status", "--json"), 0))[0]
+
+    def says(self, inst, pattern):
+        """The state must name the trouble, in both forms."""
+        s = t.wait_for("a state that says so", lambda: (
+            lambda s: s if s["state"] != "ok" else None)(self.status(inst)))
+        self.matches(s["reason"], pattern, "reason")
+        text = self.exits(inst.opseal("status"), 0).text
+        self.matches(text, r"^state +FAILED since .*can't be written: .*(%s)" % pattern, "status")
+        t.wait_for("a line of opseald", lambda: re.search(
+            r"the log can't be written: .*(%s)" % pattern, inst.log()))
+
+    def works(self, inst, timeout=8):
+        """Full function within a few seconds."""
+        t.wait_for("the state ok", lambda: self.status(inst)["state"] == "ok", timeout)
+        term = self.record_pty(inst, ["sh", "-c", "echo it works; exit 3"])
+        self.exact(inst, term, 3)
+        self.verifies(inst)
+
+    def undamaged(self, inst):
+        result = inst.opseal("verify")
+        self.check("TAMPER" not in result.text and result.status == 0, "verify: %r" % result)
+
+    def filler(self, inst, size, then="exit 5", **options):
+        """A session that shows size random bytes, and then waits for a line."""
+        path = self.write("random", os.urandom(MB))
+        return self.record_pty(inst, ["sh", "-c", (
+            "stty raw; i=0; while [ $i -lt %d ]; do cat %s; i=$((i+1)); done; stty sane; "
+            "echo all shown; read x; %s") % (size // MB, path, then)], **options)
+
+    def gapped(self, inst, term, status):
+        """The session went on; what was not recorded is counted exactly."""
+        self.equal(term.wait(60), status, "exit status")
+        s = self.ended(inst, term, "gapped")
+        out = bytes(term.out)
+        self.equal(out.count(r.GAP_NOTICE), 1, "notices")
+        got = self.raw(inst, s)
+        self.check(got.status in (0, 5), "export: %r" % got.status)
+        self.equal(len(out) - len(r.GAP_NOTICE), len(got.out) + s["bytes_lost"],
+                   "bytes shown and not recorded")
+        self.check(s["bytes_lost"] > 0, "no gap")
+        return s
+
+
+class Space(Full):
+    def test_continue(self):
+        inst = self.small("size=20m", config="hold_time = 500ms\n")
+        early = self.record_pty(inst, ["sh", "-c", "echo early"])
+        self.exact(inst, early)
+        term = self.filler(inst, 40 * MB)
+        term.expect("this part is not recorded", 60)
+        term.expect("all shown", 60)
+        self.says(inst, "No space left|disk full|full")
+        self.undamaged(inst)
+        # What is there can be read, and the person's session goes on.
+        self.exits(inst.opseal("export", str(self.session(inst, early)["session"]),
+                               "--format", "raw"), 0)
+        self.remount("size=80m")
+        t.wait_for("the state ok", lambda: self.status(inst)["state"] == "ok", 8)
+        t.wait_for("the gap", lambda: self.session(inst, term)["bytes_lost"])
+        term.line("")
+        self.gapped(inst, term, 5)
+        self.works(inst)
+        self.equal(inst.stop(), 0, "exit status")
+        self.exits(inst.offline("verify"), 0)
+
+    def test_held_until_there_is_room(self):
+        """With a long hold_time a full disk costs time, and nothing else."""
+        inst = self.small("size=20m", config="hold_time = 60s\n")
+        term = self.filler(inst, 40 * MB)
+        self.says(inst, "No space left|full")
+        time.sleep(0.5)
+        mark = len(term.out)
+        time.sleep(0.5)
+        self.equal(len(term.out), mark, "bytes shown while nothing is recorded")
+        self.undamaged(inst)
+        self.remount("size=120m")
+        term.expect("all shown", 60)
+        term.line("")
+        self.exact(inst, term, 5)
+        self.works(inst)
+
+    def test_refuse(self):
+        inst = self.small("size=20m", config="hold_time = 500ms\non_log_failure = refuse\n")
+        term = self.filler(inst, 40 * MB)
+        self.equal(term.wait(60), 2, "exit status")
+        self.equal(bytes(term.out).count(r.END_NOTICE), 1, "notices")
+        self.says(inst, "No space left|full")
+        s = self.session(inst, term)
+        self.check(s["status"] != "closed", "called closed")
+        # Nothing new begins.
+        second = self.record_pty(inst, ["sh", "-c", "echo ran"])
+        self.equal(second.wait(60), 2, "exit status on a full disk")
+        self.check(b"ran\r\n" not in bytes(second.out), "it ran")
+        self.remount("size=80m")
+        self.works(inst)
+        s = self.ended(inst, term)
+        self.equal(s["exit"], None, "recorded exit")
+        shown = bytes(term.out).replace(r.END_NOTICE, b"")
+        raw = self.exits(self.raw(inst, s), 0).out
+        self.check(raw.startswith(shown), "something that was shown is missing")
+
+    def test_killed_on_a_full_disk(self):
+        """A crash there, and a start there."""
+        inst = self.small("size=20m", config="hold_time = 60s\n")
+        term = self.filler(inst, 40 * MB)
+        self.says(inst, "No space left|full")
+        for _ in range(2):
+            inst.kill()
+            inst.launch()
+            time.sleep(1)
+        # It may wait for room, or end with one clear line; not go wrong.
+        if inst.proc.poll() is not None:
+            self.matches(inst.log(), "No space left|full", "opseald's log")
+        else:
+            inst.kill()
+        self.check("TAMPER" not in inst.offline("verify").text, "TAMPER on the full disk")
+        self.remount("size=120m")
+        inst.start()
+        term.expect("all shown", 60)
+        term.line("")
+        self.exact(inst, term, 5)
+        self.works(inst)
+
+    def test_stopped_on_a_full_disk(self):
+        """SIGTERM ends it in good time; what it holds comes back."""
+        inst = self.small("size=20m", config="hold_time = 60s\n")
+        term = self.filler(inst, 40 * MB)
+        self.says(inst, "No space left|full")
+        begin = time.monotonic()
+        inst.stop(60)
+        self.check(time.monotonic() - begin < 30, "took %d s" % (time.monotonic() - begin))
+        self.check("TAMPER" not in inst.offline("verify").text, "TAMPER on the full disk")
+        self.remount("size=120m")
+        inst.start()
+        term.expect("all shown", 60)
+        term.line("")
+        self.exact(inst, term, 5)
+        self.works(inst)
+
+    def test_full_from_the_start(self):
+        """No room for even one WAL file."""
+        inst = self.instance(start=False)
+        self.disk = self.path("disk")
+        self.mount(inst, "size=2m")
+        inst.launch()
+        self.equal(inst.proc.wait(t.PATIENCE), 2, "exit status")
+        inst.proc = None
+        lines = inst.log().splitlines()
+        self.equal(len(lines), 1, "lines: %r" % lines)
+        self.matches(lines[0], "No space left", "message")
+        self.remount("size=40m")
+        inst.start()
+        self.works(inst)
+
+
+class Inodes(Full):
+    def test_gone(self):
+        inst = self.small("size=64m,nr_inodes=40", config="hold_time = 500ms\n")
+        term = self.record_pty(inst, ["bash", "--norc"])
+        term.expect(r"\$ ")
+        n = 0
+        while True:  # the last ones
+            try:
+                open(os.path.join(self.disk, "filler%d" % n), "w").close()
+                n += 1
+            except OSError:
+                break
+        # A session needs a file of its own; the WAL goes on without.
+        more = [self.record_pty(inst, ["sh", "-c", "echo more %d; sleep 2" % i]) for i in range(3)]
+        self.says(inst, "No space left|inodes|full")
+        self.undamaged(inst)
+        for i in range(n):
+            os.unlink(os.path.join(self.disk, "filler%d" % i))
+        for other in more:
+            self.equal(other.wait(), 0, "exit status")
+        self.works(inst)
+        term.line("exit 4")
+        self.equal(term.wait(), 4, "exit status")
+        for other in more + [term]:
+            s = self.ended(inst, other, self.session(inst, other)["status"])
+            self.check(s["status"] in ("closed", "gapped"), "state %s" % s["status"])
+            if s["status"] == "closed":
+                self.equal(self.exits(self.raw(inst, s), 0).out,
+                           bytes(other.out).replace(r.GAP_NOTICE, b""), "what was shown")
+        self.verifies(inst)
+
+
+class ReadOnly(Full):
+    def test_remounted_under_a_session(self):
+        """tmpfs refuses while a file is open for writing, so the writer is
+        killed; what comes after it finds a read-only store."""
+        inst = self.small("size=64m", config="hold_time = 60s\n")
+        term = self.record_pty(inst, ["bash", "--norc"])
+        term.expect(r"\$ ")
+        for _ in range(50):
+            r.kill(*r.role_pids(inst, "writer"))
+            if subprocess.call(["mount", "-o", "remount,ro", self.disk],
+                               stderr=subprocess.DEVNULL) == 0:
+                break
+            time.sleep(0.02)
+        else:
+            self.fail("can't remount")
+        term.line("echo wait''ing")
+        t.wait_for("a line in the log", lambda: "Read-only file system" in inst.log())
+        begin = time.monotonic()
+        result = inst.opseal("status")
+        self.check(time.monotonic() - begin < 15, "status took too long")
+        self.exits(result, 2, "status")
+        self.contains(self.one_line(result), "Read-only file system", "status")
+        self.check(b"waiting" not in bytes(term.out), "shown and not recorded")
+        self.exits(inst.offline("verify"), 0)
+        self.remount("rw")
+        term.expect("waiting")
+        term.line("exit 4")
+        self.exact(inst, term, 4)
+        self.works(inst)
+
+
+class Faults(Full):
+    """Calls that fail under a running daemon, by a shim in front of libc."""
+
+    def instance_with_faults(self, config):
+        t.need_program("cc")
+        if t.SANITIZE:
+            t.skip("the sanitizers' own shims must come first")
+        shim = self.path("shim.so")
+        subprocess.check_call(["cc", "-shared", "-fPIC", "-O1", "-w", "-o", shim,
+                               self.write("shim.c", SHIM), "-ldl"])
+        os.chmod(shim, 0o755)
+        return self.instance(config=config, env={"LD_PRELOAD": shim,
+                                                 "FAULT_FILE": self.path("fault")})
+
+    def fault(self, text):
+        path = self.path("fault")
+        if text is None:
+            os.unlink(path)
+        else:
+            with open(path + ".new", "w") as f:
+                f.write(text)
+            os.chmod(path + ".new", 0o644)
+            os.rename(path + ".new", path)
+
+    def held(self, faults, pattern):
+        inst = self.instance_with_faults("hold_time = 60s\n")
+        term = self.record_pty(inst, ["bash", "--norc"])
+        term.expect(r"\$ ")
+        for fault in faults:
+            self.fault(fault)
+            term.line("echo wait''ing")
+            self.says(inst, pattern)
+            time.sleep(1)
+            self.undamaged(inst)
+            self.fault(None)
+            term.expect("waiting\r\n")
+            t.wait_for("the state ok", lambda: self.status(inst)["state"] == "ok", 8)
+        term.line("exit 4")
+        self.exact(inst, term, 4)
+        self.works(inst)
+        self.equal(inst.stop(), 0, "exit status")
+        self.exits(inst.offline("verify"), 0)
+
+    def test_read_only(self):
+        self.held(["30 pwrite open rename unlink"] * 2, "Read-only file system")
+
+    def test_sync_fails(self):
+        self.held(["5 sync"] * 2, "Input/output error")
+
+    def test_everything_fails(self):
+        self.held(["5 pwrite sync open rename unlink"], "Input/output error")
+
+    def test_quota(self):
+        self.held(["122 pwrite"], "Disk quota exceeded")
+
+    def test_seals_pass_a_batch_on_its_way(self):
+        """The disk takes seconds for one batch of the WAL.  Periods may be
+        sealed meanwhile; a crash then must not make the batch, signed with an
+        old period's key, look like somebody else's."""
+        inst = self.instance_with_faults("hold_time = 60s\nseal_after = 50ms\n")
+        term = self.record_pty(inst, ["bash", "--norc"])
+        term.expect(r"\$ ")
+        for ending in ("kill", "go on"):
+            time.sleep(0.5)  # all of it sealed
+            self.fault("0 slow")
+            term.line("echo during-''%s" % ending.replace(" ", "-"))
+            time.sleep(0.3)
+            short = []
+            for i in range(6):  # each end asks for a seal
+                short.append(self.record_pty(inst, ["sh", "-c", "echo short-%d; exit 7" % i]))
+                time.sleep(0.3)
+            if ending == "kill":
+                inst.kill()
+                self.fault(None)
+                self.exits(inst.offline("verify"), 0, "verify after the crash")
+                inst.start()
+            else:
+                self.fault(None)
+            term.expect("during-%s\r\n" % ending.replace(" ", "-"))
+            for other in short:
+                self.exact(inst, other, 7)
+            self.verifies(inst)
+        term.line("exit 4")
+        self.exact(inst, term, 4)
+        self.works(inst)
+
+    def test_seals_slower_than_the_wal(self):
+        """Many batches wait for each seal, signed with the keys of periods
+        that are over when their turn comes."""
+        inst = self.instance_with_faults("hold_time = 60s\nseal_after = 20ms\n")
+        term = self.record_pty(inst, ["sh", "-c", (
+            "i=0; while ! [ -e %s ]; do i=$((i+1)); echo line-$i; sleep 0.005; done; exit 3")
+            % self.path("stop")])
+        term.expect("line-5\r")
+        self.fault("0 lazy")
+        for _ in range(3):
+            time.sleep(1)
+            self.verifies(inst)
+        inst.kill()
+        self.verifies_offline(inst)
+        inst.start()
+        time.sleep(2)
+        self.verifies(inst)
+        self.fault(None)
+        open(self.path("stop"), "w").close()
+        self.exact(inst, term, 3)
+        self.works(inst)
+
+    def verifies_offline(self, inst):
+        result = self.exits(inst.offline("verify"), 0, "verify without a daemon")
+        self.check("TAMPER" not in result.text, "verify: %s" % result.text)
+
+    def test_continue(self):
+        inst = self.instance_with_faults("hold_time = 400ms\n")
+        term = self.record_pty(inst, ["bash", "--norc"])
+        term.expect(r"\$ ")
+        self.fault("5 sync")
+        for i in range(3):
+            term.line("echo on-''%d" % i)
+            time.sleep(0.3)
+        term.expect("this part is not recorded")
+        term.expect("on-2\r\n")
+        self.says(inst, "Input/output error")
+        self.fault(None)
+        t.wait_for("the gap", lambda: self.session(inst, term)["bytes_lost"])
+        term.line("exit 4")
+        self.gapped(inst, term, 4)
+        self.works(inst)
+
+
+mounts_are_ours = t.is_root() and own_mounts()
+t.main()

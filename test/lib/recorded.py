@@ -1,0 +1,100 @@
+"""recorded - what the tests share that record real sessions and then compare
+what the terminal showed with what is in the log."""
+import json
+import os
+import signal
+
+import opsealtest as t
+
+GAP_NOTICE = b"\r\nopseal: the log can't be written; this part is not recorded\r\n"
+END_NOTICE = b"\r\nopseal: the log can't be written; the session ends here\r\n"
+
+
+def json_lines(result):
+    return [json.loads(line) for line in result.out.splitlines() if line.strip()]
+
+
+def role_pids(inst, *roles):
+    """The processes of these roles (all, if none is named) of opseald."""
+    found = []
+    for pid in inst.pids():
+        try:
+            with open("/proc/%d/comm" % pid) as f:
+                name = f.read().strip()
+        except OSError:
+            continue
+        if name.startswith("opseald") and (not roles or name[len("opseald-"):] in roles):
+            found.append(pid)
+    return found
+
+
+def recorders(inst):
+    """The recorders that write to inst."""
+    found = []
+    for pid in t.processes_of(inst.run_dir + "/record.sock"):
+        try:
+            with open("/proc/%d/comm" % pid) as f:
+                if f.read() == "opseal-rec\n":
+                    found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+def kill(*pids, number=signal.SIGKILL):
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+class Recorded(t.Test):
+    def sessions(self, inst):
+        """The rows of `opseal ls`, oldest first."""
+        result = inst.opseal("ls", "--json")
+        if result.status != 1:  # 1: there are none yet
+            self.exits(result, 0)
+        return json_lines(result)
+
+    def session(self, inst, term):
+        """The row of the session on that terminal."""
+        found = [s for s in self.sessions(inst) if s["pid"] == term.pid]
+        self.equal(len(found), 1, "sessions of process %d" % term.pid)
+        return found[0]
+
+    def ended(self, inst, term, state="closed", timeout=None):
+        """Wait until the session on that terminal is in state."""
+        last = None
+
+        def look():
+            nonlocal last
+            last = self.session(inst, term)
+            return last if last["end"] is not None or last["status"] == "lost" else None
+        try:
+            t.wait_for("the session's end", look, timeout)
+        except AssertionError:
+            self.fail("the session doesn't end: %r" % last)
+        self.equal(last["status"], state, "state")
+        return last
+
+    def raw(self, inst, session):
+        """All that the log holds of what the session showed."""
+        return inst.opseal("export", session["session"], "--format", "raw")
+
+    def exact(self, inst, term, status=0):
+        """The session ends or has ended; all it showed must be in the log."""
+        self.equal(term.wait(60), status, "exit status on the outer terminal")
+        s = self.ended(inst, term)
+        if status >= 0:
+            self.equal((s["exit"], s["signal"]), (status, None), "recorded exit")
+        self.equal(s["bytes_lost"], 0, "bytes lost")
+        result = self.exits(self.raw(inst, s), 0)
+        self.equal(result.out, bytes(term.out), "what is in the log, against what was shown")
+        self.equal(s["bytes_out"], len(term.out), "bytes_out")
+        return s
+
+    def verifies(self, inst):
+        result = self.exits(inst.opseal("verify"), 0)
+        self.check("TAMPER" not in result.text, "verify: %s" % result.text)
+        return result

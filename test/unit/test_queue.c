@@ -1,0 +1,214 @@
+#include "base/bytes.h"
+#include "check.h"
+#include "recorder/queue.h"
+
+static const uint8_t *p;
+static const struct queue_event *ev;
+static uint64_t no;
+static size_t n;
+
+static enum queue_next
+next(const struct queue *q, size_t max)
+{
+	return queue_next(q, max, &p, &n, &ev, &no);
+}
+
+static void
+put(struct queue *q, const char *s)
+{
+	assert_int_equal(queue_put(q, REC_OUTPUT, 7, s, strlen(s)), 0);
+}
+
+static void
+test_order_of_events_and_records(void **state)
+{
+	struct queue q = { 0 };
+	struct record r;
+	struct ops_err err;
+
+	(void)state;
+	assert_int_equal(next(&q, 1000), QUEUE_NOTHING);
+	assert_int_equal(queue_event(&q, REC_SESSION_OPEN, 1, "open", 4, 1), 0);
+	put(&q, "a");
+	put(&q, "bc");
+	assert_int_equal(queue_event(&q, REC_BYPASS, 2, "by", 2, 0), 0);
+	put(&q, "d");
+	assert_int_equal(queue_event(&q, REC_SESSION_CLOSE, 3, "", 0, 1), 0);
+
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	assert_int_equal(no, 0);
+	assert_int_equal(ev->type, REC_SESSION_OPEN);
+	assert_memory_equal(ev->p, "open", 4);
+	queue_sent(&q, 0);
+	/* Both records before the second event, and not the third. */
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	assert_int_equal(no, 0);
+	assert_int_equal(n, 2 * RECORD_HEADER + 3);
+	assert_int_equal(record_decode(p, n, &r, &err), RECORD_HEADER + 1);
+	assert_int_equal(r.type, REC_OUTPUT);
+	assert_int_equal(r.time, 7);
+	assert_memory_equal(r.payload, "a", 1);
+	/* Only whole records are sent. */
+	assert_int_equal(next(&q, RECORD_HEADER), QUEUE_NOTHING);
+	assert_int_equal(next(&q, 2 * RECORD_HEADER + 2), QUEUE_RECORDS);
+	assert_int_equal(n, RECORD_HEADER + 1);
+	queue_sent(&q, n);
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	assert_int_equal(no, 1);
+	queue_sent(&q, n);
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	assert_int_equal(no, 1);
+	queue_sent(&q, 0);
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	assert_int_equal(no, 2);
+	queue_sent(&q, n);
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	queue_sent(&q, 0);
+	assert_int_equal(next(&q, 1000), QUEUE_NOTHING);
+	assert_true(queue_all_sent(&q));
+	assert_false(queue_empty(&q));
+	assert_int_equal(queue_ack(&q, 3, 3, &err), 0);
+	assert_true(queue_empty(&q));
+	queue_free(&q);
+}
+
+static void
+test_impossible_numbers(void **state)
+{
+	struct queue q = { 0 };
+	struct ops_err err;
+
+	(void)state;
+	put(&q, "a");
+	put(&q, "b");
+	assert_int_equal(queue_ack(&q, 1, 0, &err), -1); /* not sent */
+	assert_int_equal(err.code, OPS_EFORMAT);
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	queue_sent(&q, n);
+	assert_int_equal(queue_ack(&q, 3, 0, &err), -1);
+	assert_int_equal(queue_ack(&q, 0, 1, &err), -1);
+	assert_int_equal(queue_ack(&q, 1, 0, &err), 0);
+	assert_int_equal(queue_ack(&q, 0, 0, &err), 0);     /* late: nothing */
+	assert_int_equal(queue_rewind(&q, 0, 0, &err), -1); /* is gone */
+	assert_int_equal(queue_rewind(&q, 3, 0, &err), -1);
+	assert_int_equal(queue_rewind(&q, 2, 1, &err), -1);
+	assert_true(queue_all_sent(&q)); /* nothing has changed */
+	assert_int_equal(queue_rewind(&q, 1, 0, &err), 0);
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	assert_int_equal(no, 1);
+	queue_free(&q);
+}
+
+/* A writer that acknowledges, crashes and comes back gets all bytes once. */
+static void
+test_long_run(void **state)
+{
+	struct queue q = { 0 };
+	struct ops_err err;
+	uint64_t held = 0, held_ev = 0, durable = 0, durable_ev = 0;
+	uint32_t seed = 1, total = 0;
+	static uint8_t want[64];
+
+	(void)state;
+	for (unsigned i = 0; i < 200000; i++) {
+		seed = seed * 1664525 + 1013904223;
+		unsigned dice = seed >> 24;
+
+		if (dice < 120) {
+			size_t len = (seed >> 8) % 3000;
+			uint8_t *room = queue_room(&q, len);
+
+			if (room != NULL) {
+				memset(room, (int)(total & 0xff), len);
+				queue_add(&q, REC_OUTPUT, total++, len);
+			}
+		} else if (dice < 124) {
+			queue_event(&q, REC_BYPASS, q.event_tail, &q.event_tail,
+			    sizeof(q.event_tail), 0);
+		} else if (dice < 200) {
+			switch (next(&q, 65000)) {
+			case QUEUE_RECORDS:
+				assert_int_equal(no, held);
+				for (size_t at = 0; at < n;) {
+					struct record r;
+					long len = record_decode(
+					    p + at, n - at, &r, &err);
+
+					assert_true(len > 0);
+					assert_int_equal(r.time, held);
+					memset(want, (int)(held & 0xff),
+					    sizeof(want));
+					assert_memory_equal(r.payload, want,
+					    r.len < 64 ? r.len : 64);
+					held++;
+					at += (size_t)len;
+				}
+				queue_sent(&q, n);
+				break;
+			case QUEUE_EVENT:
+				assert_int_equal(no, held_ev);
+				assert_int_equal(ev->time, held_ev++);
+				queue_sent(&q, 0);
+				break;
+			case QUEUE_NOTHING:
+				break;
+			}
+		} else if (dice < 220) {
+			durable = held;
+			durable_ev = held_ev;
+			assert_int_equal(
+			    queue_ack(&q, durable, durable_ev, &err), 0);
+		} else if (dice < 224) {
+			held = durable + (held - durable) / 2;
+			held_ev = durable_ev;
+			assert_int_equal(
+			    queue_rewind(&q, held, held_ev, &err), 0);
+		}
+		assert_true(queue_bytes(&q) <= QUEUE_MAX);
+	}
+	assert_true(total > 10000);
+	queue_free(&q);
+}
+
+static void
+test_limits(void **state)
+{
+	struct queue q = { 0 };
+	static uint8_t full[RECORD_PAYLOAD_MAX];
+	struct ops_err err;
+	unsigned count = 0;
+
+	(void)state;
+	while (queue_put(&q, REC_OUTPUT, 0, full, sizeof(full)) == 0)
+		count++;
+	assert_int_equal(count, QUEUE_MAX / RECORD_MAX);
+	assert_int_equal(queue_bytes(&q), QUEUE_MAX);
+	assert_int_equal(queue_put(&q, REC_OUTPUT, 0, "", 0), -1);
+	assert_int_equal(next(&q, 65000), QUEUE_RECORDS);
+	queue_sent(&q, n);
+	assert_int_equal(queue_ack(&q, 1, 0, &err), 0);
+	assert_int_equal(queue_put(&q, REC_OUTPUT, 0, full, sizeof(full)), 0);
+
+	/* Events: some places are only for what must not get lost. */
+	for (unsigned i = 0; i < QUEUE_EVENTS_MAX - QUEUE_EVENTS_KEPT; i++)
+		assert_int_equal(queue_event(&q, REC_BYPASS, 0, "x", 1, 0), 0);
+	assert_int_equal(queue_event(&q, REC_BYPASS, 0, "x", 1, 0), -1);
+	for (unsigned i = 0; i < QUEUE_EVENTS_KEPT; i++)
+		assert_int_equal(
+		    queue_event(&q, REC_SESSION_CLOSE, 0, "x", 1, 1), 0);
+	assert_int_equal(queue_event(&q, REC_SESSION_CLOSE, 0, "x", 1, 1), -1);
+	queue_free(&q);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order_of_events_and_records),
+		cmocka_unit_test(test_impossible_numbers),
+		cmocka_unit_test(test_long_run),
+		cmocka_unit_test(test_limits),
+	};
+
+	return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
+}

@@ -1,0 +1,387 @@
+/* Covers: recover, past, engine, log, framer, segment, streamtab */
+#include <errno.h>
+
+#include "check.h"
+#include "driver.h"
+
+static struct memfs *
+one_store(struct driver *d, unsigned seals)
+{
+	struct ops_err err = { 0 };
+
+	memset(d, 0, sizeof(*d));
+	d->seed = 99;
+	d->m = memfs_new();
+	memset(d->boot_id, 7, sizeof(d->boot_id));
+	CHECK(driver_open(d, &err) == 0, "open", err.msg);
+	driver_session(d);
+	driver_session(d);
+	for (unsigned i = 0; i < seals; i++) {
+		driver_output(d, &d->s[0], 10);
+		driver_event(d, &d->s[1]);
+		CHECK(driver_flush(d, &err) == 0, "flush", err.msg);
+		CHECK(driver_seal(d, false, &err) == 0, "seal", err.msg);
+	}
+	return d->m;
+}
+
+static void
+reopen(struct driver *d, const char *row)
+{
+	struct ops_err err = { 0 };
+
+	d->m->locked = false;
+	CHECK(driver_open(d, &err) == 0, row, err.msg);
+}
+
+static struct leaf_boot
+last_boot(struct driver *d)
+{
+	char path[LOG_PATH + 8];
+	struct ops_buf b = { .max = 1u << 24 };
+	struct leaf_boot ret = { 0 };
+	size_t at = 0;
+	long used;
+	const uint8_t *p;
+	size_t n;
+
+	snprintf(path, sizeof(path), "log/%u/leaves", d->e->log->n);
+	assert_int_equal(
+	    vfs_read_file(&d->m->vfs, path, 1u << 23, &b, NULL), 0);
+	while ((used = leaf_file_next(b.data + at, b.len - at, &p, &n, NULL)) >
+	       0) {
+		struct leaf l;
+
+		assert_true(leaf_decode(p, n, &l, NULL) >= 0);
+		if (l.type == LEAF_BOOT)
+			ret = l.u.boot;
+		at += (size_t)used;
+	}
+	ops_buf_free(&b);
+	return ret;
+}
+
+static void
+finish(struct driver *d, const char *row, bool whole)
+{
+	struct ops_err err = { 0 };
+	struct memfs *m = d->m;
+	const char *bad;
+
+	CHECK(driver_close(d, &err) == 0, row, err.msg);
+	if (whole) {
+		bad = driver_check(m, false, NULL);
+		CHECK(bad == NULL, row, bad);
+		bad = driver_compare(d, m);
+		CHECK(bad == NULL, row, bad);
+	}
+	driver_free(d);
+	vfs_free(&m->vfs);
+}
+
+static void
+test_first_clean_crash(void **state)
+{
+	struct driver d;
+
+	(void)state;
+	one_store(&d, 2);
+	assert_int_equal(last_boot(&d).why, BOOT_FIRST);
+	driver_drop(&d);
+	reopen(&d, "crash");
+	assert_int_equal(last_boot(&d).why, BOOT_CRASH);
+	assert_int_equal(driver_close(&d, NULL), 0);
+	reopen(&d, "clean");
+	assert_int_equal(last_boot(&d).why, BOOT_CLEAN);
+	assert_int_equal(d.e->log->n, 0);
+	finish(&d, "end", true);
+}
+
+/* What was durable in the WAL only is sealed by the start after. */
+static void
+test_wal_replayed(void **state)
+{
+	struct driver d;
+
+	(void)state;
+	one_store(&d, 1);
+	driver_output(&d, &d.s[0], 7);
+	driver_end(&d, &d.s[1]);
+	assert_int_equal(driver_flush(&d, NULL), 0);
+	driver_drop(&d);
+	reopen(&d, "crash");
+	assert_int_equal(last_boot(&d).found.wal_records, 8);
+	finish(&d, "end", true);
+}
+
+/* The recorder of a session whose CLOSE came with the recovery may ask. */
+static void
+test_closed_is_remembered(void **state)
+{
+	struct driver d;
+	bool found = false;
+
+	(void)state;
+	one_store(&d, 1);
+	driver_end(&d, &d.s[1]);
+	assert_int_equal(driver_flush(&d, NULL), 0);
+	driver_drop(&d);
+	reopen(&d, "crash");
+	for (size_t i = 0; i < d.e->n_closed; i++)
+		found |= memcmp(d.e->closed[i], d.s[1].id, OPS_ID_LEN) == 0;
+	assert_true(found);
+	assert_int_equal(framer_open_sessions(d.e->framer), 1);
+	finish(&d, "end", true);
+}
+
+/* Another boot of the machine is told from a mere start; the sessions stay
+ * open until the writer has said that they are lost (test_writer.c). */
+static void
+test_reboot(void **state)
+{
+	struct driver d;
+
+	(void)state;
+	one_store(&d, 2);
+	driver_drop(&d);
+	reopen(&d, "same boot");
+	assert_false(d.e->rebooted);
+	driver_drop(&d);
+	d.boot_id[0] ^= 1;
+	reopen(&d, "reboot");
+	assert_true(d.e->rebooted);
+	assert_int_equal(framer_open_sessions(d.e->framer), 2);
+	finish(&d, "end", true);
+}
+
+/* A start that dies between SEAL and checkpoint, again and again: there is
+ * never more than one SEAL that no checkpoint covers. */
+static void
+test_checkpoint_fails_often(void **state)
+{
+	struct driver d;
+	const char *bad;
+
+	(void)state;
+	one_store(&d, 2);
+	driver_drop(&d);
+	for (int i = 0; i < 6; i++) {
+		struct ops_err err = { 0 };
+
+		d.m->fail_mask = 1u << MEMFS_RENAME;
+		d.m->fail_errno = EIO;
+		d.m->fail_times = 1;
+		d.m->fail_after = i % 2; /* the old one's, or its own */
+		d.m->locked = false;
+		assert_int_equal(driver_open(&d, &err), -1);
+		d.m->fail_after = -1;
+		bad = driver_check(d.m, false, NULL);
+		CHECK(bad == NULL, "checkpoint", bad);
+	}
+	reopen(&d, "at last");
+	assert_int_equal(d.e->log->n, 0);
+	finish(&d, "end", true);
+}
+
+/* -- successor logs -- */
+
+static struct {
+	uint8_t resume[1024];
+	uint64_t len; /* of the leaves */
+	struct ops_buf checkpoint;
+} saved;
+
+static void
+save(struct memfs *m)
+{
+	for (uint64_t i = 0; i < sizeof(saved.resume); i++)
+		saved.resume[i] = memfs_peek(m, "keys/resume", i);
+	saved.len = memfs_file_size(m, "log/0/leaves");
+	saved.checkpoint.max = 8192;
+	assert_int_equal(vfs_read_file(&m->vfs, "log/0/checkpoint", 4096,
+			     &saved.checkpoint, NULL),
+	    0);
+}
+
+static void
+no_resume(struct memfs *m)
+{
+	assert_int_equal(vfs_unlink(&m->vfs, "keys/resume", NULL), 0);
+}
+
+static void
+old_resume(struct memfs *m)
+{
+	for (uint64_t i = 0; i < sizeof(saved.resume); i++)
+		memfs_poke(m, "keys/resume", i, saved.resume[i]);
+}
+
+static void
+no_log_key(struct memfs *m)
+{
+	assert_int_equal(vfs_unlink(&m->vfs, "keys/log-0", NULL), 0);
+}
+
+static void
+other_log_key(struct memfs *m)
+{
+	memfs_poke(
+	    m, "keys/log-0", 3, (uint8_t)~memfs_peek(m, "keys/log-0", 3));
+}
+
+static void
+cut_leaves(struct memfs *m)
+{
+	struct vfs_file *f;
+
+	assert_int_equal(
+	    vfs_open(&m->vfs, "log/0/leaves", VFS_WRITE, &f, NULL), 0);
+	assert_int_equal(vfs_truncate(f, saved.len, NULL), 0);
+	vfs_close(f);
+}
+
+static void
+cut_all(struct memfs *m)
+{
+	cut_leaves(m);
+	assert_int_equal(vfs_replace_file(&m->vfs, "log/0/checkpoint",
+			     saved.checkpoint.data, saved.checkpoint.len, NULL),
+	    0);
+}
+
+static void
+damage(struct memfs *m)
+{
+	memfs_poke(m, "log/0/leaves", saved.len + 40,
+	    (uint8_t)~memfs_peek(m, "log/0/leaves", saved.len + 40));
+}
+
+static void
+no_checkpoint(struct memfs *m)
+{
+	assert_int_equal(vfs_unlink(&m->vfs, "log/0/checkpoint", NULL), 0);
+}
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	void (*change)(struct memfs *m);
+	uint32_t why;
+	bool whole; /* nothing that was recorded is lost by it */
+} rows[] = {
+	{ "the resume key is missing",	  no_resume,	 BOOT_NO_RESUME, true },
+	{ "keys from a backup",		  old_resume,	 BOOT_NO_RESUME, true },
+	{ "the log key is missing",	  no_log_key,	 BOOT_NO_RESUME, true },
+	{ "another log key",		  other_log_key, BOOT_NO_RESUME, true },
+	{ "leaves cut at an older SEAL",  cut_leaves,	 BOOT_NO_RESUME, false },
+	{ "and the checkpoint with them", cut_all,	 BOOT_NO_RESUME, false },
+	{ "a leaf is damaged",		  damage,	 BOOT_NO_RESUME, false },
+	{ "the checkpoint is missing",	  no_checkpoint, BOOT_DAMAGED,	 false },
+};
+/* clang-format on */
+
+static void
+test_successors(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *row = rows[i].name, *bad;
+		struct ops_err err = { 0 };
+		struct framer_stream s = { 0 };
+		struct leaf_boot boot;
+		struct driver d;
+
+		one_store(&d, 2);
+		save(d.m);
+		driver_output(&d, &d.s[0], 5);
+		assert_int_equal(driver_flush(&d, NULL), 0);
+		assert_int_equal(driver_seal(&d, false, NULL), 0);
+		driver_output(&d, &d.s[0], 5);
+		assert_int_equal(driver_flush(&d, NULL), 0);
+		assert_int_equal(driver_seal(&d, false, NULL), 0);
+		driver_drop(&d);
+		rows[i].change(d.m);
+		reopen(&d, row);
+		boot = last_boot(&d);
+		CHECK(d.e->log->n == 1, row, "no successor");
+		CHECK(boot.why == rows[i].why, row, "reason");
+		CHECK(boot.has_pred && strstr(boot.pred_origin, "/0") != NULL,
+		    row, "predecessor");
+		framer_stream(d.e->framer, d.s[0].id, &s);
+		if (rows[i].whole) {
+			/* Numbers go on where they were. */
+			CHECK(s.next_record == d.s[0].put, row, "numbers");
+			driver_output(&d, &d.s[0], 5);
+			driver_end(&d, &d.s[0]);
+			CHECK(driver_flush(&d, &err) == 0, row, err.msg);
+			finish(&d, row, true);
+		} else {
+			struct memfs *m = d.m;
+
+			CHECK(driver_close(&d, &err) == 0, row, err.msg);
+			bad = driver_check(m, false, NULL);
+			CHECK(bad != NULL, row, "verify says nothing");
+			driver_free(&d);
+			vfs_free(&m->vfs);
+		}
+		ops_buf_free(&saved.checkpoint);
+	}
+}
+
+/* keys/ and the machine's id changed, or not: the store went to another host. */
+static void
+test_machine(void **state)
+{
+	struct engine_opts o = { .machine_id = "another" };
+	struct driver d;
+	struct ops_err err = { 0 };
+
+	(void)state;
+	one_store(&d, 2);
+	assert_int_equal(driver_close(&d, NULL), 0);
+	d.m->locked = false;
+	memcpy(o.boot_id, d.boot_id, sizeof(o.boot_id));
+	CHECK(engine_open(&d.m->vfs, &o, &d.e, &err) == 0, "open", err.msg);
+	assert_int_equal(d.e->log->n, 1);
+	assert_int_equal(last_boot(&d).why, BOOT_MACHINE);
+	finish(&d, "machine", true);
+}
+
+/* A day of 65,000 records in many batches, with a start in the middle. */
+static void
+test_many(void **state)
+{
+	struct driver d;
+
+	(void)state;
+	one_store(&d, 1);
+	for (int i = 0; i < 650; i++) {
+		driver_output(&d, &d.s[i % 2], 100);
+		assert_int_equal(driver_flush(&d, NULL), 0);
+		if (i % 50 == 49)
+			assert_int_equal(driver_seal(&d, false, NULL), 0);
+		if (i == 333) {
+			driver_drop(&d);
+			reopen(&d, "crash");
+		}
+	}
+	assert_true(d.s[0].put + d.s[1].put > 65000);
+	finish(&d, "many", true);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_first_clean_crash),
+		cmocka_unit_test(test_wal_replayed),
+		cmocka_unit_test(test_closed_is_remembered),
+		cmocka_unit_test(test_reboot),
+		cmocka_unit_test(test_checkpoint_fails_often),
+		cmocka_unit_test(test_successors),
+		cmocka_unit_test(test_machine),
+		cmocka_unit_test(test_many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,192 @@
+#include "check.h"
+
+#include "store/session.h"
+#include "store_build.h"
+
+static struct build b;
+static struct store *s;
+static struct session_list l;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	build_example(&b);
+	build_boot(&b, BOOT_CLEAN, NULL);
+	build_seal(&b, false, false);
+	build_stream(&b, CLASS_SCREEN);
+	build_open(&b, 5, 1001, "bob", "pts/3", "make|-j2|all");
+	build_output(&b, 5, "cc\r\n");
+	build_sync(&b);
+	if (store_open(&b.mem.vfs, 0, &s, NULL) < 0)
+		return -1;
+	return session_list_load(s, NULL, &l, NULL);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	session_list_free(&l);
+	store_free(s);
+	build_free(&b);
+	return 0;
+}
+
+static void
+test_load(void **state)
+{
+	(void)state;
+	assert_int_equal(l.n, 3);
+	assert_int_equal(l.s[0].state, SESSION_CLOSED);
+	assert_true(l.s[0].sealed);
+	assert_memory_equal(l.s[0].id, b.stream[1].id, OPS_ID_LEN);
+	assert_memory_equal(l.s[0].open.user.p, "alice", 5);
+	assert_true(l.s[0].end > l.s[0].start + 86400ull * 1000000000);
+	assert_int_equal(l.s[0].end - l.s[0].start,
+	    l.s[0].end_boottime - l.s[0].start_boottime);
+	assert_true(l.s[0].last > l.s[0].start && l.s[0].last < l.s[0].end);
+	assert_int_equal(l.s[1].state, SESSION_LOST);
+	assert_int_equal(l.s[1].bytes_lost, 77);
+	assert_int_equal(l.s[1].end, 0);
+	assert_int_equal(l.s[2].state, SESSION_ACTIVE);
+	assert_false(l.s[2].sealed);
+	assert_int_equal(l.s[2].last, b.now + b.wall);
+	assert_string_equal(session_state_name(l.s[2].state), "active");
+}
+
+static void
+test_find(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *name, *tty;
+		int hit; /* index, or -code */
+	} rows[] = {
+		{ "last",		NULL,	2 },
+		{ "last:alice",		NULL,	0 },
+		{ "last:bob",		NULL,	2 },
+		{ "last:eve",		NULL,	-OPS_ENOENT },
+		{ "pts/3",		NULL,	2 },
+		{ "pts/4",		NULL,	1 },
+		{ "pts/5",		NULL,	-OPS_ENOENT },
+		{ "e",			NULL,	0 },
+		{ "eirceirceirceiqb",	NULL,	0 },
+		{ "eirceirceirceiqbx",	NULL,	-OPS_ENOENT },
+		{ "x",			NULL,	-OPS_ENOENT },
+		{ "",			NULL,	-OPS_EUSAGE },
+		{ ".",			NULL,	-OPS_ENOENT },
+		{ ".",			"pts/9", -OPS_ENOENT },
+	};
+	/* clang-format on */
+	const struct session *hit = NULL;
+	struct ops_err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int rc =
+		    session_find(&l, rows[i].name, rows[i].tty, &hit, &err);
+
+		if (rows[i].hit >= 0)
+			CHECK(rc == 0 && hit == &l.s[rows[i].hit], rows[i].name,
+			    err.msg);
+		else
+			CHECK(rc == -1 && (int)err.code == -rows[i].hit,
+			    rows[i].name, err.msg);
+	}
+	/* two that begin alike */
+	l.s[1].id_text[0] = 'e';
+	assert_int_equal(session_find(&l, "e", NULL, &hit, &err), -1);
+	assert_int_equal(err.code, OPS_EUSAGE);
+	assert_non_null(strstr(err.msg, "eirceirceirceiqb"));
+}
+
+static unsigned
+matches(struct session_filter f)
+{
+	struct session_list some = { 0 };
+	unsigned bits = 0;
+
+	assert_int_equal(session_list_load(s, &f, &some, NULL), 0);
+	for (size_t i = 0; i < some.n; i++)
+		for (size_t j = 0; j < l.n; j++)
+			if (memcmp(some.s[i].id, l.s[j].id, OPS_ID_LEN) == 0)
+				bits |= 1u << j;
+	session_list_free(&some);
+	return bits;
+}
+
+static void
+test_filter(void **state)
+{
+	(void)state;
+	assert_int_equal(matches((struct session_filter){ 0 }), 7);
+	assert_int_equal(
+	    matches((struct session_filter){ .has_uid = true, .uid = 1001 }),
+	    6);
+	assert_int_equal(
+	    matches((struct session_filter){ .user = "alice" }), 1);
+	assert_int_equal(matches((struct session_filter){ .user = "ali" }), 0);
+	assert_int_equal(matches((struct session_filter){ .active = true }), 4);
+	assert_int_equal(
+	    matches((struct session_filter){ .command = "vim" }), 2);
+	assert_int_equal(
+	    matches((struct session_filter){ .command = "vim /etc" }), 2);
+	assert_int_equal(
+	    matches((struct session_filter){ .command = "emacs" }), 0);
+	assert_int_equal(
+	    matches((struct session_filter){ .since = l.s[2].start }), 4);
+	assert_int_equal(
+	    matches((struct session_filter){ .until = l.s[0].start }), 1);
+	assert_int_equal(
+	    matches((struct session_filter){ .since = l.s[0].end }), 5);
+	assert_int_equal(matches((struct session_filter){
+			     .since = l.s[1].last + 1, .until = l.s[0].end }),
+	    1);
+}
+
+static void
+test_bytes(void **state)
+{
+	struct session_list got = { 0 };
+	struct ops_buf x = { .max = 65536 }, y = { .max = 65536 };
+
+	(void)state;
+	for (size_t i = 0; i < l.n; i++) {
+		ops_buf_reset(&x);
+		session_put(&x, &l.s[i]);
+		assert_false(x.failed);
+		for (size_t n = 0; n < x.len; n++)
+			assert_int_equal(
+			    session_get(x.data, n, &got, NULL), -1);
+		assert_int_equal(session_get(x.data, x.len, &got, NULL), 0);
+		assert_int_equal(got.n, i + 1);
+		assert_string_equal(got.s[i].id_text, l.s[i].id_text);
+		assert_int_equal(got.s[i].state, l.s[i].state);
+		assert_int_equal(got.s[i].has_close, l.s[i].has_close);
+		ops_buf_reset(&y);
+		session_put(&y, &got.s[i]);
+		assert_int_equal(x.len, y.len);
+		assert_memory_equal(x.data, y.data, x.len);
+	}
+	ops_buf_put8(&x, 0);
+	assert_int_equal(session_get(x.data, x.len, &got, NULL), -1);
+	assert_int_equal(got.n, l.n);
+	session_list_free(&got);
+	ops_buf_free(&x);
+	ops_buf_free(&y);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_load),
+		T(test_find),
+		T(test_filter),
+		T(test_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
