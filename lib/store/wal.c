@@ -9,7 +9,7 @@
 #include "base/crypto.h"
 
 #define WAL_MAGIC "OPSWAL01"
-#define WAL_SPARE_MAX 4 /* sealed files kept for reuse */
+#define WAL_SPARE_MAX 8 /* sealed files kept for reuse */
 #define WAL_PATH 32
 
 struct wal_file {

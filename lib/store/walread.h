@@ -27,8 +27,8 @@
 #include "record/walbatch.h"
 #include "vfs.h"
 
-#define WAL_FILE_SIZE (8u << 20) /* bytes of a WAL file, preallocated */
-#define WAL_FILES_MAX 128
+#define WAL_FILE_SIZE (4u << 20) /* bytes of a WAL file, preallocated */
+#define WAL_FILES_MAX 256
 
 enum wal_end {
 	WAL_END_CLEAN,	 /* nothing after the last whole batch */

@@ -241,7 +241,7 @@ class Space(Full):
         inst = self.small("size=20m", config="hold_time = 500ms\n")
         early = self.record_pty(inst, ["sh", "-c", "echo early"])
         self.exact(inst, early)
-        term = self.filler(inst, 40 * MB)
+        term = self.filler(inst, 28 * MB)
         term.expect("this part is not recorded", 60)
         term.expect("all shown", 60)
         self.says(inst, "No space left|disk full|full")
@@ -261,7 +261,7 @@ class Space(Full):
     def test_held_until_there_is_room(self):
         """With a long hold_time a full disk costs time, and nothing else."""
         inst = self.small("size=20m", config="hold_time = 60s\n")
-        term = self.filler(inst, 40 * MB)
+        term = self.filler(inst, 28 * MB)
         self.says(inst, "No space left|full")
         time.sleep(0.5)
         mark = len(term.out)
@@ -276,7 +276,7 @@ class Space(Full):
 
     def test_refuse(self):
         inst = self.small("size=20m", config="hold_time = 500ms\non_log_failure = refuse\n")
-        term = self.filler(inst, 40 * MB)
+        term = self.filler(inst, 28 * MB)
         self.equal(term.wait(60), 2, "exit status")
         self.equal(bytes(term.out).count(r.END_NOTICE), 1, "notices")
         self.says(inst, "No space left|full")
@@ -297,7 +297,7 @@ class Space(Full):
     def test_killed_on_a_full_disk(self):
         """A crash there, and a start there."""
         inst = self.small("size=20m", config="hold_time = 60s\n")
-        term = self.filler(inst, 40 * MB)
+        term = self.filler(inst, 28 * MB)
         self.says(inst, "No space left|full")
         for _ in range(2):
             inst.kill()
@@ -319,7 +319,7 @@ class Space(Full):
     def test_stopped_on_a_full_disk(self):
         """SIGTERM ends it in good time; what it holds comes back."""
         inst = self.small("size=20m", config="hold_time = 60s\n")
-        term = self.filler(inst, 40 * MB)
+        term = self.filler(inst, 28 * MB)
         self.says(inst, "No space left|full")
         begin = time.monotonic()
         inst.stop(60)
