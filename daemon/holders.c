@@ -70,6 +70,16 @@ look_at(int dir, const char *number, pid_t pid, pid_t tid, struct holding *h)
 	return true;
 }
 
+/* Is it the process that isn't for us to see?  A file system may refuse its own
+ * files alone. */
+static bool
+is_closed(int dir, const char *number)
+{
+	char c;
+
+	return readlinkat(dir, number, &c, 1) < 0 && errno == EACCES;
+}
+
 static void
 look_into(int proc, const char *folder, pid_t pid, pid_t tid,
     void (*found)(void *arg, const struct holding *h), void *arg)
@@ -87,9 +97,15 @@ look_into(int proc, const char *folder, pid_t pid, pid_t tid,
 		close(fd);
 		return;
 	}
-	while ((e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.' && look_at(fd, e->d_name, pid, tid, &h))
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		errno = 0;
+		if (look_at(fd, e->d_name, pid, tid, &h))
 			found(arg, &h);
+		else if (errno == EACCES && is_closed(fd, e->d_name))
+			break;
+	}
 	closedir(d);
 }
 
