@@ -88,24 +88,41 @@ read_audit(pid_t pid, const char *name)
 	return (uint32_t)v;
 }
 
+/* The number behind these words.  No name can imitate a line of status: a
+ * newline in one is escaped there. */
+static int
+find_number(
+    const char *text, const char *words, uint32_t *ret, struct ops_err *err)
+{
+	const char *p = strstr(text, words);
+	unsigned long v = 0;
+	char *end = NULL;
+
+	errno = 0;
+	if (p != NULL)
+		v = strtoul(p + strlen(words), &end, 10);
+	if (p == NULL || errno != 0 || end == p + strlen(words) ||
+	    v > UINT32_MAX)
+		return ops_fail(err, OPS_EFORMAT, "status: no number");
+	*ret = (uint32_t)v;
+	return 0;
+}
+
 int
 procid_name(pid_t pid, struct procid_name *ret, struct ops_err *err)
 {
 	char text[PROC_TEXT_MAX];
 	struct procid_name who = { 0 };
-	const char *parent, *uid;
-	int ppid;
+	uint32_t parent = 0, uid = 0;
 	size_t n;
 
 	if (read_text(pid, "status", text, err) < 0)
 		return -1;
-	/* No name can imitate these lines: a newline in one is escaped. */
-	parent = strstr(text, "\nPPid:\t");
-	uid = strstr(text, "\nUid:\t");
-	if (parent == NULL || sscanf(parent, "\nPPid:\t%d", &ppid) != 1 ||
-	    uid == NULL || sscanf(uid, "\nUid:\t%u", &who.uid) != 1)
-		return ops_fail(err, OPS_EFORMAT, "status: no PPid or Uid");
-	who.parent = ppid;
+	if (find_number(text, "\nPPid:\t", &parent, err) < 0 ||
+	    find_number(text, "\nUid:\t", &uid, err) < 0)
+		return -1;
+	who.parent = (pid_t)parent;
+	who.uid = uid;
 	if (read_text(pid, "comm", text, err) < 0)
 		return -1;
 	n = strlen(text);

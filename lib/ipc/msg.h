@@ -49,14 +49,16 @@ int msg_listen(const char *path, mode_t mode, int *ret, struct ops_err *err);
 int msg_connect(const char *path, int *ret, struct ops_err *err);
 /* OPS_EBUSY if nobody is waiting. */
 int msg_accept(int listener, int *ret, struct ops_err *err);
-int msg_peer(int fd, struct msg_peer *ret, struct ops_err *err); /* SO_PEERCRED */
+int msg_peer(
+    int fd, struct msg_peer *ret, struct ops_err *err); /* SO_PEERCRED */
 /* pidfd of the peer (SO_PEERPIDFD, or pidfd_open of SO_PEERCRED's pid). */
 int msg_peer_pidfd(int fd, int *ret, struct ops_err *err);
 
 /* Send one message.  0; -1: OPS_EBUSY if the socket is full (non-blocking),
  * OPS_EUNAVAIL if the peer is gone, else OPS_EIO.  Descriptors stay the
  * caller's. */
-int msg_send(int fd, uint16_t type, const void *p, size_t n, const int *fds, unsigned n_fds, struct ops_err *err);
+int msg_send(int fd, uint16_t type, const void *p, size_t n, const int *fds,
+    unsigned n_fds, struct ops_err *err);
 /* The same from two pieces (a small head and bulk bytes), without a copy. */
 int msg_send2(int fd, uint16_t type, const void *head, size_t head_len,
     const void *p, size_t n, struct ops_err *err);
@@ -64,15 +66,17 @@ int msg_send2(int fd, uint16_t type, const void *head, size_t head_len,
 /* Receive into buf[MSG_MAX].  1: *ret.  0: the peer is gone, and all it sent
  * was received before.  -1: OPS_EBUSY if nothing is there (non-blocking),
  * OPS_EFORMAT if it is malformed (descriptors already closed).  The receiver owns ret->fd[0..fds). */
-int msg_recv(int fd, uint8_t buf[static MSG_MAX], struct msg *ret, struct ops_err *err);
+int msg_recv(
+    int fd, uint8_t buf[static MSG_MAX], struct msg *ret, struct ops_err *err);
 void msg_close_fds(struct msg *m); /* those not taken (>= 0) */
 
 /* One row of a socket's table. */
 struct msg_rule {
 	uint16_t type;
 	const char *name;
-	unsigned states;  /* bit mask: 1 << state of the connection; when it may come */
-	size_t min, max;  /* payload bytes */
+	unsigned
+	    states; /* bit mask: 1 << state of the connection; when it may come */
+	size_t min, max; /* payload bytes */
 	unsigned fds_min, fds_max;
 	/* 0, or -1 to end the peer.  Takes descriptors by setting m->fd[i] = -1. */
 	int (*handle)(void *conn, struct msg *m, struct ops_err *err);

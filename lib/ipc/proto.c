@@ -186,8 +186,8 @@ proto_found_get(
 	f.pid = ops_getle32(p + OPS_ID_LEN);
 	f.start = ops_getle64(p + OPS_ID_LEN + 4);
 	f.uid = ops_getle32(p + OPS_ID_LEN + 12);
-	f.comm = (struct event_text){ p + PROTO_FOUND_HEAD,
-		n - PROTO_FOUND_HEAD };
+	f.comm =
+	    (struct event_text){ p + PROTO_FOUND_HEAD, n - PROTO_FOUND_HEAD };
 	if (f.pid == 0)
 		return ops_fail(
 		    err, OPS_EFORMAT, "who holds a terminal: no process");

@@ -138,8 +138,9 @@ enum proto_type {
 };
 
 enum door_notice {
-	DOOR_RECORDED = 0,   /* the session is in the log */
-	DOOR_UNRECORDED = 1, /* the log can't be written; policy says go on; a GAP is kept */
+	DOOR_RECORDED = 0, /* the session is in the log */
+	DOOR_UNRECORDED =
+	    1, /* the log can't be written; policy says go on; a GAP is kept */
 };
 
 /*
@@ -152,14 +153,15 @@ enum door_notice {
 /* DOOR_OPEN: what the door asks for.  All of it is claimed.  A command over
  * EVENT_ARGV_MAX is cut and marked so. */
 struct proto_open {
-	uint32_t kind;		   /* 1 enum session_kind */
-	struct event_text term;	   /* 2 */
-	struct event_text from;	   /* 3 */
+	uint32_t kind;             /* 1 enum session_kind */
+	struct event_text term;    /* 2 */
+	struct event_text from;    /* 3 */
 	struct event_text command; /* 4 argv joined with NUL */
-	bool command_cut;	   /* 5 */
+	bool command_cut;          /* 5 */
 };
 void proto_open_put(struct ops_buf *b, const struct proto_open *o);
-int proto_open_get(const uint8_t *p, size_t n, struct proto_open *ret, struct ops_err *err);
+int proto_open_get(
+    const uint8_t *p, size_t n, struct proto_open *ret, struct ops_err *err);
 
 /* MSG_REC_HELD: u8 known, u8 closed, u64 next_record, u64 next_event */
 struct proto_held {
@@ -169,14 +171,17 @@ struct proto_held {
 	uint64_t next_event;
 };
 #define PROTO_HELD_LEN 18
-void proto_held_encode(const struct proto_held *h, uint8_t out[static PROTO_HELD_LEN]);
-int proto_held_decode(const uint8_t *p, size_t n, struct proto_held *ret, struct ops_err *err);
+void proto_held_encode(
+    const struct proto_held *h, uint8_t out[static PROTO_HELD_LEN]);
+int proto_held_decode(
+    const uint8_t *p, size_t n, struct proto_held *ret, struct ops_err *err);
 
 /* MSG_REC_OUTER, Q_OUTER: id[10], u64 fs, u64 dev, u32 door, u64 its start
  * time, u32 recorder, u64 its start time.  No process is 0. */
 struct proto_outer {
 	uint8_t id[OPS_ID_LEN];
-	uint64_t fs;  /* st_dev of its node; 0: unknown, it was opened as /dev/tty */
+	uint64_t
+	    fs; /* st_dev of its node; 0: unknown, it was opened as /dev/tty */
 	uint64_t dev; /* its number */
 	uint32_t door;
 	uint64_t door_start;
@@ -184,8 +189,10 @@ struct proto_outer {
 	uint64_t recorder_start;
 };
 #define PROTO_OUTER_LEN (OPS_ID_LEN + 40)
-void proto_outer_encode(const struct proto_outer *o, uint8_t out[static PROTO_OUTER_LEN]);
-int proto_outer_decode(const uint8_t *p, size_t n, struct proto_outer *ret, struct ops_err *err);
+void proto_outer_encode(
+    const struct proto_outer *o, uint8_t out[static PROTO_OUTER_LEN]);
+int proto_outer_decode(
+    const uint8_t *p, size_t n, struct proto_outer *ret, struct ops_err *err);
 
 /* MSG_REC_FOUND, Q_FOUND: id[10], u32 pid (not 0), u64 its start time, u32 uid, name */
 #define PROTO_COMM_MAX 64
@@ -198,44 +205,49 @@ struct proto_found {
 	struct event_text comm; /* p is never NULL after a get */
 };
 void proto_found_put(struct ops_buf *b, const struct proto_found *f);
-int proto_found_get(const uint8_t *p, size_t n, struct proto_found *ret, struct ops_err *err);
+int proto_found_get(
+    const uint8_t *p, size_t n, struct proto_found *ret, struct ops_err *err);
 
 /* Q_STATUS_IS, C_STATUS_IS */
 #define PROTO_PATH_MAX 4096 /* bytes of the store's path */
 struct proto_status {
-	uint32_t ok;		  /* 1  1: the log can be written */
+	uint32_t ok;              /* 1  1: the log can be written */
 	struct event_text reason; /* 2  why not */
-	uint64_t since;		  /* 3  CLOCK_REALTIME ns of entering this state */
-	uint64_t sessions;	  /* 4  open now */
-	uint64_t records;	  /* 5  durable since the daemon started */
-	uint64_t bytes;		  /* 6  raw bytes of them */
-	uint64_t unsealed;	  /* 7 */
-	uint64_t lag;		  /* 8  ns */
-	uint64_t sealed_size;	  /* 9 */
-	uint64_t lost;		  /* 10 records or bytes counted as lost since the start */
-	uint32_t log;		  /* 11 number of the log */
-	uint64_t stored;	  /* 12 bytes of frames written */
-	uint64_t durable_p50, durable_p99, sealed_p50, sealed_p99; /* 13..16 ns */
+	uint64_t since;       /* 3  CLOCK_REALTIME ns of entering this state */
+	uint64_t sessions;    /* 4  open now */
+	uint64_t records;     /* 5  durable since the daemon started */
+	uint64_t bytes;       /* 6  raw bytes of them */
+	uint64_t unsealed;    /* 7 */
+	uint64_t lag;         /* 8  ns */
+	uint64_t sealed_size; /* 9 */
+	uint64_t lost; /* 10 records or bytes counted as lost since the start */
+	uint32_t log;  /* 11 number of the log */
+	uint64_t stored; /* 12 bytes of frames written */
+	uint64_t durable_p50, durable_p99, sealed_p50,
+	    sealed_p99;           /* 13..16 ns */
 	struct event_text origin; /* 17 of the log */
-	struct event_text anchor; /* 18 newest anchor: "size 41200 journal 2026-..", absent: none */
+	struct event_text
+	    anchor; /* 18 newest anchor: "size 41200 journal 2026-..", absent: none */
 	struct event_text version; /* 19 of the daemon */
-	uint64_t started;	  /* 20 CLOCK_REALTIME ns */
-	uint64_t space;		  /* 21 bytes free where the store is */
-	struct event_text store;  /* 22 path */
+	uint64_t started;          /* 20 CLOCK_REALTIME ns */
+	uint64_t space;            /* 21 bytes free where the store is */
+	struct event_text store;   /* 22 path */
 };
 void proto_status_put(struct ops_buf *b, const struct proto_status *s);
-int proto_status_get(const uint8_t *p, size_t n, struct proto_status *ret, struct ops_err *err);
+int proto_status_get(
+    const uint8_t *p, size_t n, struct proto_status *ret, struct ops_err *err);
 
 /* C_SESSIONS */
 struct proto_filter {
-	struct event_text user;	   /* 1 */
-	uint64_t since, until;	   /* 2, 3 CLOCK_REALTIME ns; 0: open */
-	bool active;		   /* 4 */
+	struct event_text user;    /* 1 */
+	uint64_t since, until;     /* 2, 3 CLOCK_REALTIME ns; 0: open */
+	bool active;               /* 4 */
 	struct event_text command; /* 5 */
-	bool mine;		   /* 6 */
+	bool mine;                 /* 6 */
 };
 void proto_filter_put(struct ops_buf *b, const struct proto_filter *f);
-int proto_filter_get(const uint8_t *p, size_t n, struct proto_filter *ret, struct ops_err *err);
+int proto_filter_get(
+    const uint8_t *p, size_t n, struct proto_filter *ret, struct ops_err *err);
 
 /* -- what the acceptor tells opseal-rec on its command line and descriptors --
  * argv: opseal-rec --session ID --record PATH-OF-RECORD.SOCK [--input]

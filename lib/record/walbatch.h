@@ -93,8 +93,8 @@ enum wal_block_state {
 	WAL_BLOCK_ZERO,  /* all zero */
 	WAL_BLOCK_STALE, /* whole, of a lower batch number */
 	WAL_BLOCK_AHEAD, /* whole, of a higher batch number (or another index) */
-	WAL_BLOCK_TORN,  /* its first bytes are new, its last as they were before */
-	WAL_BLOCK_BAD,   /* none of these: its CRC is wrong */
+	WAL_BLOCK_TORN, /* its first bytes are new, its last as they were before */
+	WAL_BLOCK_BAD, /* none of these: its CRC is wrong */
 };
 /*
  * Disks write a block whole or not at all; TORN is for a writer that was

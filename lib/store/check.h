@@ -18,21 +18,21 @@
 
 enum finding_kind {
 	/* explained: the check still passes */
-	FIND_CRASH,    /* a shape that a crash may leave, or a BOOT that reports one */
+	FIND_CRASH, /* a shape that a crash may leave, or a BOOT that reports one */
 	FIND_GAP,      /* bytes or events that could not be recorded, counted */
 	FIND_LOST,     /* a session whose end is missing */
 	FIND_EXPIRED,  /* deleted under a TOMBSTONE */
 	FIND_UNSEALED, /* durable, not yet sealed (the newest second) */
-	FIND_SUCCESSOR, /* the log was continued in a new one, and why */
+	FIND_SUCCESSOR,    /* the log was continued in a new one, and why */
 	FIND_TILE_MISSING, /* derived; the writer makes it again */
 	/* not explained: the check fails, exit 3 */
-	FIND_TAMPER,   /* bytes that don't match their proof */
-	FIND_MISSING,  /* a frame, segment, leaf, batch or file is not there */
+	FIND_TAMPER,  /* bytes that don't match their proof */
+	FIND_MISSING, /* a frame, segment, leaf, batch or file is not there */
 	FIND_FORGED_SEAL, /* a BOOT or SEAL not signed by the key named before */
-	FIND_UNKNOWN,  /* a file or bytes nobody accounts for */
-	FIND_INCOMPLETE, /* a session's records don't add up to its CLOSE */
-	FIND_TIME,     /* times outside their period, clocks running backwards */
-	FIND_ANCHOR,   /* the log does not contain a remembered checkpoint */
+	FIND_UNKNOWN,     /* a file or bytes nobody accounts for */
+	FIND_INCOMPLETE,  /* a session's records don't add up to its CLOSE */
+	FIND_TIME,   /* times outside their period, clocks running backwards */
+	FIND_ANCHOR, /* the log does not contain a remembered checkpoint */
 	FIND_UNREADABLE, /* could not be read, so not checked */
 };
 /* Printed name ("CRASH", "TAMPER", "FORGED-SEAL", ...) and whether it fails. */
@@ -41,13 +41,14 @@ bool finding_fails(enum finding_kind k);
 
 struct finding {
 	enum finding_kind kind;
-	const char *where; /* "data/screen/2026-11-23/abc…-0000.seg offset 4711 (frame 3)" */
+	const char *
+	    where; /* "data/screen/2026-11-23/abc…-0000.seg offset 4711 (frame 3)" */
 	const char *detail; /* one sentence */
 };
 
 struct check_opts {
-	bool quick;	 /* stored bytes only: no decompression, no record roots */
-	unsigned threads; /* 0: all cores */
+	bool quick; /* stored bytes only: no decompression, no record roots */
+	unsigned threads;       /* 0: all cores */
 	const uint8_t *session; /* only this one (NULL: everything) */
 	/* Remembered checkpoints (from notes or anchor lines) to check against. */
 	const struct checkpoint_anchor *anchors;
@@ -58,7 +59,7 @@ struct check_opts {
 };
 
 struct check_result {
-	uint64_t fails;	   /* findings that fail */
+	uint64_t fails;     /* findings that fail */
 	uint64_t explained; /* findings that don't */
 	uint64_t logs, leaves, frames, records, sessions;
 	uint64_t stored_bytes, raw_bytes;
@@ -68,6 +69,7 @@ struct check_result {
 };
 
 /* -1 only where nothing could be checked (no store, newer format). */
-int check_store(struct vfs *v, const struct check_opts *o, struct check_result *ret, struct ops_err *err);
+int check_store(struct vfs *v, const struct check_opts *o,
+    struct check_result *ret, struct ops_err *err);
 
 #endif

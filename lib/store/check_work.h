@@ -34,9 +34,9 @@ struct check {
 	struct check_result *r;
 	unsigned threads;
 	struct history h;
-	struct check_tiles *tiles; /* of the log that is read */
+	struct check_tiles *tiles;         /* of the log that is read */
 	const struct history_stream *only; /* the one session; NULL: all */
-	bool one;			   /* only one session is wanted */
+	bool one;                          /* only one session is wanted */
 
 	struct check_segment *segment; /* sorted by stream and number */
 	size_t segments, segment_cap;
@@ -55,9 +55,11 @@ struct check {
 };
 
 /* From any thread. */
-void check_say(struct check *c, enum finding_kind k, const char *where, const char *fmt, ...) OPS_PRINTF(4, 5);
+void check_say(struct check *c, enum finding_kind k, const char *where,
+    const char *fmt, ...) OPS_PRINTF(4, 5);
 /* A vfs error: MISSING or UNREADABLE. */
-void check_say_err(struct check *c, const char *where, const struct ops_err *err);
+void check_say_err(
+    struct check *c, const char *where, const struct ops_err *err);
 int check_no_memory(struct ops_err *err);
 /* How much was found up to now; and forget what came after that. */
 struct check_mark {
@@ -69,7 +71,8 @@ void check_take_back(struct check *c, const struct check_mark *m);
 
 /* check_tiles.c: around the leaves of a log. */
 int check_tiles_begin(struct check *c, size_t log);
-void check_tiles_leaf(struct check *c, const uint8_t *leaf, size_t n, const uint8_t *hash);
+void check_tiles_leaf(
+    struct check *c, const uint8_t *leaf, size_t n, const uint8_t *hash);
 void check_tiles_end(struct check *c, size_t log);
 void check_tiles_free(struct check_tiles *t);
 
@@ -87,7 +90,9 @@ void check_reader_free(struct check_reader *r);
 /* Read frame i of a segment, at this offset, and hold it against its leaf.
  * raw: NULL, or gets its records, checked against the root.  False: a finding
  * was made (or it has expired). */
-bool check_one_frame(struct check *c, struct check_reader *r, const struct check_segment *s, size_t i, uint64_t offset, struct ops_buf *raw);
+bool check_one_frame(struct check *c, struct check_reader *r,
+    const struct check_segment *s, size_t i, uint64_t offset,
+    struct ops_buf *raw);
 
 /* check_sessions.c: events streams with the accounts of sessions. */
 int check_sessions(struct check *c, struct ops_err *err);

@@ -44,7 +44,8 @@ struct engine {
 	struct framer *framer;
 	uint8_t boot_id[16];
 	uint8_t events[OPS_ID_LEN]; /* this boot's events stream */
-	bool rebooted; /* the kernel was started since the log was last written */
+	bool
+	    rebooted; /* the kernel was started since the log was last written */
 	/* Sessions closed last before this start: their recorders may not have
 	 * heard of it. */
 	uint8_t closed[ENGINE_CLOSED][OPS_ID_LEN];

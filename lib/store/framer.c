@@ -34,8 +34,8 @@ struct framer {
 	struct cut *cuts;
 	size_t n_cuts, cap_cuts;
 	struct ops_buf scratch; /* one stored frame */
-	uint64_t open_records;	/* in open frames */
-	uint64_t bytes;		/* memory of open and cut frames */
+	uint64_t open_records;  /* in open frames */
+	uint64_t bytes;         /* memory of open and cut frames */
 	uint64_t stored;
 	uint64_t open_sessions;
 };
@@ -407,9 +407,8 @@ framer_leaves(struct framer *f,
 	}
 	for (s = streamtab_touched(f->tab); s != NULL; s = s->next_touched) {
 		assert(s->count == 0);
-		if (s->pub.closing &&
-		    (close_leaf(s, leaf, &n, err) < 0 ||
-			fn(arg, leaf, n, err) < 0))
+		if (s->pub.closing && (close_leaf(s, leaf, &n, err) < 0 ||
+					  fn(arg, leaf, n, err) < 0))
 			return -1;
 	}
 	return 0;

@@ -21,17 +21,18 @@
 #include "record/walbatch.h"
 #include "vfs.h"
 
-
 struct framer;
 
 int framer_new(struct vfs *v, struct framer **ret, struct ops_err *err);
 void framer_free(struct framer *f);
 
 /* -- rebuilding the state at start, from the leaves in order -- */
-int framer_seen_frame(struct framer *f, const struct leaf_frame *l, const uint8_t hash[static OPS_HASH_LEN], struct ops_err *err);
+int framer_seen_frame(struct framer *f, const struct leaf_frame *l,
+    const uint8_t hash[static OPS_HASH_LEN], struct ops_err *err);
 void framer_seen_close(struct framer *f, const struct leaf_close *l);
 /* An event that stands in a frame already: only the account is kept. */
-int framer_seen_event(struct framer *f, const struct record *r, const uint8_t *encoded, size_t n, struct ops_err *err);
+int framer_seen_event(struct framer *f, const struct record *r,
+    const uint8_t *encoded, size_t n, struct ops_err *err);
 /* What was seen was a predecessor log: open streams and their numbers go on in
  * a new one, where chains and counts start again. */
 void framer_successor(struct framer *f);
@@ -42,14 +43,16 @@ void framer_settle(struct framer *f);
  * (the only one frames could have been written to), and find where open
  * streams go on.  *cut counts the segments that lost a tail.
  */
-int framer_recover(struct framer *f, const char day[static 11], uint64_t *cut, struct ops_err *err);
+int framer_recover(struct framer *f, const char day[static 11], uint64_t *cut,
+    struct ops_err *err);
 
 /* -- running -- */
 /* Frames cut from now on go to data/<class>/<day>/. */
 void framer_day(struct framer *f, const char day[static 11]);
 /* Take one record.  One that is framed already is skipped; a hole in the
  * numbers is OPS_EFORMAT. */
-int framer_put(struct framer *f, const struct wal_entry *e, struct ops_err *err);
+int framer_put(
+    struct framer *f, const struct wal_entry *e, struct ops_err *err);
 /* Close all open frames: what was put so far can be sealed. */
 int framer_cut(struct framer *f, struct ops_err *err);
 /* Write all cut frames to their segments, durable on return.  May be repeated
@@ -57,13 +60,16 @@ int framer_cut(struct framer *f, struct ops_err *err);
 int framer_write(struct framer *f, struct ops_err *err);
 /* Append the leaves of all cut frames, and CLOSE of sessions that ended, as
  * encoded leaves: fn is called for each. */
-int framer_leaves(struct framer *f, int (*fn)(void *arg, const uint8_t *leaf, size_t n, struct ops_err *err), void *arg, struct ops_err *err);
+int framer_leaves(struct framer *f,
+    int (*fn)(void *arg, const uint8_t *leaf, size_t n, struct ops_err *err),
+    void *arg, struct ops_err *err);
 /* Those leaves are durable: forget the frames and the ended sessions. */
 void framer_sealed(struct framer *f);
 
 uint64_t framer_pending(const struct framer *f); /* records not yet sealed */
 uint64_t framer_pending_bytes(const struct framer *f); /* memory they take */
-uint64_t framer_stored(const struct framer *f); /* bytes of frames sealed since the start */
+uint64_t framer_stored(
+    const struct framer *f); /* bytes of frames sealed since the start */
 uint64_t framer_open_sessions(const struct framer *f);
 
 /* What is known of a stream; false if it is not known. */
@@ -71,13 +77,15 @@ struct framer_stream {
 	uint8_t id[OPS_ID_LEN];
 	uint8_t class;
 	uint64_t next_frame, next_record;
-	bool opened;  /* a SESSION-OPEN was seen */
-	bool closing; /* and its SESSION-CLOSE */
+	bool opened;              /* a SESSION-OPEN was seen */
+	bool closing;             /* and its SESSION-CLOSE */
 	uint64_t recorder_events; /* OPEN, CLOSE, GAP, BYPASS seen */
 	uint64_t recorder_pid, recorder_start;
 };
-bool framer_stream(const struct framer *f, const uint8_t id[static OPS_ID_LEN], struct framer_stream *ret);
+bool framer_stream(const struct framer *f, const uint8_t id[static OPS_ID_LEN],
+    struct framer_stream *ret);
 /* Each stream in the table (order undefined). */
-void framer_each(const struct framer *f, void (*fn)(void *arg, const struct framer_stream *s), void *arg);
+void framer_each(const struct framer *f,
+    void (*fn)(void *arg, const struct framer_stream *s), void *arg);
 
 #endif

@@ -23,7 +23,8 @@ struct history_opts {
 	 * checkpoint covers. */
 	bool all_signatures;
 	unsigned threads;
-	void (*found)(void *arg, enum finding_kind k, const char *where, const char *detail);
+	void (*found)(void *arg, enum finding_kind k, const char *where,
+	    const char *detail);
 	/* NULL, or called for each leaf (also one with a bad CRC); `after` is
 	 * the tree with it. */
 	void (*leaf)(void *arg, size_t log, const uint8_t *p, size_t n,
@@ -36,19 +37,19 @@ struct history_opts {
 /* A BOOT or SEAL: where a period begins. */
 struct history_mark {
 	uint32_t log; /* index into log[] */
-	size_t run; /* the writer's run: the BOOT's place in mark[] */
+	size_t run;   /* the writer's run: the BOOT's place in mark[] */
 	uint64_t index;
 	uint64_t realtime; /* of its clock */
-	int64_t wall;	   /* REALTIME - BOOTTIME of its clock */
+	int64_t wall;      /* REALTIME - BOOTTIME of its clock */
 	uint8_t boot_id[16];
 };
 
 struct history_log {
 	struct store_log pub;
-	struct tree tree; /* over all whole leaves */
-	uint64_t bytes;	  /* of the leaves file, as it was read */
+	struct tree tree;           /* over all whole leaves */
+	uint64_t bytes;             /* of the leaves file, as it was read */
 	uint64_t first_mark, marks; /* in mark[] */
-	bool sealed_ok; /* its checkpoint fits */
+	bool sealed_ok;             /* its checkpoint fits */
 };
 
 struct history_stream {
@@ -100,7 +101,7 @@ struct history {
 	struct history_key *key;
 	size_t keys, key_cap;
 	struct leaf_wal wal; /* where the unsealed tail begins */
-	bool clean;	     /* the newest log ended with a final SEAL */
+	bool clean;          /* the newest log ended with a final SEAL */
 	bool unfinished;     /* frames stand behind the last SEAL */
 	bool next_begun;     /* a log without a leaf yet stood behind them */
 	uint8_t boot_id[16]; /* of the newest BOOT */
@@ -115,23 +116,28 @@ struct history {
  * (OPS_ENEWER), or no memory, or the folder can't be read; anything else goes
  * to found().  history_free() in any case.
  */
-int history_read(struct vfs *v, const struct history_opts *o, struct history *ret, struct ops_err *err);
+int history_read(struct vfs *v, const struct history_opts *o,
+    struct history *ret, struct ops_err *err);
 void history_free(struct history *h);
 
 /* Room for one more in an array that doubles; false: no memory. */
 bool history_grow(void *array, size_t n, size_t *cap, size_t size);
 /* The stream of this id, made if it is new (pointers to others may move);
  * NULL: no memory. */
-struct history_stream *history_stream_get(struct history *h, const uint8_t *id, uint8_t class);
+struct history_stream *history_stream_get(
+    struct history *h, const uint8_t *id, uint8_t class);
 /* Has the newest log other leaves by now than were read?  Then what follows
  * them in the WAL and in segments is not what follows those that were read. */
 bool history_moved_on(struct vfs *v, const struct history *h);
 /* NULL if unknown. */
-struct history_stream *history_find(const struct history *h, const uint8_t id[static OPS_ID_LEN]);
+struct history_stream *history_find(
+    const struct history *h, const uint8_t id[static OPS_ID_LEN]);
 /* The BOOT or SEAL that began the period in which a leaf stands. */
-const struct history_mark *history_mark_before(const struct history *h, uint32_t log, uint64_t index);
+const struct history_mark *history_mark_before(
+    const struct history *h, uint32_t log, uint64_t index);
 /* Does a TOMBSTONE cover this frame? */
-bool history_expired(const struct history *h, const uint8_t stream[static OPS_ID_LEN], uint64_t number);
+bool history_expired(const struct history *h,
+    const uint8_t stream[static OPS_ID_LEN], uint64_t number);
 /* Is batch b signed by a key that may? */
 struct wal_batch;
 bool history_batch_signed(const struct history *h, const struct wal_batch *b);

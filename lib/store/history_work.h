@@ -35,7 +35,7 @@ struct history_work {
 	size_t jobs;
 
 	/* the rules' state, through all logs */
-	bool has_key;	 /* this log's first BOOT was understood */
+	bool has_key;    /* this log's first BOOT was understood */
 	bool has_period; /* period and seal_pub are known */
 	uint64_t period; /* in progress */
 	uint8_t seal_pub[OPS_PUB_LEN];
@@ -44,15 +44,15 @@ struct history_work {
 	bool has_boot;
 	uint8_t boot_id[16];
 	struct ops_clock clock; /* last seen in this boot */
-	bool has_seal;		/* of any log: the next two are of the last */
+	bool has_seal;          /* of any log: the next two are of the last */
 	uint8_t seal_boot[16];
 	uint64_t seal_until;
 	bool first_period; /* no SEAL since the BOOT */
 	uint32_t boot_why;
-	uint64_t boot_at; /* BOOTTIME of that BOOT */
+	uint64_t boot_at;  /* BOOTTIME of that BOOT */
 	bool crash_period; /* and it brings what a crash left */
-	bool final;	   /* the last SEAL said it is the last */
-	uint64_t since;	   /* FRAME and CLOSE leaves since BOOT or SEAL */
+	bool final;        /* the last SEAL said it is the last */
+	uint64_t since;    /* FRAME and CLOSE leaves since BOOT or SEAL */
 	int64_t wall;
 	struct history_pending *pending; /* frames whose SEAL is to come */
 	size_t n_pending, cap_pending;
@@ -66,17 +66,24 @@ struct history_work {
 	bool last_was_seal;
 };
 
-void history_say(struct history_work *w, enum finding_kind k, const char *where, const char *fmt, ...) OPS_PRINTF(4, 5);
+void history_say(struct history_work *w, enum finding_kind k, const char *where,
+    const char *fmt, ...) OPS_PRINTF(4, 5);
 /* The same, about the leaf that is being read. */
-void history_say_here(struct history_work *w, enum finding_kind k, const char *fmt, ...) OPS_PRINTF(3, 4);
-void history_where(const struct history_work *w, uint64_t index, char out[static HISTORY_WHERE]);
+void history_say_here(struct history_work *w, enum finding_kind k,
+    const char *fmt, ...) OPS_PRINTF(3, 4);
+void history_where(const struct history_work *w, uint64_t index,
+    char out[static HISTORY_WHERE]);
 int history_fail_memory(struct ops_err *err);
 
 /* Take the next leaf; before: the tree without it.  -1: no memory. */
-int history_rules(struct history_work *w, const struct leaf *l, const uint8_t *hash, const struct tree *before, struct ops_err *err);
-int history_rules_frame(struct history_work *w, const struct leaf_frame *f, const uint8_t *hash, struct ops_err *err);
-int history_rules_close(struct history_work *w, const struct leaf_close *c, struct ops_err *err);
-int history_rules_tombstone(struct history_work *w, const struct leaf_tombstone *t, struct ops_err *err);
+int history_rules(struct history_work *w, const struct leaf *l,
+    const uint8_t *hash, const struct tree *before, struct ops_err *err);
+int history_rules_frame(struct history_work *w, const struct leaf_frame *f,
+    const uint8_t *hash, struct ops_err *err);
+int history_rules_close(
+    struct history_work *w, const struct leaf_close *c, struct ops_err *err);
+int history_rules_tombstone(struct history_work *w,
+    const struct leaf_tombstone *t, struct ops_err *err);
 /* Check the signatures that wait. */
 void history_run_jobs(struct history_work *w);
 /* All leaves were read: what waits for a SEAL gets the newest times. */

@@ -30,9 +30,11 @@ int keys_prepare(struct vfs *v, struct ops_err *err);
 
 /* The key of log/<n>; OPS_ENOENT or OPS_EFORMAT if it is not there or not a
  * key.  *ret is the caller's. */
-int keys_log_load(struct vfs *v, uint32_t n, struct ops_signer **ret, struct ops_err *err);
+int keys_log_load(
+    struct vfs *v, uint32_t n, struct ops_signer **ret, struct ops_err *err);
 /* Make and store a new one (replacing what a crashed start may have left). */
-int keys_log_create(struct vfs *v, uint32_t n, struct ops_signer **ret, struct ops_err *err);
+int keys_log_create(
+    struct vfs *v, uint32_t n, struct ops_signer **ret, struct ops_err *err);
 
 /* The resume keys there are: NULL where a slot is empty or broken. */
 struct resume_keys {
@@ -42,12 +44,15 @@ int resume_load(struct vfs *v, struct resume_keys *ret, struct ops_err *err);
 void resume_free(struct resume_keys *k);
 
 /* The slot holding this public key, or -1. */
-int resume_find(const struct resume_keys *k, const uint8_t pub[static OPS_PUB_LEN]);
+int resume_find(
+    const struct resume_keys *k, const uint8_t pub[static OPS_PUB_LEN]);
 
 /* Make a new key in slot i (0 or 1), durable on return.  The other slot is
  * untouched. */
-int resume_stage(struct vfs *v, struct resume_keys *k, int i, struct ops_err *err);
+int resume_stage(
+    struct vfs *v, struct resume_keys *k, int i, struct ops_err *err);
 /* Overwrite slot i with zeros, durable on return. */
-int resume_drop(struct vfs *v, struct resume_keys *k, int i, struct ops_err *err);
+int resume_drop(
+    struct vfs *v, struct resume_keys *k, int i, struct ops_err *err);
 
 #endif

@@ -11,7 +11,7 @@
 
 struct latency {
 	uint32_t us[LATENCY_KEPT]; /* microseconds */
-	uint64_t n;		   /* ever added; the newest are kept */
+	uint64_t n;                /* ever added; the newest are kept */
 };
 
 void latency_add(struct latency *l, uint64_t ns);

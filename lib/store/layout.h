@@ -20,9 +20,9 @@ struct layout_segment {
 	char day[11];
 	uint32_t number;
 	uint64_t first_frame; /* its number */
-	size_t first;	      /* index in the stream's frame[] */
-	size_t n;	      /* frames */
-	uint64_t len;	      /* of the file, with the header */
+	size_t first;         /* index in the stream's frame[] */
+	size_t n;             /* frames */
+	uint64_t len;         /* of the file, with the header */
 };
 
 /* *ret is the caller's, free(3). */

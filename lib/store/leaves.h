@@ -34,11 +34,14 @@ enum leaves_end {
 
 /* OPS_ENOENT if the file is missing.  No crash can have touched the first
  * `sealed` entries. */
-int leaves_open(struct vfs *v, uint32_t log, uint64_t sealed, struct leaves **ret, struct ops_err *err);
+int leaves_open(struct vfs *v, uint32_t log, uint64_t sealed,
+    struct leaves **ret, struct ops_err *err);
 void leaves_free(struct leaves *l);
 /* 1: *ret.  0: the end, see leaves_end().  -1: it can't be read. */
-int leaves_next(struct leaves *l, struct leaves_entry *ret, struct ops_err *err);
+int leaves_next(
+    struct leaves *l, struct leaves_entry *ret, struct ops_err *err);
 /* *bytes: those behind the last whole leaf, which ends at *offset. */
-enum leaves_end leaves_end(const struct leaves *l, uint64_t *offset, uint64_t *bytes);
+enum leaves_end leaves_end(
+    const struct leaves *l, uint64_t *offset, uint64_t *bytes);
 
 #endif

@@ -78,9 +78,9 @@ collect(void *arg, const uint8_t *id, const struct writer_session *ws)
 static int
 lose(struct writer *w, const struct open_session *s, struct ops_err *err)
 {
-	struct event_close c = { .state = CLOSE_LOST,
-		.why = CLOSE_REBOOT,
-		.records = s->records };
+	struct event_close c = {
+		.state = CLOSE_LOST, .why = CLOSE_REBOOT, .records = s->records
+	};
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	uint64_t ticket;
 	int rc;

@@ -28,7 +28,7 @@ struct streamtab;
 struct segment_tail {
 	bool open;
 	uint32_t next; /* number of the next new segment */
-	uint64_t len;  /* of the open one, with what is placed but not written */
+	uint64_t len; /* of the open one, with what is placed but not written */
 	char day[11];
 	char path[SEGMENT_PATH_MAX];
 };
@@ -42,15 +42,20 @@ struct segment_place {
 };
 
 /* "data/screen/2026-11-23" and a segment in it. */
-void segment_dir(uint8_t class, const char day[static 11], char out[static SEGMENT_PATH_MAX]);
-void segment_path(uint8_t class, const char day[static 11], const uint8_t id[static OPS_ID_LEN], uint32_t number, char out[static SEGMENT_PATH_MAX]);
+void segment_dir(uint8_t class, const char day[static 11],
+    char out[static SEGMENT_PATH_MAX]);
+void segment_path(uint8_t class, const char day[static 11],
+    const uint8_t id[static OPS_ID_LEN], uint32_t number,
+    char out[static SEGMENT_PATH_MAX]);
 /* The file name's parts; -1 if it is not a segment's name. */
-int segment_name_parse(const char *name, uint8_t id[static OPS_ID_LEN], uint32_t *number);
+int segment_name_parse(
+    const char *name, uint8_t id[static OPS_ID_LEN], uint32_t *number);
 
 /* Choose the place of frame `number`, stored_len bytes; tail moves on. */
-void segment_place(struct segment_tail *tail, const uint8_t id[static OPS_ID_LEN],
-    uint8_t class, const char day[static 11], uint64_t number,
-    size_t stored_len, struct segment_place *ret);
+void segment_place(struct segment_tail *tail,
+    const uint8_t id[static OPS_ID_LEN], uint8_t class,
+    const char day[static 11], uint64_t number, size_t stored_len,
+    struct segment_place *ret);
 
 /* Writing several frames and syncing them together. */
 struct segment_sync {
@@ -61,7 +66,8 @@ struct segment_sync {
 	size_t n, cap;
 	bool created; /* some folder gained a name */
 };
-int segment_write(struct segment_sync *s, const struct segment_place *place, const uint8_t *stored, size_t n, struct ops_err *err);
+int segment_write(struct segment_sync *s, const struct segment_place *place,
+    const uint8_t *stored, size_t n, struct ops_err *err);
 int segment_sync_all(struct segment_sync *s, struct ops_err *err);
 void segment_sync_free(struct segment_sync *s);
 
@@ -71,6 +77,7 @@ void segment_sync_free(struct segment_sync *s);
  * remove those with none; and in all folders find the highest segment number
  * of each stream that is not closed.  *cut counts segments shortened.
  */
-int segment_recover(struct vfs *v, struct streamtab *tab, const char day[static 11], uint64_t *cut, struct ops_err *err);
+int segment_recover(struct vfs *v, struct streamtab *tab,
+    const char day[static 11], uint64_t *cut, struct ops_err *err);
 
 #endif

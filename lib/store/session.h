@@ -15,26 +15,27 @@
 #include "store.h"
 
 enum session_state {
-	SESSION_ACTIVE,	 /* open, in the boot that was last written */
-	SESSION_CLOSED,	 /* ended, everything shown is here */
-	SESSION_GAPPED,	 /* ended or active, but GAPs say bytes are missing */
-	SESSION_LOST,	 /* its end is missing */
+	SESSION_ACTIVE, /* open, in the boot that was last written */
+	SESSION_CLOSED, /* ended, everything shown is here */
+	SESSION_GAPPED, /* ended or active, but GAPs say bytes are missing */
+	SESSION_LOST,   /* its end is missing */
 };
 
 struct session {
 	uint8_t id[OPS_ID_LEN];
 	char id_text[OPS_ID_TEXT_LEN + 1];
 	enum session_state state;
-	bool sealed; /* all of it, and its CLOSE leaf */
-	struct event_open open;	  /* texts owned by the list */
+	bool sealed;            /* all of it, and its CLOSE leaf */
+	struct event_open open; /* texts owned by the list */
 	bool has_close;
 	struct event_close close;
-	uint64_t start;	    /* CLOCK_REALTIME ns */
-	uint64_t end;	    /* 0: unknown or active */
+	uint64_t start;                        /* CLOCK_REALTIME ns */
+	uint64_t end;                          /* 0: unknown or active */
 	uint64_t start_boottime, end_boottime; /* for offsets; end 0 as above */
-	uint64_t bytes_lost; /* from GAP events */
-	uint64_t bypasses;   /* SCREEN-BYPASS events */
-	uint64_t last;	    /* CLOCK_REALTIME of its newest screen record known, for idle */
+	uint64_t bytes_lost;                   /* from GAP events */
+	uint64_t bypasses;                     /* SCREEN-BYPASS events */
+	uint64_t
+	    last; /* CLOCK_REALTIME of its newest screen record known, for idle */
 };
 
 struct session_list {
@@ -46,14 +47,15 @@ struct session_list {
 /* Which to keep; zero-initialised keeps all. */
 struct session_filter {
 	bool has_uid;
-	uint32_t uid;	   /* sessions of this uid (uid or auid) */
-	const char *user;  /* name, of uid or auid */
+	uint32_t uid;          /* sessions of this uid (uid or auid) */
+	const char *user;      /* name, of uid or auid */
 	uint64_t since, until; /* wall clock ns; overlap; 0: open */
 	bool active;
 	const char *command; /* substring of the command */
 };
 
-int session_list_load(struct store *s, const struct session_filter *f, struct session_list *ret, struct ops_err *err);
+int session_list_load(struct store *s, const struct session_filter *f,
+    struct session_list *ret, struct ops_err *err);
 void session_list_free(struct session_list *l);
 
 /*
@@ -63,7 +65,8 @@ void session_list_free(struct session_list *l);
  * "@1:23" must have been cut off before.  OPS_ENOENT, or OPS_EUSAGE if the
  * prefix fits several (err says which).
  */
-int session_find(const struct session_list *l, const char *name, const char *tty, const struct session **ret, struct ops_err *err);
+int session_find(const struct session_list *l, const char *name,
+    const char *tty, const struct session **ret, struct ops_err *err);
 
 /* Word for a state, as lists and JSON print it. */
 const char *session_state_name(enum session_state s);
@@ -71,6 +74,7 @@ const char *session_state_name(enum session_state s);
 /* One session as a CBOR map and back, for query's answers.  get: strings are
  * copied into the list, to which the session is appended. */
 void session_put(struct ops_buf *b, const struct session *s);
-int session_get(const uint8_t *p, size_t n, struct session_list *l, struct ops_err *err);
+int session_get(
+    const uint8_t *p, size_t n, struct session_list *l, struct ops_err *err);
 
 #endif

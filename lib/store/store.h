@@ -36,19 +36,21 @@
 struct store;
 
 enum store_flags {
-	STORE_NO_WAL = 1, /* sealed records only (the WAL may not be readable) */
+	STORE_NO_WAL =
+	    1, /* sealed records only (the WAL may not be readable) */
 };
 
-int store_open(struct vfs *v, unsigned flags, struct store **ret, struct ops_err *err);
+int store_open(
+    struct vfs *v, unsigned flags, struct store **ret, struct ops_err *err);
 void store_free(struct store *s);
 
 /* One log, by its place in the list (log/<n>, ascending). */
 struct store_log {
-	uint32_t n;		  /* the number in its path */
-	struct note_key key;	  /* of its checkpoints; from its first BOOT */
+	uint32_t n;               /* the number in its path */
+	struct note_key key;      /* of its checkpoints; from its first BOOT */
 	struct checkpoint sealed; /* newest checkpoint; size 0 if none */
-	uint64_t size;		  /* leaves there are, >= sealed.size */
-	bool clean;		  /* its last SEAL is final */
+	uint64_t size;            /* leaves there are, >= sealed.size */
+	bool clean;               /* its last SEAL is final */
 };
 size_t store_logs(const struct store *s, const struct store_log **ret);
 
@@ -58,13 +60,16 @@ const char *store_problem(const struct store *s);
 /* A frame of a stream, in stream order through all logs. */
 struct store_frame {
 	struct leaf_frame leaf;
-	uint32_t log;	 /* index into store_logs() */
-	uint64_t index;	 /* of its leaf in that log */
-	bool sealed;	 /* index < sealed.size */
-	int64_t wall;	 /* add to BOOTTIME for wall time (ns), from the SEAL over it */
-	uint8_t boot[4]; /* first bytes of the boot id: frames of one boot share it */
+	uint32_t log;   /* index into store_logs() */
+	uint64_t index; /* of its leaf in that log */
+	bool sealed;    /* index < sealed.size */
+	int64_t
+	    wall; /* add to BOOTTIME for wall time (ns), from the SEAL over it */
+	uint8_t boot
+	    [4]; /* first bytes of the boot id: frames of one boot share it */
 };
-size_t store_frames(const struct store *s, const uint8_t stream[static OPS_ID_LEN], const struct store_frame **ret);
+size_t store_frames(const struct store *s,
+    const uint8_t stream[static OPS_ID_LEN], const struct store_frame **ret);
 
 /* The streams that have frames or WAL records. */
 struct store_stream {
@@ -76,14 +81,16 @@ struct store_stream {
 size_t store_streams(const struct store *s, const struct store_stream **ret);
 
 /* CLOSE leaf of a session (the newest), or NULL. */
-const struct leaf_close *store_close_leaf(const struct store *s, const uint8_t id[static OPS_ID_LEN], bool *sealed);
+const struct leaf_close *store_close_leaf(
+    const struct store *s, const uint8_t id[static OPS_ID_LEN], bool *sealed);
 
 /* -- records of a stream in order -- */
 struct stream_reader;
 struct stream_pos {
 	uint64_t number; /* of the record in its stream */
 	bool sealed;
-	uint64_t wall; /* CLOCK_REALTIME ns by the sealed offset (or, unsealed, the newest known) */
+	uint64_t
+	    wall; /* CLOCK_REALTIME ns by the sealed offset (or, unsealed, the newest known) */
 	const struct store_frame *frame; /* NULL: from the WAL */
 };
 
@@ -94,10 +101,12 @@ void stream_free(struct stream_reader *r);
 /* 1: *ret and *pos (payload valid until the next call).  0: end.  -1: a frame
  * is missing or does not match (OPS_ETAMPER, OPS_ENOENT, ...); err names it,
  * and the next call goes on after it. */
-int stream_next(struct stream_reader *r, struct record *ret, struct stream_pos *pos, struct ops_err *err);
+int stream_next(struct stream_reader *r, struct record *ret,
+    struct stream_pos *pos, struct ops_err *err);
 
 /* Where a stored frame lies: path of its segment and offset.  Found by walking
  * the stream's segments once; cached. */
-int store_locate(struct store *s, const struct store_frame *f, const char **path, uint64_t *offset, struct ops_err *err);
+int store_locate(struct store *s, const struct store_frame *f,
+    const char **path, uint64_t *offset, struct ops_err *err);
 
 #endif

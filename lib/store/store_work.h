@@ -14,12 +14,14 @@
 struct store_extra {
 	uint64_t wal_next; /* the record number that may come next in the WAL */
 	uint64_t unsealed;
-	struct layout_segment *segment; /* ascending; NULL: not looked for yet */
+	struct layout_segment
+	    *segment; /* ascending; NULL: not looked for yet */
 	size_t segments;
 	bool listed; /* found in the folders, not worked out from the leaves */
 	const struct layout_segment *checked; /* its header was seen */
-	const struct layout_segment *last; /* where the last frame was looked for */
-	size_t last_index;		   /* it, in frame[] */
+	const struct layout_segment
+	    *last;         /* where the last frame was looked for */
+	size_t last_index; /* it, in frame[] */
 	uint64_t last_at;
 };
 

@@ -67,8 +67,8 @@ streamtab_find(const struct streamtab *t, const uint8_t id[static OPS_ID_LEN])
 }
 
 struct stream *
-streamtab_get(struct streamtab *t, const uint8_t id[static OPS_ID_LEN],
-    uint8_t class)
+streamtab_get(
+    struct streamtab *t, const uint8_t id[static OPS_ID_LEN], uint8_t class)
 {
 	struct stream *s = streamtab_find(t, id);
 	size_t b = bucket_of(id);
@@ -108,8 +108,8 @@ void
 streamtab_close(struct streamtab *t, const uint8_t id[static OPS_ID_LEN])
 {
 	/* A session without a screen has no stream of its own yet. */
-	struct stream *s = t->settled ? streamtab_find(t, id) :
-	                                streamtab_get(t, id, 1);
+	struct stream *s =
+	    t->settled ? streamtab_find(t, id) : streamtab_get(t, id, 1);
 
 	if (s == NULL)
 		return;
@@ -143,8 +143,8 @@ streamtab_settle(struct streamtab *t)
 }
 
 void
-streamtab_each(struct streamtab *t, void (*fn)(void *arg, struct stream *s),
-    void *arg)
+streamtab_each(
+    struct streamtab *t, void (*fn)(void *arg, struct stream *s), void *arg)
 {
 	for (size_t i = 0; i < BUCKETS; i++) {
 		struct stream *s, *next;
@@ -184,9 +184,9 @@ stream_note_event(struct stream *s, const struct record *r)
 		s->pub.recorder_events++;
 		s->pub.closing = true;
 		s->close_state =
-		    event_close_get(r->payload, r->len, &c, NULL) == 0 ?
-		    c.state :
-		    CLOSE_LOST;
+		    event_close_get(r->payload, r->len, &c, NULL) == 0
+			? c.state
+			: CLOSE_LOST;
 	} else if (r->type == REC_GAP_EVENT || r->type == REC_BYPASS) {
 		s->pub.recorder_events++;
 	}

@@ -23,7 +23,7 @@ struct stream {
 	bool numbered; /* next_record is known */
 	bool has_prev; /* it has a FRAME leaf in this log */
 	bool closed;   /* it has its CLOSE leaf (kept only during recovery) */
-	uint64_t first_frame; /* its first frame in this log */
+	uint64_t first_frame;       /* its first frame in this log */
 	uint8_t prev[OPS_HASH_LEN]; /* hash of its last FRAME leaf */
 
 	struct ops_buf raw; /* records of the open frame */
@@ -44,16 +44,20 @@ struct streamtab;
 
 struct streamtab *streamtab_new(void); /* NULL: no memory */
 void streamtab_free(struct streamtab *t);
-struct stream *streamtab_find(const struct streamtab *t, const uint8_t id[static OPS_ID_LEN]);
+struct stream *streamtab_find(
+    const struct streamtab *t, const uint8_t id[static OPS_ID_LEN]);
 /* Find or make; NULL: no memory, or STREAMTAB_MAX reached. */
 #define STREAMTAB_MAX 1000000
-struct stream *streamtab_get(struct streamtab *t, const uint8_t id[static OPS_ID_LEN], uint8_t class);
+struct stream *streamtab_get(
+    struct streamtab *t, const uint8_t id[static OPS_ID_LEN], uint8_t class);
 /* Its CLOSE leaf is there.  Until streamtab_settle() it is only marked. */
 void streamtab_close(struct streamtab *t, const uint8_t id[static OPS_ID_LEN]);
-bool streamtab_closed(const struct streamtab *t, const uint8_t id[static OPS_ID_LEN]);
+bool streamtab_closed(
+    const struct streamtab *t, const uint8_t id[static OPS_ID_LEN]);
 /* Recovery is over: forget closed streams, now and from here on. */
 void streamtab_settle(struct streamtab *t);
-void streamtab_each(struct streamtab *t, void (*fn)(void *arg, struct stream *s), void *arg);
+void streamtab_each(
+    struct streamtab *t, void (*fn)(void *arg, struct stream *s), void *arg);
 
 /* The session that an event record belongs to; false: none. */
 bool stream_event_owner(const struct record *r, uint8_t id[static OPS_ID_LEN]);
@@ -61,7 +65,8 @@ bool stream_event_owner(const struct record *r, uint8_t id[static OPS_ID_LEN]);
 void stream_note_event(struct stream *s, const struct record *r);
 
 void streamtab_touch(struct streamtab *t, struct stream *s);
-struct stream *streamtab_touched(struct streamtab *t); /* in order of touching */
+struct stream *streamtab_touched(
+    struct streamtab *t); /* in order of touching */
 void streamtab_untouch_all(struct streamtab *t);
 
 #endif

@@ -20,7 +20,8 @@ struct tiles;
 struct tiles *tiles_new(struct vfs *v, uint32_t log); /* NULL: no memory */
 void tiles_free(struct tiles *t);
 /* The next leaf, durable by now. */
-void tiles_add(struct tiles *t, const uint8_t *leaf, size_t n, const uint8_t hash[static OPS_HASH_LEN]);
+void tiles_add(struct tiles *t, const uint8_t *leaf, size_t n,
+    const uint8_t hash[static OPS_HASH_LEN]);
 /* Write the partial tiles of the current size (at a clean stop). */
 int tiles_write_partial(struct tiles *t, struct ops_err *err);
 

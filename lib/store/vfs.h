@@ -48,18 +48,23 @@ struct vfs_ops {
 	ssize_t (*pread)(struct vfs_file *f, void *p, size_t n, uint64_t off,
 	    struct ops_err *err);
 	/* All n bytes, or -1 (some may have been written). */
-	int (*pwrite)(struct vfs_file *f, const void *p, size_t n,
-	    uint64_t off, struct ops_err *err);
+	int (*pwrite)(struct vfs_file *f, const void *p, size_t n, uint64_t off,
+	    struct ops_err *err);
 	int (*sync)(struct vfs_file *f, struct ops_err *err); /* fdatasync(2) */
 	int (*truncate)(struct vfs_file *f, uint64_t len, struct ops_err *err);
 	int (*size)(struct vfs_file *f, uint64_t *ret, struct ops_err *err);
 
-	int (*rename)(struct vfs *v, const char *from, const char *to, struct ops_err *err);
+	int (*rename)(struct vfs *v, const char *from, const char *to,
+	    struct ops_err *err);
 	int (*unlink)(struct vfs *v, const char *path, struct ops_err *err);
-	int (*mkdir)(struct vfs *v, const char *path, struct ops_err *err); /* 0700; fine if there */
-	int (*rmdir)(struct vfs *v, const char *path, struct ops_err *err); /* must be empty */
-	int (*sync_dir)(struct vfs *v, const char *path, struct ops_err *err); /* "" is the store */
-	int (*list)(struct vfs *v, const char *path, struct vfs_names *ret, struct ops_err *err);
+	int (*mkdir)(struct vfs *v, const char *path,
+	    struct ops_err *err); /* 0700; fine if there */
+	int (*rmdir)(struct vfs *v, const char *path,
+	    struct ops_err *err); /* must be empty */
+	int (*sync_dir)(struct vfs *v, const char *path,
+	    struct ops_err *err); /* "" is the store */
+	int (*list)(struct vfs *v, const char *path, struct vfs_names *ret,
+	    struct ops_err *err);
 	/* Take the one-writer lock, held until the vfs is freed.  OPS_EBUSY. */
 	int (*lock)(struct vfs *v, struct ops_err *err);
 	/* Bytes free for the writer. */
@@ -76,19 +81,24 @@ struct vfs_file {
 };
 
 /* -- the calls, each a thin forwarder that adds the path to an error -- */
-int vfs_open(struct vfs *v, const char *path, unsigned flags, struct vfs_file **ret, struct ops_err *err);
+int vfs_open(struct vfs *v, const char *path, unsigned flags,
+    struct vfs_file **ret, struct ops_err *err);
 void vfs_close(struct vfs_file *f); /* NULL is fine */
-ssize_t vfs_pread(struct vfs_file *f, void *p, size_t n, uint64_t off, struct ops_err *err);
-int vfs_pwrite(struct vfs_file *f, const void *p, size_t n, uint64_t off, struct ops_err *err);
+ssize_t vfs_pread(
+    struct vfs_file *f, void *p, size_t n, uint64_t off, struct ops_err *err);
+int vfs_pwrite(struct vfs_file *f, const void *p, size_t n, uint64_t off,
+    struct ops_err *err);
 int vfs_sync(struct vfs_file *f, struct ops_err *err);
 int vfs_truncate(struct vfs_file *f, uint64_t len, struct ops_err *err);
 int vfs_size(struct vfs_file *f, uint64_t *ret, struct ops_err *err);
-int vfs_rename(struct vfs *v, const char *from, const char *to, struct ops_err *err);
+int vfs_rename(
+    struct vfs *v, const char *from, const char *to, struct ops_err *err);
 int vfs_unlink(struct vfs *v, const char *path, struct ops_err *err);
 int vfs_mkdir(struct vfs *v, const char *path, struct ops_err *err);
 int vfs_rmdir(struct vfs *v, const char *path, struct ops_err *err);
 int vfs_sync_dir(struct vfs *v, const char *path, struct ops_err *err);
-int vfs_list(struct vfs *v, const char *path, struct vfs_names *ret, struct ops_err *err);
+int vfs_list(struct vfs *v, const char *path, struct vfs_names *ret,
+    struct ops_err *err);
 void vfs_names_free(struct vfs_names *n);
 int vfs_lock(struct vfs *v, struct ops_err *err);
 int vfs_space(struct vfs *v, uint64_t *ret, struct ops_err *err);
@@ -96,10 +106,12 @@ void vfs_free(struct vfs *v); /* NULL is fine */
 
 /* -- made of the above -- */
 /* The whole file, at most limit bytes (more: OPS_EFORMAT); out is reset. */
-int vfs_read_file(struct vfs *v, const char *path, size_t limit, struct ops_buf *out, struct ops_err *err);
+int vfs_read_file(struct vfs *v, const char *path, size_t limit,
+    struct ops_buf *out, struct ops_err *err);
 /* Replace path by these bytes: write path.tmp, fdatasync, rename, sync the
  * folder.  After a crash path holds the old bytes or the new ones. */
-int vfs_replace_file(struct vfs *v, const char *path, const void *p, size_t n, struct ops_err *err);
+int vfs_replace_file(struct vfs *v, const char *path, const void *p, size_t n,
+    struct ops_err *err);
 /* mkdir -p, syncing each parent that gained a name. */
 int vfs_make_path(struct vfs *v, const char *path, struct ops_err *err);
 bool vfs_exists(struct vfs *v, const char *path);

@@ -28,7 +28,8 @@ struct wal;
  * they hold something that no crash explains, and check must be able to name
  * it.
  */
-int wal_create(struct vfs *v, uint64_t batch, bool keep_old, struct wal **ret, struct ops_err *err);
+int wal_create(struct vfs *v, uint64_t batch, bool keep_old, struct wal **ret,
+    struct ops_err *err);
 void wal_free(struct wal *w);
 
 /*
@@ -36,7 +37,8 @@ void wal_free(struct wal *w);
  * the file is given up: the next call, which must bring the same batch, goes
  * to a new file.  OPS_EBUSY: WAL_FILES_MAX files hold unsealed batches.
  */
-int wal_write(struct wal *w, uint64_t batch, const struct ops_buf *blocks, struct ops_err *err);
+int wal_write(struct wal *w, uint64_t batch, const struct ops_buf *blocks,
+    struct ops_err *err);
 
 /* Batches below `batch` are sealed: recycle or remove the files that hold
  * nothing else. */

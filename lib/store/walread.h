@@ -31,8 +31,8 @@
 #define WAL_FILES_MAX 256
 
 enum wal_end {
-	WAL_END_CLEAN,	 /* nothing after the last whole batch */
-	WAL_END_TORN,	 /* the last batch is cut short or lacks whole blocks */
+	WAL_END_CLEAN,   /* nothing after the last whole batch */
+	WAL_END_TORN,    /* the last batch is cut short or lacks whole blocks */
 	WAL_END_DAMAGED, /* something else: a bad block, a hole before a batch */
 };
 
@@ -41,7 +41,8 @@ struct wal_reader;
 /* Open the WAL, to read from batch number `from` (what BOOT or the last SEAL
  * says: earlier batches are sealed and skipped).  No wal/ folder or no files:
  * fine, it is empty (wal_files() == 0). */
-int wal_open_read(struct vfs *v, uint64_t from, struct wal_reader **ret, struct ops_err *err);
+int wal_open_read(
+    struct vfs *v, uint64_t from, struct wal_reader **ret, struct ops_err *err);
 void wal_reader_free(struct wal_reader *r);
 unsigned wal_files(const struct wal_reader *r);
 /* Is there a file that holds batch `from`, or begins with it?  While a store is
@@ -57,10 +58,12 @@ int wal_next(struct wal_reader *r, struct wal_batch *ret, struct ops_err *err);
 
 /* Where and how it ended, once wal_next() gave 0: place as "wal/00000001.wal
  * block 17", and one sentence for DAMAGED. */
-enum wal_end wal_reader_end(const struct wal_reader *r, const char **where, const char **detail, uint64_t *torn_bytes);
+enum wal_end wal_reader_end(const struct wal_reader *r, const char **where,
+    const char **detail, uint64_t *torn_bytes);
 /* Number of the batch that would come next; chain value before it (of no use
  * before a batch was read: the caller knows it from the leaf). */
-void wal_position(const struct wal_reader *r, uint64_t *batch, uint8_t chain[static OPS_HASH_LEN]);
+void wal_position(const struct wal_reader *r, uint64_t *batch,
+    uint8_t chain[static OPS_HASH_LEN]);
 /* Place of the batch last returned. */
 const char *wal_where(const struct wal_reader *r);
 

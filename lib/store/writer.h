@@ -33,10 +33,11 @@
 struct writer_opts {
 	const char *machine_id; /* text of /etc/machine-id, or "" */
 	uint8_t boot_id[16];
-	uint64_t seal_after;  /* ns from a period's first record to its seal; 0: 1 s */
-	uint64_t seal_idle;   /* ns between seals of an idle log; 0: 60 s */
+	uint64_t
+	    seal_after; /* ns from a period's first record to its seal; 0: 1 s */
+	uint64_t seal_idle;    /* ns between seals of an idle log; 0: 60 s */
 	uint64_t resume_every; /* ns between new resume keys; 0: 60 s */
-	const char *note;     /* text of the DAEMON_START event: the version */
+	const char *note;      /* text of the DAEMON_START event: the version */
 	void (*wake)(void *arg);
 	void *arg;
 };
@@ -45,7 +46,8 @@ struct writer;
 
 /* Open (or create) the store for writing.  OPS_EBUSY: another writer has it.
  * The vfs stays the caller's and must outlive the writer. */
-int writer_open(struct vfs *v, const struct writer_opts *o, struct writer **ret, struct ops_err *err);
+int writer_open(struct vfs *v, const struct writer_opts *o, struct writer **ret,
+    struct ops_err *err);
 
 /* Seal finally (the WAL is empty afterwards), stop the threads, free.  -1 if
  * the final seal could not be written; the writer is freed all the same. */
@@ -69,17 +71,19 @@ uint64_t writer_durable(const struct writer *w);
 
 /* What the writer knows of a session of this kernel boot. */
 struct writer_session {
-	bool known;  /* its SESSION-OPEN is here */
-	bool closed; /* and its SESSION-CLOSE */
-	uint64_t next_record;  /* the next screen record number it takes */
-	uint64_t next_event;   /* OPEN, CLOSE, GAP, BYPASS events it has */
+	bool known;           /* its SESSION-OPEN is here */
+	bool closed;          /* and its SESSION-CLOSE */
+	uint64_t next_record; /* the next screen record number it takes */
+	uint64_t next_event;  /* OPEN, CLOSE, GAP, BYPASS events it has */
 	uint64_t recorder_pid, recorder_start; /* from SESSION-OPEN */
 };
-void writer_session(struct writer *w, const uint8_t id[static OPS_ID_LEN], struct writer_session *ret);
+void writer_session(struct writer *w, const uint8_t id[static OPS_ID_LEN],
+    struct writer_session *ret);
 /* The open sessions: for the daemon to close those whose recorder is gone.
  * Calls fn for each; fn must not call back into the writer. */
 void writer_open_sessions(struct writer *w,
-    void (*fn)(void *arg, const uint8_t *id, const struct writer_session *s), void *arg);
+    void (*fn)(void *arg, const uint8_t *id, const struct writer_session *s),
+    void *arg);
 
 enum writer_state {
 	WRITER_OK,
@@ -88,16 +92,16 @@ enum writer_state {
 struct writer_status {
 	enum writer_state state;
 	char reason[240];
-	uint64_t since;	    /* BOOTTIME of entering the state */
-	uint64_t records;   /* made durable since the start */
-	uint64_t bytes;	    /* of them, raw */
-	uint64_t queued;    /* bytes waiting to become durable */
-	uint64_t unsealed;  /* records durable, not yet sealed */
-	uint64_t lag;	    /* ns the oldest queued record has waited */
-	uint64_t sessions;  /* open */
+	uint64_t since;       /* BOOTTIME of entering the state */
+	uint64_t records;     /* made durable since the start */
+	uint64_t bytes;       /* of them, raw */
+	uint64_t queued;      /* bytes waiting to become durable */
+	uint64_t unsealed;    /* records durable, not yet sealed */
+	uint64_t lag;         /* ns the oldest queued record has waited */
+	uint64_t sessions;    /* open */
 	uint64_t sealed_size; /* leaves under the newest checkpoint */
-	uint32_t log;	    /* number of the log being written */
-	uint64_t stored;    /* bytes of frames written since the start */
+	uint32_t log;         /* number of the log being written */
+	uint64_t stored;      /* bytes of frames written since the start */
 	/* Times from arrival to durable / to sealed, ns, over the last ~4096
 	 * batches / seals. */
 	uint64_t durable_p50, durable_p99, sealed_p50, sealed_p99;
@@ -109,6 +113,7 @@ void writer_seal_soon(struct writer *w);
 
 /* The newest signed checkpoint (a note), appended to out; size 0 before the
  * first.  And the log's public key as a vkey. */
-int writer_checkpoint(struct writer *w, struct ops_buf *note, struct ops_buf *vkey, uint64_t *size, struct ops_err *err);
+int writer_checkpoint(struct writer *w, struct ops_buf *note,
+    struct ops_buf *vkey, uint64_t *size, struct ops_err *err);
 
 #endif

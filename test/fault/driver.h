@@ -18,7 +18,7 @@
 
 struct driver_session {
 	uint8_t id[OPS_ID_LEN];
-	uint64_t put, acked;	     /* screen records */
+	uint64_t put, acked;               /* screen records */
 	uint64_t put_events, acked_events; /* OPEN, GAPs..., CLOSE */
 	bool closed;
 };
@@ -39,7 +39,8 @@ struct driver {
 int driver_open(struct driver *d, struct ops_err *err);
 /* Begin a session; some records to a session; end it.  They go into the batch. */
 struct driver_session *driver_session(struct driver *d);
-void driver_output(struct driver *d, struct driver_session *s, unsigned records);
+void driver_output(
+    struct driver *d, struct driver_session *s, unsigned records);
 void driver_event(struct driver *d, struct driver_session *s);
 void driver_end(struct driver *d, struct driver_session *s);
 /* The bytes of one screen record, for who puts them another way. */

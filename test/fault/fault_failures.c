@@ -326,8 +326,11 @@ run_full(bool die)
 		if (!ok)
 			printf("# room for %" PRIu64 " bytes\n", room);
 		end_life();
-		/* Most of it is preallocation: one try in each piece. */
-		step = room < 8192 ? 512 : room < 8u << 20 ? 1u << 20 : 5000;
+		/* Most of it is preallocation: few tries in that, many
+		 * where the rest is written. */
+		step = room % WAL_FILE_SIZE < 65536 ? 1024 : WAL_FILE_SIZE / 4;
+		if (room % WAL_FILE_SIZE + step > WAL_FILE_SIZE)
+			step = WAL_FILE_SIZE - room % WAL_FILE_SIZE;
 	}
 	say(ok && n > 30, "the disk is full",
 	    die ? "and the writer dies" : "and has room again", n);

@@ -17,7 +17,7 @@
 #include "driver.h"
 
 #define ZEROS (1u << 20) /* a piece of preallocation */
-#define PARTS 2 /* processes, each with every second state */
+#define PARTS 2          /* processes, each with every second state */
 
 static struct {
 	struct driver d;
@@ -81,8 +81,8 @@ try_state(struct memfs *c, const char *how, uint64_t detail)
 	}
 	t.crashes += explained > 0;
 	if (bad != NULL) {
-		printf("# state: %s %" PRIu64 ", call %" PRIu64 ", seed %" PRIu64
-		       "\n",
+		printf("# state: %s %" PRIu64 ", call %" PRIu64
+		       ", seed %" PRIu64 "\n",
 		    how, detail, t.calls, t.seed);
 		t.failed = true;
 	}
@@ -111,8 +111,7 @@ after_call(void *arg, struct memfs *m, enum memfs_op op, const char *path)
 		 * megabytes of zeros in a new WAL file the ends will do. */
 		if (!t.every_byte && n % 512 != 0)
 			continue;
-		if (m->last_len >= ZEROS && n >= 1024 &&
-		    n < m->last_len - 1024)
+		if (m->last_len >= ZEROS && n >= 1024 && n < m->last_len - 1024)
 			continue;
 		try_state(memfs_cut_last(m, n), "cut at byte", n);
 	}
@@ -131,7 +130,8 @@ workload(struct ops_err *err)
 		if (open == d->n || memfs_random(&d->seed) % 3 == 0)
 			driver_session(d);
 		s = &d->s[open + memfs_random(&d->seed) % (d->n - open)];
-		driver_output(d, s, 1 + (unsigned)(memfs_random(&d->seed) % 20));
+		driver_output(
+		    d, s, 1 + (unsigned)(memfs_random(&d->seed) % 20));
 		if (memfs_random(&d->seed) % 2 == 0)
 			driver_event(d, s);
 		if (round % 5 == 4)
@@ -179,8 +179,8 @@ run_part(unsigned part)
 		printf("# workload: %s\n", err.msg);
 		t.failed = true;
 	}
-	printf("# part %u: %" PRIu64 " states of %" PRIu64
-	       " calls, %" PRIu64 " told of a crash\n",
+	printf("# part %u: %" PRIu64 " states of %" PRIu64 " calls, %" PRIu64
+	       " told of a crash\n",
 	    part, t.states, t.calls, t.crashes);
 	fflush(stdout);
 	driver_free(&t.d);

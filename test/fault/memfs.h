@@ -43,7 +43,8 @@ struct memfs {
 	bool locked;
 
 	/* Called after each mutating operation. */
-	void (*hook)(void *arg, struct memfs *m, enum memfs_op op, const char *path);
+	void (*hook)(
+	    void *arg, struct memfs *m, enum memfs_op op, const char *path);
 	void *hook_arg;
 
 	/* Fault: counts down operations of the kinds in fail_mask; at zero they
@@ -56,7 +57,7 @@ struct memfs {
 	/* As Linux does it: what a failed sync did not write will not be
 	 * written by the next one either, unless it is written again. */
 	bool forgets;
-	uint64_t space;	 /* bytes left for new pages; UINT64_MAX: plenty */
+	uint64_t space; /* bytes left for new pages; UINT64_MAX: plenty */
 
 	/* The last write, for cuts inside it. */
 	unsigned last_inode;

@@ -42,7 +42,8 @@ void mem_put(struct memstore *m, const char *path, const void *p, size_t n);
 void mem_remove(struct memstore *m, const char *path);
 void mem_rename(struct memstore *m, const char *from, const char *to);
 /* Take n bytes out at this place, and put others in. */
-void mem_splice(struct memfile *f, size_t at, size_t cut, const void *p, size_t n);
+void mem_splice(
+    struct memfile *f, size_t at, size_t cut, const void *p, size_t n);
 
 /* -- the writer -- */
 #define BUILD_STREAMS 8
@@ -96,8 +97,8 @@ struct build {
 	bool in_batch;
 	/* for attacks */
 	struct ops_signer *forge; /* signs the next BOOT or SEAL instead */
-	bool no_checkpoint;	  /* the next SEAL gets none */
-	bool wrong_events;	  /* the next CLOSE miscounts */
+	bool no_checkpoint;       /* the next SEAL gets none */
+	bool wrong_events;        /* the next CLOSE miscounts */
 };
 
 void build_init(struct build *b);
@@ -105,15 +106,19 @@ void build_free(struct build *b);
 struct ops_signer *build_key(struct build *b); /* a new one */
 /* A new stream; its index. */
 size_t build_stream(struct build *b, uint8_t class);
-void build_boot(struct build *b, enum boot_why why, const struct boot_found *found);
+void build_boot(
+    struct build *b, enum boot_why why, const struct boot_found *found);
 /* A record arrives: into the WAL's open batch and the stream's open frame. */
-void build_record(struct build *b, size_t stream, uint8_t type, const void *p, size_t n);
+void build_record(
+    struct build *b, size_t stream, uint8_t type, const void *p, size_t n);
 void build_output(struct build *b, size_t stream, const char *text);
-void build_open(struct build *b, size_t session, uint32_t uid, const char *user, const char *tty, const char *command); /* argv joined by "|" */
+void build_open(struct build *b, size_t session, uint32_t uid, const char *user,
+    const char *tty, const char *command); /* argv joined by "|" */
 void build_close(struct build *b, size_t session, uint32_t state);
 void build_gap(struct build *b, size_t session, uint64_t bytes);
 void build_sync(struct build *b); /* ends the batch */
-void build_leaf(struct build *b, const struct leaf *l); /* signed leaves: complete */
+void build_leaf(
+    struct build *b, const struct leaf *l); /* signed leaves: complete */
 void build_frames(struct build *b); /* cut, write and commit open frames */
 void build_seal(struct build *b, bool final, bool new_resume);
 void build_checkpoint(struct build *b);
