@@ -74,12 +74,13 @@ describe_text(struct ops_buf *b, const struct event_text *t)
 void
 describe_command(struct ops_buf *b, const struct event_open *o)
 {
-	const uint8_t *p = o->command.p, *end = p + o->command.n;
+	const uint8_t *p = o->command.p, *end;
 
 	if (p == NULL) {
 		ops_buf_puts(b, "login shell");
 		return;
 	}
+	end = p + o->command.n;
 	while (p < end) {
 		const uint8_t *nul = memchr(p, 0, (size_t)(end - p));
 		const uint8_t *stop = nul != NULL ? nul : end;

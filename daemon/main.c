@@ -208,8 +208,9 @@ wait_ready(int fd, pid_t pid)
 }
 
 static int
-run_background(struct supervisor_opts *s)
+run_background(const struct supervisor_opts *o)
 {
+	struct supervisor_opts s = *o;
 	int ends[2], null;
 	pid_t pid;
 
@@ -233,10 +234,10 @@ run_background(struct supervisor_opts *s)
 		return 2;
 	}
 	close(null);
-	s->to_syslog = true;
-	s->ready = leave_caller;
-	s->arg = &ends[1];
-	return supervise(s);
+	s.to_syslog = true;
+	s.ready = leave_caller;
+	s.arg = &ends[1];
+	return supervise(&s);
 }
 
 static int

@@ -93,8 +93,8 @@ ask_writer(struct query_conn *q, uint16_t type, const void *p, size_t n,
 	if (rc == 0)
 		return ops_fail(err, OPS_EUNAVAIL, "the writer is gone");
 	if (why.code == OPS_EBUSY)
-		return no_answer(q, err);
-	if (err != NULL)
+		(void)no_answer(q, err);
+	else if (err != NULL)
 		*err = why;
 	return -1;
 }

@@ -27,10 +27,10 @@ static bool
 process_in_group(int conn, gid_t gid)
 {
 	socklen_t len = 0;
-	gid_t *groups;
+	gid_t *groups, none;
 	bool in = false;
 
-	if (getsockopt(conn, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 ||
+	if (getsockopt(conn, SOL_SOCKET, SO_PEERGROUPS, &none, &len) == 0 ||
 	    errno != ERANGE || len > GROUPS_MAX * sizeof(gid_t))
 		return false; /* none at all, or not to be known */
 	groups = malloc(len);

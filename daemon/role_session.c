@@ -40,7 +40,7 @@ struct started {
 	struct session_role *r;
 	pid_t pid;
 	uid_t uid;
-	struct started *next, **link;
+	struct started *next;
 };
 
 struct counts {
@@ -95,12 +95,12 @@ on_exec(struct watch *w, uint32_t events)
 }
 
 static void
-forget(struct started *s)
+forget(struct started **at)
 {
+	struct started *s = *at;
+
 	close_pipe(s);
-	*s->link = s->next;
-	if (s->next != NULL)
-		s->next->link = s->link;
+	*at = s->next;
 	free(s);
 }
 
@@ -118,14 +118,11 @@ remember(struct session_role *r, uid_t uid, int pipe_end, struct ops_err *err)
 	*s = (struct started){ .watch = { pipe_end, on_exec },
 		.r = r,
 		.uid = uid,
-		.next = r->list,
-		.link = &r->list };
+		.next = r->list };
 	if (loop_add(&r->loop, &s->watch, EPOLLIN, err) < 0) {
 		free(s);
 		return NULL;
 	}
-	if (s->next != NULL)
-		s->next->link = &s->next;
 	r->list = s;
 	return s;
 }
@@ -151,7 +148,7 @@ fork_start(struct session_role *r, const struct session_start *start,
 	close(ends[1]);
 	if (s->pid < 0) {
 		ops_fail_errno(err, "fork");
-		forget(s);
+		forget(&r->list);
 		return -1;
 	}
 	return 0;
@@ -244,15 +241,15 @@ reap(struct session_role *r)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct started *s = r->list;
+		struct started **at = &r->list;
 
-		while (s != NULL && s->pid != pid)
-			s = s->next;
+		while (*at != NULL && (*at)->pid != pid)
+			at = &(*at)->next;
 		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM)
 			logline("recorder %d: ended by signal %d", (int)pid,
 			    WTERMSIG(status));
-		if (s != NULL)
-			forget(s);
+		if (*at != NULL)
+			forget(at);
 	}
 }
 
@@ -318,7 +315,7 @@ role_session(struct role *role, struct ops_err *err)
 		rc = loop_run(&r.loop, err);
 	}
 	while (r.list != NULL)
-		forget(r.list);
+		forget(&r.list);
 	loop_close(&r.loop);
 	return rc;
 }

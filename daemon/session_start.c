@@ -204,7 +204,7 @@ become_recorder(const struct starting *t, struct ops_err *err)
 		return -1;
 	/* An alarm would survive the exec. */
 	(void)alarm(0);
-	(void)execv(t->s->recorder, (char *const *)(uintptr_t)argv);
+	(void)execv(t->s->recorder, (char *const *)(void *)argv);
 	return ops_fail_errno(err, "%s", t->s->recorder);
 }
 

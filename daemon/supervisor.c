@@ -113,7 +113,7 @@ execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 	place_fds(from, to, s->o->to_syslog ? 5 : 4);
 	if (s->o->to_syslog && dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		return;
-	(void)execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+	(void)execv("/proc/self/exe", (char *const *)(void *)argv);
 }
 
 static void

@@ -266,6 +266,8 @@ peers_tell_state(struct writer_role *r)
 void
 peers_close(struct writer_role *r)
 {
-	while (r->peers != NULL)
-		peer_free(r->peers);
+	for (struct peer *p = r->peers, *next; p != NULL; p = next) {
+		next = p->next;
+		peer_free(p);
+	}
 }

@@ -92,7 +92,8 @@ queue_event(struct queue *q, uint8_t type, uint64_t time, const void *p,
 	if (copy == NULL)
 		return -1;
 	memcpy(copy, p, n);
-	*ev = (struct queue_event){ q->tail_no, time, type, copy, n };
+	*ev = (struct queue_event){ q->tail_no, time, type, NULL, n };
+	ev->p = copy;
 	q->event_tail++;
 	return 0;
 }

@@ -47,13 +47,13 @@ void ops_time_day(uint64_t realtime, char out[static 11]);
  * that does: 02:30 means 03:30.  The result is from 1970 to 2500.
  */
 int ops_time_parse(
-    const char *s, uint64_t now, uint64_t *ret, struct ops_err *err);
+    const char *text, uint64_t now, uint64_t *ret, struct ops_err *err);
 
 /* "3s", "250ms", "1min", "1h 30min", "1.5h", "60" (seconds) to ns. */
-int ops_duration_parse(const char *s, uint64_t *ret, struct ops_err *err);
+int ops_duration_parse(const char *text, uint64_t *ret, struct ops_err *err);
 /* 83 s -> "1:23", 3723 s -> "1:02:03"; the form of SESSION@OFFSET. */
 void ops_offset_text(uint64_t ns, char out[static 24]);
 /* "83", "1:23", "90:00", "1:02:03.5" -> ns. */
-int ops_offset_parse(const char *s, uint64_t *ret, struct ops_err *err);
+int ops_offset_parse(const char *text, uint64_t *ret, struct ops_err *err);
 
 #endif

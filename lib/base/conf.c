@@ -171,7 +171,7 @@ take_quoted(struct parser *ps, struct span s, char out[CONF_VALUE_MAX + 1])
 		char c = s.p[i];
 
 		if (c == '\\') {
-			c = ++i < s.n ? unescape(s.p[i]) : '\0';
+			c = (char)(++i < s.n ? unescape(s.p[i]) : '\0');
 			if (c == '\0')
 				return ops_fail(ps->err, OPS_EFORMAT,
 				    "only \\\" \\\\ \\n \\t stand in quotes");

@@ -9,6 +9,6 @@
 #include <stdint.h>
 
 /* As ops_crc32c() of crypto.h. */
-uint32_t ops_crc32c_table(uint32_t crc, const void *p, size_t n);
+uint32_t ops_crc32c_table(uint32_t crc, const void *bytes, size_t n);
 
 #endif

@@ -45,7 +45,7 @@ void json_key(struct json *j, const char *key);
 
 void json_text(struct json *j, const void *p, size_t n);
 void json_str(struct json *j, const char *s); /* NULL gives null */
-void json_base64(struct json *j, const void *p, size_t n);
+void json_base64(struct json *j, const void *bytes, size_t n);
 void json_uint(struct json *j, uint64_t v);
 void json_int(struct json *j, int64_t v);
 void json_bool(struct json *j, bool v);

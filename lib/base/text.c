@@ -37,8 +37,8 @@ ops_unhex(const char *s, size_t s_len, uint8_t *out, size_t n)
 		if (hex_value(s[i]) < 0)
 			return -1;
 	for (size_t i = 0; i < n; i++)
-		out[i] = (uint8_t)(hex_value(s[2 * i]) << 4 |
-				   hex_value(s[2 * i + 1]));
+		out[i] = (uint8_t)((unsigned)hex_value(s[2 * i]) << 4 |
+				   (unsigned)hex_value(s[2 * i + 1]));
 	return 0;
 }
 
@@ -70,8 +70,8 @@ ops_base64(const uint8_t *p, size_t n, char *out)
 			v |= p[i + 2];
 		*out++ = base64_digits[v >> 18];
 		*out++ = base64_digits[v >> 12 & 63];
-		*out++ = left > 1 ? base64_digits[v >> 6 & 63] : '=';
-		*out++ = left > 2 ? base64_digits[v & 63] : '=';
+		*out++ = (char)(left > 1 ? base64_digits[v >> 6 & 63] : '=');
+		*out++ = (char)(left > 2 ? base64_digits[v & 63] : '=');
 	}
 	*out = '\0';
 }

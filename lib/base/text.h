@@ -37,12 +37,12 @@ void ops_id_text(
 int ops_id_parse(const char *s, uint8_t id[static OPS_ID_LEN]);
 
 /*
- * Append p[0..n) so that it can be printed on any terminal and read back:
+ * Append bytes[0..n) so that they can be printed on any terminal and read back:
  * C0, DEL, C1 (also as UTF-8), bidi controls, U+2028, U+2029 and invalid
  * UTF-8 as \xHH, a byte at a time (\n \t \r \\ by name); everything else
  * as it is.  Promise P8 of doc/design depends on this.
  */
-void ops_escape(struct ops_buf *out, const void *p, size_t n);
+void ops_escape(struct ops_buf *out, const void *bytes, size_t n);
 
 /* Length of the valid UTF-8 sequence at p (1..4), 0 if none starts here and
  * none can, -1 if the n bytes are a proper prefix of one.  Overlong forms,

@@ -40,9 +40,9 @@ int checkpoint_sign(const struct checkpoint *c, const struct note_key *k,
 int checkpoint_open(const char *p, size_t n, const struct note_key *k,
     struct checkpoint *ret, struct ops_err *err);
 
-/* The anchor line of a signed note by k, without newline.  The note is checked
+/* The anchor line of the signed note p[0..n) by k, without newline.  The note is checked
  * first.  One with extension lines has no such form and is refused. */
-int checkpoint_anchor_put(const char *note, size_t n, const struct note_key *k,
+int checkpoint_anchor_put(const char *p, size_t n, const struct note_key *k,
     struct ops_buf *out, struct ops_err *err);
 /* Find and parse an anchor line inside the line p[0..n): at its start or after
  * a space (syslog puts words before it), up to its end (a final \n is fine).

@@ -167,7 +167,8 @@ tell_findings(struct check *c)
 static int
 compare_anchors(const void *a, const void *b, void *arg)
 {
-	const struct checkpoint_anchor *all = arg;
+	const struct check *c = arg;
+	const struct checkpoint_anchor *all = c->o->anchors;
 	const struct checkpoint *x = &all[*(const size_t *)a].cp;
 	const struct checkpoint *y = &all[*(const size_t *)b].cp;
 
@@ -188,8 +189,7 @@ prepare_anchors(struct check *c, struct ops_err *err)
 	for (size_t i = 0; i < n; i++)
 		c->anchor[i] = i;
 	if (n > 1)
-		qsort_r(c->anchor, n, sizeof(*c->anchor), compare_anchors,
-		    (void *)(uintptr_t)c->o->anchors);
+		qsort_r(c->anchor, n, sizeof(*c->anchor), compare_anchors, c);
 	return 0;
 }
 

@@ -1,4 +1,5 @@
 /* The unsealed tail: batches signed and whole, from where the leaves end. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ take_entry(struct tail *t, const struct wal_entry *e, const char *where,
 		t->next[t->n] = h->stream[t->n].next_record;
 	}
 	i = (size_t)(s - h->stream);
+	assert(i < t->n);
 	ops_id_text(e->stream, id);
 	if (e->class != s->class) {
 		check_say(t->c, FIND_TAMPER, where,
@@ -120,6 +122,11 @@ judge_end(struct tail *t, const struct wal_reader *r)
 		check_say(t->c, FIND_TAMPER, where, "%s", detail);
 		break;
 	}
+	if (!t->c->h.clean && wal_stops_short(r))
+		check_say(t->c, FIND_MISSING, where,
+		    "batch %" PRIu64 ", or one before it that is sealed "
+		    "already, is not there",
+		    t->c->h.wal.batch);
 	if (t->c->h.clean && wal_files(r) > 0)
 		check_say(t->c, FIND_CRASH, "wal",
 		    "files are left, though the log was closed");

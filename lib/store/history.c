@@ -1,5 +1,6 @@
 #include "history.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -125,6 +126,7 @@ history_stream_get(struct history *h, const uint8_t *id, uint8_t class)
 		return s;
 	if (h->streams * 2 >= h->table_size && !grow_table(h))
 		return NULL;
+	assert(h->stream != NULL); /* a table and streams come together */
 	s = &h->stream[h->streams];
 	memset(s, 0, sizeof(*s));
 	memcpy(s->id, id, OPS_ID_LEN);

@@ -15,6 +15,12 @@ remember_key(struct past *p, uint64_t period, const uint8_t *pub)
 	memcpy(p->key[i].pub, pub, OPS_PUB_LEN);
 }
 
+bool
+past_clean(const struct past *p)
+{
+	return p->seal_after_boot && p->seal.final;
+}
+
 const uint8_t *
 past_key(const struct past *p, uint64_t period)
 {

@@ -46,6 +46,8 @@ struct past {
 /* Read the newest log that has a leaf (e->log is it then) into p and e. */
 int past_read(
     struct past *p, struct vfs *v, struct engine *e, struct ops_err *err);
+/* Was the log closed: is its last leaf a final SEAL? */
+bool past_clean(const struct past *p);
 /* The key that signs the batches of a period, or NULL. */
 const uint8_t *past_key(const struct past *p, uint64_t period);
 /* Rebuild the accounts of open sessions from events that are framed. */

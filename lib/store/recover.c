@@ -182,9 +182,11 @@ replay_wal(struct recovery *r, struct ops_err *err)
 		const char *where, *detail;
 
 		if (!r->wal_bad)
-			r->wal_bad = wal_reader_end(w, &where, &detail,
-					 &r->boot.found.wal_torn_bytes) ==
-				     WAL_END_DAMAGED;
+			r->wal_bad =
+			    wal_reader_end(w, &where, &detail,
+				&r->boot.found.wal_torn_bytes) ==
+				WAL_END_DAMAGED ||
+			    (wal_stops_short(w) && !past_clean(&r->past));
 		r->boot.found.wal_records = framer_pending(e->framer) - before;
 		/* A successor may find batches of a later past of the same
 		 * store: its own numbers must lie above them. */
@@ -338,10 +340,8 @@ recover(struct recovery *r, struct ops_err *err)
 		if (why_not(r, &why, err) < 0)
 			return -1;
 		if (why == 0) {
-			bool clean =
-			    r->past.seal_after_boot && r->past.seal.final;
-
-			r->boot.why = clean ? BOOT_CLEAN : BOOT_CRASH;
+			r->boot.why =
+			    past_clean(&r->past) ? BOOT_CLEAN : BOOT_CRASH;
 			r->boot.found.leaf_torn_bytes = r->past.torn;
 			if (r->past.torn > 0 && log_cut_tail(e->log, err) < 0)
 				return -1;

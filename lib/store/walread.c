@@ -33,6 +33,7 @@ struct wal_reader {
 	struct ops_buf batch; /* the pieces of one, joined */
 
 	bool ended;
+	bool stops_short;
 	enum wal_end end;
 	uint64_t torn_bytes;
 	char batch_where[48], where[48], detail[120];
@@ -266,6 +267,12 @@ bool
 wal_has_start(const struct wal_reader *r)
 {
 	return r->start < r->files;
+}
+
+bool
+wal_stops_short(const struct wal_reader *r)
+{
+	return r->stops_short;
 }
 
 /* -- batches -- */
@@ -508,10 +515,7 @@ at_gap(struct wal_reader *r, struct ops_err *err)
 		memcpy(r->where, where, sizeof(where));
 		r->torn_bytes = torn;
 		r->end = torn > 0 ? WAL_END_TORN : WAL_END_CLEAN;
-		if (r->at < r->from)
-			damaged(r, r->pos,
-			    "batch %" PRIu64 ", sealed already, is not there",
-			    r->at);
+		r->stops_short = r->at < r->from;
 	}
 	return more;
 }

@@ -48,6 +48,10 @@ unsigned wal_files(const struct wal_reader *r);
 /* Is there a file that holds batch `from`, or begins with it?  While a store is
  * not closed there always is, even if it has no batch yet. */
 bool wal_has_start(const struct wal_reader *r);
+/* Once wal_next() gave 0: there are files, but they end before batch `from`.
+ * A closed log may leave such (its last file was removed first); an open one
+ * can't. */
+bool wal_stops_short(const struct wal_reader *r);
 
 /*
  * 1: the next whole batch, structure and chain value checked, and linked to the

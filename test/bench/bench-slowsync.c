@@ -9,9 +9,6 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-EXPORT int fdatasync(int fd);
-EXPORT int fsync(int fd);
-
 static void
 delay(void)
 {
@@ -23,14 +20,14 @@ delay(void)
 	nanosleep(&ts, NULL);
 }
 
-int
+EXPORT int
 fdatasync(int fd)
 {
 	delay();
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
-int
+EXPORT int
 fsync(int fd)
 {
 	delay();

@@ -355,7 +355,7 @@ class Reading(t.Test):
         self.equal(got["uid"], one.pw_uid, "whose session")
         self.equal(self.exits(t.run(ask + ["cat", "last"], user=one), 0).text, "of one\n", "text")
         self.exits(t.run(ask + ["ls"], user=two), 1)
-        self.exits(t.run(ask + ["cat", got["session"]], user=two), 2)
+        self.exits(t.run(ask + ["cat", got["session"]], user=two), 4)
         result = self.exits(t.run(ask + ["verify"], user=one), 4)
         self.one_line(result)
 

@@ -405,8 +405,13 @@ int
 main(int argc, char **argv)
 {
 	uint64_t start_time = ops_boottime();
-	int part = argc > 1 ? atoi(argv[1]) : -1;
+	char *end = NULL;
+	long part = argc > 1 ? strtol(argv[1], &end, 10) : -1;
 
+	if (argc > 1 && (end == argv[1] || *end != '\0' || part < 0)) {
+		(void)fprintf(stderr, "usage: fault-failures [PART]\n");
+		return 2;
+	}
 	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
 		if (part >= 0 && (size_t)part != i)
 			continue;

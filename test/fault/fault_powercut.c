@@ -198,7 +198,7 @@ main(int argc, char **argv)
 	int pipes[PARTS][2];
 
 	t.seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 20261123;
-	t.variants = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 28;
+	t.variants = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 40;
 	for (unsigned i = 0; i < PARTS; i++) {
 		if (pipe(pipes[i]) < 0)
 			return 2;

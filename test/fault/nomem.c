@@ -60,10 +60,10 @@ __wrap_reallocarray(void *p, size_t n, size_t size)
 }
 
 /* crypto.h ends the process where a primitive fails: not tried. */
-#define UNARMED(type, call)                                                    \
+#define UNARMED(call)                                                          \
 	do {                                                                   \
 		bool was = nomem.armed;                                        \
-		type *p_;                                                      \
+		__typeof__(call) p_;                                           \
                                                                                \
 		nomem.armed = false;                                           \
 		p_ = (call);                                                   \
@@ -74,19 +74,19 @@ __wrap_reallocarray(void *p, size_t n, size_t size)
 struct ops_signer *
 __wrap_ops_signer_new(const uint8_t seed[static OPS_SEED_LEN])
 {
-	UNARMED(struct ops_signer, __real_ops_signer_new(seed));
+	UNARMED(__real_ops_signer_new(seed));
 }
 
 struct ops_hmac_key *
 __wrap_ops_hmac_key_new(const uint8_t *key, size_t len)
 {
-	UNARMED(struct ops_hmac_key, __real_ops_hmac_key_new(key, len));
+	UNARMED(__real_ops_hmac_key_new(key, len));
 }
 
 struct ops_sha256 *
 __wrap_ops_sha256_new(void)
 {
-	UNARMED(struct ops_sha256, __real_ops_sha256_new());
+	UNARMED(__real_ops_sha256_new());
 }
 
 /* -- a file system that doesn't count as a caller of malloc -- */

@@ -120,7 +120,10 @@ mem_vfs_list(
 
 	if (!is_folder(m, path))
 		return ops_fail(err, OPS_ENOENT, "no such folder");
+	ret->n = 0;
 	ret->name = calloc(m->n + 1, sizeof(*ret->name));
+	if (ret->name == NULL)
+		return ops_fail(err, OPS_ENOMEM, "names");
 	for (size_t i = 0; i < m->n; i++) {
 		const char *rest = m->file[i].path + n;
 		size_t len;
@@ -519,7 +522,7 @@ build_open(struct build *b, size_t session, uint32_t uid, const char *user,
 
 	/* arguments are joined by NUL; here they are given with '|' */
 	for (size_t i = 0; command != NULL && command[i] != '\0'; i++)
-		argv[i] = command[i] == '|' ? '\0' : command[i];
+		argv[i] = (char)(command[i] == '|' ? '\0' : command[i]);
 	if (command != NULL)
 		o.command.p = (const uint8_t *)argv;
 	event_open_put(&p, b->stream[session].id, &o);

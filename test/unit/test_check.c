@@ -1,3 +1,5 @@
+/* Covers: check, check_data, check_frames, check_sessions, check_tiles */
+/* Covers: check_wal, history, history_frames, history_rules, leaves, parallel */
 #include "check.h"
 
 #include <inttypes.h>

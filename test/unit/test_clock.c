@@ -1,3 +1,4 @@
+/* Covers: clock, timeparse */
 #include "check.h"
 
 #include <time.h>

@@ -1,3 +1,4 @@
+/* Covers: crypto, crc32c */
 #include "check.h"
 
 #include <pthread.h>

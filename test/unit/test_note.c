@@ -33,8 +33,8 @@ set_up(void **state)
 	uint8_t seed[OPS_SEED_LEN];
 
 	(void)state;
-	for (uint8_t i = 0; i < sizeof(seed); i++)
-		seed[i] = i;
+	for (size_t i = 0; i < sizeof(seed); i++)
+		seed[i] = (uint8_t)i;
 	log_signer = ops_signer_new(seed);
 	return note_vkey_parse(LOG_VKEY, strlen(LOG_VKEY), &log_key, NULL) +
 	       note_vkey_parse(

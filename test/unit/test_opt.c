@@ -64,7 +64,7 @@ parse(const char *const *words, struct values *v, bool in_order, int *rest,
 	int argc = 0;
 
 	for (; argc < 6 && words[argc] != NULL; argc++)
-		argv[argc] = (char *)(uintptr_t)words[argc];
+		memcpy(&argv[argc], &words[argc], sizeof(argv[argc]));
 	return opt_parse(argc, argv, sets, in_order, rest, err);
 }
 

@@ -1,3 +1,4 @@
+/* Covers: store, history, layout, leaves, stream */
 #include "check.h"
 
 #include "store/store.h"

@@ -27,7 +27,7 @@ static const struct {
 
 /* Over TILE_PATH_MAX. */
 #define TEN_GROUPS "x000/x000/x000/x000/x000/x000/x000/x000/x000/x000/"
-#define LONG_PATH "tile/0/" TEN_GROUPS TEN_GROUPS "000"
+static const char long_path[] = "tile/0/" TEN_GROUPS TEN_GROUPS "000";
 
 static const char *const bad_paths[] = {
 	"", "tile", "tile/", "tile/0", "tile/0/", "tile/0/0", "tile/0/00",
@@ -41,7 +41,7 @@ static const char *const bad_paths[] = {
 	"tile/0/000.p/1x", "tile/0/000.p/1.p/1", "tile/0/000.q/1",
 	"tile/0/ 00", "tile/0/-01", "tile/0/000 ", "Tile/0/000",
 	"tile/0/x018/x446/x744/x073/x709/x551/616", "tile/data/000",
-	LONG_PATH,
+	long_path,
 };
 /* clang-format on */
 

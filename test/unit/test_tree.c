@@ -408,14 +408,16 @@ test_consistency_all(void **state)
 		mth(leaves, n, roots[n]);
 	for (size_t size = 0; size <= ALL; size++) {
 		for (size_t old = 0; old <= size; old++) {
+			const size_t turned[2] = { size, old };
 			size_t n = tree_prove_consistency(
 			    leaves[0], size, old, proof[0]);
 
 			assert_true(tree_check_consistency(
 			    old, size, roots[old], roots[size], proof[0], n));
 			if (old != size)
-				assert_false(tree_check_consistency(size, old,
-				    roots[size], roots[old], proof[0], n));
+				assert_false(
+				    tree_check_consistency(turned[0], turned[1],
+					roots[size], roots[old], proof[0], n));
 			for (size_t k = 0; k <= ALL; k++) {
 				if (k != old)
 					assert_false(tree_check_consistency(old,

@@ -1,3 +1,4 @@
+/* Covers: vfs, vfs_dir */
 #include "check.h"
 
 #include <fcntl.h>

@@ -102,6 +102,9 @@ read_all(struct made *m, uint64_t from, enum wal_end *end, char detail[256])
 	if (n > 0)
 		assert_memory_equal(chain, m->chain[from + n], OPS_HASH_LEN);
 	*end = wal_reader_end(r, &where, &text, &torn);
+	/* for an open log, as these are, that is damage as well */
+	if (wal_stops_short(r))
+		*end = WAL_END_DAMAGED;
 	snprintf(detail, 256, "%s: %s", where, text);
 	wal_reader_free(r);
 	return n;

@@ -40,7 +40,7 @@ check_joined(const struct record *whole)
 {
 	struct ops_buf out = { .max = 1u << 22 };
 	struct parts j = { .payload = { .max = 1u << 22 } };
-	struct record r, again;
+	struct record r, again = { 0 };
 	size_t at = 0;
 	long n;
 	int rc = 0;
@@ -75,6 +75,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (used < 0)
 			break;
+		if (used == 0)
+			abort();
 		check_record(data + at, (size_t)used, &r);
 		if (parts_join(&j, &r, &whole, NULL) == 1) {
 			must(whole.len <= size);

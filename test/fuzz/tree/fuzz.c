@@ -58,7 +58,7 @@ check_inclusion(struct fuzz_in in)
 	uint64_t size = 1 + fuzz_byte(&in) % LEAVES;
 	uint64_t index = fuzz_byte(&in) % size, other;
 	uint8_t root[OPS_HASH_LEN];
-	struct proof p;
+	struct proof p = { 0 };
 
 	tree_root_of(leaves[0], size, root);
 	p.n = tree_prove_inclusion(leaves[0], size, index, p.hash[0]);
@@ -84,7 +84,7 @@ check_consistency(struct fuzz_in in)
 	uint64_t size = 1 + fuzz_byte(&in) % LEAVES;
 	uint64_t old = 1 + fuzz_byte(&in) % size;
 	uint8_t old_root[OPS_HASH_LEN], root[OPS_HASH_LEN], *changed;
-	struct proof p;
+	struct proof p = { 0 };
 
 	tree_root_of(leaves[0], old, old_root);
 	tree_root_of(leaves[0], size, root);
