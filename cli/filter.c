@@ -138,6 +138,8 @@ put_modes(struct filter *f, const struct csi *c, struct ops_buf *out)
 		ops_buf_printf(out, "%s%u", kept++ == 0 ? "\033[?" : ";", mode);
 		if (mode == 47 || mode == 1047 || mode == 1049)
 			f->alternate = c->final == 'h';
+		if (mode == 6)
+			f->origin = c->final == 'h';
 	}
 	if (kept > 0)
 		ops_buf_put8(out, c->final);
@@ -276,7 +278,7 @@ in_esc(struct filter *f, uint8_t c, struct ops_buf *out)
 		ops_buf_put8(out, c);
 		break;
 	case 'c':
-		f->alternate = false;
+		f->alternate = f->origin = false;
 		ops_buf_puts(out, "\033[?1049l" SOFT_RESET CLEAR);
 		break;
 	default:
@@ -457,7 +459,10 @@ filter_leave(const struct filter *f, struct ops_buf *out)
 	 * so that is put back. */
 	if (f->alternate)
 		ops_buf_puts(out, "\033[?1049l");
+	/* So does ending the origin mode: only where it was begun. */
+	if (f->origin)
+		ops_buf_puts(out, "\033[?6l");
 	ops_buf_puts(out,
-	    "\033[0m\017\033(B\033[4l\033[?5l\033[?6l"
+	    "\033[0m\017\033(B\033[4l\033[?5l"
 	    "\0337\033[r\0338" SOFT_RESET "\033[0m\033[?7h\033[?25h");
 }

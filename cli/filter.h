@@ -49,6 +49,7 @@ struct filter {
 	    seq[FILTER_SEQ_MAX]; /* of the sequence, or of a UTF-8 character */
 	size_t len;
 	bool alternate;   /* the terminal is on the alternate screen */
+	bool origin;      /* DECOM is set */
 	uint64_t dropped; /* sequences and controls not let through */
 };
 

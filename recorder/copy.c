@@ -93,7 +93,10 @@ hold_over(struct rec *r)
 	/* What waits behind the gate was never in the log, so it isn't shown. */
 	r->outer.from = r->outer.to = 0;
 	r->outer.gate = false;
-	outer_say(&r->outer, notice_end);
+	/* The end itself may have to wait for the log as well. */
+	if (!r->noticed)
+		outer_say(&r->outer, notice_end);
+	r->noticed = true;
 	r->drain_left = 0;
 	rec_end(r, CLOSE_LOG_FAILURE);
 }
