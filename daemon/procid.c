@@ -49,6 +49,9 @@ parse_start(const char *stat, uint64_t *ret, struct ops_err *err)
 
 	if (p == NULL)
 		return ops_fail(err, OPS_EFORMAT, "stat: no name");
+	/* Only its parent has still to hear of it. */
+	if (strncmp(p, ") Z", 3) == 0 || strncmp(p, ") X", 3) == 0)
+		return ops_fail(err, OPS_ENOENT, "stat: it has ended");
 	for (int i = 0; i < STAT_START_AFTER_NAME; i++) {
 		p = strchr(p + 1, ' ');
 		if (p == NULL)

@@ -63,7 +63,7 @@ class Life(t.Test):
         self.equal(inst.stop(), 0, "exit status")
         self.equal(os.listdir(inst.run_dir), [], "sockets left behind")
         for pid in pids:
-            self.check(not os.path.exists("/proc/%d" % pid), "process %d is left" % pid)
+            self.check(t.gone(pid), "process %d is left" % pid)
         self.equal(os.listdir(os.path.join(inst.store, "wal")), [], "wal after a clean stop")
         self.equal(inst.log().count("\n"), 1, "lines of a daemon that had nothing to say")
 
@@ -137,7 +137,7 @@ class Life(t.Test):
         os.kill(inst.proc.pid, signal.SIGKILL)
         inst.proc.wait()
         for pid in pids:
-            t.wait_for("the end of %d" % pid, lambda: not os.path.exists("/proc/%d" % pid))
+            t.wait_for("the end of %d" % pid, lambda: t.gone(pid))
         self.equal(sorted(os.listdir(inst.run_dir)), sorted(SOCKETS), "stale sockets")
         inst.start()
         ipc.Client(inst.run_dir).close()

@@ -105,7 +105,7 @@ class Session(t.Test):
         pids = [p for p in inst.pids() if p != pid]
         inst.kill()
         for p in pids:
-            t.wait_for("the end of %d" % p, lambda: not os.path.exists("/proc/%d" % p))
+            t.wait_for("the end of %d" % p, lambda: t.gone(p))
         self.check(os.path.exists("/proc/%d" % pid), "the recorder went with the daemon")
 
     def test_what_is_refused(self):

@@ -81,7 +81,7 @@ def kill(inst):
     pids = inst.pids()
     inst.kill()
     for pid in pids:
-        t.wait_for("the end of %d" % pid, lambda: not os.path.exists("/proc/%d" % pid))
+        t.wait_for("the end of %d" % pid, lambda: t.gone(pid))
 
 
 # What a peer may send wrong.  After each the peer is cut off; each row gets a

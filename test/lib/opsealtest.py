@@ -113,6 +113,15 @@ def program(name):
     return path if os.path.exists(path) else name
 
 
+def gone(pid):
+    """Has the process ended?  Whoever inherits it may be slow to reap it."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as f:
+            return f.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def wait_for(what, check, timeout=None):
     """Call check() until it gives something true; that is returned."""
     end = time.monotonic() + (timeout or PATIENCE)
