@@ -21,6 +21,8 @@ printf '日本語のテキスト 絵文字🎌 naïve\n'
 printf '\346\227'; sleep 0.05; printf '\245 split\n'
 printf 'tab\there "quoted" back\\slash \007bell \033]0;title\007\n'
 read x
+# The door passes the new size on; what is typed may overtake it.
+while [ "$(stty size)" = '30 100' ]; do sleep 0.05; done
 stty size
 i=0; while [ $i -lt 300 ]; do printf 'line %d あいうえお\r\n' $i; i=$((i+1)); done
 read y
