@@ -272,7 +272,7 @@ class Killed(f.RecorderTest):
         self.contains(bytes(term.out), b"the recorder is gone; the session ends here\r\n")
         self.equal(term.modes(), before, "modes")
         self.check(not exclusive(term), "still exclusive")
-        t.wait_for("the shell's end", lambda: not os.path.exists("/proc/%d" % pid))
+        t.wait_for("the shell's end", lambda: t.gone(pid))
 
     def test_door_killed(self):
         term = self.shell()
@@ -287,7 +287,7 @@ class Killed(f.RecorderTest):
         self.equal(term.modes(), before, "modes")
         self.check(not exclusive(term), "still exclusive")
         self.equal(s.output(), bytes(term.out), "shown and recorded")
-        t.wait_for("the shell's end", lambda: not os.path.exists("/proc/%d" % pid))
+        t.wait_for("the shell's end", lambda: t.gone(pid))
 
     def test_recorder_told_to_end(self):
         term = self.shell()
@@ -315,7 +315,7 @@ class Killed(f.RecorderTest):
         self.equal(p.wait(10), -signal.SIGHUP, "the door")
         s = self.daemon.finish()
         self.check(s.event(f.CLOSE)[0][2] in (f.WHY_HANGUP, f.WHY_EXIT), "why")
-        t.wait_for("the shell's end", lambda: not os.path.exists("/proc/%d" % pid))
+        t.wait_for("the shell's end", lambda: t.gone(pid))
 
     def test_user_can_not_reach_door_or_recorder(self):
         user = t.person()

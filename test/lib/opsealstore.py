@@ -116,7 +116,7 @@ def log_key(store, log=0):
 
 def sign_checkpoint(store, list_, log=0, seed=None):
     """What a thief of the log's key can do: sign any tree."""
-    boot = uncbor(list_[0])
+    boot = next(b for b in map(uncbor, list_) if b[0] == BOOT)
     origin, key = boot[4], boot[5]
     if isinstance(origin, bytes):
         origin = origin.decode()
@@ -189,7 +189,7 @@ def put_wal_file(store, number, first):
     head = b"OPSWAL01" + struct.pack("<QQ", number, first)
     head = head.ljust(BLOCK - 4, b"\0")
     write("%s/wal/%08d.wal" % (store, number),
-          head + struct.pack("<I", crc32c(head)) + bytes((8 << 20) - BLOCK))
+          head + struct.pack("<I", crc32c(head)) + bytes((4 << 20) - BLOCK))
 
 
 def wal_path(store):
