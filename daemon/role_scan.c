@@ -30,6 +30,7 @@
 
 #define MS UINT64_C(1000000)
 #define SOON (200 * MS)  /* after a session's begin: its shell has started */
+#define AGAIN (200 * MS) /* between a first and a second look at somebody */
 #define APART (500 * MS) /* between looks, however many sessions begin */
 #define EVERY (10000 * MS)
 #define SHARE 1000 /* looking takes at most one part in so many of a CPU, ... */
@@ -53,6 +54,8 @@ struct screen {
 	 * when the session began, and who was reported. */
 	struct process known[KNOWN_MAX];
 	size_t n_known;
+	/* The last look that found somebody else, and the last before that. */
+	uint64_t seen, before;
 };
 
 struct scan_role {
@@ -63,6 +66,9 @@ struct scan_role {
 	uint64_t looked, next;               /* BOOTTIME; next 0: never */
 	struct screen **screen;              /* by device while looking */
 	size_t n, cap;
+	uint64_t looks; /* so far */
+	uint64_t spent; /* ns of CPU since the last long pause */
+	bool again;     /* the next look is a second one */
 };
 
 #define ROLE_OF(w, member)                                                     \
@@ -169,6 +175,22 @@ is_ours(const struct scan_role *r, pid_t pid)
 	return false;
 }
 
+/*
+ * A process seen once may be a fork that hasn't got to its exec, or its
+ * descriptors may have been read before that and its name after it.  So what
+ * counts is that the next look finds somebody, too; not the same one, or who
+ * hands it on from child to child would never be reported.
+ */
+static bool
+second_look(struct scan_role *r, struct screen *s)
+{
+	if (s->seen != r->looks) {
+		s->before = s->seen;
+		s->seen = r->looks;
+	}
+	return s->before != 0 && s->before + 1 == r->looks;
+}
+
 static void
 report(struct scan_role *r, struct screen *s, pid_t pid)
 {
@@ -181,7 +203,7 @@ report(struct scan_role *r, struct screen *s, pid_t pid)
 		return;
 	/* Its child before the exec is the door still. */
 	if (s->n_known == KNOWN_MAX || is_ours(r, pid) ||
-	    holders_same_program(pid, (pid_t)s->o.door))
+	    holders_same_program(pid, (pid_t)s->o.door) || !second_look(r, s))
 		return;
 	memcpy(f.id, s->o.id, OPS_ID_LEN);
 	f.uid = who.uid;
@@ -241,10 +263,37 @@ cpu_time(void)
 	return (uint64_t)t.tv_sec * 1000 * MS + (uint64_t)t.tv_nsec;
 }
 
+/* Did this look find somebody for the first time? */
+static bool
+is_suspicious(const struct scan_role *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->screen[i]->seen == r->looks &&
+		    r->screen[i]->before + 1 != r->looks)
+			return true;
+	return false;
+}
+
+static uint64_t
+pause_after_look(struct scan_role *r)
+{
+	uint64_t pause = r->spent * SHARE;
+
+	/* One second look and no third, or who comes and goes all the time
+	 * would keep us busy. */
+	r->again = !r->again && is_suspicious(r);
+	if (r->again)
+		return AGAIN;
+	r->spent = 0;
+	if (pause < EVERY)
+		return EVERY;
+	return pause < EVERY_MAX ? pause : EVERY_MAX;
+}
+
 static void
 look(struct scan_role *r)
 {
-	uint64_t before = cpu_time(), pause;
+	uint64_t before = cpu_time();
 	struct ops_err err = { 0 };
 
 	r->next = 0;
@@ -252,15 +301,12 @@ look(struct scan_role *r)
 	if (r->n == 0)
 		return;
 	qsort(r->screen, r->n, sizeof(struct screen *), by_device);
+	r->looks++;
 	if (holders_look(on_holding, r, &err) < 0)
 		logline("%s", err.msg);
-	pause = (cpu_time() - before) * SHARE;
-	if (pause < EVERY)
-		pause = EVERY;
-	if (pause > EVERY_MAX)
-		pause = EVERY_MAX;
+	r->spent += cpu_time() - before;
 	r->looked = ops_boottime();
-	r->next = r->looked + pause;
+	r->next = r->looked + pause_after_look(r);
 }
 
 /* -- the writer -- */

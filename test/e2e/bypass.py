@@ -151,6 +151,37 @@ class Bypass(r.Recorded):
         self.reported(term, 3)
         self.aftermath(self.end(term), 3)
 
+    def test_handed_on_from_child_to_child(self):
+        """None of them lives until a second look; one of them is there at each."""
+        stay = ("import time\n"
+                "        end = time.time() + 60\n"
+                "        while time.time() < end:\n"
+                "            time.sleep(0.1)\n"
+                "            if os.fork():\n"
+                "                os._exit(0)\n"
+                "            open({0!r} + '.new', 'w').write(str(os.getpid()))\n"
+                "            os.rename({0!r} + '.new', {0!r})").format(self.path("held"))
+        term, _ = self.held(stay=stay)
+        t.wait_for("a report", lambda: self.bypasses(term) >= 1, SOON)
+        session = self.end(term)
+        r.kill(self.holder(self.path("held")))
+        self.aftermath(session, session["bypasses"])
+
+    def test_a_fork_that_comes_and_goes(self):
+        """As every shell's does before its exec: there at the first look, gone
+        before the second."""
+        for _ in range(5):
+            term = self.plain()
+            pid = os.fork()  # we have the terminal open, and so has it
+            if pid == 0:
+                time.sleep(0.15)
+                os._exit(0)
+            os.waitpid(pid, 0)
+            time.sleep(0.8)
+            self.equal(self.bypasses(term), 0, "reports")
+            self.end(term)
+        self.aftermath(self.ended(term), 0)
+
     def test_root_opens_it_later(self):
         """TIOCEXCL doesn't stop root; the next look finds it."""
         term = self.plain()
