@@ -188,7 +188,7 @@ second_look(struct scan_role *r, struct screen *s)
 		s->before = s->seen;
 		s->seen = r->looks;
 	}
-	return s->before != 0 && s->before + 1 == r->looks;
+	return s->before + 1 == r->looks;
 }
 
 static void
@@ -460,7 +460,8 @@ role_scan(struct role *role, struct ops_err *err)
 		.signals = { -1, on_signal },
 		.timer = { -1, on_timer },
 		.writer = { -1, on_writer },
-		.retry = RETRY_MIN };
+		.retry = RETRY_MIN,
+		.looks = 1 /* so that a screen's 0 is long ago */ };
 	int rc = run(&r, err);
 
 	forget_all(&r);
