@@ -162,7 +162,8 @@ class Bypass(r.Recorded):
                 "            open({0!r} + '.new', 'w').write(str(os.getpid()))\n"
                 "            os.rename({0!r} + '.new', {0!r})").format(self.path("held"))
         term, _ = self.held(stay=stay)
-        t.wait_for("a report", lambda: self.bypasses(term) >= 1, SOON)
+        # One that is born behind the look's back is for the next.
+        t.wait_for("a report", lambda: self.bypasses(term) >= 1, 30)
         session = self.end(term)
         r.kill(self.holder(self.path("held")))
         self.aftermath(session, session["bypasses"])
