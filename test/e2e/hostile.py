@@ -125,7 +125,9 @@ class Traces(g.Grudge):
 
     def processes(self, term):
         found = {"door": term.pid, "recorder": self.recorder_of(term)}
-        found.update(("daemon %d" % p, p) for p in self.inst.pids())
+        # Its roles; not the processes that serve one connection and are gone.
+        found.update(("daemon %d" % p, p) for p in self.inst.pids()
+                     if p == self.inst.proc.pid or parent_of(p) == self.inst.proc.pid)
         return found
 
     def refused(self, what, function, wanted=(errno.EPERM, errno.EACCES)):
@@ -219,6 +221,15 @@ class Traces(g.Grudge):
         self.equal(term.wait(), 0, "status")
         self.same(term)
         self.aftermath()
+
+
+def parent_of(pid):
+    """0: it has ended."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return int(f.read().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0
 
 
 def open_any(path):
