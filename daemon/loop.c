@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NS UINT64_C(1000000000)
@@ -26,6 +27,7 @@ loop_add(struct loop *l, struct watch *w, uint32_t events, struct ops_err *err)
 
 	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, w->fd, &ev) < 0)
 		return ops_fail_errno(err, "epoll_ctl");
+	w->events = events;
 	return 0;
 }
 
@@ -33,9 +35,13 @@ void
 loop_change(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = w };
-	int rc = epoll_ctl(l->epfd, EPOLL_CTL_MOD, w->fd, &ev);
+	int rc;
 
+	if (w->events == events)
+		return;
+	rc = epoll_ctl(l->epfd, EPOLL_CTL_MOD, w->fd, &ev);
 	assert(rc == 0);
+	w->events = events;
 }
 
 void
@@ -52,6 +58,11 @@ int
 loop_run(struct loop *l, struct ops_err *err)
 {
 	while (!l->stop) {
+		const struct timespec nap = { 0, l->nap };
+
+		if (l->nap != 0)
+			(void)nanosleep(&nap, NULL);
+		l->nap = 0;
 		l->n = epoll_wait(l->epfd, l->batch, LOOP_BATCH, -1);
 		if (l->n < 0) {
 			l->n = 0;

@@ -18,11 +18,16 @@
 struct watch {
 	int fd;
 	void (*ready)(struct watch *w, uint32_t events); /* EPOLLIN ... */
+	uint32_t events; /* the loop's own: what it waits for */
 };
 
 struct loop {
 	int epfd;
 	bool stop;
+	/* Set by a callback: how long (ns) to sleep before looking what is
+	 * ready, so that a stream of messages is taken many at a time and not
+	 * each with a wake-up of its own.  Once. */
+	long nap;
 	int n, at; /* of the batch being handled */
 	struct epoll_event batch[LOOP_BATCH];
 };

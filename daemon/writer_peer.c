@@ -10,8 +10,12 @@
 #include "logline.h"
 #include "record/record.h"
 
-#define MESSAGES_A_TURN 16
+#define MESSAGES_A_TURN 64
 #define ACCEPTS_A_TURN 64
+/* Two full reads of a terminal in a turn promise more of them.  The recorder's
+ * socket holds what comes in some two milliseconds. */
+#define BULK_BYTES 8000
+#define BULK_NAP 1000000 /* ns */
 #define IN(state) (1u << (state))
 
 static struct peer *
@@ -120,6 +124,7 @@ static void
 receive(struct peer *p)
 {
 	static uint8_t buf[MSG_MAX];
+	size_t bytes = 0;
 
 	for (int i = 0; i < MESSAGES_A_TURN && !p->dead && p->held == NULL;
 	     i++) {
@@ -128,10 +133,13 @@ receive(struct peer *p)
 		int rc = msg_recv(p->watch.fd, buf, &m, &err);
 
 		if (rc > 0) {
+			bytes += m.n;
 			dispatch(p, &m);
 		} else if (rc == 0) {
 			p->dead = true;
 		} else if (err.code == OPS_EBUSY) {
+			if (bytes >= BULK_BYTES)
+				p->r->loop.nap = BULK_NAP;
 			return;
 		} else {
 			if (err.code == OPS_EFORMAT)

@@ -9,6 +9,7 @@
 
 #define BULK 1024 /* a read of this size promises another */
 #define TURNS 16  /* reads before the keyboard gets its turn */
+#define BEHIND_MS 2
 
 static const char notice_gap[] =
     "\r\nopseal: the log can't be written; this part is not recorded\r\n";
@@ -249,6 +250,9 @@ copy_once(struct rec *r)
 		}
 	}
 	outer_write(&r->outer, p, n);
+	/* A terminal that is a little behind is waited for here: the way through
+	 * the loop takes five system calls. */
+	outer_wait(&r->outer, BEHIND_MS);
 	return n;
 }
 

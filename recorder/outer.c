@@ -160,6 +160,17 @@ outer_flush(struct outer *o)
 		o->from = o->to = 0;
 }
 
+void
+outer_wait(struct outer *o, int ms)
+{
+	struct pollfd pfd = { .fd = o->fd, .events = POLLOUT };
+
+	if (o->gate || o->fd < 0 || !outer_pending(o))
+		return;
+	if (poll(&pfd, 1, ms) > 0)
+		outer_flush(o);
+}
+
 long
 outer_read(struct outer *o, void *p, size_t n)
 {

@@ -41,6 +41,8 @@ void outer_write(struct outer *o, const void *p, size_t n);
 void outer_say(struct outer *o, const char *text);
 /* Write what is pending, if the gate is open. */
 void outer_flush(struct outer *o);
+/* The same after waiting up to ms for the terminal to take it. */
+void outer_wait(struct outer *o, int ms);
 /* Is something pending? */
 bool outer_pending(const struct outer *o);
 size_t outer_room(const struct outer *o);

@@ -1,11 +1,16 @@
 #include "writer_work.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 
 #define SEAL_GAP (100 * MS)    /* at most ten seals a second */
 #define SEAL_BYTES (16u << 20) /* memory of unsealed frames that asks for one */
 #define SEAL_WAL (16u << 20)   /* so does this much WAL: its files are reused */
 #define POOL 4
+/* Nobody waits for a frame; for a terminal somebody does. */
+#define FRAME_NICE 10
 
 struct framing {
 	uint64_t first;     /* arrival of the period's first record; 0: none */
@@ -157,6 +162,7 @@ writer_frame_main(void *arg)
 	struct framing fr = { .last_seal = ops_boottime() };
 	bool finished = false, ok = true;
 
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), FRAME_NICE);
 	while (ok && !finished) {
 		struct batch *b = next_durable(w, &fr, &finished);
 

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 
-#define GATHER_NS (3 * MS)       /* a lone keystroke waits for company */
-#define GATHER_BYTES (16u << 10) /* more than this is bulk: no waiting */
+#define GATHER_NS (3 * MS)        /* a lone keystroke waits for company */
+#define GATHER_BYTES (256u << 10) /* enough for a batch: no more waiting */
 
 /* The next batch to make durable; NULL: the writer is closing. */
 static struct batch *
