@@ -9,7 +9,8 @@ nothing; and the session after it is whole.
 
 Where a life has hundreds of calls every k-th is tried (the rows below): the
 memory of the writer, of which libcrypto asks for most, and failures that last,
-where the calls between the k-th are tries of the same thing again.
+where the calls between the k-th are tries of the same thing again.  Allocations
+that all fail from there on are not tried here.
 
 Who may die: only the writer, and only for lack of memory.  A primitive of
 libcrypto that fails ends the process (must() in lib/base/crypto.c: abort,
@@ -200,9 +201,6 @@ class Writer(Nth):
 
     def test_syncs_from_there_on(self):
         self.lasts("sync", errno.EIO, 5)
-
-    def test_allocations_from_there_on(self):
-        self.lasts("memory", errno.ENOMEM, 61)
 
 
 class Recorder(Nth):
