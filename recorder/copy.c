@@ -1,5 +1,5 @@
+#include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,11 +28,21 @@ modes_of(const struct rec *r)
 	       (t.c_lflag & ICANON ? INPUT_ICANON : 0u);
 }
 
-/* Room for the next read and a margin for what is small? */
+/*
+ * Room that a full queue keeps: for what is small; above that for one read of
+ * the keyboard; above that for one of the master, whose echo may turn each
+ * byte held by input.c into a record.
+ */
+#define ROOM_SMALL 16384
+#define ROOM_TYPED (ROOM_SMALL + INPUT_MAX + 4 * (RECORD_HEADER + 1))
+#define ROOM_OUTPUT                                                            \
+	(ROOM_TYPED + RECORD_HEADER + READ_SIZE +                              \
+	    INPUT_MAX * (RECORD_HEADER + 1))
+
 static bool
-queue_has_room(const struct rec *r)
+queue_has_room(const struct rec *r, size_t n)
 {
-	return queue_bytes(&r->queue) + 4 * READ_SIZE <= QUEUE_MAX;
+	return queue_bytes(&r->queue) + n <= QUEUE_MAX;
 }
 
 /* -- when the log can't be written -- */
@@ -44,12 +54,22 @@ hold(struct rec *r)
 		r->hold_since = r->now;
 }
 
+/* Something isn't in the log and won't be: n bytes, or a record without any. */
+static void
+lose(struct rec *r, size_t n)
+{
+	if (!r->gap && r->gap_bytes == 0 && !r->left_out)
+		r->gap_from = r->now;
+	r->gap_bytes += n;
+	r->left_out |= n == 0;
+}
+
 void
 copy_gap_begin(struct rec *r)
 {
+	if (r->gap_bytes == 0 && !r->left_out)
+		r->gap_from = r->now;
 	r->gap = true;
-	r->gap_from = r->now;
-	r->gap_bytes = 0;
 	r->hold_since = 0;
 	r->outer.gate = false;
 	if (r->terminal && !r->noticed)
@@ -58,29 +78,40 @@ copy_gap_begin(struct rec *r)
 	outer_flush(&r->outer);
 }
 
-void
+/* While the session runs, the last places are for its end. */
+static bool
+event_is_urgent(const struct rec *r, uint8_t type)
+{
+	return type == REC_SESSION_CLOSE ||
+	       (type == REC_GAP_EVENT && r->phase >= WAIT_EXIT);
+}
+
+bool
 copy_gap_end(struct rec *r)
 {
 	const struct event_gap e = { r->gap_bytes, r->gap_from, r->now };
-	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	uint8_t p[24];
+	uint8_t p[24], bytes[QUEUE_EVENT_SMALL];
+	struct ops_buf b = OPS_BUF_FIXED(bytes);
 
-	if (!r->gap)
-		return;
-	r->gap = false;
-	if (r->gap_bytes == 0)
-		return;
+	if (!copy_settle(r))
+		return false;
+	if (r->gap_bytes == 0 && !r->left_out) {
+		r->gap = false;
+		return true;
+	}
 	ops_putle64(p, e.bytes);
 	ops_putle64(p + 8, e.from);
 	ops_putle64(p + 16, e.until);
-	if (queue_put(&r->queue, REC_GAP, r->now, p, sizeof(p)) < 0) {
-		r->gap = true; /* no room yet: it goes on */
-		return;
-	}
-	r->bytes_lost += r->gap_bytes;
 	event_gap_put(&b, r->id, &e);
-	copy_event(r, REC_GAP_EVENT, &b);
-	ops_buf_free(&b);
+	/* The record and the event, or neither yet. */
+	if (!queue_event_room(&r->queue, event_is_urgent(r, REC_GAP_EVENT)) ||
+	    queue_put(&r->queue, REC_GAP, r->now, p, sizeof(p)) < 0 ||
+	    !copy_event(r, REC_GAP_EVENT, &b))
+		return false;
+	r->bytes_lost += r->gap_bytes;
+	r->gap_bytes = 0;
+	r->gap = r->left_out = false;
+	return true;
 }
 
 static void
@@ -105,17 +136,17 @@ hold_over(struct rec *r)
 void
 copy_flush(struct rec *r)
 {
+	bool room = copy_settle(r) && queue_has_room(r, ROOM_OUTPUT);
 	bool all = queue_all_sent(&r->queue) || link_flush(&r->link, r->now);
 
-	if (all && queue_has_room(r)) {
+	if (all && room) {
 		r->small_due = 0;
 		r->hold_since = 0;
 		r->outer.gate = false;
-		if (r->gap && link_open(&r->link)) {
-			copy_gap_end(r);
+		if ((r->gap || r->left_out || r->gap_bytes > 0) &&
+		    link_open(&r->link) && copy_gap_end(r))
 			link_flush(&r->link, r->now);
-		}
-	} else if (!queue_has_room(r)) {
+	} else if (!room) {
 		hold(r);
 	}
 	if (!r->stopped)
@@ -124,24 +155,69 @@ copy_flush(struct rec *r)
 
 /* -- records -- */
 
-void
-copy_record(struct rec *r, uint8_t type, const void *p, size_t n)
+static void
+remove_owed(struct rec *r, size_t i)
 {
-	if (queue_put(&r->queue, type, r->now, p, n) < 0) {
-		hold(r);
-		return;
+	r->n_owed--;
+	memmove(
+	    r->owed + i, r->owed + i + 1, (r->n_owed - i) * sizeof(r->owed[0]));
+}
+
+static void
+owe(struct rec *r, uint8_t type, const void *p, size_t n)
+{
+	struct owed *o;
+
+	for (size_t i = 0; i < r->n_owed; i++)
+		if (r->owed[i].type == type) {
+			remove_owed(r, i);
+			lose(r, 0);
+			break;
+		}
+	assert(r->n_owed < OWED_MAX && n <= OWED_LEN);
+	o = &r->owed[r->n_owed++];
+	*o = (struct owed){ .time = r->now, .type = type, .n = (uint8_t)n };
+	if (n > 0)
+		memcpy(o->p, p, n);
+	hold(r);
+}
+
+bool
+copy_settle(struct rec *r)
+{
+	while (r->n_owed > 0) {
+		const struct owed *o = &r->owed[0];
+
+		if (queue_put(&r->queue, o->type, o->time, o->p, o->n) < 0)
+			return false;
+		remove_owed(r, 0);
 	}
+	return true;
+}
+
+static bool
+put(struct rec *r, uint8_t type, const void *p, size_t n)
+{
+	if (!copy_settle(r) || queue_put(&r->queue, type, r->now, p, n) < 0)
+		return false;
 	if (r->small_due == 0)
 		r->small_due = r->now + SMALL_NS;
+	return true;
 }
 
 void
+copy_record(struct rec *r, uint8_t type, const void *p, size_t n)
+{
+	if (!put(r, type, p, n))
+		owe(r, type, p, n);
+}
+
+bool
 copy_event(struct rec *r, uint8_t type, const struct ops_buf *b)
 {
-	if (b->failed || b->data == NULL)
-		return;
-	queue_event(
-	    &r->queue, type, r->now, b->data, b->len, type != REC_BYPASS);
+	assert(!b->failed && b->len <= QUEUE_EVENT_SMALL);
+	return queue_event(&r->queue, type, r->now, b->data, b->len,
+		   event_is_urgent(r, type)) == 0;
 }
 
 void
@@ -184,7 +260,7 @@ copy_wants_output(const struct rec *r)
 		return false;
 	if (r->phase != RUNNING && (r->phase != DRAINING || r->drain_left == 0))
 		return false;
-	return r->gap || queue_has_room(r);
+	return r->gap || (r->n_owed == 0 && queue_has_room(r, ROOM_OUTPUT));
 }
 
 /* Bytes, 0 if there are none, or if nobody has the inner terminal open. */
@@ -212,8 +288,8 @@ keep_echoed(struct rec *r, uint8_t *p, size_t n)
 	memcpy(copy, p, n);
 	input_output(&r->input, copy, n, modes_of(r));
 	p = queue_room(&r->queue, READ_SIZE);
-	if (p != NULL)
-		memcpy(p, copy, n);
+	assert(p != NULL); /* ROOM_OUTPUT has it all */
+	memcpy(p, copy, n);
 	return p;
 }
 
@@ -233,13 +309,10 @@ copy_once(struct rec *r)
 	if (n == 0)
 		return 0;
 	r->bytes_out += n;
-	if (!r->gap && r->input.n > 0) {
+	if (!r->gap && r->input.n > 0)
 		p = keep_echoed(r, p, n);
-		if (p == NULL) /* there is a margin; see queue_has_room() */
-			abort();
-	}
 	if (r->gap) {
-		r->gap_bytes += n;
+		lose(r, n);
 	} else {
 		queue_add(&r->queue, REC_OUTPUT, r->now, n);
 		if (link_flush(&r->link, r->now)) {
@@ -283,10 +356,8 @@ copy_keep(void *rec, const uint8_t *p, size_t n)
 {
 	struct rec *r = rec;
 
-	if (r->gap)
-		r->gap_bytes += n;
-	else
-		copy_record(r, REC_INPUT, p, n);
+	if (r->gap || !put(r, REC_INPUT, p, n))
+		lose(r, n);
 }
 
 void
@@ -301,7 +372,8 @@ bool
 copy_wants_typed(const struct rec *r)
 {
 	return r->phase == RUNNING && r->outer.fd >= 0 && !r->outer.dead &&
-	       !r->stopped && !r->paused && r->typed_from == r->typed_to;
+	       !r->stopped && !r->paused && r->typed_from == r->typed_to &&
+	       (!r->keep_input || r->gap || queue_has_room(r, ROOM_TYPED));
 }
 
 void

@@ -231,6 +231,9 @@ set_up(struct rec *r, const struct options *o, struct ops_err *err)
 	memcpy(r->link.id, r->id, OPS_ID_LEN);
 	if (set_nonblocking(r->conn) < 0)
 		return ops_fail_errno(err, "connection of the door");
+	/* All the memory the session will need; see queue.h. */
+	if (queue_room(&r->queue, 0) == NULL)
+		return ops_fail(err, OPS_ENOMEM, "queue");
 	if (queue_open(r, o->open, err) < 0)
 		return -1;
 	close(o->open);

@@ -9,26 +9,25 @@
 
 #define FIRST_CAP 65536
 
-static int
-grow(struct queue *q, size_t need)
-{
-	size_t cap = q->cap == 0 ? FIRST_CAP : q->cap;
-	uint8_t *p;
+static_assert(
+    QUEUE_MEMORY % FIRST_CAP == 0 &&
+	(QUEUE_MEMORY / FIRST_CAP & (QUEUE_MEMORY / FIRST_CAP - 1)) == 0,
+    "doubling FIRST_CAP ends at QUEUE_MEMORY");
 
-	while (cap < need)
-		cap *= 2;
-	p = realloc(q->data, cap);
-	if (p == NULL)
+static int
+begin(struct queue *q)
+{
+	q->data = malloc(QUEUE_MEMORY);
+	if (q->data == NULL)
 		return -1;
-	q->data = p;
-	q->cap = cap;
+	q->cap = FIRST_CAP;
 	return 0;
 }
 
 /*
- * The bytes stay in one piece.  They move to the front when the end is reached,
- * and the memory grows only if that made no good room, so that each byte moves
- * about once and a quiet session keeps to the first pages.
+ * The bytes stay in one piece.  They move to the front when the end of what is
+ * in use is reached, and more is used only if that made no good room, so that
+ * each byte moves about once and a quiet session keeps to the first pages.
  */
 uint8_t *
 queue_room(struct queue *q, size_t n)
@@ -36,13 +35,11 @@ queue_room(struct queue *q, size_t n)
 	size_t need = RECORD_HEADER + n, used = q->tail - q->head;
 
 	assert(n <= RECORD_PAYLOAD_MAX);
-	if (used + need > QUEUE_MAX)
+	if (used + need > QUEUE_MAX || (q->data == NULL && begin(q) < 0))
 		return NULL;
 	if (q->tail + need > q->cap) {
-		if (q->cap == 0 || used + need > q->cap / 2)
-			if (grow(q, (used + need) * 2) < 0 &&
-			    used + need > q->cap)
-				return NULL;
+		while (q->cap < (used + need) * 2)
+			q->cap *= 2;
 		if (q->head > 0)
 			memmove(q->data, q->data + q->head, used);
 		q->sent -= q->head;
@@ -79,23 +76,41 @@ queue_put(struct queue *q, uint8_t type, uint64_t time, const void *p, size_t n)
 }
 
 int
+queue_event_room(const struct queue *q, int urgent)
+{
+	return q->event_tail - q->event_head <
+	       QUEUE_EVENTS_MAX - (urgent ? 0u : QUEUE_EVENTS_KEPT);
+}
+
+int
 queue_event(struct queue *q, uint8_t type, uint64_t time, const void *p,
     size_t n, int urgent)
 {
 	struct queue_event *ev = &q->event[q->event_tail % QUEUE_EVENTS_MAX];
-	uint64_t max = QUEUE_EVENTS_MAX - (urgent ? 0 : QUEUE_EVENTS_KEPT);
-	uint8_t *copy;
+	uint8_t *copy = n <= sizeof(ev->small) ? ev->small : NULL;
 
-	if (q->event_tail - q->event_head >= max)
+	if (!queue_event_room(q, urgent))
 		return -1;
-	copy = malloc(n + (n == 0));
-	if (copy == NULL)
+	if (copy == NULL && (copy = malloc(n)) == NULL)
 		return -1;
 	memcpy(copy, p, n);
-	*ev = (struct queue_event){ q->tail_no, time, type, NULL, n };
+	ev->after = q->tail_no;
+	ev->time = time;
+	ev->type = type;
 	ev->p = copy;
+	ev->n = n;
 	q->event_tail++;
 	return 0;
+}
+
+static void
+drop_event(struct queue *q)
+{
+	struct queue_event *ev = &q->event[q->event_head++ % QUEUE_EVENTS_MAX];
+
+	if (ev->p != ev->small)
+		free(ev->p);
+	ev->p = NULL;
 }
 
 static size_t
@@ -159,8 +174,8 @@ queue_ack(struct queue *q, uint64_t record, uint64_t event, struct ops_err *err)
 		q->head += record_size(q->data + q->head);
 		q->head_no++;
 	}
-	for (; q->event_head < event; q->event_head++)
-		free(q->event[q->event_head % QUEUE_EVENTS_MAX].p);
+	while (q->event_head < event)
+		drop_event(q);
 	if (q->head == q->tail)
 		q->head = q->sent = q->tail = 0;
 	return 0;
@@ -215,8 +230,8 @@ queue_bytes(const struct queue *q)
 void
 queue_free(struct queue *q)
 {
-	for (; q->event_head < q->event_tail; q->event_head++)
-		free(q->event[q->event_head % QUEUE_EVENTS_MAX].p);
+	while (q->event_head < q->event_tail)
+		drop_event(q);
 	free(q->data);
 	*q = (struct queue){ 0 };
 }

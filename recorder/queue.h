@@ -5,6 +5,11 @@
  * back as they are sent, and the events.  A record goes from "new" to "sent"
  * to "acknowledged", when it leaves; after a reconnect the marks go back to
  * what the writer holds.  Nothing here is dropped otherwise.
+ *
+ * Memory: the first queue_room() takes all that the records will ever need, and
+ * small events have theirs in the struct, so that a queue that has begun can
+ * only be full; it can't run out of memory in the middle of a session.  What
+ * was never used is never touched, and so costs nothing.
  */
 #ifndef OPS_QUEUE_H
 #define OPS_QUEUE_H
@@ -15,21 +20,24 @@
 #include "base/err.h"
 #include "record/record.h"
 
-#define QUEUE_MAX ((size_t)4 << 20) /* bytes of records */
+#define QUEUE_MAX ((size_t)4 << 20)  /* bytes of records */
+#define QUEUE_MEMORY (2 * QUEUE_MAX) /* room to move them seldom */
 #define QUEUE_EVENTS_MAX 128
-#define QUEUE_EVENTS_KEPT 8 /* of them only for queue_event(urgent) */
+#define QUEUE_EVENTS_KEPT 8   /* of them only for queue_event(urgent) */
+#define QUEUE_EVENT_SMALL 256 /* bytes of an event that needs no memory */
 
 struct queue_event {
 	uint64_t after; /* goes when the records below this number are sent */
 	uint64_t time;
 	uint8_t type;
-	uint8_t *p;
+	uint8_t *p; /* small, or its own memory */
 	size_t n;
+	uint8_t small[QUEUE_EVENT_SMALL];
 };
 
 struct queue {
-	uint8_t *data;
-	size_t cap;
+	uint8_t *data; /* QUEUE_MEMORY bytes */
+	size_t cap;    /* of them in use, so that few pages are touched */
 	size_t head, sent, tail; /* bytes: oldest kept, first unsent, end */
 	uint64_t head_no, sent_no, tail_no;
 
@@ -38,8 +46,8 @@ struct queue {
 };
 
 /* Room for a record with n bytes of payload: where the payload goes.  NULL if
- * QUEUE_MAX is reached or memory is short.  Then fill in at most n and
- * queue_add(). */
+ * QUEUE_MAX is reached or, the first time only, memory is short; nothing has
+ * changed then.  Else fill in at most n and queue_add(). */
 uint8_t *queue_room(struct queue *q, size_t n);
 /* The record in that room is of this type, time and length. */
 void queue_add(struct queue *q, uint8_t type, uint64_t time, size_t n);
@@ -47,8 +55,10 @@ void queue_add(struct queue *q, uint8_t type, uint64_t time, size_t n);
 int queue_put(
     struct queue *q, uint8_t type, uint64_t time, const void *p, size_t n);
 
+/* Is there a place for one more event?  Some are kept for urgent ones. */
+int queue_event_room(const struct queue *q, int urgent);
 /* Append an event (p: payload, copied), to be sent behind all records there
- * are.  0 or -1: full (but some places are kept for urgent ones), memory. */
+ * are.  0 or -1: no place, or no memory for one over QUEUE_EVENT_SMALL. */
 int queue_event(struct queue *q, uint8_t type, uint64_t time, const void *p,
     size_t n, int urgent);
 

@@ -19,13 +19,30 @@ enter(struct rec *r, enum phase phase, uint64_t timeout)
 	r->phase_until = timeout == 0 ? 0 : r->now + timeout;
 }
 
+/* True if nobody who was found is left to be told of. */
+static bool
+tell_found(struct rec *r)
+{
+	for (; r->n_told < r->n_bypass; r->n_told++) {
+		const struct bypass *f = &r->bypass[r->n_told];
+		const struct event_bypass e = { f->pid, f->uid,
+			{ f->comm, f->comm_len } };
+		uint8_t bytes[QUEUE_EVENT_SMALL];
+		struct ops_buf b = OPS_BUF_FIXED(bytes);
+
+		event_bypass_put(&b, r->id, &e);
+		if (!copy_event(r, REC_BYPASS, &b))
+			return false;
+	}
+	return true;
+}
+
 /* While the door is stopped the terminal isn't the session's. */
 void
 rec_found(void *rec, const struct proto_found *f)
 {
 	struct rec *r = rec;
-	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	struct event_bypass e = { f->pid, f->uid, f->comm };
+	struct bypass *b;
 
 	for (size_t i = 0; i < r->n_bypass; i++)
 		if (r->bypass[i].pid == f->pid &&
@@ -33,10 +50,11 @@ rec_found(void *rec, const struct proto_found *f)
 			return;
 	if (r->n_bypass == BYPASS_MAX || r->stopped || r->phase >= CLOSING)
 		return;
-	r->bypass[r->n_bypass++] = (struct bypass){ f->pid, f->start };
-	event_bypass_put(&b, r->id, &e);
-	copy_event(r, REC_BYPASS, &b);
-	ops_buf_free(&b);
+	b = &r->bypass[r->n_bypass++];
+	*b = (struct bypass){ .pid = f->pid, .uid = f->uid, .start = f->start };
+	b->comm_len = f->comm.n < sizeof(b->comm) ? f->comm.n : sizeof(b->comm);
+	memcpy(b->comm, f->comm.p, b->comm_len);
+	tell_found(r);
 	if (r->small_due == 0)
 		r->small_due = r->now + SMALL_NS;
 }
@@ -120,21 +138,29 @@ put_exit(struct rec *r)
 {
 	uint8_t p[4];
 
-	if (!r->terminal || !r->has_status)
+	if (r->exit_put || !r->terminal || !r->has_status)
 		return;
+	r->exit_put = true;
 	ops_putle32(p, r->status);
 	copy_record(r, REC_EXIT, p, sizeof(p));
 }
 
-static void
-close_session(struct rec *r)
+/* CLOSE says what all the others were, so it must be the last: false while one
+ * of them waits for room. */
+static bool
+queue_close(struct rec *r)
 {
-	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	struct event_close e = { .state = CLOSE_CLOSED, .why = r->why };
+	uint8_t bytes[QUEUE_EVENT_SMALL];
+	struct ops_buf b = OPS_BUF_FIXED(bytes);
 
-	input_tick(&r->input, UINT64_MAX);
-	copy_gap_end(r);
+	if (r->close_queued)
+		return true;
+	if (!tell_found(r) || !copy_gap_end(r))
+		return false;
 	put_exit(r);
+	if (!copy_gap_end(r))
+		return false;
 	e.has_status = r->has_status;
 	e.status = r->status;
 	e.bytes_out = r->bytes_out;
@@ -142,10 +168,24 @@ close_session(struct rec *r)
 	e.bytes_lost = r->bytes_lost;
 	e.records = r->queue.tail_no;
 	event_close_put(&b, r->id, &e);
-	copy_event(r, REC_SESSION_CLOSE, &b);
-	ops_buf_free(&b);
+	r->close_queued = copy_event(r, REC_SESSION_CLOSE, &b);
 	copy_flush(r);
+	return r->close_queued;
+}
+
+static void
+close_session(struct rec *r)
+{
+	input_tick(&r->input, UINT64_MAX);
+	queue_close(r);
 	enter(r, CLOSING, r->hold_time);
+}
+
+/* The writer has all of it. */
+static bool
+all_kept(struct rec *r)
+{
+	return queue_close(r) && queue_empty(&r->queue);
 }
 
 /* The shell's status, from the door; or a command's, from the kernel, which
@@ -199,7 +239,7 @@ closing(struct rec *r)
 		r->phase_until = 0;
 		r->overdue = true;
 	}
-	if (shown && (queue_empty(&r->queue) || r->overdue))
+	if ((all_kept(r) || r->overdue) && shown)
 		bye(r);
 }
 
@@ -216,8 +256,7 @@ turn_phase(struct rec *r)
 		wait_exit(r);
 	if (r->phase == CLOSING)
 		closing(r);
-	if (r->phase == LINGERING &&
-	    (queue_empty(&r->queue) || r->now >= r->phase_until))
+	if (r->phase == LINGERING && (all_kept(r) || r->now >= r->phase_until))
 		r->phase = DONE;
 }
 
@@ -373,6 +412,7 @@ turn(struct rec *r)
 		copy_flush(r);
 	}
 	copy_tick(r);
+	tell_found(r);
 	turn_phase(r);
 	return 0;
 }

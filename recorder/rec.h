@@ -44,6 +44,8 @@
 #define LINGER_NS (600 * 1000000000ull) /* for the writer, after the end */
 #define PAUSE_CHECK_NS 500000000u
 #define BYPASS_MAX 64 /* processes reported in a session */
+#define OWED_LEN 4    /* bytes of a RESIZE, an ECHO, an EXIT, ... */
+#define OWED_MAX 8    /* types of such records */
 
 enum phase {
 	STARTING, /* until the OPEN event was sent and the door told to go */
@@ -108,22 +110,35 @@ struct rec {
 
 	/* when the log can't be written */
 	uint64_t hold_since; /* output waits since; 0: it doesn't */
-	bool gap;
+	bool gap;            /* output is shown though it isn't recorded */
 	bool noticed;
+	/* What was lost and isn't in the log yet as a GAP. */
 	uint64_t gap_from, gap_bytes;
+	bool left_out; /* a record was, of no bytes shown */
+	/* Small records for which the full queue has no room, in order: of
+	 * each type the last.  No output is recorded before them. */
+	struct owed {
+		uint64_t time;
+		uint8_t type, n;
+		uint8_t p[OWED_LEN];
+	} owed[OWED_MAX];
+	size_t n_owed;
 
 	/* for the CLOSE event */
+	bool exit_put, close_queued;
 	enum close_why why;
 	bool has_status;
 	uint32_t status;
 	uint64_t bytes_out, bytes_in, bytes_lost;
 
-	/* who was reported by SCREEN-BYPASS */
+	/* who was found for SCREEN-BYPASS; the first n_told of them are queued */
 	struct bypass {
-		uint32_t pid;
-		uint64_t start;
+		uint32_t pid, uid;
+		uint64_t start, time;
+		uint8_t comm[PROTO_COMM_MAX];
+		size_t comm_len;
 	} bypass[BYPASS_MAX];
-	size_t n_bypass;
+	size_t n_bypass, n_told;
 };
 
 /* The daemon found that somebody else has the outer terminal open. */
@@ -138,10 +153,18 @@ void rec_end(struct rec *r, enum close_why why);
 /* Close what the loop watches. */
 void rec_close(struct rec *r, enum slot slot, int *fd);
 
-/* -- copy.c -- */
-/* A record or event that must not get lost (but see hold). */
+/*
+ * -- copy.c --
+ * Nothing here needs memory (see queue.h), and the queue keeps room for what
+ * the keyboard and the size of the window may add, so a record can only wait.
+ */
+/* A record of at most OWED_LEN bytes.  Where the queue is full it is owed, and
+ * output waits for it; what takes its place meanwhile is told by a GAP. */
 void copy_record(struct rec *r, uint8_t type, const void *p, size_t n);
-void copy_event(struct rec *r, uint8_t type, const struct ops_buf *b);
+/* Queue what is owed.  True if nothing is any more. */
+bool copy_settle(struct rec *r);
+/* Queue an event of ours.  False: there is no place; try again later. */
+bool copy_event(struct rec *r, uint8_t type, const struct ops_buf *b);
 void copy_output(struct rec *r);  /* the master is readable */
 void copy_typed(struct rec *r);   /* the outer terminal is readable */
 void copy_forward(struct rec *r); /* the master takes input again */
@@ -156,7 +179,9 @@ void copy_mask(void *rec, unsigned why);
 bool copy_wants_output(const struct rec *r);
 bool copy_wants_typed(const struct rec *r);
 void copy_gap_begin(struct rec *r);
-void copy_gap_end(struct rec *r);
+/* Tell the log what was lost.  False: there is no room yet; the gap, if it is
+ * one, goes on. */
+bool copy_gap_end(struct rec *r);
 
 /* -- doorside.c -- */
 /* Take what the door says. */

@@ -5,6 +5,9 @@
  * The bytes are b.data[0 .. b.len); the pointer is valid until the next call
  * that may grow the buffer.  Owner calls ops_buf_free() (fine on { 0 }).
  *
+ * OPS_BUF_FIXED(array) is a buffer over the caller's array, which it fills and
+ * never leaves: no put allocates, and there is nothing to free.
+ *
  * Errors are sticky, so that a row of puts needs one check at the end: after
  * a failed put the buffer stays as it was and `failed` is set until reset.
  */
@@ -24,6 +27,11 @@ struct ops_buf {
 	size_t max; /* bytes; a put beyond it fails */
 	bool failed;
 };
+
+#define OPS_BUF_FIXED(array)                                                   \
+	{                                                                      \
+		.data = (array), .cap = sizeof(array), .max = sizeof(array)    \
+	}
 
 /* Make room for n more bytes and return where they go; NULL if there is none.
  * The caller fills them and adds to len. */

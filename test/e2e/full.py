@@ -17,141 +17,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import opsealtest as t
 import recorded as r
+from faults import Faults
 
 CLONE_NEWNS = 0x20000
 MB = 1 << 20
-
-# Makes calls of opseald fail with the errno in the file $FAULT_FILE, if there
-# is one: "NUMBER CALL CALL ..."; "0 slow" makes each sync of the WAL take 4 s,
-# "0 lazy" each sync of anything else 0.4 s.
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/types.h>
-#include <unistd.h>
-
-static int
-fails(const char *call)
-{
-	static ssize_t (*real_read)(int, void *, size_t);
-	static int (*real_open)(const char *, int, ...);
-	const char *path = getenv("FAULT_FILE");
-	char buf[256];
-	ssize_t n;
-	int fd;
-
-	if (real_read == NULL) {
-		real_read = dlsym(RTLD_NEXT, "read");
-		real_open = dlsym(RTLD_NEXT, "open");
-	}
-	if (path == NULL || (fd = real_open(path, O_RDONLY | O_CLOEXEC)) < 0)
-		return 0;
-	n = real_read(fd, buf, sizeof(buf) - 1);
-	close(fd);
-	if (n <= 0)
-		return 0;
-	buf[n] = '\0';
-	if (strstr(buf, call) == NULL)
-		return 0;
-	errno = atoi(buf);
-	return 1;
-}
-
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-
-ssize_t
-pwrite64(int fd, const void *p, size_t n, off64_t off)
-{
-	return fails(" pwrite") ? -1 : NEXT(pwrite64)(fd, p, n, off);
-}
-
-ssize_t
-pwrite(int fd, const void *p, size_t n, off_t off)
-{
-	return fails(" pwrite") ? -1 : NEXT(pwrite)(fd, p, n, off);
-}
-
-static void
-slow(int fd)
-{
-	char link[64], path[4096];
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n <= 0)
-		return;
-	path[n] = '\0';
-	if (strstr(path, "/wal/") != NULL && fails(" slow"))
-		sleep(4);
-	else if (strstr(path, "/wal/") == NULL && fails(" lazy"))
-		usleep(400000);
-}
-
-int
-fdatasync(int fd)
-{
-	slow(fd);
-	return fails(" sync") ? -1 : NEXT(fdatasync)(fd);
-}
-
-int
-fsync(int fd)
-{
-	return fails(" sync") ? -1 : NEXT(fsync)(fd);
-}
-
-int
-renameat(int a, const char *from, int b, const char *to)
-{
-	return fails(" rename") ? -1 : NEXT(renameat)(a, from, b, to);
-}
-
-int
-unlinkat(int fd, const char *path, int flags)
-{
-	return fails(" unlink") ? -1 : NEXT(unlinkat)(fd, path, flags);
-}
-
-static int
-open_at(int fd, const char *path, int flags, int mode)
-{
-	if ((flags & O_ACCMODE) != O_RDONLY && strncmp(path, "/dev/", 5) != 0 &&
-	    fails(" open"))
-		return -1;
-	return NEXT(openat)(fd, path, flags, mode);
-}
-
-int
-openat(int fd, const char *path, int flags, ...)
-{
-	va_list ap;
-	int mode;
-
-	va_start(ap, flags);
-	mode = va_arg(ap, int);
-	va_end(ap);
-	return open_at(fd, path, flags, mode);
-}
-
-int
-openat64(int fd, const char *path, int flags, ...)
-{
-	va_list ap;
-	int mode;
-
-	va_start(ap, flags);
-	mode = va_arg(ap, int);
-	va_end(ap);
-	return open_at(fd, path, flags, mode);
-}
-"""
 
 
 def own_mounts():
@@ -411,29 +280,20 @@ class ReadOnly(Full):
         self.works(inst)
 
 
-class Faults(Full):
+class Calls(Full):
     """Calls that fail under a running daemon, by a shim in front of libc."""
 
     def instance_with_faults(self, config):
-        t.need_program("cc")
-        if t.SANITIZE:
-            t.skip("the sanitizers' own shims must come first")
-        shim = self.path("shim.so")
-        subprocess.check_call(["cc", "-shared", "-fPIC", "-O1", "-w", "-o", shim,
-                               self.write("shim.c", SHIM), "-ldl"])
-        os.chmod(shim, 0o755)
-        return self.instance(config=config, env={"LD_PRELOAD": shim,
-                                                 "FAULT_FILE": self.path("fault")})
+        self.faults = Faults(self)
+        return self.instance(config=config, env=self.faults.env)
 
     def fault(self, text):
-        path = self.path("fault")
+        """"NUMBER CALL CALL ...": these fail with that errno; None: none does."""
         if text is None:
-            os.unlink(path)
+            self.faults.heal()
         else:
-            with open(path + ".new", "w") as f:
-                f.write(text)
-            os.chmod(path + ".new", 0o644)
-            os.rename(path + ".new", path)
+            number, calls = text.split(" ", 1)
+            self.faults.fail(calls, int(number))
 
     def held(self, faults, pattern):
         inst = self.instance_with_faults("hold_time = 60s\n")

@@ -2,6 +2,12 @@
  * A writer with its threads, while the file system under it fails: it says so,
  * keeps what it was given, and when the fault is gone goes on by itself, with
  * a record of the span.
+ *
+ * Then the n-th call of each kind and the n-th allocation fail, once or from
+ * there on, for n = 0, 1, 2, ... until none does.  Each is a process, some at
+ * once, since most of their time is the writer's second before it tries again.
+ *
+ * timeout: 600
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -10,11 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "driver.h"
+#include "nomem.h"
 #include "record/event.h"
 #include "store/store.h"
 #include "store/writer.h"
@@ -118,7 +127,7 @@ static struct memfs *
 new_disk(void)
 {
 	static struct vfs_ops locked;
-	struct memfs *m = memfs_new();
+	struct memfs *m = nomem_disk();
 
 	inner = m->vfs.ops;
 	locked = *inner;
@@ -135,7 +144,6 @@ new_disk(void)
 	locked.sync_dir = l_sync_dir;
 	locked.list = l_list;
 	m->vfs.ops = &locked;
-	m->forgets = true;
 	return m;
 }
 
@@ -174,22 +182,28 @@ wake(void *arg)
 	t.wakes++;
 }
 
+#define TRIES 3 /* as a peer that connects again, where memory was short */
+
 static void
 put_event(uint8_t type, struct ops_buf *b)
 {
 	struct ops_err err = { 0 };
 
-	if (writer_put_event(t.w, type, t.s->put_events, b->data, b->len,
-		&t.ticket, &err) < 0)
-		wrong("event", err.msg);
+	for (unsigned i = 0; i < TRIES; i++) {
+		if (writer_put_event(t.w, type, t.s->put_events, b->data,
+			b->len, &t.ticket, &err) == 0)
+			break;
+		if (err.code != OPS_ENOMEM || i + 1 == TRIES)
+			wrong("event", err.msg);
+	}
 	t.s->put_events++;
-	ops_buf_free(b);
 }
 
 static void
 begin_session(void)
 {
-	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	uint8_t bytes[256];
+	struct ops_buf b = OPS_BUF_FIXED(bytes);
 	struct event_open o = { .kind = SESSION_TERMINAL };
 
 	t.s = &t.d.s[t.d.n++];
@@ -211,9 +225,13 @@ put_screen(unsigned n)
 			.len = driver_content(t.s->id, t.s->put, payload) };
 		size_t len = record_encode(&r, bytes);
 
-		if (writer_put_screen(t.w, t.s->id, t.s->put, bytes, len,
-			&t.ticket, &err) < 0)
-			wrong("put", err.msg);
+		for (unsigned i = 0; i < TRIES; i++) {
+			if (writer_put_screen(t.w, t.s->id, t.s->put, bytes,
+				len, &t.ticket, &err) == 0)
+				break;
+			if (err.code != OPS_ENOMEM || i + 1 == TRIES)
+				wrong("put", err.msg);
+		}
 		t.s->put++;
 	}
 }
@@ -472,6 +490,202 @@ queue_full(void)
 	    t.bad == NULL ? "ok" : "not ok", OPS_ARRAY_LEN(rows) + 2);
 }
 
+/* -- the n-th call -- */
+
+#define NTH_MEMORY 0 /* instead of a mask of operations */
+#define NTH_AT_ONCE 16
+#define NTH_MAX 10000
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	unsigned mask;
+	int error;
+	uint64_t times;   /* 0: until it was noticed */
+	unsigned step;	  /* where many would be the same try again */
+} nth[] = {
+	{ "a write fails",		OP(WRITE),	EIO,	1, 1 },
+	{ "a sync fails",		OP(SYNC),	EIO,	1, 1 },
+	{ "a truncate fails",		OP(TRUNCATE),	EIO,	1, 1 },
+	{ "a file can't be made",	OP(CREATE),	ENOSPC,	1, 1 },
+	{ "a rename fails",		OP(RENAME),	EIO,	1, 1 },
+	{ "a folder can't be made",	OP(MKDIR),	ENOSPC,	1, 1 },
+	{ "a folder can't be synced",	OP(SYNC_DIR),	EIO,	1, 1 },
+	{ "writes fail from here on",	OP(WRITE),	ENOSPC,	0, 2 },
+	{ "syncs fail from here on",	OP(SYNC) | OP(SYNC_DIR), EIO, 0, 2 },
+	{ "read-only from here on",	ALL_OPS & ~OP(RMDIR), EROFS, 0, 4 },
+	{ "an allocation fails",	NTH_MEMORY,	ENOMEM,	1, 1 },
+};
+/* clang-format on */
+
+static bool nth_noticed;
+
+static uint64_t
+nth_failed(void)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&fs_lock);
+	n = t.m->failed + nomem.failed;
+	pthread_mutex_unlock(&fs_lock);
+	return n;
+}
+
+static void
+nth_heal(void)
+{
+	set_fault(0, 0, 0);
+	nomem.after = -1;
+}
+
+/* Until all that was put is durable and sealed.  A lasting fault lasts until
+ * the writer says so. */
+static bool
+nth_settles(size_t row)
+{
+	uint64_t until = ops_boottime() + 30 * SEC;
+	struct writer_status st;
+
+	do {
+		writer_status(t.w, &st);
+		if (st.state == WRITER_FAILED && st.reason[0] == '\0')
+			wrong("outage", "no reason");
+		if (st.state == WRITER_FAILED && nth[row].times == 0) {
+			nth_noticed = true;
+			nth_heal();
+		}
+		if (st.state == WRITER_OK && st.unsealed == 0 &&
+		    writer_durable(t.w) >= t.ticket)
+			return true;
+		nap();
+	} while (ops_boottime() < until);
+	return false;
+}
+
+static bool
+nth_open(size_t row)
+{
+	struct writer_opts o = {
+		.machine_id = "m", .seal_after = 20000000, .wake = wake
+	};
+	struct ops_err err = { 0 };
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (writer_open(&t.m->vfs, &o, &t.w, &err) == 0)
+			return true;
+		if (nth_failed() == 0 || err.msg[0] == '\0')
+			break;
+		if (nth[row].times == 0)
+			nth_heal();
+		t.m->locked = false;
+	}
+	wrong("open", err.msg);
+	return false;
+}
+
+/* As a stop of the daemon, and the next start where it couldn't be finished. */
+static void
+nth_close(size_t row)
+{
+	struct ops_err err = { 0 };
+	uint64_t before = nth_failed();
+
+	if (writer_close(t.w, &err) == 0)
+		return;
+	if (nth_failed() == before || err.msg[0] == '\0')
+		wrong("close", err.msg);
+	nth_heal();
+	t.m->locked = false;
+	if (nth_open(row) && writer_close(t.w, &err) < 0)
+		wrong("close again", err.msg);
+}
+
+/* 0: well, with a call that failed; 1: not well; 2: none failed. */
+static int
+nth_life(size_t row, uint64_t n)
+{
+	const char *bad;
+	struct memfs *c;
+
+	memset(&t, 0, sizeof(t));
+	t.m = new_disk();
+	if (nth[row].mask != NTH_MEMORY) {
+		set_fault(nth[row].mask, nth[row].error, nth[row].times);
+		t.m->fail_after = (int64_t)n;
+	} else {
+		nomem.after = (int64_t)n;
+		nomem.armed = true;
+	}
+	if (!nth_open(row))
+		return 1;
+	for (unsigned i = 0; i < 2; i++) {
+		begin_session();
+		put_screen(10);
+		if (!nth_settles(row))
+			wrong("session", "is not sealed");
+		t.s->acked = t.s->put;
+		t.s->acked_events = t.s->put_events;
+	}
+	nth_close(row);
+	nomem.armed = false;
+	c = memfs_durable(t.m);
+	if ((bad = driver_check(c, false, NULL)) != NULL)
+		wrong("verify", bad);
+	else if ((bad = driver_compare(&t.d, c)) != NULL)
+		wrong("read back", bad);
+	else if (nth_noticed && !told_of_it())
+		wrong("the log", "says nothing of the outage");
+	if (t.bad != NULL)
+		return 1;
+	return nth_failed() > 0 ? 0 : 2;
+}
+
+static pid_t
+nth_start(size_t row, uint64_t n)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		int rc = nth_life(row, n);
+
+		if (rc == 1)
+			printf("# %s, number %" PRIu64 "\n", nth[row].name, n);
+		fflush(stdout);
+		_exit(rc);
+	}
+	return pid;
+}
+
+/* All n of a row; how many calls failed, or -1. */
+static int
+run_nth(size_t row)
+{
+	uint64_t n = 0;
+	int places = 0;
+	bool end = false, ok = true;
+
+	while (ok && !end && n < NTH_MAX) {
+		pid_t pid[NTH_AT_ONCE];
+
+		for (size_t i = 0; i < NTH_AT_ONCE; i++, n += nth[row].step)
+			pid[i] = nth_start(row, n);
+		for (size_t i = 0; i < NTH_AT_ONCE; i++) {
+			int st = -1;
+
+			if (pid[i] < 0 || waitpid(pid[i], &st, 0) < 0 ||
+			    !WIFEXITED(st) || WEXITSTATUS(st) == 1)
+				ok = false;
+			else if (WEXITSTATUS(st) == 2)
+				end = true;
+			else
+				places++;
+		}
+	}
+	return ok && end && places > 0 ? places : -1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -487,6 +701,16 @@ main(int argc, char **argv)
 	failed |= t.bad != NULL;
 	queue_full();
 	failed |= t.bad != NULL;
-	printf("1..%zu\n", OPS_ARRAY_LEN(rows) + 2);
+	for (size_t i = 0; i < OPS_ARRAY_LEN(nth); i++) {
+		int places;
+
+		if (argc > 1 && strtoul(argv[1], NULL, 10) != 100 + i)
+			continue;
+		places = run_nth(i);
+		printf("%s %zu - %s: %d places\n", places < 0 ? "not ok" : "ok",
+		    OPS_ARRAY_LEN(rows) + 3 + i, nth[i].name, places);
+		failed |= places < 0;
+	}
+	printf("1..%zu\n", OPS_ARRAY_LEN(rows) + 2 + OPS_ARRAY_LEN(nth));
 	return failed;
 }

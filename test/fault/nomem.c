@@ -24,11 +24,13 @@ struct ops_hmac_key *__wrap_ops_hmac_key_new(const uint8_t *key, size_t len);
 struct ops_sha256 *__wrap_ops_sha256_new(void);
 
 struct nomem nomem = { .after = -1 };
+static _Thread_local unsigned not_counted;
 
 static bool
 no_memory(void)
 {
-	if (!nomem.armed || nomem.after < 0 || nomem.after-- > 0)
+	if (not_counted > 0 || !nomem.armed || nomem.after < 0 ||
+	    nomem.after-- != 0)
 		return false;
 	nomem.failed++;
 	errno = ENOMEM;
@@ -62,12 +64,11 @@ __wrap_reallocarray(void *p, size_t n, size_t size)
 /* crypto.h ends the process where a primitive fails: not tried. */
 #define UNARMED(call)                                                          \
 	do {                                                                   \
-		bool was = nomem.armed;                                        \
 		__typeof__(call) p_;                                           \
                                                                                \
-		nomem.armed = false;                                           \
+		not_counted++;                                                 \
 		p_ = (call);                                                   \
-		nomem.armed = was;                                             \
+		not_counted--;                                                 \
 		return p_;                                                     \
 	} while (0)
 
@@ -95,12 +96,11 @@ static const struct vfs_ops *inner;
 
 #define OUTSIDE(type, call)                                                    \
 	do {                                                                   \
-		bool was = nomem.armed;                                        \
 		type rc_;                                                      \
                                                                                \
-		nomem.armed = false;                                           \
+		not_counted++;                                                 \
 		rc_ = (call);                                                  \
-		nomem.armed = was;                                             \
+		not_counted--;                                                 \
 		return rc_;                                                    \
 	} while (0)
 

@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 #include "check.h"
+#include "nomem.h"
 #include "recorder/queue.h"
 
 static const uint8_t *p;
@@ -200,6 +201,80 @@ test_limits(void **state)
 	queue_free(&q);
 }
 
+/* Memory fails at the first record, and at an event too large for the struct;
+ * nothing is half done, and the next try finds it as it was. */
+static void
+test_no_memory_at_first(void **state)
+{
+	static uint8_t large[QUEUE_EVENT_SMALL + 1];
+	struct queue q = { 0 };
+	int rc;
+
+	(void)state;
+	nomem.armed = true;
+	nomem.after = 0;
+	rc = queue_put(&q, REC_OUTPUT, 7, "lost?", 5);
+	nomem.armed = false;
+	assert_int_equal(rc, -1);
+	assert_int_equal(queue_bytes(&q), 0);
+	assert_int_equal(q.tail_no, 0);
+	put(&q, "a");
+
+	nomem.armed = true;
+	nomem.after = 0;
+	rc = queue_event(&q, REC_SESSION_OPEN, 1, large, sizeof(large), 1);
+	nomem.armed = false;
+	assert_int_equal(rc, -1);
+	assert_int_equal(q.event_tail, 0);
+	assert_int_equal(
+	    queue_event(&q, REC_SESSION_OPEN, 1, large, sizeof(large), 1), 0);
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	queue_sent(&q, n);
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	assert_int_equal(ev->n, sizeof(large));
+	queue_free(&q);
+}
+
+/* From the second record on no memory is needed: none fails until it is full,
+ * and none that was acknowledged meanwhile makes a difference. */
+static void
+test_no_memory_later(void **state)
+{
+	static uint8_t full[RECORD_PAYLOAD_MAX], small[QUEUE_EVENT_SMALL];
+	struct queue q = { 0 };
+	struct ops_err err;
+	uint64_t bytes = 0;
+	unsigned events = 0;
+
+	(void)state;
+	assert_non_null(queue_room(&q, 0));
+	nomem.armed = true;
+	nomem.after = 0;
+	nomem.failed = 0;
+	while (bytes < 20 * QUEUE_MAX) {
+		if (queue_put(&q, REC_OUTPUT, 0, full, sizeof(full)) == 0) {
+			bytes += RECORD_MAX;
+			continue;
+		}
+		assert_int_equal(queue_bytes(&q), QUEUE_MAX);
+		while (queue_event(
+			   &q, REC_GAP_EVENT, 0, small, sizeof(small), 0) == 0)
+			events++;
+		assert_false(queue_event_room(&q, 0));
+		assert_true(queue_event_room(&q, 1));
+		while (next(&q, 65000) != QUEUE_NOTHING)
+			queue_sent(
+			    &q, next(&q, 65000) == QUEUE_RECORDS ? n : 0);
+		assert_int_equal(
+		    queue_ack(&q, q.sent_no, q.event_sent, &err), 0);
+	}
+	assert_int_equal(nomem.failed, 0);
+	nomem.armed = false;
+	nomem.after = -1;
+	assert_true(events > 1000);
+	queue_free(&q);
+}
+
 int
 main(void)
 {
@@ -208,6 +283,8 @@ main(void)
 		cmocka_unit_test(test_impossible_numbers),
 		cmocka_unit_test(test_long_run),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_no_memory_at_first),
+		cmocka_unit_test(test_no_memory_later),
 	};
 
 	return cmocka_run_group_tests_name("queue", tests, NULL, NULL);

@@ -1,0 +1,50 @@
+"""faults - calls of a running daemon that fail, by a shim in front of libc
+(shim.c), when a test says so."""
+import errno
+import mmap
+import os
+import struct
+import subprocess
+
+import opsealtest as t
+
+KINDS = {"pwrite": 1, "sync": 2, "rename": 4, "unlink": 8, "open": 16, "write": 32,
+         "memory": 64, "slow": 128, "lazy": 256}
+SIZE = 64
+ROLE, FAILED = 32, 24  # offsets in struct control
+
+
+class Faults:
+    """What fails in an instance that was started with self.env."""
+
+    def __init__(self, test, name="fault"):
+        t.need_program("cc")
+        if t.SANITIZE:
+            t.skip("the sanitizers' own shims must come first")
+        shim = test.path("shim.so")
+        if not os.path.exists(shim):
+            subprocess.check_call(["cc", "-shared", "-fPIC", "-O1", "-w", "-o", shim,
+                                   os.path.join(os.path.dirname(__file__), "shim.c"), "-ldl"])
+            os.chmod(shim, 0o755)
+        path = test.write(name, bytes(SIZE))
+        os.chmod(path, 0o666)
+        with open(path, "r+b") as f:
+            self.map = mmap.mmap(f.fileno(), SIZE)
+        self.env = {"LD_PRELOAD": shim, "FAULT_FILE": path}
+
+    def fail(self, calls, number=errno.EIO, after=0, times=0, role=""):
+        """Calls of these kinds ("pwrite sync ...") fail with that errno, after so
+        many that don't, so many times (0: until heal())."""
+        self.heal()
+        self.map[4:32] = struct.pack("<iqqQ", number, after, times, 0)
+        self.map[ROLE:SIZE] = role.encode().ljust(SIZE - ROLE, b"\0")
+        # Last, since it is what switches the rest on.
+        self.map[0:4] = struct.pack("<I", sum(KINDS[c] for c in calls.split()))
+
+    def heal(self):
+        self.map[0:4] = bytes(4)
+
+    @property
+    def failed(self):
+        """How many calls failed since fail()."""
+        return struct.unpack("<Q", self.map[FAILED:ROLE])[0]
