@@ -5,10 +5,12 @@
 #   make check    run every test
 #   make help     everything else
 #
-# BUILD names another build directory; MESON_ARGS goes to meson setup.
+# BUILD names another build directory; MESON_ARGS goes to meson setup.  A build
+# directory keeps PREFIX, SYSCONFDIR and MESON_ARGS until other ones are given.
 
 BUILD ?= build
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
 DESTDIR ?=
 TIME ?= 60
 MESON_ARGS ?=
@@ -22,20 +24,23 @@ all: build
 # "build" is also the name of a directory, so it must be phony.
 .PHONY: all build help deps demo check quick install bench lint sanitize fuzz clean deps-lint deps-bench
 
-build: $(BUILD)/build.ninja
+# Those of them that were given, here or in the environment.
+given = $(if $(and $($(1)),$(filter-out file,$(origin $(1)))),$(2))
+SETTINGS = $(call given,PREFIX,--prefix='$(PREFIX)') \
+    $(call given,SYSCONFDIR,--sysconfdir='$(SYSCONFDIR)') $(MESON_ARGS)
+
+build:
+	@tools/meson-setup $(BUILD) $(SETTINGS)
 	@tools/compile $(BUILD)
 	@tools/collect-bin $(BUILD)
 	@echo "Built: $(BUILD)/bin/ ($$(ls $(BUILD)/bin | tr '\n' ' ' | sed 's/ $$//'))"
-
-$(BUILD)/build.ninja:
-	@tools/meson-setup $(BUILD) --prefix=$(PREFIX) $(MESON_ARGS)
 
 help:
 	@echo "make            build; the programs are in build/bin/"
 	@echo "make demo       record, list, replay and verify a real session, and catch a changed byte"
 	@echo "make check      run every test; 'make quick' runs those that need no root, in under a minute"
 	@echo "make deps       install what building and testing need"
-	@echo "make install    install to PREFIX ($(PREFIX)); DESTDIR is honoured"
+	@echo "make install    install to PREFIX ($(PREFIX)) and SYSCONFDIR ($(SYSCONFDIR)); DESTDIR is honoured"
 	@echo "make lint       clang's warnings, clang-format, clang-tidy, cppcheck, tools/check-tree"
 	@echo "make sanitize   the tests under AddressSanitizer and UBSan"
 	@echo "make fuzz       fuzz every parser for TIME=$(TIME) seconds each"

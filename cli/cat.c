@@ -44,12 +44,14 @@ cmd_cat(struct cli *cli, const void *opts, int argc, char **argv)
 	struct screen *sc = NULL;
 	struct sessionarg place;
 	struct ops_err err = { 0 };
+	uint64_t from;
 	int status;
 
 	(void)opts, (void)argc;
 	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
+	    screen_from(s, &place, &from, &err) < 0 ||
 	    screen_open(cli, s, &sc, &err) < 0 ||
-	    print_lines(sc, s, place.has_offset ? place.offset : 0, &err) < 0)
+	    print_lines(sc, s, from, &err) < 0)
 		status = cli_fail(cli, &err);
 	else
 		status = screen_status(sc);

@@ -95,7 +95,7 @@ int cmd_checkpoint(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
 
 struct ls_opts {
-	const char *user, *command;
+	const char *user, *person, *command;
 	uint64_t since, until;
 	unsigned count;
 	bool mine, active, reverse, json;

@@ -131,6 +131,26 @@ is_going_on(const struct session *s)
 	       (s->state == SESSION_GAPPED && !s->has_close);
 }
 
+/* Persons come with the key names; until then none is known. */
+static const char *
+person_text(const struct session *s)
+{
+	(void)s;
+	return "-";
+}
+
+/* Keep those whose column says so. */
+static void
+keep_person(struct session_list *l, const char *person)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(person_text(&l->s[i]), person) == 0)
+			l->s[n++] = l->s[i];
+	l->n = n;
+}
+
 static void
 put_session(struct table *t, const struct cli *cli, const struct session *s,
     size_t prefix, uint64_t now)
@@ -149,7 +169,7 @@ put_session(struct table *t, const struct cli *cli, const struct session *s,
 	table_row(t);
 	table_cell(t, s->id_text, prefix);
 	cell_text(t, &o->user);
-	table_cell_str(t, "-"); /* persons come with the key names */
+	table_cell_str(t, person_text(s));
 	cell_text(t, &o->from);
 	cell_text(t, &o->tty);
 	table_cell_str(t, start);
@@ -236,6 +256,8 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 	(void)argc, (void)argv;
 	if (source_sessions(cli->source, &filter, o->mine, &list, &err) < 0)
 		return cli_fail(cli, &err);
+	if (o->person != NULL)
+		keep_person(&list, o->person);
 	c.n = o->count > 0 && o->count < list.n ? o->count : list.n;
 	c.first = list.n - c.n;
 	if (c.n == 0) {

@@ -20,8 +20,8 @@
 /* clang-format off */
 static const struct opt global_options[] = {
 #define AT(m) offsetof(struct global_opts, m)
-	{ "store",    0,   OPT_TEXT, "DIR", "read this store itself; ask no daemon", AT(store), 0 },
-	{ "run",      0,   OPT_TEXT, "DIR", "where the daemon's sockets are",        AT(run), 0 },
+	{ "store",    0,   OPT_ONCE, "DIR", "read this store itself; ask no daemon", AT(store), 0 },
+	{ "run",      0,   OPT_ONCE, "DIR", "where the daemon's sockets are",        AT(run), 0 },
 	{ "utc",      0,   OPT_FLAG, NULL,  "times in UTC",                          AT(utc), 0 },
 	{ "no-pager", 0,   OPT_FLAG, NULL,  "don't page long output",                AT(no_pager), 0 },
 	{ "help",     'h', OPT_FLAG, NULL,  "this help",                             AT(help), 0 },
@@ -33,6 +33,7 @@ static const struct opt global_options[] = {
 static const struct opt ls_options[] = {
 #define AT(m) offsetof(struct ls_opts, m)
 	{ "user",    'u', OPT_TEXT,  "NAME", "of this user, or logged in as it",    AT(user), 0 },
+	{ "person",  0,   OPT_TEXT,  "NAME", "of whom the column PERSON names so", AT(person), 0 },
 	{ "mine",    0,   OPT_FLAG,  NULL,   "my own",                              AT(mine), 0 },
 	{ "since",   'S', OPT_TIME,  "TIME", "that went on after TIME: 09:00, yesterday, -2h", AT(since), 0 },
 	{ "until",   'U', OPT_TIME,  "TIME", "that began before TIME",              AT(until), 0 },
@@ -96,7 +97,7 @@ static const struct opt status_options[] = {
 static const struct command commands[] = {
 	{ "ls", GROUP_SEE, "", "List recorded sessions",
 	    NEED_STORE | NEED_PAGER, 0, 0, ls_options, sizeof(struct ls_opts), cmd_ls },
-	{ "show", GROUP_SEE, "SESSION", "Who, when, from where: one session",
+	{ "show", GROUP_SEE, "SESSION[@TIME]", "Who, when, from where: one session",
 	    NEED_STORE | NEED_PAGER, 1, 1, show_options, sizeof(struct show_opts), cmd_show },
 	{ "play", GROUP_SEE, "SESSION[@TIME]", "Play a session back",
 	    NEED_STORE, 1, 1, play_options, sizeof(struct play_opts), cmd_play },

@@ -146,6 +146,16 @@ store_value(
 	case OPT_FLAG:
 		*(bool *)at = true;
 		break;
+	case OPT_ONCE:
+		if (*(const char **)at != NULL) {
+			rc = ops_fail(err, OPS_EUSAGE,
+			    "--%s is given twice; only one can be read at a "
+			    "time",
+			    o->name);
+			break;
+		}
+		*(const char **)at = s;
+		break;
 	case OPT_TEXT:
 		*(const char **)at = s;
 		break;

@@ -19,7 +19,8 @@
 /* What it takes, and the type of the member its value goes to. */
 enum opt_kind {
 	OPT_FLAG,     /* nothing: bool */
-	OPT_TEXT,     /* const char * */
+	OPT_TEXT,     /* const char *; of several the last counts */
+	OPT_ONCE,     /* const char *; a second one is an error */
 	OPT_COUNT,    /* unsigned, 1.. */
 	OPT_TIME,     /* uint64_t, ns since the epoch; as ops_time_parse() */
 	OPT_DURATION, /* uint64_t ns; as ops_duration_parse() */

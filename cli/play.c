@@ -62,7 +62,7 @@ play(struct cli *cli, struct screen *sc, struct player *p, uint64_t from)
 
 static int
 play_session(struct cli *cli, const struct play_opts *o,
-    const struct session *s, const struct sessionarg *place)
+    const struct session *s, uint64_t from)
 {
 	const struct player_opts po = {
 		.keys =
@@ -83,7 +83,7 @@ play_session(struct cli *cli, const struct play_opts *o,
 		screen_free(sc);
 		return cli_fail(cli, &err);
 	}
-	status = play(cli, sc, p, place->has_offset ? place->offset : 0);
+	status = play(cli, sc, p, from);
 	sig = player_signal(p);
 	player_free(p);
 	/* Now that the terminal is in order, end as the signal would have. */
@@ -103,15 +103,17 @@ cmd_play(struct cli *cli, const void *opts, int argc, char **argv)
 	const struct session *s;
 	struct sessionarg place;
 	struct ops_err err = { 0 };
+	uint64_t from;
 	int status;
 
 	(void)argc;
 	if (!o.has_speed)
 		o.speed = 1;
-	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0)
+	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
+	    screen_from(s, &place, &from, &err) < 0)
 		status = cli_fail(cli, &err);
 	else
-		status = play_session(cli, &o, s, &place);
+		status = play_session(cli, &o, s, from);
 	session_list_free(&list);
 	return status;
 }

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "describe.h"
 #include "record/parts.h"
 #include "remote.h"
 
@@ -70,6 +71,27 @@ screen_find(struct cli *cli, const char *arg, struct session_list *list,
 	if (err != NULL)
 		*err = why;
 	return -1;
+}
+
+int
+screen_from(const struct session *s, const struct sessionarg *place,
+    uint64_t *ret, struct ops_err *err)
+{
+	uint64_t from = place->has_offset ? place->offset : 0;
+	uint64_t length = describe_duration(s);
+	char at[24], end[24];
+
+	/* What is going on may have come that far by now. */
+	if (from > length && s->state != SESSION_ACTIVE &&
+	    (s->has_close || s->state != SESSION_GAPPED)) {
+		ops_offset_text(from, at);
+		ops_offset_text(length, end);
+		return ops_fail(err, OPS_EUSAGE,
+		    "%s ended at %s: there is no %s in it", s->id_text, end,
+		    at);
+	}
+	*ret = from;
+	return 0;
 }
 
 int

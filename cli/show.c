@@ -16,6 +16,7 @@
 struct tally {
 	struct ops_buf timeline;
 	struct ops_buf json; /* the same, as members of an array */
+	uint64_t from;       /* the timeline begins here, ns */
 	uint64_t records, output, input, unsealed;
 };
 
@@ -206,7 +207,7 @@ take_record(
 		t->output += r->rec.len;
 	} else if (r->rec.type == REC_INPUT) {
 		t->input += r->rec.len;
-	} else if (describe_record(r, &line)) {
+	} else if (r->offset >= t->from && describe_record(r, &line)) {
 		ops_offset_text(r->offset, at);
 		ops_buf_printf(&t->timeline, "%*s  %.*s%s\n", LABEL, at,
 		    (int)line.len, (const char *)line.data,
@@ -257,9 +258,12 @@ put_json(struct cli *cli, const struct session *s, const struct tally *t)
 }
 
 static int
-show(struct cli *cli, const struct session *s, struct screen *sc, bool json)
+show(struct cli *cli, const struct session *s, struct screen *sc, uint64_t from,
+    bool json)
 {
-	struct tally t = { .timeline.max = OUT_MAX, .json.max = OUT_MAX };
+	struct tally t = {
+		.timeline.max = OUT_MAX, .json.max = OUT_MAX, .from = from
+	};
 	struct ops_err err = { 0 };
 	int status;
 
@@ -289,14 +293,16 @@ cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
 	struct screen *sc = NULL;
 	struct sessionarg place;
 	struct ops_err err = { 0 };
+	uint64_t from;
 	int status;
 
 	(void)argc;
 	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
+	    screen_from(s, &place, &from, &err) < 0 ||
 	    screen_open(cli, s, &sc, &err) < 0)
 		status = cli_fail(cli, &err);
 	else
-		status = show(cli, s, sc, o->json);
+		status = show(cli, s, sc, from, o->json);
 	screen_free(sc);
 	session_list_free(&list);
 	return status;

@@ -1,5 +1,6 @@
 #include "source.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,12 +13,42 @@ struct source {
 	const char *name;
 };
 
+/* Is it no store itself, but holds some?  out: the name of the first. */
+static bool
+holds_stores(struct vfs *dir, char *out, size_t size)
+{
+	struct vfs_names names = { 0 };
+	bool found = false;
+
+	if (vfs_exists(dir, "log") || vfs_exists(dir, "data") ||
+	    vfs_list(dir, "", &names, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < names.n && !found; i++) {
+		char path[PATH_MAX];
+		int n = snprintf(path, sizeof(path), "%s/log", names.name[i]);
+
+		found =
+		    n > 0 && (size_t)n < sizeof(path) && vfs_exists(dir, path);
+		if (found)
+			snprintf(out, size, "%s", names.name[i]);
+	}
+	vfs_names_free(&names);
+	return found;
+}
+
 static int
 open_folder(struct source *s, const char *path, struct ops_err *err)
 {
+	char name[NAME_MAX + 1];
+
 	s->name = path;
 	if (vfs_dir_new(path, &s->dir, err) < 0)
 		return ops_context(err, "store %s", path);
+	if (holds_stores(s->dir, name, sizeof(name)))
+		return ops_fail(err, OPS_EUSAGE,
+		    "%.80s is no store, but a folder of stores; name one, such "
+		    "as %.60s",
+		    path, name);
 	return 0;
 }
 

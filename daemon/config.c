@@ -28,8 +28,11 @@ static const struct conf_key keys[] = {
 void
 config_init(struct config *c)
 {
+	/* Anchored also where the file is missing: what is anchored nowhere
+	 * could have been rebuilt by root. */
 	*c = (struct config){ .hold_time = 3 * NS,
-		.on_log_failure = ON_FAILURE_CONTINUE };
+		.on_log_failure = ON_FAILURE_CONTINUE,
+		.anchor_interval = 60 * NS };
 }
 
 int

@@ -1,5 +1,5 @@
 /*
- * config - what /etc/opseal/opseal.conf can say (etc/opseal.conf, base/conf.h).
+ * config - what opseal.conf can say (etc/opseal.conf, base/conf.h).
  */
 #ifndef OPS_DAEMON_CONFIG_H
 #define OPS_DAEMON_CONFIG_H
@@ -11,7 +11,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define CONFIG_DEFAULT_PATH "/etc/opseal/opseal.conf"
+/* Compiled in: where meson install puts the file (/etc, unless told). */
+#define CONFIG_DEFAULT_PATH OPSEAL_SYSCONFDIR "/opseal.conf"
 #define CONFIG_PATH_MAX 1023 /* bytes of a path in it */
 
 enum on_log_failure { ON_FAILURE_CONTINUE, ON_FAILURE_REFUSE };

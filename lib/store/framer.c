@@ -169,6 +169,24 @@ touch_closing(void *arg, struct stream *s)
 		streamtab_touch(arg, s);
 }
 
+int
+framer_seen_before(
+    struct framer *f, const struct leaf_frame *l, struct ops_err *err)
+{
+	struct stream *s = streamtab_get(f->tab, l->stream, l->class);
+
+	if (s == NULL)
+		return ops_fail(err, OPS_ENOMEM, "framer: streams");
+	/* A stream that went on in a later log has higher numbers there. */
+	if (s->pub.next_frame > l->number)
+		return 0;
+	s->numbered = true;
+	s->pub.class = l->class;
+	s->pub.next_frame = s->first_frame = l->number + 1;
+	s->pub.next_record = l->first + l->count;
+	return 0;
+}
+
 void
 framer_settle(struct framer *f)
 {

@@ -36,6 +36,10 @@ int framer_seen_event(struct framer *f, const struct record *r,
 /* What was seen was a predecessor log: open streams and their numbers go on in
  * a new one, where chains and counts start again. */
 void framer_successor(struct framer *f);
+/* After those of the newest log: a frame that stands in one of its predecessors,
+ * so that its segment is known to hold it. */
+int framer_seen_before(
+    struct framer *f, const struct leaf_frame *l, struct ops_err *err);
 /* The state is complete: forget closed streams. */
 void framer_settle(struct framer *f);
 /*

@@ -135,6 +135,46 @@ newest_log(struct vfs *v, uint32_t *ret, bool *any, struct ops_err *err)
 	return 0;
 }
 
+static int
+seen_before(void *arg, const struct leaf *l, const uint8_t *bytes, size_t len,
+    uint64_t index, struct ops_err *err)
+{
+	struct past *p = arg;
+
+	(void)bytes, (void)len, (void)index;
+	if (l->type == LEAF_FRAME)
+		return framer_seen_before(p->e->framer, &l->u.frame, err);
+	if (l->type == LEAF_CLOSE)
+		framer_seen_close(p->e->framer, &l->u.close);
+	return 0;
+}
+
+/* Without them, their segments would look like what a crash left. */
+static int
+read_predecessors(struct past *p, struct vfs *v, struct ops_err *err)
+{
+	p->whole = true;
+	for (uint32_t n = 0; n < p->n; n++) {
+		struct ops_err e = { 0 };
+		struct log *log = NULL;
+		uint64_t torn;
+
+		if (log_open(v, n, seen_before, p, &log, &torn, &e) == 0) {
+			log_free(log);
+			continue;
+		}
+		if (e.code == OPS_ENOMEM) {
+			if (err != NULL)
+				*err = e;
+			return -1;
+		}
+		/* Removed or damaged: check's to name, and no reason not to
+		 * record. */
+		p->whole = false;
+	}
+	return 0;
+}
+
 int
 past_read(struct past *p, struct vfs *v, struct engine *e, struct ops_err *err)
 {
@@ -150,7 +190,7 @@ past_read(struct past *p, struct vfs *v, struct engine *e, struct ops_err *err)
 		p->n = n;
 		if (log_open(v, n, seen, p, &e->log, &p->torn, &first) == 0) {
 			if (p->any)
-				return 0;
+				return read_predecessors(p, v, err);
 			log_free(e->log);
 			e->log = NULL;
 		} else if (first.code != OPS_ENOENT) {

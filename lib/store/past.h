@@ -21,6 +21,7 @@ struct past {
 	uint32_t n;            /* its number */
 	uint64_t torn;         /* bytes behind its last whole leaf */
 	bool ends_in_seal;     /* that leaf is a SEAL */
+	bool whole;            /* all its predecessors could be read */
 	struct engine *e;      /* being built */
 	struct leaf_boot boot; /* the last one */
 	bool has_seal;
@@ -43,7 +44,8 @@ struct past {
 	size_t n_events;
 };
 
-/* Read the newest log that has a leaf (e->log is it then) into p and e. */
+/* Read the newest log that has a leaf (e->log is it then) into p and e; of the
+ * logs before it the framer is told which frames they hold. */
 int past_read(
     struct past *p, struct vfs *v, struct engine *e, struct ops_err *err);
 /* Was the log closed: is its last leaf a final SEAL? */

@@ -349,7 +349,10 @@ recover(struct recovery *r, struct ops_err *err)
 			 * often a start is cut short. */
 			if (log_catch_up(e->log, r->past.ends_in_seal, err) < 0)
 				return -1;
-			ops_time_day(r->past.clock.at.realtime, day);
+			/* Else nobody knows which segments are whose: none is
+			 * cut. */
+			if (r->past.whole)
+				ops_time_day(r->past.clock.at.realtime, day);
 		}
 		if (framer_recover(
 			e->framer, day, &r->boot.found.frames_cut, err) < 0 ||

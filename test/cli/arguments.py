@@ -17,6 +17,10 @@ WRONG = [
     (["help", "lss"], "did you mean ls?"),
     (["--stroe", "x", "ls"], "did you mean --store?"),
     (["--store"], "--store needs DIR"),
+    (["--store", "/", "ls"], "--store is given twice"),
+    (["ls", "--store", "/"], "--store is given twice"),
+    (["ls", "--run", "/"], "--run is given twice"),
+    (["ls", "--host", "here"], "unknown option --host"),
     (["ls", "--utx"], "did you mean --utc?"),
     (["ls", "--json=1"], "--json takes no argument"),
     (["ls", "extra"], "unexpected argument \"extra\""),
@@ -24,7 +28,7 @@ WRONG = [
     (["ls", "-n", "many"], "no number above 0"),
     (["ls", "--since", "whenever"], "--since"),
     (["ls", "-z"], "unknown option -z"),
-    (["show"], "SESSION is missing"),
+    (["show"], "SESSION[@TIME] is missing"),
     (["show", "a", "b"], "unexpected argument \"b\""),
     (["show", "zzzzzzzz"], "zzzzzzzz"),
     (["show", ""], "no name"),
@@ -32,6 +36,11 @@ WRONG = [
     (["show", "last@later"], "last@later"),
     (["show", "pts/9999"], "pts/9999"),
     (["cat", "last:1"], "kernel capture"),
+    (["show", "last:1"], "kernel capture"),
+    (["play", "last:1"], "kernel capture"),
+    (["show", "last@99:00"], "there is no 1:39:00 in it"),
+    (["cat", "last@99:00"], "there is no 1:39:00 in it"),
+    (["play", "last@99:00"], "there is no 1:39:00 in it"),
     (["cat", "last@1:2:3:4"], "last@1:2:3:4"),
     (["play", "last", "--speed", "fast"], "--speed"),
     (["play", "last", "--max-idle", "long"], "--max-idle"),
@@ -90,6 +99,17 @@ class Arguments(t.Test):
             result = t.run(["opseal", "--store", self.path("none")] + args)
             self.exits(result, 2, args[0])
             self.contains(self.one_line(result), "No such file", args[0])
+
+    def test_a_folder_of_stores(self):
+        inst = self.store()
+        os.mkdir(self.path("several"))
+        os.rename(inst.store, self.path("several/one"))
+        for args in (["ls"], ["show", "last"], ["verify"], ["checkpoint"],
+                     ["export", "last", "-f", "raw"]):
+            result = t.run(["opseal", "--store", self.path("several")] + args)
+            self.exits(result, 2, args[0])
+            self.contains(self.one_line(result), "a folder of stores; name one, such as one", args[0])
+        self.exits(t.run(["opseal", "--store", self.path("several/one"), "ls"]), 0)
 
     def test_empty_store(self):
         os.mkdir(self.path("empty"))

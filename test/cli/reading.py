@@ -72,6 +72,18 @@ class Reading(t.Test):
                      ["--since", "-5min"], ["--until", "yesterday"]):
             self.both("ls", "--json", *args)
 
+    def test_ls_person(self):
+        """--person means what the column PERSON says."""
+        self.record("true")
+        lines = self.inst.offline("ls", env={"COLUMNS": "200"}).text.splitlines()
+        at = lines[0].index("PERSON")
+        person = lines[1][at:].split()[0]
+        self.equal(len(self.exits(self.both("ls", "--json", "--person", person), 0)
+                       .text.splitlines()), 1, "sessions of " + person)
+        for other in ("somebody", person + "x", ""):
+            result = self.exits(self.both("ls", "--person", other), 1, "--person " + other)
+            self.contains(result.errtext, "no sessions", "stderr")
+
     def test_ls_json(self):
         self.record("exit 3")
         self.record("kill -15 $$")
@@ -110,6 +122,28 @@ class Reading(t.Test):
         for name in (got["session"], got["session"][:8], "last", "last:" + got["user"],
                      got["tty"], got["inner"]):
             self.contains(self.exits(self.inst.offline("show", name), 0).text, got["session"])
+
+    def test_show_from_a_moment(self):
+        self.record("sleep 1.2; exit 3")
+        whole = t.wait_for("the seal", lambda: (lambda x: "yes, all of it" in x and x)(
+            self.exits(self.inst.offline("show", "last"), 0).text))
+        head, timeline = whole.split("\n\n")
+        self.check(len(timeline.splitlines()) >= 2, "timeline: %r" % timeline)
+        late = self.exits(self.both("show", "last@0:01"), 0).text.split("\n\n")
+        self.equal(late[0], head, "the header is the whole session's")
+        self.equal(late[1].splitlines(), [x for x in timeline.splitlines() if " 0:00 " not in x],
+                   "timeline from 0:01")
+        got = json.loads(self.exits(self.both("show", "last@1", "--json"), 0).text)
+        self.equal([e["type"] for e in got["timeline"]], ["exit"], "timeline of --json")
+        line = self.one_line(self.exits(self.inst.offline("show", "last@0:09"), 2))
+        self.contains(line, "ended at 0:01", "message")
+
+    def test_a_moment_of_an_active_session(self):
+        term = self.record_pty(self.inst, ["sh", "-c", "echo begun; read x"])
+        term.expect("begun")
+        self.exits(self.inst.opseal("show", "last@1:00:00"), 0)
+        term.line("")
+        self.equal(term.wait(), 0, "exit status")
 
     def test_cat(self):
         self.record("printf 'one\\r\\n\\033[31mred\\033[0m\\nabc\\bX\\n10%%\\r99%%\\n\\xff\\n'\n"

@@ -4,7 +4,7 @@
 
 struct values {
 	bool flag, seen;
-	const char *text;
+	const char *text, *once;
 	unsigned count;
 	uint64_t time, duration;
 	double speed;
@@ -15,6 +15,7 @@ static const struct opt opts[] = {
 #define AT(m) offsetof(struct values, m)
 	{ "flag",     'f', OPT_FLAG,     NULL,  "a", AT(flag), 0 },
 	{ "text",     't', OPT_TEXT,     "T",   "b", AT(text), 0 },
+	{ "once",     0,   OPT_ONCE,     "T",   "b", AT(once), 0 },
 	{ "count",    'n', OPT_COUNT,    "N",   "c", AT(count), 0 },
 	{ "since",    0,   OPT_TIME,     "T",   "d", AT(time), 0 },
 	{ "max-idle", 0,   OPT_DURATION, "T",   "e", AT(duration), AT(seen) },
@@ -37,6 +38,9 @@ static const struct {
 	{ { "x", "--max", "2s" },               3, NULL },
 	{ { "x", "--speed", "0.5" },            3, NULL },
 	{ { "x", "--since", "@12.5" },          3, NULL },
+	{ { "x", "--once", "a", "b" },          3, NULL },
+	{ { "x", "--text=a", "--text=b" },      3, NULL },
+	{ { "x", "--once=a", "--once=b" }, 0, "--once is given twice; only one can be read at a time" },
 	{ { "x", "--flg" },          0, "unknown option --flg; did you mean --flag?" },
 	{ { "x", "--sped=2" },       0, "unknown option --sped; did you mean --speed?" },
 	{ { "x", "--nonsense" },     0, "unknown option --nonsense" },
