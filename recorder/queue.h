@@ -5,6 +5,8 @@
  * back as they are sent, and the events.  A record goes from "new" to "sent"
  * to "acknowledged", when it leaves; after a reconnect the marks go back to
  * what the writer holds.  Nothing here is dropped otherwise.
+ *
+ * Fuzzed: link
  */
 #ifndef OPS_QUEUE_H
 #define OPS_QUEUE_H
