@@ -1,6 +1,8 @@
 /*
  * anchors - checkpoints remembered outside the store: signed notes and
  * opseal-anchor lines, found in any text (a file, the journal, syslog).
+ *
+ * Fuzzed: anchors
  */
 #ifndef OPS_CLI_ANCHORS_H
 #define OPS_CLI_ANCHORS_H

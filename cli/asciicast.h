@@ -5,6 +5,8 @@
  * The format holds valid UTF-8 only.  A character that a read cut in two is
  * carried over to the next event; a byte that is no UTF-8 becomes U+FFFD and
  * is counted.  Who wants the exact bytes takes the raw format.
+ *
+ * Fuzzed: asciicast
  */
 #ifndef OPS_CLI_ASCIICAST_H
 #define OPS_CLI_ASCIICAST_H

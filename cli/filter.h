@@ -16,6 +16,8 @@
  * FILTER_PARAM_MAX.  A byte that is no UTF-8 becomes U+FFFD.
  *
  * The output is a fixed point: filtering it again changes nothing.
+ *
+ * Fuzzed: filter
  */
 #ifndef OPS_CLI_FILTER_H
 #define OPS_CLI_FILTER_H

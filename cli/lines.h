@@ -12,6 +12,8 @@
  * character that ops_escape() escapes stands there as \xHH; a backslash of
  * the screen stays one; spaces at the end of a line are left out.  Feeding in pieces gives the same as feeding at once.
  * Memory is bounded: a line over LINES_CELLS_MAX is written out in pieces.
+ *
+ * Fuzzed: lines
  */
 #ifndef OPS_CLI_LINES_H
 #define OPS_CLI_LINES_H

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "base/bytes.h"
 #include "base/io.h"
 #include "ipc/msg.h"
@@ -32,18 +33,6 @@ struct remote_file {
 
 /* -- one request, one answer -- */
 
-/* Words from the daemon: kept as they are, the program escapes what it
- * prints. */
-static int
-failed(const struct msg *m, struct ops_err *err)
-{
-	if (m->n < 1 || m->p[0] == OPS_OK || m->p[0] > OPS_EUNAVAIL)
-		return ops_fail(
-		    err, OPS_EFORMAT, "the daemon's answer makes no sense");
-	return ops_fail(err, (enum ops_code)m->p[0], "%.*s", (int)(m->n - 1),
-	    (const char *)m->p + 1);
-}
-
 /* The next message; it must be of one of two types.  A refusal is -1. */
 static int
 receive(struct remote *r, uint16_t type, uint16_t other, struct msg *ret,
@@ -63,7 +52,7 @@ receive(struct remote *r, uint16_t type, uint16_t other, struct msg *ret,
 	}
 	msg_close_fds(&m);
 	if (m.type == C_FAILED)
-		return failed(&m, err);
+		return answer_failed(m.p, m.n, err);
 	return ops_fail(err, OPS_EFORMAT, "unexpected answer %u of the daemon",
 	    (unsigned)m.type);
 }
@@ -190,34 +179,6 @@ file_size(struct vfs_file *file, uint64_t *ret, struct ops_err *err)
 }
 
 static int
-add_names(struct vfs_names *names, const struct msg *m, struct ops_err *err)
-{
-	size_t at = 0;
-
-	if (m->n == 0 || m->p[m->n - 1] != 0)
-		return ops_fail(err, OPS_EFORMAT, "names without an end");
-	while (at < m->n) {
-		const char *name = (const char *)m->p + at;
-		char **grown;
-
-		if (names->n == REMOTE_NAMES_MAX)
-			return ops_fail(err, OPS_EFORMAT, "over %d names",
-			    REMOTE_NAMES_MAX);
-		grown =
-		    realloc(names->name, (names->n + 1) * sizeof(*names->name));
-		if (grown == NULL)
-			return ops_fail(err, OPS_ENOMEM, "names");
-		names->name = grown;
-		grown[names->n] = strdup(name);
-		if (grown[names->n] == NULL)
-			return ops_fail(err, OPS_ENOMEM, "names");
-		names->n++;
-		at += strlen(name) + 1;
-	}
-	return 0;
-}
-
-static int
 list_locked(struct remote *r, const char *path, struct vfs_names *names,
     struct ops_err *err)
 {
@@ -226,7 +187,7 @@ list_locked(struct remote *r, const char *path, struct vfs_names *names,
 	if (request(r, C_LIST, path, strlen(path), C_NAMES, C_END, &m, err) < 0)
 		return -1;
 	while (m.type == C_NAMES) {
-		if (add_names(names, &m, err) < 0 ||
+		if (answer_names(names, m.p, m.n, err) < 0 ||
 		    receive(r, C_NAMES, C_END, &m, err) < 0)
 			return -1;
 		msg_close_fds(&m);
@@ -447,51 +408,22 @@ remote_read(struct remote *r, const uint8_t *id, struct ops_err *err)
 	return 0;
 }
 
-/* Add the records of one message; they must follow those before. */
-static int
-add_tail(struct ops_buf *out, const struct msg *m, uint64_t *first,
-    uint64_t *next, struct ops_err *err)
-{
-	uint64_t number;
-	size_t at = 8;
-
-	if (m->n < 8)
-		return ops_fail(err, OPS_EFORMAT, "records without a number");
-	number = ops_getle64(m->p);
-	if (out->len == 0)
-		*first = *next = number;
-	if (number != *next)
-		return ops_fail(err, OPS_EFORMAT, "records out of order");
-	while (at < m->n) {
-		struct record rec;
-		long used = record_decode(m->p + at, m->n - at, &rec, err);
-
-		if (used < 0)
-			return ops_context(
-			    err, "record %llu", (unsigned long long)*next);
-		at += (size_t)used;
-		(*next)++;
-	}
-	ops_buf_put(out, m->p + 8, m->n - 8);
-	return ops_buf_check(out, "unsealed records", err);
-}
-
 int
 remote_tail(struct remote *r, const uint8_t id[static OPS_ID_LEN],
     struct ops_buf *out, uint64_t *first, struct ops_err *err)
 {
-	uint64_t next = 0;
+	struct answer_tail t = { .out = out };
 	struct msg m = { .type = 0 };
 
-	*first = 0;
 	if (request(r, C_TAIL, id, OPS_ID_LEN, C_TAIL_RECORDS, C_END, &m, err) <
 	    0)
 		return -1;
 	while (m.type == C_TAIL_RECORDS) {
-		if (add_tail(out, &m, first, &next, err) < 0 ||
+		if (answer_tail(&t, m.p, m.n, err) < 0 ||
 		    receive(r, C_TAIL_RECORDS, C_END, &m, err) < 0)
 			return -1;
 		msg_close_fds(&m);
 	}
+	*first = t.first;
 	return 0;
 }

@@ -20,8 +20,7 @@
 #include "store/vfs.h"
 
 #define REMOTE_TAIL_MAX                                                        \
-	(512u << 20)             /* bytes of one session's unsealed records */
-#define REMOTE_NAMES_MAX 1000000 /* of one folder */
+	(512u << 20) /* bytes of one session's unsealed records */
 
 struct remote;
 

@@ -7,6 +7,8 @@
  * :N is its Nth command (N a decimal number), @OFFSET a time from its start
  * ("83", "1:23", "1:02:03.5").  A user's name may hold "@" and ":": only what
  * looks like a place is cut off.
+ *
+ * Fuzzed: sessionarg
  */
 #ifndef OPS_CLI_SESSIONARG_H
 #define OPS_CLI_SESSIONARG_H

@@ -4,6 +4,8 @@
  * Played by scriptreplay(1).  Bytes in, bytes out, no I/O.
  *
  * Output only: input would need a file of its own.
+ *
+ * Fuzzed: typescript
  */
 #ifndef OPS_CLI_TYPESCRIPT_H
 #define OPS_CLI_TYPESCRIPT_H

@@ -1,5 +1,7 @@
 /*
  * config - what opseal.conf can say (etc/opseal.conf, base/conf.h).
+ *
+ * Fuzzed: config
  */
 #ifndef OPS_DAEMON_CONFIG_H
 #define OPS_DAEMON_CONFIG_H

@@ -1,6 +1,8 @@
 /*
  * query_path - which file of the store a path of a peer means, and what kind
  * of thing that is.  Pure; the allow-list of C_OPEN and C_LIST.
+ *
+ * Fuzzed: query_path
  */
 #ifndef OPS_DAEMON_QUERY_PATH_H
 #define OPS_DAEMON_QUERY_PATH_H

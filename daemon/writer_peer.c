@@ -172,8 +172,8 @@ is_ours(const struct writer_role *r, const struct msg_peer *who)
 	return who->uid == r->role->user.uid || who->uid == 0;
 }
 
-static int
-peer_new(struct writer_role *r, int fd, struct ops_err *err)
+int
+peer_add(struct writer_role *r, int fd, struct ops_err *err)
 {
 	struct msg_peer who;
 	struct peer *p;
@@ -217,7 +217,7 @@ peer_accept(struct writer_role *r)
 				logline("record.sock: %s", err.msg);
 			return;
 		}
-		if (peer_new(r, fd, &err) < 0) {
+		if (peer_add(r, fd, &err) < 0) {
 			logline("record.sock: %s", err.msg);
 			close(fd);
 		}

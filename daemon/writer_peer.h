@@ -5,6 +5,8 @@
  *	writer_recorder.c	what a recorder says, and its acknowledgements
  *	writer_query.c		what the query role says
  *	writer_scan.c		what the scan role is told, and says
+ *
+ * Fuzzed: writer_peer
  */
 #ifndef OPS_DAEMON_WRITER_PEER_H
 #define OPS_DAEMON_WRITER_PEER_H

@@ -60,6 +60,8 @@ struct writer_role {
 
 /* -- writer_peer.c -- */
 void peer_accept(struct writer_role *r);
+/* A connection as accept4() gives it; on success fd is the peer's. */
+int peer_add(struct writer_role *r, int fd, struct ops_err *err);
 /* After a wake: acknowledge, answer, go on with who had to wait. */
 void peers_wake(struct writer_role *r);
 void peers_tell_state(struct writer_role *r);

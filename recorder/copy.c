@@ -395,7 +395,7 @@ copy_forward(struct rec *r)
 static bool
 door_stopped(struct rec *r)
 {
-	struct proc_stat st;
+	struct procstat st;
 
 	if (r->now - r->state_checked < PAUSE_CHECK_NS)
 		return r->paused;

@@ -40,11 +40,32 @@ drop(struct input *in, unsigned why)
 	in->n = 0;
 }
 
+/* Byte by byte in effect, so that it doesn't matter how many come at once. */
+static void
+hold(struct input *in, const uint8_t *p, size_t n, uint64_t now)
+{
+	while (n > 0) {
+		size_t some;
+
+		if (in->n == INPUT_MAX)
+			drop(in, MASKED_NO_ECHO);
+		if (in->n == 0) {
+			in->since = now;
+			in->shown = SHOWN_TEXT;
+		}
+		some = n < INPUT_MAX - in->n ? n : INPUT_MAX - in->n;
+		memcpy(in->held + in->n, p, some);
+		in->n += some;
+		p += some;
+		n -= some;
+	}
+}
+
 void
 input_typed(struct input *in, const uint8_t *p, size_t n, unsigned modes,
     unsigned again, uint64_t now)
 {
-	if (n > INPUT_MAX)
+	if (n == 0)
 		return;
 	if (is_prompt(modes) || is_prompt(again)) {
 		drop(in, MASKED_NO_ECHO);
@@ -56,12 +77,7 @@ input_typed(struct input *in, const uint8_t *p, size_t n, unsigned modes,
 		keep(in, p, n);
 		return;
 	}
-	if (in->n + n > INPUT_MAX)
-		drop(in, MASKED_NO_ECHO);
-	if (in->n == 0)
-		in->since = now;
-	memcpy(in->held + in->n, p, n);
-	in->n += n;
+	hold(in, p, n, now);
 }
 
 /* Length of the escape sequence at p (ESC included), at most n. */
@@ -103,71 +119,122 @@ silent_len(const uint8_t *p, size_t n)
 	return i < n ? i : n;
 }
 
-static void
-keep_until(struct input *in, size_t from, size_t to)
+/*
+ * One byte of output inside an escape sequence or after a Return: moves
+ * in->shown on.  False: it is none of these, c is text or a control character.
+ */
+static bool
+skip_shown(struct input *in, uint8_t c)
 {
-	keep(in, in->held + from, to - from);
+	switch (in->shown) {
+	case SHOWN_TEXT:
+		break;
+	case SHOWN_RETURN: /* \r\n is one new line */
+		in->shown = SHOWN_TEXT;
+		if (c == '\n')
+			return true;
+		break;
+	case SHOWN_ESC:
+		in->shown = c == '['               ? SHOWN_CSI
+			    : c == ']'             ? SHOWN_OSC
+			    : c == '(' || c == ')' ? SHOWN_CHARSET
+						   : SHOWN_TEXT;
+		return true;
+	case SHOWN_CSI:
+		if (c >= 0x40 && c <= 0x7e)
+			in->shown = SHOWN_TEXT;
+		return true;
+	case SHOWN_OSC: /* ends with BEL or ESC \ */
+		if (c == 0x07)
+			in->shown = SHOWN_TEXT;
+		else if (c == 0x1b)
+			in->shown = SHOWN_CHARSET;
+		return true;
+	case SHOWN_CHARSET: /* one byte more */
+		in->shown = SHOWN_TEXT;
+		return true;
+	}
+	if (c == 0x1b)
+		in->shown = SHOWN_ESC;
+	return c == 0x1b;
+}
+
+/* What the output has repeated, between two pieces that had no echo. */
+struct echoed {
+	size_t from, to; /* of in->held */
+};
+
+static void
+keep_echoed(struct input *in, struct echoed *e)
+{
+	keep(in, in->held + e->from, e->to - e->from);
+	e->from = e->to;
+}
+
+/* Does this byte of output repeat what is held at e->to?  False: it is
+ * something else, and no echo can follow it. */
+static bool
+take_echo(struct input *in, struct echoed *e, uint8_t c)
+{
+	const uint8_t *h = in->held + e->to;
+	size_t silent;
+
+	if (is_newline(*h) && is_newline(c)) {
+		e->to++;
+		in->shown = c == '\r' ? SHOWN_RETURN : SHOWN_TEXT;
+		return true;
+	}
+	if (c == '\n')
+		return false;
+	if (c < 0x20 || c == 0x7f)
+		return true;
+	if (c == *h) {
+		e->to++;
+		return true;
+	}
+	silent = silent_len(h, in->n - e->to);
+	if (silent == 0 || silent == in->n - e->to || h[silent] != c)
+		return false;
+	keep_echoed(in, e);
+	mask(in, MASKED_NO_ECHO);
+	e->from = e->to += silent;
+	e->to++;
+	return true;
 }
 
 /*
- * Keep the held bytes that the output repeats; returns how many are done with.
- * It must begin with them: only escape sequences and control characters may
- * stand before and between, and a new line only where Return was typed.
- * Anything else that is written is not an echo but an answer, and may begin
- * with a password's letters by accident.
+ * Keep the held bytes that the output repeats.  It must begin with them: only
+ * escape sequences and control characters may stand before and between, and a
+ * new line only where Return was typed.  Anything else that is written is not
+ * an echo but an answer, and may begin with a password's letters by accident:
+ * what is held then has no echo.  What a program writes comes in pieces of any
+ * size, so nothing may depend on where one ends.
  */
-static size_t
+static void
 take_echoed(struct input *in, const uint8_t *p, size_t n)
 {
-	size_t at = 0, from = 0, got = 0;
+	struct echoed e = { 0, 0 };
+	bool answered = false;
 
-	while (at < n && got < in->n) {
-		const uint8_t *h = in->held + got;
-		uint8_t c = p[at];
-		size_t silent;
-
-		if (is_newline(*h) && is_newline(c)) {
-			got++;
-			at += c == '\r' && at + 1 < n && p[at + 1] == '\n' ? 2
-									   : 1;
-		} else if (c == 0x1b) {
-			at += escape_len(p + at, n - at);
-		} else if (c == '\n') {
-			break;
-		} else if (c < 0x20 || c == 0x7f) {
-			at++;
-		} else if (c == *h) {
-			got++;
-			at++;
-		} else {
-			silent = silent_len(h, in->n - got);
-			if (silent == 0 || silent == in->n - got ||
-			    h[silent] != c)
-				break;
-			keep_until(in, from, got);
-			mask(in, MASKED_NO_ECHO);
-			from = got += silent;
-		}
-	}
-	keep_until(in, from, got);
-	return got;
+	for (size_t i = 0; i < n && e.to < in->n && !answered; i++)
+		answered = !skip_shown(in, p[i]) && !take_echo(in, &e, p[i]);
+	keep_echoed(in, &e);
+	memmove(in->held, in->held + e.to, in->n - e.to);
+	ops_wipe(in->held + in->n - e.to, e.to);
+	in->n -= e.to;
+	if (answered)
+		drop(in, MASKED_NO_ECHO);
 }
 
 void
 input_output(struct input *in, const uint8_t *p, size_t n, unsigned modes)
 {
-	size_t got;
-
 	if (in->n == 0)
 		return;
-	if (is_prompt(modes)) {
+	if (is_prompt(modes))
 		drop(in, MASKED_ECHO_OFF);
-		return;
-	}
-	got = take_echoed(in, p, n);
-	memmove(in->held, in->held + got, in->n - got);
-	ops_wipe(in->held + in->n - got, got);
-	in->n -= got;
+	else
+		take_echoed(in, p, n);
 }
 
 void

@@ -6,8 +6,12 @@
  *	ECHO			stored
  *	no ECHO, ICANON		a password prompt: only the fact
  *	neither (readline, editors): held for a moment; stored is what the output
- *				begins with, else only the fact
- * A run of typing that isn't kept is one fact, however long it was.
+ *				begins with, else only the fact; behind output that is
+ *				no echo, what was typed before has none
+ * A run of typing that isn't kept is one fact, however long it was.  It makes
+ * no difference in which pieces bytes are typed or written.
+ *
+ * Fuzzed: input
  */
 #ifndef OPS_INPUT_H
 #define OPS_INPUT_H
@@ -16,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INPUT_MAX 4096            /* bytes of one read, and of those held */
+#define INPUT_MAX 4096            /* bytes held */
 #define INPUT_HOLD_NS 1000000000u /* waiting for the echo */
 
 enum input_modes { INPUT_ECHO = 1, INPUT_ICANON = 2 }; /* as in REC_ECHO */
@@ -28,15 +32,26 @@ struct input_sink {
 	void *arg;
 };
 
+/* Where the output since then stands: inside of what has no text. */
+enum input_shown {
+	SHOWN_TEXT,
+	SHOWN_RETURN, /* after \r that was an echo */
+	SHOWN_ESC,
+	SHOWN_CSI,
+	SHOWN_OSC,
+	SHOWN_CHARSET, /* before the last byte of a sequence */
+};
+
 struct input {
 	struct input_sink sink;
 	uint8_t held[INPUT_MAX];
 	size_t n;
-	uint64_t since;  /* of the oldest byte held */
+	uint64_t since; /* of the oldest byte held */
+	enum input_shown shown;
 	unsigned masked; /* why the run before was not kept; 0: it was */
 };
 
-/* n bytes (at most INPUT_MAX) were typed while the terminal had these modes;
+/* n bytes were typed while the terminal had these modes;
  * `again` are the modes now that they are forwarded. */
 void input_typed(struct input *in, const uint8_t *p, size_t n, unsigned modes,
     unsigned again, uint64_t now);

@@ -4,6 +4,8 @@
  *
  * The link is open when the writer has said what it holds of this session and
  * that the log can be written; only then is anything sent.
+ *
+ * Fuzzed: link
  */
 #ifndef OPS_LINK_H
 #define OPS_LINK_H

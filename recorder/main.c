@@ -221,7 +221,7 @@ set_nonblocking(int fd)
 static int
 set_up(struct rec *r, const struct options *o, struct ops_err *err)
 {
-	struct proc_stat st = { 0 };
+	struct procstat st = { 0 };
 	unsigned number;
 
 	if (harden(r, err) < 0)

@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "base/procstat.h"
 
 /* Linux 6.13 and 6.15; newer than the headers we build with. */
 struct pidfd_info_v0 {
@@ -27,50 +27,20 @@ read_file(const char *path, char *buf, size_t n)
 
 	if (fd < 0)
 		return -1;
-	got = read(fd, buf, n - 1);
+	got = read(fd, buf, n);
 	close(fd);
-	if (got < 0)
-		return -1;
-	buf[got] = '\0';
 	return got;
 }
 
 int
-proc_stat(pid_t pid, struct proc_stat *ret)
+proc_stat(pid_t pid, struct procstat *ret)
 {
-	char path[64], buf[1024], *p;
-	struct proc_stat st = { 0 };
-	int ppid;
+	char path[64], text[PROCSTAT_TEXT_MAX];
+	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (read_file(path, buf, sizeof(buf)) < 0)
-		return -1;
-	/* The name in parentheses may hold anything, also parentheses. */
-	p = strrchr(buf, ')');
-	if (p == NULL ||
-	    sscanf(p,
-		") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u "
-		"%*d %*d %*d %*d %*d %*d %" SCNu64,
-		&st.state, &ppid, &st.start) != 3)
-		return -1;
-	st.ppid = ppid;
-	*ret = st;
-	return 0;
-}
-
-pid_t
-proc_of_pidfd(int pidfd)
-{
-	char path[64], buf[1024], *p;
-	int pid;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	if (read_file(path, buf, sizeof(buf)) < 0)
-		return -1;
-	p = strstr(buf, "\nPid:");
-	if (p == NULL || sscanf(p, "\nPid: %d", &pid) != 1 || pid <= 0)
-		return -1;
-	return pid;
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	n = read_file(path, text, sizeof(text));
+	return n < 0 ? -1 : procstat_parse(text, (size_t)n, ret, NULL);
 }
 
 int

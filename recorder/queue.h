@@ -10,6 +10,8 @@
  * small events have theirs in the struct, so that a queue that has begun can
  * only be full; it can't run out of memory in the middle of a session.  What
  * was never used is never touched, and so costs nothing.
+ *
+ * Fuzzed: link
  */
 #ifndef OPS_QUEUE_H
 #define OPS_QUEUE_H

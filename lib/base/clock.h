@@ -3,6 +3,8 @@
  *
  * Only this module and its callers in programs read a clock; lib/record and
  * lib/merkle never do.  Tests replace the clock through ops_clock_set().
+ *
+ * Fuzzed: time
  */
 #ifndef OPS_CLOCK_H
 #define OPS_CLOCK_H

@@ -10,6 +10,8 @@
  * is a key set twice.  Messages name file and line and, for a misspelt key,
  * the likely one.  Pure: the caller reads the file and gives its name for the
  * messages.
+ *
+ * Fuzzed: conf
  */
 #ifndef OPS_CONF_H
 #define OPS_CONF_H

@@ -14,6 +14,8 @@
  * And safe for a terminal: what ops_escape() escapes becomes \u00XX here.
  * Wrong nesting (a key in an array, a value without its key) is a fault of the
  * program and ends it.  Errors of the buffer are sticky: ops_buf_check().
+ *
+ * Fuzzed: json
  */
 #ifndef OPS_JSON_H
 #define OPS_JSON_H

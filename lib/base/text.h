@@ -4,6 +4,8 @@
  * Encoders write into caller-provided space and always NUL-terminate;
  * decoders are strict (canonical padding, no spaces) because their input is
  * signed or hashed: one byte string per meaning.
+ *
+ * Fuzzed: text
  */
 #ifndef OPS_TEXT_H
 #define OPS_TEXT_H

@@ -317,8 +317,32 @@ receive(int fd, struct msghdr *mh)
 	}
 }
 
+int
+msg_parse(const uint8_t *p, size_t n, struct msg *ret, struct ops_err *err)
+{
+	if (n > MSG_MAX)
+		return ops_fail(
+		    err, OPS_EFORMAT, "message of more than %d bytes", MSG_MAX);
+	if (n < MSG_HEADER)
+		return ops_fail(err, OPS_EFORMAT,
+		    "message of %zu bytes, its head has %d", n, MSG_HEADER);
+	if (ops_getle16(p + 2) != 0)
+		return ops_fail(
+		    err, OPS_EFORMAT, "message with a head that isn't ours");
+	if (ops_getle32(p + 4) != n - MSG_HEADER)
+		return ops_fail(err, OPS_EFORMAT,
+		    "message says %u bytes, %zu follow", ops_getle32(p + 4),
+		    n - MSG_HEADER);
+	*ret = (struct msg){ .type = ops_getle16(p),
+		.p = p + MSG_HEADER,
+		.n = n - MSG_HEADER,
+		.fd = { -1, -1, -1, -1 } };
+	return 0;
+}
+
+/* What the kernel had to cut off. */
 static int
-check_header(const uint8_t *buf, size_t n, int flags, struct ops_err *err)
+check_whole(int flags, struct ops_err *err)
 {
 	if (flags & MSG_TRUNC)
 		return ops_fail(
@@ -326,16 +350,6 @@ check_header(const uint8_t *buf, size_t n, int flags, struct ops_err *err)
 	if (flags & MSG_CTRUNC)
 		return ops_fail(err, OPS_EFORMAT,
 		    "message with more than %d descriptors", MSG_FDS_MAX);
-	if (n < MSG_HEADER)
-		return ops_fail(err, OPS_EFORMAT,
-		    "message of %zu bytes, its head has %d", n, MSG_HEADER);
-	if (ops_getle16(buf + 2) != 0)
-		return ops_fail(
-		    err, OPS_EFORMAT, "message with a head that isn't ours");
-	if (ops_getle32(buf + 4) != n - MSG_HEADER)
-		return ops_fail(err, OPS_EFORMAT,
-		    "message says %u bytes, %zu follow", ops_getle32(buf + 4),
-		    n - MSG_HEADER);
 	return 0;
 }
 
@@ -349,7 +363,7 @@ msg_recv(
 		.msg_iovlen = 1,
 		.msg_control = space.buf,
 		.msg_controllen = sizeof(space.buf) };
-	struct msg m = { .fd = { -1, -1, -1, -1 } };
+	struct msg m, came = { .fd = { -1, -1, -1, -1 } };
 	ssize_t n = receive(fd, &mh);
 
 	if (n < 0) {
@@ -358,18 +372,18 @@ msg_recv(
 			err->code = OPS_EBUSY;
 		return -1;
 	}
-	take_fds(&mh, &m);
+	take_fds(&mh, &came);
 	if (n == 0) {
-		msg_close_fds(&m); /* an empty datagram is no message */
+		msg_close_fds(&came); /* an empty datagram is no message */
 		return 0;
 	}
-	if (check_header(buf, (size_t)n, mh.msg_flags, err) < 0) {
-		msg_close_fds(&m);
+	if (check_whole(mh.msg_flags, err) < 0 ||
+	    msg_parse(buf, (size_t)n, &m, err) < 0) {
+		msg_close_fds(&came);
 		return -1;
 	}
-	m.type = ops_getle16(buf);
-	m.p = buf + MSG_HEADER;
-	m.n = (size_t)n - MSG_HEADER;
+	memcpy(m.fd, came.fd, sizeof(m.fd));
+	m.fds = came.fds;
 	*ret = m;
 	return 1;
 }

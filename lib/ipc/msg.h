@@ -11,6 +11,8 @@
  * row a message it may send, when, how long, with how many descriptors, and
  * who handles it.  Anything else ends that peer: msg_dispatch() returns -1 and
  * the caller closes the connection.
+ *
+ * Fuzzed: msg
  */
 #ifndef OPS_MSG_H
 #define OPS_MSG_H
@@ -62,6 +64,10 @@ int msg_send(int fd, uint16_t type, const void *p, size_t n, const int *fds,
 /* The same from two pieces (a small head and bulk bytes), without a copy. */
 int msg_send2(int fd, uint16_t type, const void *head, size_t head_len,
     const void *p, size_t n, struct ops_err *err);
+
+/* The n bytes at p are one message: *ret, without descriptors, points into p.
+ * 0; -1: OPS_EFORMAT. */
+int msg_parse(const uint8_t *p, size_t n, struct msg *ret, struct ops_err *err);
 
 /* Receive into buf[MSG_MAX].  1: *ret.  0: the peer is gone, and all it sent
  * was received before.  -1: OPS_EBUSY if nothing is there (non-blocking),

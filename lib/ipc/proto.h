@@ -75,6 +75,8 @@
  *	    <- C_END
  *	    <- C_DONE
  *	    <- C_FAILED		u8 enum ops_code, text
+ *
+ * Fuzzed: proto
  */
 #ifndef OPS_PROTO_H
 #define OPS_PROTO_H

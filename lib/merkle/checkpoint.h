@@ -7,6 +7,8 @@
  * a journal proves itself:
  *
  *	opseal-anchor <origin> <size> <base64 root> <base64(keyid || signature)>
+ *
+ * Fuzzed: checkpoint
  */
 #ifndef OPS_CHECKPOINT_H
 #define OPS_CHECKPOINT_H

@@ -7,6 +7,8 @@
  * keyid = first 4 bytes of SHA-256(name || 0x0A || type || public key).
  * Only type 0x01 (Ed25519) is made and checked here; 0x04 (cosignature/v1) is
  * checked; other types are kept as unknown signatures.
+ *
+ * Fuzzed: note
  */
 #ifndef OPS_NOTE_H
 #define OPS_NOTE_H

@@ -7,6 +7,8 @@
  * N is written in groups of three digits, all but the last prefixed with x:
  * 1234067 -> x001/x234/067.  A partial tile (W = 1..255) never feeds its
  * parent.  Pure: the files are the store's.
+ *
+ * Fuzzed: tile
  */
 #ifndef OPS_TILE_H
 #define OPS_TILE_H

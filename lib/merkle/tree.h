@@ -8,6 +8,8 @@
  * Appending keeps a compact range: one hash a set bit of the size, largest
  * subtree first.  Proofs are made from a source of leaf hashes and checked
  * from nothing but the proof (RFC 9162 sections 2.1.3 and 2.1.4).  Pure.
+ *
+ * Fuzzed: tree
  */
 #ifndef OPS_TREE_H
 #define OPS_TREE_H

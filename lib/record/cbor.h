@@ -7,6 +7,8 @@
  * hashed there is one byte string per meaning; the reader refuses any other.
  *
  * Both ends are pure: bytes in, values out, no allocation by the reader.
+ *
+ * Fuzzed: cbor
  */
 #ifndef OPS_CBOR_H
 #define OPS_CBOR_H

@@ -11,6 +11,8 @@
  * Provenance: who says so is part of the key.  Everything in SESSION-OPEN is
  * proven (kernel state read by the daemon) except `term`, `from`, `command`
  * and `env_*`, which the user's door claims.
+ *
+ * Fuzzed: event
  */
 #ifndef OPS_EVENT_H
 #define OPS_EVENT_H

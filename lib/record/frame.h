@@ -32,6 +32,8 @@
  * and the frame's root is the RFC 6962 tree head over h_0 .. h_{n-1}, where
  * h_j are the leaf hashes.  The FRAME leaf (leaf.h) carries that root and
  * SHA-256 of the whole stored frame.
+ *
+ * Fuzzed: frame
  */
 #ifndef OPS_FRAME_H
 #define OPS_FRAME_H

@@ -15,6 +15,8 @@
  *
  * where size and root are those of the tree before this leaf and `leaf` is
  * the same map without the signature's key.
+ *
+ * Fuzzed: leaf
  */
 #ifndef OPS_LEAF_H
 #define OPS_LEAF_H

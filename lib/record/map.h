@@ -4,6 +4,8 @@
  * Events and leaves are described once, as rows (key, kind, member), and this
  * module writes and reads them.  Rows stand in ascending order of their keys.
  * Pure; nothing is allocated when reading.
+ *
+ * Fuzzed: event, leaf
  */
 #ifndef OPS_MAP_H
 #define OPS_MAP_H

@@ -5,6 +5,8 @@
  * "Payload" here is what the record would carry if records had no limit; for
  * types of the events stream it starts with the session id, which is repeated
  * in each part and stands once in the joined payload.
+ *
+ * Fuzzed: record
  */
 #ifndef OPS_PARTS_H
 #define OPS_PARTS_H

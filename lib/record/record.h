@@ -19,6 +19,8 @@
  * stream start with the 10-byte id of the session they belong to (all zero:
  * none), then a CBOR map (event.h).  Those of RECORD_PART events carry the id
  * in each part, after the two u16.
+ *
+ * Fuzzed: record
  */
 #ifndef OPS_RECORD_H
 #define OPS_RECORD_H

@@ -29,6 +29,8 @@
  *
  * A block whose batch number is lower than expected is left over from an
  * earlier use of the file; one that is all zero was never written.
+ *
+ * Fuzzed: walbatch
  */
 #ifndef OPS_WALBATCH_H
 #define OPS_WALBATCH_H

@@ -5,6 +5,8 @@
  * are told apart by what they mean (design 4.5, P4): a crash, a gap and an
  * expiry are explained by the log itself and don't fail the check; tampering
  * and damage do.
+ *
+ * Fuzzed: store, recover
  */
 #ifndef OPS_CHECK_H
 #define OPS_CHECK_H

@@ -4,6 +4,8 @@
  * Knows the bytes of the file and which shapes of its end a crash can leave
  * (design 4.5); what the leaves say is history.h's.  Reads the file as long as
  * it was when it was opened, in chunks.
+ *
+ * Fuzzed: store, recover
  */
 #ifndef OPS_LEAVES_H
 #define OPS_LEAVES_H

@@ -3,6 +3,8 @@
  *
  * The first half of recovery (recover.c): go through the leaves, feed the
  * framer, remember the keys and places that were named last.  Writes nothing.
+ *
+ * Fuzzed: recover
  */
 #ifndef OPS_PAST_H
 #define OPS_PAST_H

@@ -7,6 +7,8 @@
  * that of the wall clock in the BOOT or SEAL leaf that began the period of its
  * first frame.  A stream goes on in a new segment (numbered on) when the day
  * changes, when SEGMENT_MAX would be passed, and after each start of a writer.
+ *
+ * Fuzzed: query_path, recover
  */
 #ifndef OPS_SEGMENT_H
 #define OPS_SEGMENT_H

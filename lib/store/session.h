@@ -3,6 +3,8 @@
  *
  * The state shown is the honest one: "closed" only where SESSION-CLOSE is in
  * the log and says so.  Strings are owned by the list.
+ *
+ * Fuzzed: session
  */
 #ifndef OPS_SESSION_H
 #define OPS_SESSION_H

@@ -13,6 +13,8 @@
  *
  * A struct store is a snapshot: reopen it to see more.  It may be used by one
  * thread at a time.  Pointers it gives live until store_free().
+ *
+ * Fuzzed: store
  */
 #ifndef OPS_STORE_H
 #define OPS_STORE_H

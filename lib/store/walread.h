@@ -15,6 +15,8 @@
  * whole at the end of one file and again at the start of the next: if the next
  * file's first batch is not above the batch expected, reading goes on there,
  * and a batch already seen is skipped.
+ *
+ * Fuzzed: walread
  */
 #ifndef OPS_WALREAD_H
 #define OPS_WALREAD_H

@@ -106,6 +106,12 @@ test_scripts(void **state)
 		{ "UTF-8", "r<\303\266>>\303\266<.", "\303\266" },
 		{ "late echo", "r<x>+>x<.", "?" },
 		{ "line feed for return", "r<\r>>\n<.", "\r" },
+		{ "escape in two reads", "r<x>>\033[3<>1mx<.", "x" },
+		{ "title in two reads", "r<x>>\033]0;a\033<>\\x<.", "x" },
+		{ "new line in two reads", "r<a\rb>>a\r<>\nb<.", "a\rb" },
+		{ "answer, then its letters", "r<x>>Y<>x<.", "?" },
+		{ "answer in one read", "r<x>>Yx<.", "?" },
+		{ "typed on after an answer", "r<x>>Y<<z>>z<.", "?z" },
 		{ "one fact a run", "r<a>+<b>+<c>>c<<d>+.", "?c?" },
 	};
 	/* clang-format on */
@@ -153,6 +159,13 @@ test_full(void **state)
 	assert_int_equal(input_due(&in), 0);
 	kept[n_kept] = '\0';
 	assert_string_equal(kept, "?x");
+
+	/* More than there is room for, at once. */
+	n_kept = 0;
+	input_typed(&in, big, 5, RAW, RAW, 3);
+	input_typed(&in, big, INPUT_MAX, RAW, RAW, 4);
+	assert_int_equal(in.n, 5);
+	assert_int_equal(input_due(&in), 4 + INPUT_HOLD_NS);
 }
 
 int

@@ -1,0 +1,43 @@
+/*
+ * procstat - the texts of proc(5) about a process: stat, status,
+ * loginuid.
+ *
+ * A process chooses its own name, and the name stands in the middle of stat:
+ * no byte of it is ever taken for a field.  Bytes in, struct out; the caller
+ * reads the file.
+ *
+ * Fuzzed: procstat
+ */
+#ifndef OPS_PROCSTAT_H
+#define OPS_PROCSTAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "err.h"
+
+#define PROCSTAT_TEXT_MAX 4096 /* more than any of these files has */
+
+struct procstat {
+	char state;     /* 'R', 'S', 'T', 'Z', ... */
+	pid_t parent;   /* 0: none, or not in our pid namespace */
+	uint64_t start; /* clock ticks since boot, field 22 */
+};
+
+/* The n bytes at p are /proc/PID/stat, or its beginning up to field 22 and
+ * the space behind it.  OPS_EFORMAT if they are not. */
+int procstat_parse(
+    const char *p, size_t n, struct procstat *ret, struct ops_err *err);
+
+/* The number behind "NAME:" and blanks at the beginning of a line, as in
+ * status; more words may follow it in the line.  The kernel escapes
+ * a newline in a name there, so none can imitate a line. */
+int procstat_line(const char *p, size_t n, const char *name, uint32_t *ret,
+    struct ops_err *err);
+
+/* The whole file is one number: loginuid, sessionid. */
+int procstat_number(
+    const char *p, size_t n, uint32_t *ret, struct ops_err *err);
+
+#endif

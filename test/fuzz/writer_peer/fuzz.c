@@ -1,0 +1,556 @@
+/*
+ * writer_peer - any conversation of any peers with the writer role: the real
+ * connections, table and handlers, over real sockets, with a writer behind
+ * them that keeps what it is given in memory and becomes durable, full or
+ * broken when the input says so.
+ *
+ * The input is a list of steps.  Whatever is said, in any order:
+ *	- the writer is given a session's events numbered from its OPEN on, each
+ *	  once, about that very session, of the four types a recorder may send,
+ *	  and nothing before OPEN or behind CLOSE;
+ *	- what comes back is HELD first, then acknowledgements that never go
+ *	  back and never say more than is durable;
+ *	- a session that is open has a connection, or is watched as lost.
+ */
+#include "../fuzz.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "logline.h"
+#include "record/record.h"
+#include "writer_peer.h"
+
+#define PEERS 4
+#define SESSIONS 3
+#define TICKETS_MAX 4096
+#define START 77 /* what the recorder says of itself */
+
+/* -- the writer behind it -- */
+
+struct fake_session {
+	struct writer_session s;
+	/* by number: the ticket that makes it durable */
+	uint64_t record_ticket[TICKETS_MAX], event_ticket[TICKETS_MAX];
+	bool lost;
+};
+
+/* The roles' writer is opaque: here it is this. */
+struct writer {
+	struct fake_session session[SESSIONS];
+	uint64_t ticket, durable;
+	bool full;
+};
+
+static struct writer fake;
+
+static struct fake_session *
+session_of(const uint8_t *id)
+{
+	if (!ops_all_zero(id + 1, OPS_ID_LEN - 1) || id[0] == 0 ||
+	    id[0] > SESSIONS)
+		return NULL;
+	return &fake.session[id[0] - 1];
+}
+
+uint64_t
+writer_durable(const struct writer *w)
+{
+	return w->durable;
+}
+
+void
+writer_session(struct writer *w, const uint8_t id[static OPS_ID_LEN],
+    struct writer_session *ret)
+{
+	struct fake_session *f = session_of(id);
+
+	REQUIRE(w == &fake);
+	*ret = f != NULL ? f->s : (struct writer_session){ 0 };
+}
+
+static int
+check_room(struct ops_err *err)
+{
+	if (fake.full)
+		return ops_fail(err, OPS_EBUSY, "full");
+	if (fake.ticket + 1024 > TICKETS_MAX)
+		return ops_fail(err, OPS_EIO, "the test has no more room");
+	return 0;
+}
+
+int
+writer_put_screen(struct writer *w, const uint8_t id[static OPS_ID_LEN],
+    uint64_t first, const uint8_t *records, size_t n, uint64_t *ticket,
+    struct ops_err *err)
+{
+	struct fake_session *f = session_of(id);
+
+	REQUIRE(w == &fake);
+	if (f == NULL || !f->s.known || f->s.closed)
+		return ops_fail(err, OPS_EUSAGE, "no such open session");
+	if (check_room(err) < 0)
+		return -1;
+	for (size_t at = 0; at < n; first++) {
+		struct record r;
+		long len = record_decode(records + at, n - at, &r, err);
+
+		if (len < 0)
+			return -1;
+		if (first > f->s.next_record || f->s.next_record == TICKETS_MAX)
+			return ops_fail(err, OPS_EUSAGE, "missing");
+		if (first == f->s.next_record)
+			f->record_ticket[f->s.next_record++] = ++w->ticket;
+		at += (size_t)len;
+	}
+	*ticket = w->ticket;
+	return 0;
+}
+
+/* A recorder's event: what the peer's files let through must be right. */
+static void
+take_event(struct fake_session *f, uint8_t type, const uint8_t *p, size_t n)
+{
+	struct event_open open;
+
+	REQUIRE((type == REC_SESSION_OPEN) == (f->s.next_event == 0));
+	if (type == REC_SESSION_OPEN) {
+		REQUIRE(event_open_get(p, n, &open, NULL) == 0);
+		REQUIRE(open.recorder_pid == (uint32_t)getpid());
+		f->s.known = true;
+		f->s.recorder_pid = open.recorder_pid;
+		f->s.recorder_start = open.recorder_start;
+	} else {
+		REQUIRE(type == REC_SESSION_CLOSE || type == REC_GAP_EVENT ||
+			type == REC_BYPASS);
+	}
+	f->s.closed = type == REC_SESSION_CLOSE;
+	f->event_ticket[f->s.next_event++] = ++fake.ticket;
+}
+
+int
+writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
+    const uint8_t *p, size_t n, uint64_t *ticket, struct ops_err *err)
+{
+	uint8_t id[OPS_ID_LEN];
+	struct event_access access;
+	struct fake_session *f;
+
+	(void)time;
+	if (check_room(err) < 0)
+		return -1;
+	if (type == REC_ACCESS) {
+		REQUIRE(event_access_get(p, n, &access, NULL) == 0);
+		fake.ticket++;
+	} else {
+		REQUIRE(event_session(p, n, id, NULL) == 0);
+		f = session_of(id);
+		/* As the real one does. */
+		if (f == NULL || f->s.closed || f->s.next_event == TICKETS_MAX)
+			return ops_fail(err, OPS_EUSAGE, "closed");
+		take_event(f, type, p, n);
+	}
+	r->last_ticket = fake.ticket;
+	if (ticket != NULL)
+		*ticket = fake.ticket;
+	return 0;
+}
+
+void
+writer_seal_soon(struct writer *w)
+{
+	REQUIRE(w == &fake);
+}
+
+int
+status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
+{
+	(void)r;
+	ops_buf_puts(out, "status");
+	return ops_buf_check(out, "status", err);
+}
+
+void
+lost_add(struct writer_role *r, const uint8_t id[static OPS_ID_LEN], pid_t pid,
+    uint64_t start)
+{
+	struct fake_session *f = session_of(id);
+
+	(void)r;
+	REQUIRE(f != NULL && f->s.known && !f->s.closed);
+	REQUIRE(pid == getpid() && start == START);
+	f->lost = true;
+}
+
+void
+lost_remove(struct writer_role *r, const uint8_t id[static OPS_ID_LEN])
+{
+	struct fake_session *f = session_of(id);
+
+	(void)r;
+	if (f != NULL)
+		f->lost = false;
+}
+
+void
+logline(const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+}
+
+/* -- the peers -- */
+
+struct client {
+	int fd; /* -1: none */
+	bool held, late;
+	uint8_t id[OPS_ID_LEN]; /* of its REC_HELLO */
+	uint64_t record, event; /* acknowledged */
+};
+
+static struct client client[PEERS];
+static struct role role;
+static struct writer_role wr;
+
+static bool
+is_durable(const uint64_t *ticket, uint64_t below)
+{
+	for (uint64_t i = 0; i < below; i++)
+		if (ticket[i] > fake.durable)
+			return false;
+	return true;
+}
+
+static void
+check_ack(struct client *c, const struct msg *m)
+{
+	const struct fake_session *f = session_of(c->id);
+	uint64_t record = ops_getle64(m->p), event = ops_getle64(m->p + 8);
+
+	REQUIRE(c->held && m->n == 16);
+	REQUIRE(record >= c->record && event >= c->event);
+	c->record = record;
+	c->event = event;
+	if (f == NULL) {
+		REQUIRE(record == 0 && event == 0);
+		return;
+	}
+	REQUIRE(record <= f->s.next_record && event <= f->s.next_event);
+	REQUIRE(is_durable(f->record_ticket, record));
+	REQUIRE(is_durable(f->event_ticket, event));
+}
+
+static void
+check_held(struct client *c, const struct msg *m)
+{
+	const struct fake_session *f = session_of(c->id);
+	struct proto_held h;
+
+	REQUIRE(!c->held);
+	REQUIRE(proto_held_decode(m->p, m->n, &h, NULL) == 0);
+	c->held = true;
+	c->late = h.closed;
+	/* Who is told that it is over resends nothing: it must be durable. */
+	if (h.closed)
+		REQUIRE(f != NULL && f->s.closed &&
+			is_durable(f->event_ticket, f->s.next_event));
+}
+
+static void
+check_message(struct client *c, const struct msg *m)
+{
+	switch (m->type) {
+	case MSG_REC_HELD:
+		check_held(c, m);
+		break;
+	case MSG_REC_ACK:
+		check_ack(c, m);
+		break;
+	case MSG_REC_STATE:
+		REQUIRE(c->held && m->n >= 1 && m->p[0] <= 1);
+		break;
+	case MSG_REC_FOUND:
+		REQUIRE(c->held);
+		REQUIRE(memcmp(m->p, c->id, OPS_ID_LEN) == 0);
+		break;
+	case Q_OUTER:
+		REQUIRE(!c->held && m->n == PROTO_OUTER_LEN);
+		break;
+	case Q_DONE:
+	case Q_FAILED:
+	case Q_STATUS_IS:
+		REQUIRE(!c->held);
+		break;
+	default:
+		abort();
+	}
+}
+
+static void
+client_read(struct client *c)
+{
+	static uint8_t buf[MSG_MAX];
+	struct msg m;
+	int rc;
+
+	while (c->fd >= 0 && (rc = msg_recv(c->fd, buf, &m, NULL)) >= 0) {
+		if (rc == 0) {
+			close(c->fd);
+			c->fd = -1;
+			return;
+		}
+		check_message(c, &m);
+	}
+}
+
+static void
+client_connect(struct client *c)
+{
+	int pair[2];
+
+	if (c->fd >= 0)
+		return;
+	REQUIRE(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, pair) == 0);
+	memset(c, 0, sizeof(*c));
+	c->fd = pair[0];
+	REQUIRE(peer_add(&wr, pair[1], NULL) == 0);
+}
+
+/* -- what they say: right but for what the input changes -- */
+
+static void
+put_open(struct ops_buf *b, const uint8_t *id)
+{
+	const struct event_open open = { .kind = SESSION_TERMINAL,
+		.auid = EVENT_UNSET,
+		.ses = EVENT_UNSET,
+		.recorder_pid = (uint32_t)getpid(),
+		.recorder_start = START };
+
+	event_open_put(b, id, &open);
+}
+
+static uint8_t
+put_event(struct ops_buf *b, const uint8_t *id, uint8_t kind)
+{
+	const struct event_close close = { .state = CLOSE_CLOSED,
+		.why = CLOSE_EXIT };
+	const struct event_gap gap = { 5, 1, 2 };
+	const struct event_bypass bypass = { .pid = 9 };
+
+	switch (kind % 5) {
+	case 0:
+		put_open(b, id);
+		return REC_SESSION_OPEN;
+	case 1:
+		event_gap_put(b, id, &gap);
+		return REC_GAP_EVENT;
+	case 2:
+		event_bypass_put(b, id, &bypass);
+		return REC_BYPASS;
+	case 3:
+		event_close_put(b, id, &close);
+		return REC_SESSION_CLOSE;
+	default: /* not a recorder's */
+		event_gap_put(b, id, &gap);
+		return REC_ACCESS;
+	}
+}
+
+/* A body; how: two values that mostly fit what was said before. */
+static uint16_t
+make_message(struct client *c, struct fuzz_in *in, struct ops_buf *b)
+{
+	const struct fake_session *f;
+	uint8_t what = fuzz_byte(in), how = fuzz_byte(in), id[OPS_ID_LEN];
+	struct record r = { .type = REC_OUTPUT, .payload = id, .len = 1 };
+	const struct event_access access = { .pid = 3 };
+	struct proto_outer outer = { .door = 1, .recorder = 2 };
+	struct proto_found found = { .pid = 5 };
+	uint8_t type, record[RECORD_MAX];
+	size_t at;
+
+	memcpy(id, c->id, sizeof(id));
+	if (how & 0x80) /* another session's */
+		id[0] = (uint8_t)(1 + how % (SESSIONS + 1));
+	f = session_of(id);
+	memcpy(outer.id, id, sizeof(id));
+	memcpy(found.id, id, sizeof(id));
+	switch (what % 10) {
+	case 0:
+		memset(id, 0, sizeof(id));
+		id[0] = (uint8_t)(1 + how % (SESSIONS + 1));
+		ops_buf_put(b, id, sizeof(id));
+		ops_buf_putle32(b, (uint32_t)getpid() + (how >> 7));
+		ops_buf_putle64(b, START + (how >> 6 & 1));
+		if (!c->held)
+			memcpy(c->id, id, sizeof(id));
+		return MSG_REC_HELLO;
+	case 1: /* the number that is next, or near it */
+	case 2:
+		ops_buf_putle64(b, (f != NULL ? f->s.next_event : 0) +
+				       (how >> 5 & 1) - (how >> 6 & 1));
+		at = b->len;
+		ops_buf_put8(b, 0);
+		ops_buf_putle64(b, 7);
+		type = put_event(b, id,
+		    what % 10 == 1 && f != NULL && f->s.next_event == 0
+			? 0
+			: how % 8);
+		b->data[at] = type;
+		return MSG_REC_EVENT;
+	case 3:
+		ops_buf_putle64(b, (f != NULL ? f->s.next_record : 0) +
+				       (how >> 5 & 1) - (how >> 6 & 1));
+		for (unsigned i = 0; i <= how % 4u; i++)
+			ops_buf_put(b, record, record_encode(&r, record));
+		return MSG_REC_RECORDS;
+	case 4:
+		event_access_put(b, &access);
+		return Q_ACCESS;
+	case 5:
+		return how & 1 ? Q_STATUS : Q_SEAL;
+	case 6:
+		b->len = 0;
+		REQUIRE(ops_buf_reserve(b, PROTO_OUTER_LEN) != NULL);
+		proto_outer_encode(&outer, b->data);
+		b->len = PROTO_OUTER_LEN;
+		return MSG_REC_OUTER;
+	case 7:
+		return Q_WATCH;
+	case 8:
+		proto_found_put(b, &found);
+		return Q_FOUND;
+	default:
+		ops_buf_put(b, in->p, in->n < how ? in->n : how);
+		return (uint16_t)(fuzz_byte(in) % 64);
+	}
+}
+
+static void
+say(struct client *c, struct fuzz_in *in)
+{
+	struct ops_buf b = { .max = MSG_PAYLOAD_MAX };
+	uint8_t change = fuzz_byte(in);
+	uint16_t type = make_message(c, in, &b);
+
+	REQUIRE(!b.failed);
+	if (change > 200 && b.len > 0) /* a wrong byte; a byte less */
+		b.data[fuzz_byte(in) % b.len] ^= fuzz_byte(in);
+	if (change > 240 && b.len > 0)
+		b.len--;
+	(void)msg_send(c->fd, type, b.data, b.len, NULL, 0, NULL);
+	ops_buf_free(&b);
+}
+
+/* -- the role's loop, one turn -- */
+
+static void
+turn(void)
+{
+	int n = epoll_wait(wr.loop.epfd, wr.loop.batch, LOOP_BATCH, 0);
+
+	wr.loop.n = n < 0 ? 0 : n;
+	for (wr.loop.at = 0; wr.loop.at < wr.loop.n; wr.loop.at++) {
+		struct watch *w = wr.loop.batch[wr.loop.at].data.ptr;
+
+		if (w != NULL)
+			w->ready(w, wr.loop.batch[wr.loop.at].events);
+	}
+	wr.loop.n = wr.loop.at = 0;
+	for (unsigned i = 0; i < PEERS; i++)
+		client_read(&client[i]);
+}
+
+static void
+step(struct fuzz_in *in)
+{
+	uint8_t op = fuzz_byte(in);
+	struct client *c = &client[op >> 6];
+
+	switch (op % 8) {
+	case 0:
+		if (c->fd >= 0)
+			close(c->fd);
+		c->fd = -1;
+		turn();
+		break;
+	case 1:
+		fake.durable = fake.ticket - (op >> 3) % 4 % (fake.ticket + 1);
+		peers_wake(&wr);
+		break;
+	case 2:
+		fake.full = !fake.full;
+		peers_wake(&wr);
+		break;
+	case 3:
+		wr.state = wr.state == WRITER_OK ? WRITER_FAILED : WRITER_OK;
+		peers_tell_state(&wr);
+		peers_wake(&wr);
+		break;
+	default:
+		client_connect(c);
+		say(c, in);
+		if (op & 8)
+			turn();
+	}
+}
+
+static void
+check_lost(void)
+{
+	uint8_t id[OPS_ID_LEN] = { 0 };
+
+	for (unsigned i = 0; i < SESSIONS; i++) {
+		const struct fake_session *f = &fake.session[i];
+
+		id[0] = (uint8_t)(i + 1);
+		REQUIRE(!f->s.known || f->s.closed || f->lost ||
+			peers_have(&wr, id));
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_in in = { data, size };
+
+	if (size > 2048)
+		return 0;
+	fake = (struct writer){ .ticket = 1 };
+	role.user.uid = getuid();
+	wr = (struct writer_role){ .role = &role, .w = &fake };
+	memcpy(wr.reason, "no space", 9);
+	REQUIRE(loop_init(&wr.loop, NULL) == 0);
+	REQUIRE(loop_timer_new(&wr.again.fd, NULL) == 0);
+	for (unsigned i = 0; i < PEERS; i++)
+		client[i].fd = -1;
+	while (in.n > 0) {
+		step(&in);
+		check_lost();
+	}
+	fake.full = false;
+	fake.durable = fake.ticket;
+	for (int i = 0; i < 3; i++) {
+		peers_wake(&wr);
+		turn();
+		check_lost();
+	}
+	peers_close(&wr);
+	check_lost();
+	for (unsigned i = 0; i < PEERS; i++)
+		if (client[i].fd >= 0)
+			close(client[i].fd);
+	close(wr.again.fd);
+	loop_close(&wr.loop);
+	return 0;
+}
