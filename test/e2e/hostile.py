@@ -30,36 +30,44 @@ DOOR_WORDS = b"\r\r\nopseal-door: the recorder is gone; the session ends here\r\
 class Kills(g.Grudge):
     def test_every_signal_to_the_door(self):
         for sig in range(1, signal.SIGRTMAX + 1):
-            term = self.counting()
-            self.equal(self.kill(term.pid, sig), 0, "signal %d" % sig)
-            if sig in HARMLESS or sig in STOPPING:
-                term.expect("line-12\r")  # it goes on, door or no door
-                self.equal(self.session_of(term)["status"], "active", "after signal %d" % sig)
-                self.kill(term.pid, signal.SIGCONT)
-                term.expect("line-16\r")
-                self.kill(term.pid, signal.SIGKILL)
-            session, raw = self.whole(term)
-            self.check(b"line-4\r\n" in raw, "signal %d: %r" % (sig, raw))
-            if sig not in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
-                self.contains(self.inst.opseal("show", session["session"]).text,
-                              "its door was killed", "signal %d" % sig)
+            with self.during("signal %d to the door" % sig):
+                self.signal_the_door(sig)
         self.aftermath()
+
+    def signal_the_door(self, sig):
+        term = self.counting()
+        self.equal(self.kill(term.pid, sig), 0, "kill")
+        if sig in HARMLESS or sig in STOPPING:
+            term.expect("line-12\r")  # it goes on, door or no door
+            self.equal(self.session_of(term)["status"], "active", "session")
+            self.kill(term.pid, signal.SIGCONT)
+            term.expect("line-16\r")
+            self.kill(term.pid, signal.SIGKILL)
+        session, raw = self.whole(term)
+        self.check(b"line-4\r\n" in raw, "recorded: %r" % raw)
+        if sig not in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+            self.contains(self.inst.opseal("show", session["session"]).text,
+                          "its door was killed", "show")
 
     def test_every_signal_to_the_shell(self):
         for sig in range(1, signal.SIGRTMAX + 1):
-            term = self.counting(30, "0.01")
-            shell = self.shell_of(term)
-            self.kill(shell, sig)
-            if sig in STOPPING:
-                time.sleep(0.1)
-                self.kill(shell, signal.SIGCONT)
-                self.kill(term.pid, signal.SIGCONT)
-            status = term.wait()
-            self.same(term)
-            # 32 and 33 are the C library's own; it lets nobody die of them.
-            self.check(status in (0, -sig, 128 + sig if sig in (32, 33) else -sig),
-                       "signal %d: status %d" % (sig, status))
+            with self.during("signal %d to the shell" % sig):
+                self.signal_the_shell(sig)
         self.aftermath()
+
+    def signal_the_shell(self, sig):
+        term = self.counting(30, "0.01")
+        shell = self.shell_of(term)
+        self.kill(shell, sig)
+        if sig in STOPPING:
+            time.sleep(0.1)
+            self.kill(shell, signal.SIGCONT)
+            self.kill(term.pid, signal.SIGCONT)
+        status = term.wait()
+        self.same(term)
+        # 32 and 33 are the C library's own; it lets nobody die of them.
+        self.check(status in (0, -sig, 128 + sig if sig in (32, 33) else -sig),
+                   "status %d" % status)
 
     def test_all_that_is_his_at_once(self):
         for sig in (signal.SIGSTOP, signal.SIGTERM, signal.SIGKILL):

@@ -142,8 +142,9 @@ class Grudge(t.Test):
             return None
         sid = session["session"]
         session = t.wait_for("the end of the session", lambda: [
-            s for s in self.sessions() if s["session"] == sid and s["status"] != "active"])[0]
-        t.wait_for("the recorder's end", lambda: not t.processes_of(sid))
+            s for s in self.sessions() if s["session"] == sid and s["status"] != "active"],
+            about=term.autopsy)[0]
+        t.wait_for("the recorder's end", lambda: not t.processes_of(sid), about=term.autopsy)
         return session
 
     def whole(self, term, notices=()):

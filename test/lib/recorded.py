@@ -74,7 +74,7 @@ class Recorded(t.Test):
         try:
             t.wait_for("the session's end", look, timeout)
         except AssertionError:
-            self.fail("the session doesn't end: %r" % last)
+            self.fail("the session doesn't end: %r\n%s" % (last, term.autopsy()))
         self.equal(last["status"], state, "state")
         return last
 
