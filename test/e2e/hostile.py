@@ -205,9 +205,9 @@ class Traces(g.Grudge):
             self.refused("idle " + name, lambda: os.sched_setscheduler(
                 pid, os.SCHED_IDLE, os.sched_param(0)))
             self.refused("pgid " + name, lambda: os.setpgid(pid, pid), (errno.EPERM, errno.ESRCH))
-            for limit in limits():
+            for limit, number in limits():
                 self.refused("prlimit %s %s" % (limit, name), lambda: resource.prlimit(
-                    pid, getattr(resource, limit), (0, 0)))
+                    pid, number, (0, 0)))
             for what in ("socket", "fifo"):
                 self.check(state_unchanged(pid), name)
         self.kill(term.pid, signal.SIGKILL)
@@ -245,25 +245,38 @@ def state_unchanged(pid):
     return g.state(pid) in ("S", "R", "D")
 
 
+RLIMIT_LOCKS = 10  # the module knows it not; bash's ulimit -x
+
+
 def limits():
-    return sorted(x for x in dir(resource) if x.startswith("RLIMIT_") and x != "RLIMIT_OFILE")
+    """(name, number) of each limit there is."""
+    named = [(x, getattr(resource, x)) for x in dir(resource)
+             if x.startswith("RLIMIT_") and x != "RLIMIT_OFILE"]
+    return sorted(named + [("RLIMIT_LOCKS", RLIMIT_LOCKS)])
 
 
 class Limits(g.Grudge):
+    def squeezed(self, limit, policy, value):
+        """A session whose door starts with that limit, the hard one too;
+        prlimit executes the door after that."""
+        what = "--%s=%d:%d" % (limit[7:].lower(), value, value)
+        return "%s, %s" % (what, policy), self.pty(["prlimit", what] + self.door_argv(
+            "/bin/echo", "squeezed", options=["--if-unavailable", policy]), user=self.user)
+
     def test_before_the_start(self):
         """Recorded, or not run at all: never shown and not recorded."""
-        for policy in ("refuse", "run"):
-            for limit in limits():
-                for value in (0, 1, 4, 100000):
-                    # Its hard limit too; prlimit executes the door after that.
-                    squeeze = "--%s=%d:%d" % (limit[7:].lower(),
-                                              value, value)
-                    what = "%s, %s" % (squeeze, policy)
-                    term = self.pty(["prlimit", squeeze] + self.door_argv(
-                        "/bin/echo", "squeezed", options=["--if-unavailable", policy]),
-                        user=self.user)
+        for limit, _ in limits():
+            terms = (self.squeezed(limit, policy, value)
+                     for policy in ("refuse", "run") for value in (0, 1, 4, 100000))
+            # Side by side, since each waits more than it computes; but for his
+            # processes, which are counted together.
+            if limit != "RLIMIT_NPROC":
+                terms = list(terms)
+            for what, term in terms:
+                with self.during(what):
                     term.wait()
                     self.accounted(term, what)
+                    term.close()
         self.aftermath()
 
     def accounted(self, term, what):
@@ -288,18 +301,24 @@ class Limits(g.Grudge):
             self.check(b"squeezed" not in term.out, "it ran unrecorded")
         self.aftermath()
 
+    def limited(self, number, hard):
+        """A session whose door and shell get a limit of 0 while they run: the
+        soft one alone, or the hard one as well."""
+        term = self.counting(60, "0.005")
+        for pid in (term.pid, self.shell_of(term)):
+            g.try_call(self.user, lambda: resource.prlimit(
+                pid, number, (0, 0 if hard else resource.prlimit(pid, number)[1])))
+        return term
+
     def test_after_the_start(self):
-        for limit in limits():
-            if limit == "RLIMIT_RTTIME":
-                continue
-            term = self.counting(60, "0.005")
-            number = getattr(resource, limit)
-            for pid in (term.pid, self.shell_of(term)):
-                g.try_call(self.user, lambda: resource.prlimit(
-                    pid, number, (0, resource.prlimit(pid, number)[1])))
-            term.wait()
-            session, raw = self.whole(term)
-            self.check(b"line-4\r\n" in raw, "%s: %r" % (limit, raw))
+        for limit, number in limits():
+            terms = [self.limited(number, hard) for hard in (False, True)]
+            for hard, term in enumerate(terms):
+                with self.during("%s, %s" % (limit, "hard" if hard else "soft")):
+                    term.wait()
+                    _, raw = self.whole(term)
+                    self.check(b"line-4\r\n" in raw, "recorded: %r" % raw)
+                    term.close()
         self.aftermath()
 
     def test_nice_and_idle(self):
@@ -309,7 +328,7 @@ class Limits(g.Grudge):
         term = self.counting(100, "0.005", preexec=lazy)
         with open("/proc/%d/stat" % self.recorder_of(term)) as f:
             nice = int(f.read().rsplit(")", 1)[1].split()[16])
-        self.equal(nice, 0, "nice value of the recorder")
+        self.equal(nice, os.nice(0), "nice value of the recorder")
         self.equal(term.wait(), 0, "status")
         self.same(term)
         self.aftermath()
