@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 # ls, show, cat, play and export, on a store and through a daemon.
 import base64
+import datetime
 import json
 import os
+import pwd
+import re
 import signal
 import sys
 import time
@@ -83,6 +86,80 @@ class Reading(t.Test):
         for other in ("somebody", person + "x", ""):
             result = self.exits(self.both("ls", "--person", other), 1, "--person " + other)
             self.contains(result.errtext, "no sessions", "stderr")
+
+    def names(self, *args):
+        """The sessions that `ls ARGS` shows, oldest first."""
+        result = self.both("ls", "--json", *args)
+        rows = [json.loads(x) for x in result.text.splitlines()]
+        self.equal(result.status, 0 if rows else 1, "status of ls %s" % (args,))
+        return [row["session"] for row in rows]
+
+    def test_ls_by_time(self):
+        """Between two sessions, in every form that a moment has."""
+        self.record("true")
+        time.sleep(0.01)
+        between = time.time_ns()
+        time.sleep(0.01)
+        self.record("true")
+        first, second = self.names()
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(between // 10**9))
+        fraction = "%09d" % (between % 10**9)
+        for moment in ("@%d.%s" % (between // 10**9, fraction), text + "." + fraction + "Z"):
+            self.equal(self.names("--since", moment), [second], "--since " + moment)
+            self.equal(self.names("--until", moment), [first], "--until " + moment)
+        self.equal(self.names("--since", "-1h", "--until", "now"), [first, second], "both")
+        self.equal(self.names("--since", moment, "--until", moment), [], "neither")
+
+    def test_ls_by_user(self):
+        one = t.person(0)
+        self.record("true")
+        term = self.pty([t.program("opseal"), "--run", self.inst.run_dir, "record", "--", "true"],
+                        user=one)
+        self.equal(term.wait(), 0, "exit status")
+        mine, his = self.names()
+        me = pwd.getpwuid(os.getuid()).pw_name
+        self.equal(self.names("--user", me), [mine], "--user " + me)
+        self.equal(self.names("--user", one.pw_name), [his], "--user " + one.pw_name)
+
+    def test_utc(self):
+        """Without it times are this place's; with it the same ones, in UTC."""
+        self.record("true")
+        tokyo = {"TZ": "JST-9"}
+
+        def start(*args):
+            result = self.exits(self.inst.offline(*args, "ls", "--json", env=tokyo), 0)
+            return json.loads(result.text)["start"]
+
+        def instant(text):
+            # fromisoformat() knows neither Z nor nanoseconds.
+            m = re.match(r"(.{19})(\.\d{9})(Z|[+-]\d\d:\d\d)$", text)
+            zone = m.group(3).replace("Z", "+00:00")
+            return datetime.datetime.fromisoformat(m.group(1) + zone).timestamp(), m.group(2)
+
+        here, utc = start(), start("--utc")
+        self.check(here.endswith("+09:00"), here)
+        self.check(utc.endswith("Z") or utc.endswith("+00:00"), utc)
+        self.equal(instant(here), instant(utc), "the moment")
+        for args, pattern in ((("show", "last"), r"^start +(\S+)T(\d\d):"),
+                              (("ls",), r"\b(\d\d):\d\d(:\d\d)?\b")):
+            hours = [int(self.matches(self.exits(self.inst.offline(*(flag + args), env=tokyo), 0).text,
+                                      pattern).groups()[1 if args[0] == "show" else 0])
+                     for flag in ((), ("--utc",))]
+            self.equal((hours[0] - hours[1]) % 24, 9, "hours between, %s" % (args,))
+
+    def test_my_own_session(self):
+        """Inside a session `.` is that session, not the newest."""
+        term = self.record_pty(self.inst, ["sh", "-c", "echo begun; read x; exec opseal --store %s "
+                                           "--run %s show --json ." % (self.inst.store, self.inst.run_dir)],
+                               cols=2000, env={"PATH": t.programs() + ":" + os.environ["PATH"]})
+        term.expect("begun")
+        self.record("true")
+        mine, newest = self.names()
+        term.line("")
+        self.equal(term.wait(), 0, "exit status")
+        self.matches(bytes(term.out).decode(), '"session":"%s"' % mine, "what `show .` says")
+        # Outside of any there is none.
+        self.one_line(self.exits(self.inst.opseal("show", "."), 2))
 
     def test_ls_json(self):
         self.record("exit 3")
@@ -278,7 +355,20 @@ class Reading(t.Test):
         start = time.monotonic()
         self.exits(self.inst.offline("play", "last", "--max-idle", "50ms"), 0)
         self.check(time.monotonic() - start < 0.9, "pauses not cut")
-        self.exits(self.inst.offline("play", "last@0:01", "--speed", "10"), 0)
+
+    def test_play_from_a_moment(self):
+        """What was before is drawn at once; from there on it takes its time."""
+        self.record("printf one; sleep 2.1; printf two")
+        _, events = self.events(self.inst.offline("export", "last", "-f", "asciicast-v2").text)
+        at = next(e[0] for e in events if e[2] == "two")
+        # A tenth of the speed: the two seconds left out would be 20.
+        begin = time.monotonic()
+        term = self.play("last@0:02", "--speed", "0.1", "--no-tui")
+        term.expect("one")
+        term.expect("two", 60)
+        took, want = time.monotonic() - begin, (at - 2) * 10
+        self.check(want <= took < want + 10, "%.2f s, want %.2f" % (took, want))
+        self.equal(term.wait(), 0, "exit status")
 
     def test_play_is_safe(self):
         path = self.write("hostile", b"begin " + HOSTILE + b"end\n")
@@ -311,6 +401,19 @@ class Reading(t.Test):
             term.close()
 
     def test_play_keys(self):
+        self.record("printf one; sleep 1; printf two; sleep 1; printf three; sleep 3")
+        term = self.play("last")
+        term.expect("one")
+        term.send(" ")
+        time.sleep(1.5)  # two would have come after one
+        self.equal(bytes(term.out).count(b"two"), 0, "output while it stands")
+        term.send(" ")
+        term.expect("two")
+        term.send("q")
+        self.equal(term.wait(), 0, "exit status")
+        self.check(b"three" not in bytes(term.out), "played to the end")
+
+    def test_play_steps_and_speed(self):
         self.record("printf one; sleep 1; printf two; sleep 1; printf three; sleep 3")
         term = self.play("last")
         term.expect("one")

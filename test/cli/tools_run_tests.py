@@ -68,17 +68,20 @@ class RunTests(t.Test):
         self.exits(self.runner("--filter", "three"), 1)
 
     def test_ends_and_names_what_is_left_running(self):
-        # In a suite that runs one test at a time.
-        folder = self.path("build/test/fault")
-        os.makedirs(folder)
-        path = os.path.join(folder, "fault-x")
-        with open(path, "w") as f:
-            f.write("#!/bin/sh\n# timeout: 1\n"
-                    "setsid sleep 77777 & sleep 0.3; echo 'ok 1 - a'; echo 1..1; exit 0\n")
-        os.chmod(path, 0o755)
-        result = t.run([RUNNER, "--build", self.path("build"), "--suite", "fault",
-                        "--filter", "fault/x"])
-        self.matches(result.text, r"left running, ended: sleep \(\d+\)")
+        self.fake("setsid sleep 77777 & sleep 0.3; echo 'ok 1 - a'; echo 1..1", "a")
+        self.matches(self.runner().text, r"left running, ended: sleep \(\d+\)")
+        # The same beside another test, which keeps what is its own.
+        self.fake("sleep 3 & kid=$!; sleep 1.5; kill $kid && echo 'ok 1 - a'; echo 1..1", "b")
+        result = self.exits(self.runner(), 0)
+        self.equal(result.text.count("left running"), 1, result.text)
+
+    def test_side_by_side(self):
+        """Two at a time, each with a slot of its own: both wait for the other."""
+        for mine, other in ("ab", "ba"):
+            self.fake("cd %s; echo $OPSEAL_SLOT >%s; i=0; until [ -s %s ] || [ $i -gt 100 ]; do "
+                      "i=$((i+1)); sleep 0.1; done; ! cmp -s a b && [ -s a ] && [ -s b ] && "
+                      "echo 'ok 1 - met'; echo 1..1" % (self.dir, mine, other), mine)
+        self.equal(self.exits(self.runner(), 0).text.splitlines()[-1], "2 passed, 0 failed", "last line")
 
 
 t.main()

@@ -30,36 +30,44 @@ DOOR_WORDS = b"\r\r\nopseal-door: the recorder is gone; the session ends here\r\
 class Kills(g.Grudge):
     def test_every_signal_to_the_door(self):
         for sig in range(1, signal.SIGRTMAX + 1):
-            term = self.counting()
-            self.equal(self.kill(term.pid, sig), 0, "signal %d" % sig)
-            if sig in HARMLESS or sig in STOPPING:
-                term.expect("line-12\r")  # it goes on, door or no door
-                self.equal(self.session_of(term)["status"], "active", "after signal %d" % sig)
-                self.kill(term.pid, signal.SIGCONT)
-                term.expect("line-16\r")
-                self.kill(term.pid, signal.SIGKILL)
-            session, raw = self.whole(term)
-            self.check(b"line-4\r\n" in raw, "signal %d: %r" % (sig, raw))
-            if sig not in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
-                self.contains(self.inst.opseal("show", session["session"]).text,
-                              "its door was killed", "signal %d" % sig)
+            with self.during("signal %d to the door" % sig):
+                self.signal_the_door(sig)
         self.aftermath()
+
+    def signal_the_door(self, sig):
+        term = self.counting()
+        self.equal(self.kill(term.pid, sig), 0, "kill")
+        if sig in HARMLESS or sig in STOPPING:
+            term.expect("line-12\r")  # it goes on, door or no door
+            self.equal(self.session_of(term)["status"], "active", "session")
+            self.kill(term.pid, signal.SIGCONT)
+            term.expect("line-16\r")
+            self.kill(term.pid, signal.SIGKILL)
+        session, raw = self.whole(term)
+        self.check(b"line-4\r\n" in raw, "recorded: %r" % raw)
+        if sig not in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+            self.contains(self.inst.opseal("show", session["session"]).text,
+                          "its door was killed", "show")
 
     def test_every_signal_to_the_shell(self):
         for sig in range(1, signal.SIGRTMAX + 1):
-            term = self.counting(30, "0.01")
-            shell = self.shell_of(term)
-            self.kill(shell, sig)
-            if sig in STOPPING:
-                time.sleep(0.1)
-                self.kill(shell, signal.SIGCONT)
-                self.kill(term.pid, signal.SIGCONT)
-            status = term.wait()
-            self.same(term)
-            # 32 and 33 are the C library's own; it lets nobody die of them.
-            self.check(status in (0, -sig, 128 + sig if sig in (32, 33) else -sig),
-                       "signal %d: status %d" % (sig, status))
+            with self.during("signal %d to the shell" % sig):
+                self.signal_the_shell(sig)
         self.aftermath()
+
+    def signal_the_shell(self, sig):
+        term = self.counting(30, "0.01")
+        shell = self.shell_of(term)
+        self.kill(shell, sig)
+        if sig in STOPPING:
+            time.sleep(0.1)
+            self.kill(shell, signal.SIGCONT)
+            self.kill(term.pid, signal.SIGCONT)
+        status = term.wait()
+        self.same(term)
+        # 32 and 33 are the C library's own; it lets nobody die of them.
+        self.check(status in (0, -sig, 128 + sig if sig in (32, 33) else -sig),
+                   "status %d" % status)
 
     def test_all_that_is_his_at_once(self):
         for sig in (signal.SIGSTOP, signal.SIGTERM, signal.SIGKILL):
@@ -199,9 +207,9 @@ class Traces(g.Grudge):
             self.refused("idle " + name, lambda: os.sched_setscheduler(
                 pid, os.SCHED_IDLE, os.sched_param(0)))
             self.refused("pgid " + name, lambda: os.setpgid(pid, pid), (errno.EPERM, errno.ESRCH))
-            for limit in limits():
+            for limit, number in limits():
                 self.refused("prlimit %s %s" % (limit, name), lambda: resource.prlimit(
-                    pid, getattr(resource, limit), (0, 0)))
+                    pid, number, (0, 0)))
             for what in ("socket", "fifo"):
                 self.check(state_unchanged(pid), name)
         self.kill(term.pid, signal.SIGKILL)
@@ -248,25 +256,38 @@ def state_unchanged(pid):
     return g.state(pid) in ("S", "R", "D")
 
 
+RLIMIT_LOCKS = 10  # the module knows it not; bash's ulimit -x
+
+
 def limits():
-    return sorted(x for x in dir(resource) if x.startswith("RLIMIT_") and x != "RLIMIT_OFILE")
+    """(name, number) of each limit there is."""
+    named = [(x, getattr(resource, x)) for x in dir(resource)
+             if x.startswith("RLIMIT_") and x != "RLIMIT_OFILE"]
+    return sorted(named + [("RLIMIT_LOCKS", RLIMIT_LOCKS)])
 
 
 class Limits(g.Grudge):
+    def squeezed(self, limit, policy, value):
+        """A session whose door starts with that limit, the hard one too;
+        prlimit executes the door after that."""
+        what = "--%s=%d:%d" % (limit[7:].lower(), value, value)
+        return "%s, %s" % (what, policy), self.pty(["prlimit", what] + self.door_argv(
+            "/bin/echo", "squeezed", options=["--if-unavailable", policy]), user=self.user)
+
     def test_before_the_start(self):
         """Recorded, or not run at all: never shown and not recorded."""
-        for policy in ("refuse", "run"):
-            for limit in limits():
-                for value in (0, 1, 4, 100000):
-                    # Its hard limit too; prlimit executes the door after that.
-                    squeeze = "--%s=%d:%d" % (limit[7:].lower(),
-                                              value, value)
-                    what = "%s, %s" % (squeeze, policy)
-                    term = self.pty(["prlimit", squeeze] + self.door_argv(
-                        "/bin/echo", "squeezed", options=["--if-unavailable", policy]),
-                        user=self.user)
+        for limit, _ in limits():
+            terms = (self.squeezed(limit, policy, value)
+                     for policy in ("refuse", "run") for value in (0, 1, 4, 100000))
+            # Side by side, since each waits more than it computes; but for his
+            # processes, which are counted together.
+            if limit != "RLIMIT_NPROC":
+                terms = list(terms)
+            for what, term in terms:
+                with self.during(what):
                     term.wait()
                     self.accounted(term, what)
+                    term.close()
         self.aftermath()
 
     def accounted(self, term, what):
@@ -291,18 +312,24 @@ class Limits(g.Grudge):
             self.check(b"squeezed" not in term.out, "it ran unrecorded")
         self.aftermath()
 
+    def limited(self, number, hard):
+        """A session whose door and shell get a limit of 0 while they run: the
+        soft one alone, or the hard one as well."""
+        term = self.counting(60, "0.005")
+        for pid in (term.pid, self.shell_of(term)):
+            g.try_call(self.user, lambda: resource.prlimit(
+                pid, number, (0, 0 if hard else resource.prlimit(pid, number)[1])))
+        return term
+
     def test_after_the_start(self):
-        for limit in limits():
-            if limit == "RLIMIT_RTTIME":
-                continue
-            term = self.counting(60, "0.005")
-            number = getattr(resource, limit)
-            for pid in (term.pid, self.shell_of(term)):
-                g.try_call(self.user, lambda: resource.prlimit(
-                    pid, number, (0, resource.prlimit(pid, number)[1])))
-            term.wait()
-            session, raw = self.whole(term)
-            self.check(b"line-4\r\n" in raw, "%s: %r" % (limit, raw))
+        for limit, number in limits():
+            terms = [self.limited(number, hard) for hard in (False, True)]
+            for hard, term in enumerate(terms):
+                with self.during("%s, %s" % (limit, "hard" if hard else "soft")):
+                    term.wait()
+                    _, raw = self.whole(term)
+                    self.check(b"line-4\r\n" in raw, "recorded: %r" % raw)
+                    term.close()
         self.aftermath()
 
     def test_nice_and_idle(self):
@@ -312,7 +339,7 @@ class Limits(g.Grudge):
         term = self.counting(100, "0.005", preexec=lazy)
         with open("/proc/%d/stat" % self.recorder_of(term)) as f:
             nice = int(f.read().rsplit(")", 1)[1].split()[16])
-        self.equal(nice, 0, "nice value of the recorder")
+        self.equal(nice, os.nice(0), "nice value of the recorder")
         self.equal(term.wait(), 0, "status")
         self.same(term)
         self.aftermath()

@@ -3,6 +3,7 @@
 # names; what a crash leaves it tells apart; and what can't be seen is shown.
 # timeout: 1200
 import atexit
+import concurrent.futures
 import os
 import random
 import re
@@ -220,6 +221,37 @@ class Bytes(Tamper):
                     continue
                 self.named(self.store, "%s, %s" % (rel, what), re.escape(rel.split(".p/")[0]))
             st.write(path, data)
+
+
+class EveryByte(Tamper):
+    """Of a small store each byte of each file, as a person would find it."""
+
+    def small(self):
+        inst = self.instance()
+        self.equal(self.record_pty(inst, ["echo", "hello"]).wait(), 0, "status")
+        self.equal(inst.stop(), 0, "exit status")
+        return inst.store
+
+    def flip_some(self, store, places):
+        """Flip these bytes, one after the other, in a copy of its own."""
+        mine = self.copy(store)
+        for rel, offset in places:
+            path = os.path.join(mine, rel)
+            t.flip(path, offset, 1 << offset % 8)
+            self.named(mine, "%s at %d" % (rel, offset), "^" + re.escape(rel.split(".p/")[0]))
+            t.flip(path, offset, 1 << offset % 8)
+        self.fine(mine, "all put back")
+
+    def test_of_a_small_store(self):
+        store = self.small()
+        step = 16 if t.SANITIZE else 1
+        places = [(rel, offset) for rel in st.files(store)
+                  for offset in range(0, os.path.getsize(os.path.join(store, rel)), step)]
+        self.check({"log", "data"} == {rel.split("/")[0] for rel, _ in places}, "files")
+        self.check(len(places) * step > 2000, "only %d bytes" % len(places))
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(self.flip_some, store, places[i::2]) for i in range(2)]:
+                done.result()
 
 
 class Parts(Tamper):

@@ -5,11 +5,15 @@
  * all that was acknowledged, and verify as clean or as a crash.
  *
  * usage: fault-powercut [SEED [VARIANTS]]
+ *
+ * timeout: 600
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +22,11 @@
 
 #define ZEROS (1u << 20) /* a piece of preallocation */
 #define PARTS 2          /* processes, each with every second state */
+#define SECTOR 512
+#define WRITTEN_MIN (1u << 20) /* bytes, besides zeros */
+#define LAST_BLOCKS_MIN 3      /* of the WAL, in the last batch */
+#define STATES_MIN 20000
+#define CPU_MAX 180 /* seconds */
 
 static struct {
 	struct driver d;
@@ -25,9 +34,16 @@ static struct {
 	unsigned variants;
 	unsigned part;
 	uint64_t states, calls, crashes;
-	bool every_byte; /* of the writes to come */
+	bool every_byte;     /* of the writes to come */
+	uint64_t written;    /* bytes, but not the zeros */
+	uint64_t last_batch; /* bytes of its write to the WAL */
 	bool failed;
 } t;
+
+/* What a part tells its parent. */
+struct tally {
+	uint64_t states, written, last_batch;
+};
 
 /* The reason in the newest BOOT, for a message. */
 static unsigned
@@ -95,6 +111,9 @@ after_call(void *arg, struct memfs *m, enum memfs_op op, const char *path)
 {
 	(void)arg;
 	(void)path;
+	/* The WAL comes first. */
+	if (op == MEMFS_WRITE && t.every_byte && t.last_batch == 0)
+		t.last_batch = m->last_len;
 	if (t.failed || t.calls++ % PARTS != t.part)
 		return;
 	try_state(memfs_durable(m), "durable", 0);
@@ -107,14 +126,37 @@ after_call(void *arg, struct memfs *m, enum memfs_op op, const char *path)
 	if (op != MEMFS_WRITE)
 		return;
 	for (uint64_t n = 0; n < m->last_len && !t.failed; n++) {
-		/* Every byte where asked for, else every sector; of the
-		 * megabytes of zeros in a new WAL file the ends will do. */
-		if (!t.every_byte && n % 512 != 0)
+		/* Every byte where asked for, else every sector of the file;
+		 * of the megabytes of zeros in a new WAL file the ends will
+		 * do. */
+		if (!t.every_byte && n > 0 && (m->last_off + n) % SECTOR != 0)
 			continue;
 		if (m->last_len >= ZEROS && n >= 1024 && n < m->last_len - 1024)
 			continue;
 		try_state(memfs_cut_last(m, n), "cut at byte", n);
 	}
+}
+
+/* The last batch, append and checkpoint: small ones, but of several blocks. */
+static int
+last_words(struct driver *d, unsigned open, struct ops_err *err)
+{
+	struct driver_session *s = &d->s[open];
+	uint8_t bytes[RECORD_MAX];
+
+	for (unsigned i = open + 1; i < d->n; i++) {
+		if (driver_content(d->s[i].id, d->s[i].put, bytes) <
+		    driver_content(s->id, s->put, bytes))
+			s = &d->s[i];
+	}
+	t.every_byte = true;
+	driver_output(d, s, 1);
+	while (WAL_DISK_LEN(d->batch.len) < LAST_BLOCKS_MIN * SECTOR)
+		driver_event(d, s);
+	if (driver_flush(d, err) < 0 || driver_seal(d, false, err) < 0)
+		return -1;
+	t.every_byte = false;
+	return 0;
 }
 
 /* A day in the life of a writer: sessions, batches, seals, restarts. */
@@ -131,7 +173,7 @@ workload(struct ops_err *err)
 			driver_session(d);
 		s = &d->s[open + memfs_random(&d->seed) % (d->n - open)];
 		driver_output(
-		    d, s, 1 + (unsigned)(memfs_random(&d->seed) % 20));
+		    d, s, 1 + (unsigned)(memfs_random(&d->seed) % 34));
 		if (memfs_random(&d->seed) % 2 == 0)
 			driver_event(d, s);
 		if (round % 5 == 4)
@@ -156,12 +198,8 @@ workload(struct ops_err *err)
 				return -1;
 		}
 	}
-	/* The last batch, append and checkpoint, small ones. */
-	t.every_byte = true;
-	driver_output(d, &d->s[open], 1);
-	if (driver_flush(d, err) < 0 || driver_seal(d, false, err) < 0)
+	if (last_words(d, open, err) < 0)
 		return -1;
-	t.every_byte = false;
 	return driver_close(d, err);
 }
 
@@ -183,57 +221,94 @@ run_part(unsigned part)
 	       " told of a crash\n",
 	    part, t.states, t.calls, t.crashes);
 	fflush(stdout);
+	t.written = t.d.m->written;
 	driver_free(&t.d);
 	vfs_free(&t.d.m->vfs);
 	/* The parent adds the states up. */
 	return t.failed ? 1 : 0;
 }
 
-int
-main(int argc, char **argv)
+/* Run every part; false if one found something, or told nothing. */
+static bool
+run_parts(struct tally *all)
 {
-	uint64_t start = ops_boottime();
-	uint64_t states = 0;
-	bool failed = false, few;
+	bool fine = true;
 	int pipes[PARTS][2];
 
-	t.seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 20261123;
-	/* Sanitizers look at the code, which a few states reach as well. */
-	few = argc > 2 || getenv("OPSEAL_SANITIZE") != NULL;
-	t.variants = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0)
-		     : few    ? 3
-			      : 40;
 	for (unsigned i = 0; i < PARTS; i++) {
-		if (pipe(pipes[i]) < 0)
-			return 2;
+		if (pipe2(pipes[i], O_CLOEXEC) < 0)
+			return false;
 		fflush(stdout);
 		if (fork() == 0) {
 			int rc = run_part(i);
+			struct tally mine = { t.states, t.written,
+				t.last_batch };
 
-			if (write(pipes[i][1], &t.states, sizeof(t.states)) !=
-			    sizeof(t.states))
+			if (write(pipes[i][1], &mine, sizeof(mine)) !=
+			    sizeof(mine))
 				rc = 2;
 			_exit(rc);
 		}
 		close(pipes[i][1]);
 	}
 	for (unsigned i = 0; i < PARTS; i++) {
-		uint64_t n = 0;
+		struct tally part = { 0 };
 		int status;
 
-		if (read(pipes[i][0], &n, sizeof(n)) != sizeof(n))
-			failed = true;
-		states += n;
+		if (read(pipes[i][0], &part, sizeof(part)) != sizeof(part))
+			fine = false;
+		all->states += part.states;
+		/* each went all the way */
+		all->written = part.written;
+		all->last_batch = part.last_batch;
 		if (wait(&status) < 0 || status != 0)
-			failed = true;
+			fine = false;
+		close(pipes[i][0]);
 	}
-	printf("# %" PRIu64 " states in %.1f s\n", states,
-	    (double)(ops_boottime() - start) / 1e9);
-	printf("%s 1 - every state recovers, keeps what was acknowledged and "
-	       "verifies\n",
-	    failed ? "not ok" : "ok");
-	printf("%s 2 - at least 20,000 states\n",
-	    states >= 20000 || few ? "ok" : "not ok");
-	printf("1..2\n");
-	return failed ? 1 : 0;
+	return fine;
+}
+
+static unsigned result_number;
+
+static int
+result(bool ok, const char *what)
+{
+	printf("%s %u - %s\n", ok ? "ok" : "not ok", ++result_number, what);
+	return ok ? 0 : 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64_t start = ops_boottime();
+	struct tally all = { 0 };
+	struct rusage ru;
+	int64_t cpu;
+	int failed = 0;
+	bool fine, few;
+
+	t.seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 20261123;
+	/* Sanitizers look at the code, which a few states reach as well. */
+	few = argc > 2 || getenv("OPSEAL_SANITIZE") != NULL;
+	t.variants = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0)
+		     : few    ? 3
+			      : 36;
+	fine = run_parts(&all);
+	getrusage(RUSAGE_CHILDREN, &ru);
+	cpu = ru.ru_utime.tv_sec + ru.ru_stime.tv_sec;
+	printf("# %" PRIu64 " states in %.1f s, %" PRId64 " s of CPU; %" PRIu64
+	       " bytes written besides zeros, %" PRIu64 " in the last batch\n",
+	    all.states, (double)(ops_boottime() - start) / 1e9, cpu,
+	    all.written, all.last_batch);
+	failed |= result(fine,
+	    "every state recovers, keeps what was acknowledged and verifies");
+	failed |=
+	    result(all.states >= STATES_MIN || few, "at least 20,000 states");
+	failed |= result(all.written >= WRITTEN_MIN,
+	    "at least a megabyte of writes, besides zeros");
+	failed |= result(all.last_batch >= LAST_BLOCKS_MIN * SECTOR,
+	    "at least 3 blocks in the last batch, cut at every byte");
+	failed |= result(cpu < CPU_MAX || few, "less than 3 minutes of CPU");
+	printf("1..%u\n", result_number);
+	return failed;
 }

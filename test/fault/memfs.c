@@ -470,6 +470,8 @@ mem_pwrite(struct vfs_file *f, const void *p, size_t n, uint64_t off,
 		c->sector = s;
 		memcpy(c->b, b, SECTOR);
 	}
+	for (size_t k = 0; !zeros && k < n; k++)
+		m->written += ((const uint8_t *)p)[k] != 0;
 	m->last_inode = ((struct mem_file *)f)->inode;
 	m->last_off = off;
 	m->last_len = n;

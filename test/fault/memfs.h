@@ -39,7 +39,8 @@ struct memfs {
 	struct vfs vfs; /* first: a struct memfs is a vfs */
 	struct inode **inode;
 	unsigned n_inodes;
-	uint64_t ops; /* mutating operations so far */
+	uint64_t ops;     /* mutating operations so far */
+	uint64_t written; /* bytes, but not the zeros */
 	bool locked;
 
 	/* Called after each mutating operation. */

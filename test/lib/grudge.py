@@ -25,7 +25,8 @@ import time
 import opsealtest as t
 
 COUNT = "i=0; while [ $i -lt %d ]; do i=$((i+1)); echo line-$i; sleep %s; done"
-FIRST_UID = 61000 + os.getpid() % 900
+# Two of a test's own, also beside another test: run-tests gives each a slot.
+FIRST_UID = 61000 + 450 * int(os.environ.get("OPSEAL_SLOT", 0)) + os.getpid() % 225 * 2
 TIOCGEXCL, TIOCNXCL = 0x80045440, 0x540D
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -142,8 +143,9 @@ class Grudge(t.Test):
             return None
         sid = session["session"]
         session = t.wait_for("the end of the session", lambda: [
-            s for s in self.sessions() if s["session"] == sid and s["status"] != "active"])[0]
-        t.wait_for("the recorder's end", lambda: not t.processes_of(sid))
+            s for s in self.sessions() if s["session"] == sid and s["status"] != "active"],
+            about=term.autopsy)[0]
+        t.wait_for("the recorder's end", lambda: not t.processes_of(sid), about=term.autopsy)
         return session
 
     def whole(self, term, notices=()):

@@ -21,6 +21,7 @@ self.pty(); all of it is ended and removed afterwards, whatever happened.
 """
 
 import atexit
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -41,6 +42,8 @@ import termios
 import threading
 import time
 import traceback
+
+import autopsy
 
 SOURCE = os.environ.get("OPSEAL_SOURCE") or os.path.abspath(
     os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -122,15 +125,17 @@ def gone(pid):
         return True
 
 
-def wait_for(what, check, timeout=None):
-    """Call check() until it gives something true; that is returned."""
+def wait_for(what, check, timeout=None, about=None):
+    """Call check() until it gives something true; that is returned.  about()
+    has more to say when it never does."""
     end = time.monotonic() + (timeout or PATIENCE)
     while True:
         value = check()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError("waited in vain for %s" % what)
+            raise AssertionError("waited in vain for %s%s" % (
+                what, "\n" + about() if about else ""))
         time.sleep(0.01)
 
 
@@ -354,10 +359,28 @@ class Pty:
         try:
             status = self.proc.wait(timeout or PATIENCE)
         except subprocess.TimeoutExpired:
-            raise AssertionError("%s: no end; last output %r" % (
-                self.argv, bytes(self.out[-600:])))
+            raise AssertionError("%s: no end; last output %r\n%s" % (
+                self.argv, bytes(self.out[-600:]), self.autopsy())) from None
         self._drain()
         return status
+
+    def autopsy(self):
+        """What there is to know of a program that doesn't end, and of what runs
+        below it; of a session also its row, the recorders and the daemon's log."""
+        text = [autopsy.tree(self.pid, "on the terminal")]
+        if "--run" in self.argv:
+            run_dir = self.argv[self.argv.index("--run") + 1]
+            text += [autopsy.recorders(run_dir), self._row(run_dir),
+                     autopsy.tail(os.path.join(os.path.dirname(run_dir), "opseald.log"))]
+        return "\n".join(text)
+
+    def _row(self, run_dir):
+        try:
+            result = run(["opseal", "--run", run_dir, "ls", "--json"], timeout=10)
+        except AssertionError as e:
+            return "opseal ls: %s" % e
+        rows = [x for x in result.text.splitlines() if '"pid":%d,' % self.pid in x]
+        return "\n".join(rows) or "no session of process %d: %r" % (self.pid, result)
 
     def _drain(self):
         """Read on until the terminal stays quiet, then end the reader."""
@@ -527,7 +550,8 @@ class Instance:
         try:
             status = self.proc.wait(timeout or PATIENCE)
         except subprocess.TimeoutExpired:
-            raise AssertionError("opseald does not end on SIGTERM\n%s" % self.log())
+            raise AssertionError("opseald does not end on SIGTERM\n%s\n%s" % (
+                autopsy.tree(self.proc.pid, "opseald"), self.log()))
         self.proc = None
         return status
 
@@ -681,6 +705,15 @@ class Test:
 
     def fail(self, what):
         raise AssertionError(what)
+
+    @contextlib.contextmanager
+    def during(self, what):
+        """Failures below say that it was then."""
+        try:
+            yield
+        except AssertionError as e:
+            e.args = ("%s: %s" % (what, e),)
+            raise
 
     def check(self, condition, what):
         if not condition:

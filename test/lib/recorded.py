@@ -1,12 +1,16 @@
 """recorded - what the tests share that record real sessions and then compare
 what the terminal showed with what is in the log."""
+import base64
 import json
 import os
+import re
 import signal
 
 import opsealtest as t
 
 GAP_NOTICE = b"\r\nopseal: the log can't be written; this part is not recorded\r\n"
+# Also as a terminal shows it that isn't raw yet, in a session that just began.
+ANY_GAP_NOTICE = re.compile(GAP_NOTICE.replace(b"\r\n", rb"\r+\n"))
 END_NOTICE = b"\r\nopseal: the log can't be written; the session ends here\r\n"
 
 
@@ -74,7 +78,7 @@ class Recorded(t.Test):
         try:
             t.wait_for("the session's end", look, timeout)
         except AssertionError:
-            self.fail("the session doesn't end: %r" % last)
+            self.fail("the session doesn't end: %r\n%s" % (last, term.autopsy()))
         self.equal(last["status"], state, "state")
         return last
 
@@ -93,6 +97,29 @@ class Recorded(t.Test):
         self.equal(result.out, bytes(term.out), "what is in the log, against what was shown")
         self.equal(s["bytes_out"], len(term.out), "bytes_out")
         return s
+
+    def accounted(self, inst, term, session):
+        """All that the terminal showed is in the log, or in a gap of the log at
+        its place and of its size; gives the gaps' sizes."""
+        shown = ANY_GAP_NOTICE.sub(b"", bytes(term.out))
+        result = inst.opseal("export", session["session"], "--format", "json")
+        self.check(result.status in (0, 5), "export: %r" % result.status)
+        at, gaps = 0, []
+        for record in json_lines(result):
+            if record["type"] == "gap":
+                gaps.append(record["bytes"])
+                at += record["bytes"]
+            elif record["type"] == "output":
+                data = base64.b64decode(record["data_b64"]) if "data_b64" in record \
+                    else record["data"].encode()
+                self.equal(data, shown[at:at + len(data)],
+                           "record %d, at byte %d after gaps of %r" % (record["number"], at, gaps))
+                at += len(data)
+        self.equal(at, len(shown), "bytes recorded and lost, gaps %r, the rest %r" % (
+            gaps, shown[at:at + 100]))
+        self.equal(sum(gaps), session["bytes_lost"], "bytes_lost")
+        self.equal(session["bytes_out"], len(shown), "bytes_out")
+        return gaps
 
     def verifies(self, inst):
         result = self.exits(inst.opseal("verify"), 0)
