@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "store.h"
 #include "tiles.h"
 
 #define READ_CHUNK (1u << 20)
@@ -15,6 +16,59 @@ void
 log_dir(uint32_t n, char out[static LOG_PATH])
 {
 	snprintf(out, LOG_PATH, "log/%" PRIu32, n);
+}
+
+/* -- which there are -- */
+
+/* The number in a name as log_dir() writes it, or UINT32_MAX. */
+static uint32_t
+name_number(const char *name)
+{
+	uint32_t n = 0;
+
+	if (*name == '\0' || (name[0] == '0' && name[1] != '\0'))
+		return UINT32_MAX;
+	for (; *name != '\0'; name++) {
+		if (*name < '0' || *name > '9')
+			return UINT32_MAX;
+		n = n * 10 + (uint32_t)(*name - '0');
+		if (n >= STORE_LOGS_MAX)
+			return UINT32_MAX;
+	}
+	return n;
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int
+log_list(struct vfs *v, uint32_t **ret, size_t *ret_n, struct ops_err *err)
+{
+	struct vfs_names names = { 0 };
+	size_t count = 0;
+	uint32_t *n;
+
+	if (vfs_exists(v, "log") && vfs_list(v, "log", &names, err) < 0)
+		return -1;
+	n = calloc(names.n + 1, sizeof(*n));
+	if (n == NULL) {
+		vfs_names_free(&names);
+		return ops_fail(err, OPS_ENOMEM, "log");
+	}
+	for (size_t i = 0; i < names.n; i++) {
+		n[count] = name_number(names.name[i]);
+		count += n[count] != UINT32_MAX;
+	}
+	vfs_names_free(&names);
+	qsort(n, count, sizeof(*n), compare_numbers);
+	*ret = n;
+	*ret_n = count;
+	return 0;
 }
 
 static void

@@ -48,6 +48,9 @@ struct log {
 
 /* "log/<n>" */
 void log_dir(uint32_t n, char out[static LOG_PATH]);
+/* The numbers of the logs there are, ascending (0 of them without a folder
+ * log/); *ret is the caller's, free(3).  Any other name is passed over. */
+int log_list(struct vfs *v, uint32_t **ret, size_t *ret_n, struct ops_err *err);
 
 /* A new log: its folder; its leaves file comes with the first append, whole.
  * signer becomes the log's, unless this fails. */

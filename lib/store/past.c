@@ -1,9 +1,9 @@
 #include "past.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store.h"
 
 static void
@@ -31,21 +31,45 @@ past_key(const struct past *p, uint64_t period)
 	return NULL;
 }
 
+/* The first leaf of a log: what was read before is its predecessors'. */
+static void
+begin(struct past *p)
+{
+	if (p->any)
+		framer_successor(p->e->framer);
+	p->begun = p->any = true;
+	p->n = p->reading;
+	p->has_seal = p->seal_after_boot = false;
+	p->seals = 0;
+	p->n_keys = 0;
+}
+
+static void
+new_day(const struct past *p, char day[static 11])
+{
+	ops_time_day(p->clock.at.realtime, day);
+}
+
 static void
 seen_boot(struct past *p, const struct leaf_boot *b)
 {
-	p->any = true;
+	char day[11];
+
 	p->boot = *b;
 	p->seal_after_boot = false;
 	memcpy(p->resume_pub, b->resume_pub, OPS_PUB_LEN);
 	p->wal = b->wal;
 	p->clock = b->clock;
 	remember_key(p, b->period, b->seal_pub);
+	new_day(p, day);
+	framer_run(p->e->framer, day);
 }
 
 static void
 seen_seal(struct past *p, const struct leaf_seal *s)
 {
+	char day[11];
+
 	p->has_seal = true;
 	p->seal = *s;
 	p->seal_after_boot = true;
@@ -55,6 +79,8 @@ seen_seal(struct past *p, const struct leaf_seal *s)
 	p->wal = s->wal;
 	p->clock = s->clock;
 	remember_key(p, s->period + 1, s->next_pub);
+	new_day(p, day);
+	framer_day(p->e->framer, day);
 	/* No session was open: nothing before matters to an account. */
 	if (s->open == 0)
 		p->n_events = 0;
@@ -79,6 +105,7 @@ seen_frame(struct past *p, const struct leaf_frame *l, const uint8_t *bytes,
 		return ops_fail(err, OPS_EFORMAT,
 		    "sessions open through %d boots", PAST_EVENT_STREAMS);
 	memcpy(p->events[p->n_events].id, l->stream, OPS_ID_LEN);
+	p->events[p->n_events].log = p->n;
 	p->events[p->n_events++].first = l->first;
 	return 0;
 }
@@ -90,6 +117,8 @@ seen(void *arg, const struct leaf *l, const uint8_t *bytes, size_t len,
 	struct past *p = arg;
 
 	(void)index;
+	if (!p->begun)
+		begin(p);
 	p->ends_in_seal = l->type == LEAF_SEAL;
 	switch (l->type) {
 	case LEAF_FRAME:
@@ -110,58 +139,49 @@ seen(void *arg, const struct leaf *l, const uint8_t *bytes, size_t len,
 	return 0;
 }
 
-/* Number of the newest log/<n>; *any: there is one. */
+/* Read log n; it becomes e->log if it has a leaf.  One that has none is a start
+ * that was cut short before its BOOT. */
 static int
-newest_log(struct vfs *v, uint32_t *ret, bool *any, struct ops_err *err)
+read_log(struct past *p, struct vfs *v, uint32_t n, struct ops_err *err)
 {
-	struct vfs_names names = { 0 };
+	struct ops_err why = { 0 };
+	struct log *l = NULL;
+	uint64_t torn;
 
-	*any = false;
-	if (!vfs_exists(v, "log"))
-		return 0;
-	if (vfs_list(v, "log", &names, err) < 0)
+	p->begun = false;
+	p->reading = n;
+	if (log_open(v, n, seen, p, &l, &torn, &why) < 0) {
+		if (why.code == OPS_ENOENT)
+			return 0;
+		if (err != NULL)
+			*err = why;
 		return -1;
-	for (size_t i = 0; i < names.n; i++) {
-		uint32_t n;
-		int end = 0;
-
-		if (sscanf(names.name[i], "%9" SCNu32 "%n", &n, &end) == 1 &&
-		    names.name[i][end] == '\0' && (!*any || n > *ret)) {
-			*ret = n;
-			*any = true;
-		}
 	}
-	vfs_names_free(&names);
+	if (!p->begun) {
+		log_free(l);
+		return 0;
+	}
+	log_free(p->e->log);
+	p->e->log = l;
+	p->torn = torn;
 	return 0;
 }
 
 int
 past_read(struct past *p, struct vfs *v, struct engine *e, struct ops_err *err)
 {
-	struct ops_err first = { 0 };
-	uint32_t n = 0;
-	bool any;
+	uint32_t *n = NULL;
+	size_t count = 0;
+	int rc;
 
 	p->e = e;
-	if (newest_log(v, &n, &any, err) < 0)
-		return -1;
-	/* An empty log is a start that was cut short before its BOOT. */
-	for (; any; n--) {
-		p->n = n;
-		if (log_open(v, n, seen, p, &e->log, &p->torn, &first) == 0) {
-			if (p->any)
-				return 0;
-			log_free(e->log);
-			e->log = NULL;
-		} else if (first.code != OPS_ENOENT) {
-			if (err != NULL)
-				*err = first;
-			return -1;
-		}
-		if (n == 0)
-			break;
-	}
-	return 0;
+	rc = log_list(v, &n, &count, err);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = read_log(p, v, n[i], err);
+	free(n);
+	if (rc == 0)
+		framer_seen_all(e->framer);
+	return rc;
 }
 
 /* -- sessions: rebuild their accounts from framed events -- */
@@ -200,12 +220,17 @@ past_replay_events(const struct past *p, struct vfs *v, struct ops_err *err)
 	if (store_open(v, STORE_NO_WAL, &st, err) < 0)
 		return -1;
 	for (size_t i = 0; rc == 0 && i < p->n_events; i++) {
+		/* A CLOSE leaf counts the events in its own log. */
+		if (i > 0 && p->events[i].log != p->events[i - 1].log)
+			framer_accounts_successor(p->e->framer);
 		/* A damaged frame costs the account of its sessions, not the
 		 * log: check names both. */
 		if (replay_stream(p, st, i, err) < 0 && err != NULL &&
 		    err->code == OPS_ENOMEM)
 			rc = -1;
 	}
+	if (p->events[p->n_events - 1].log != p->n)
+		framer_accounts_successor(p->e->framer);
 	store_free(st);
 	return rc;
 }

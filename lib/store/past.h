@@ -1,8 +1,11 @@
 /*
- * past - what the leaves of a store's newest log say about how it goes on.
+ * past - what the leaves of a store say about how it goes on.
  *
- * The first half of recovery (recover.c): go through the leaves, feed the
- * framer, remember the keys and places that were named last.  Writes nothing.
+ * The first half of recovery (recover.c): go through the leaves of all logs,
+ * oldest first, feed the framer, remember the keys and places that were named
+ * last.  All logs, because a stream may go on from one into the next, and
+ * because a segment is never touched by a writer that does not know what the
+ * leaves say of it.  Writes nothing.
  */
 #ifndef OPS_PAST_H
 #define OPS_PAST_H
@@ -16,9 +19,12 @@
 	64 /* period keys remembered; the WAL spans a few at most */
 #define PAST_EVENT_STREAMS 1024
 
+/* But for `events` all of it is about the newest log that has a leaf. */
 struct past {
-	bool any;              /* there is a log with a leaf in it */
+	bool any;              /* there is one */
 	uint32_t n;            /* its number */
+	uint32_t reading;      /* the one that is being read */
+	bool begun;            /* a leaf of it was seen */
 	uint64_t torn;         /* bytes behind its last whole leaf */
 	bool ends_in_seal;     /* that leaf is a SEAL */
 	struct engine *e;      /* being built */
@@ -38,12 +44,14 @@ struct past {
 	/* Event frames since the last SEAL with no session open. */
 	struct {
 		uint8_t id[OPS_ID_LEN];
+		uint32_t log;
 		uint64_t first;
 	} events[PAST_EVENT_STREAMS];
 	size_t n_events;
 };
 
-/* Read the newest log that has a leaf (e->log is it then) into p and e. */
+/* Read all logs into p and e; e->log is the newest that has a leaf then, NULL
+ * if none has. */
 int past_read(
     struct past *p, struct vfs *v, struct engine *e, struct ops_err *err);
 /* Was the log closed: is its last leaf a final SEAL? */

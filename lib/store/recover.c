@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "engine.h"
 #include "past.h"
+#include "store.h"
 #include "walread.h"
 
 #define RESUME_EVERY 60000000000ull
@@ -129,6 +130,10 @@ new_log(struct recovery *r, uint32_t why, struct ops_err *err)
 		log_free(e->log);
 		e->log = NULL;
 		n = r->past.n + 1;
+		if (n >= STORE_LOGS_MAX)
+			return ops_fail(err, OPS_EFORMAT,
+			    "there are %d logs, and no more can be",
+			    STORE_LOGS_MAX);
 	}
 	snprintf(origin, sizeof(origin), "opseal/%s/%" PRIu32, r->store_id, n);
 	if (keys_log_create(r->v, n, &key, err) < 0)
@@ -290,12 +295,9 @@ boot(struct recovery *r, struct ops_err *err)
 {
 	struct engine *e = r->e;
 	uint64_t now = r->boot.clock.at.boottime;
-	char day[11];
 
 	if (fill_boot(r, err) < 0)
 		return -1;
-	ops_time_day(r->boot.clock.at.realtime, day);
-	framer_day(e->framer, day);
 	e->until = now;
 	/* What this start has to say goes through the WAL like all else
 	 * (notices.c): a frame here would be one that neither a leaf nor a
@@ -327,7 +329,7 @@ recover(struct recovery *r, struct ops_err *err)
 {
 	struct engine *e = r->e;
 	uint32_t why = BOOT_FIRST;
-	char day[11] = "";
+	char day[11];
 
 	ops_clock_read(&r->boot.clock.at);
 	memcpy(r->boot.clock.boot_id, r->o->boot_id, 16);
@@ -349,18 +351,17 @@ recover(struct recovery *r, struct ops_err *err)
 			 * often a start is cut short. */
 			if (log_catch_up(e->log, r->past.ends_in_seal, err) < 0)
 				return -1;
-			ops_time_day(r->past.clock.at.realtime, day);
 		}
-		if (framer_recover(
-			e->framer, day, &r->boot.found.frames_cut, err) < 0 ||
-		    past_replay_events(&r->past, r->v, err) < 0)
+		if (past_replay_events(&r->past, r->v, err) < 0)
 			return -1;
 	}
 	if (why != 0 && new_log(r, why, err) < 0)
 		return -1;
 	ops_time_day(r->boot.clock.at.realtime, day);
-	framer_day(e->framer, day);
-	if (r->past.any && replay_wal(r, err) < 0)
+	framer_run(e->framer, day);
+	if (r->past.any &&
+	    (replay_wal(r, err) < 0 ||
+		framer_recover(e->framer, &r->boot.found.frames_cut, err) < 0))
 		return -1;
 	framer_settle(e->framer);
 	return boot(r, err);

@@ -328,6 +328,73 @@ test_successors(void **state)
 	}
 }
 
+/* -- after a successor -- */
+
+/* Stop as `how` says: closed, or as by a kill. */
+static void
+stop(struct driver *d, bool closed, const char *row)
+{
+	struct ops_err err = { 0 };
+
+	if (closed)
+		CHECK(driver_close(d, &err) == 0, row, err.msg);
+	else
+		driver_drop(d);
+}
+
+static void
+record_more(struct driver *d, const char *row)
+{
+	struct ops_err err = { 0 };
+
+	/* A session that is open through all of it, and one of this run. */
+	driver_output(d, &d->s[0], 5);
+	driver_event(d, &d->s[0]);
+	driver_output(d, driver_session(d), 5);
+	driver_end(d, &d->s[d->n - 1]);
+	CHECK(driver_flush(d, &err) == 0, row, err.msg);
+	CHECK(driver_seal(d, false, &err) == 0, row, err.msg);
+	driver_output(d, &d->s[0], 1);
+	CHECK(driver_flush(d, &err) == 0, row, err.msg);
+}
+
+/* A successor begins, and the daemon starts again and again: each log's
+ * recordings stay, and what was open over all of it goes on. */
+static void
+test_starts_after_successor(void **state)
+{
+	static const char *const name[] = { "killed", "stopped" };
+
+	(void)state;
+	for (int closed = 0; closed < 2; closed++) {
+		const char *row = name[closed];
+		struct framer_stream s;
+		struct driver d;
+
+		one_store(&d, 2);
+		record_more(&d, row);
+		for (unsigned i = 0; i < 4; i++) {
+			stop(&d, closed, row);
+			if (i % 2 == 0)
+				no_resume(d.m);
+			reopen(&d, row);
+			CHECK(d.e->log->n == 1 + i / 2, row, "which log");
+			memset(&s, 0, sizeof(s));
+			framer_stream(d.e->framer, d.s[0].id, &s);
+			CHECK(s.next_record == d.s[0].put, row, "records");
+			CHECK(s.opened && !s.closing, row, "open");
+			CHECK(s.recorder_events == d.s[0].put_events, row,
+			    "events");
+			CHECK(framer_open_sessions(d.e->framer) == 2, row,
+			    "sessions open");
+			record_more(&d, row);
+		}
+		driver_end(&d, &d.s[0]);
+		assert_int_equal(driver_flush(&d, NULL), 0);
+		finish(&d, row, true);
+	}
+}
+
 /* keys/ and the machine's id changed, or not: the store went to another host. */
 static void
 test_machine(void **state)
@@ -379,6 +446,7 @@ main(void)
 		cmocka_unit_test(test_reboot),
 		cmocka_unit_test(test_checkpoint_fails_often),
 		cmocka_unit_test(test_successors),
+		cmocka_unit_test(test_starts_after_successor),
 		cmocka_unit_test(test_machine),
 		cmocka_unit_test(test_many),
 	};
