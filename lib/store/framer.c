@@ -32,6 +32,7 @@ struct framer {
 	struct streamtab *tab;
 	char day[11];
 	uint64_t run; /* counts BOOTs */
+	bool holes;   /* framer_allow_holes() */
 	struct cut *cuts;
 	size_t n_cuts, cap_cuts;
 	struct ops_buf scratch; /* one stored frame */
@@ -200,6 +201,12 @@ remember_sealed(void *arg, struct stream *s)
 }
 
 void
+framer_allow_holes(struct framer *f)
+{
+	f->holes = true;
+}
+
+void
 framer_seen_all(struct framer *f)
 {
 	streamtab_each(f->tab, remember_sealed, NULL);
@@ -216,6 +223,7 @@ touch_closing(void *arg, struct stream *s)
 void
 framer_settle(struct framer *f)
 {
+	f->holes = false;
 	streamtab_settle(f->tab);
 	streamtab_each(f->tab, touch_closing, f->tab);
 }
@@ -343,7 +351,8 @@ framer_put(struct framer *f, const struct wal_entry *e, struct ops_err *err)
 		return 0;
 	if (record_decode(e->record, e->len, &r, err) < 0)
 		return -1;
-	if (!s->numbered) {
+	if (!s->numbered ||
+	    (f->holes && s->count == 0 && e->number > s->pub.next_record)) {
 		s->numbered = true;
 		s->pub.class = e->class;
 		s->pub.next_record = s->sealed.record = e->number;

@@ -38,6 +38,9 @@ int framer_seen_event(struct framer *f, const struct record *r,
 void framer_successor(struct framer *f);
 /* The same for the accounts alone: the events seen were a predecessor's. */
 void framer_accounts_successor(struct framer *f);
+/* Leaves are missing among those seen: until framer_settle() a stream's records
+ * from the WAL need not follow the last that is known. */
+void framer_allow_holes(struct framer *f);
 /* All leaves were seen; what is put from here on is from the WAL. */
 void framer_seen_all(struct framer *f);
 /*

@@ -40,8 +40,9 @@ begin(struct past *p)
 	p->begun = p->any = true;
 	p->n = p->reading;
 	p->has_seal = p->seal_after_boot = false;
-	p->seals = 0;
 	p->n_keys = 0;
+	memset(p->resume_pub, 0, sizeof(p->resume_pub));
+	memset(p->boot.log_pub, 0, sizeof(p->boot.log_pub));
 }
 
 static void
@@ -73,7 +74,6 @@ seen_seal(struct past *p, const struct leaf_seal *s)
 	p->has_seal = true;
 	p->seal = *s;
 	p->seal_after_boot = true;
-	p->seals++;
 	if (s->has_resume)
 		memcpy(p->resume_pub, s->resume_pub, OPS_PUB_LEN);
 	p->wal = s->wal;
@@ -110,16 +110,29 @@ seen_frame(struct past *p, const struct leaf_frame *l, const uint8_t *bytes,
 	return 0;
 }
 
+/* A BOOT by the resume key named last, a SEAL by the key of its period. */
+static const uint8_t *
+key_of(void *arg, const struct leaf *l)
+{
+	const struct past *p = arg;
+	size_t last = (p->n_keys - 1) % PAST_PERIODS;
+
+	if (!p->begun || p->n_keys == 0)
+		return NULL;
+	if (l->type == LEAF_BOOT)
+		return p->resume_pub;
+	return p->key[last].period == l->u.seal.period ? p->key[last].pub
+						       : NULL;
+}
+
 static int
 seen(void *arg, const struct leaf *l, const uint8_t *bytes, size_t len,
-    uint64_t index, struct ops_err *err)
+    struct ops_err *err)
 {
 	struct past *p = arg;
 
-	(void)index;
 	if (!p->begun)
 		begin(p);
-	p->ends_in_seal = l->type == LEAF_SEAL;
 	switch (l->type) {
 	case LEAF_FRAME:
 		return seen_frame(p, &l->u.frame, bytes, len, err);
@@ -139,31 +152,33 @@ seen(void *arg, const struct leaf *l, const uint8_t *bytes, size_t len,
 	return 0;
 }
 
-/* Read log n; it becomes e->log if it has a leaf.  One that has none is a start
- * that was cut short before its BOOT. */
+/* Read log n; it becomes e->log, unless it is a start that was cut short before
+ * its BOOT. */
 static int
 read_log(struct past *p, struct vfs *v, uint32_t n, struct ops_err *err)
 {
+	const struct log_reader r = { .seen = seen, .key = key_of, .arg = p };
 	struct ops_err why = { 0 };
 	struct log *l = NULL;
-	uint64_t torn;
 
 	p->begun = false;
 	p->reading = n;
-	if (log_open(v, n, seen, p, &l, &torn, &why) < 0) {
+	if (log_open(v, n, &r, &l, &why) < 0) {
 		if (why.code == OPS_ENOENT)
 			return 0;
 		if (err != NULL)
 			*err = why;
 		return -1;
 	}
-	if (!p->begun) {
+	if (!p->begun && !l->damaged) {
 		log_free(l);
 		return 0;
 	}
+	if (!p->begun)
+		begin(p);
+	p->damaged |= l->damaged;
 	log_free(p->e->log);
 	p->e->log = l;
-	p->torn = torn;
 	return 0;
 }
 

@@ -25,14 +25,12 @@ struct past {
 	uint32_t n;            /* its number */
 	uint32_t reading;      /* the one that is being read */
 	bool begun;            /* a leaf of it was seen */
-	uint64_t torn;         /* bytes behind its last whole leaf */
-	bool ends_in_seal;     /* that leaf is a SEAL */
+	bool damaged;          /* it, or one before it: see log.h */
 	struct engine *e;      /* being built */
 	struct leaf_boot boot; /* the last one */
 	bool has_seal;
 	struct leaf_seal seal; /* the last one */
 	bool seal_after_boot;
-	uint64_t seals;
 	uint8_t resume_pub[OPS_PUB_LEN]; /* named last */
 	struct leaf_wal wal;             /* where the WAL goes on */
 	struct leaf_clock clock;         /* of the last BOOT or SEAL */
