@@ -78,22 +78,34 @@ queue_put(struct queue *q, uint8_t type, uint64_t time, const void *p, size_t n)
 	return 0;
 }
 
+static int
+copy_event(struct queue_event *to, uint64_t after, uint64_t time, uint8_t type,
+    const void *p, size_t n)
+{
+	uint8_t *copy = malloc(n + (n == 0));
+
+	if (copy == NULL)
+		return -1;
+	memcpy(copy, p, n);
+	*to = (struct queue_event){ after, time, type, NULL, n };
+	to->p = copy;
+	return 0;
+}
+
 int
 queue_event(struct queue *q, uint8_t type, uint64_t time, const void *p,
     size_t n, int urgent)
 {
 	struct queue_event *ev = &q->event[q->event_tail % QUEUE_EVENTS_MAX];
 	uint64_t max = QUEUE_EVENTS_MAX - (urgent ? 0 : QUEUE_EVENTS_KEPT);
-	uint8_t *copy;
 
 	if (q->event_tail - q->event_head >= max)
 		return -1;
-	copy = malloc(n + (n == 0));
-	if (copy == NULL)
+	if (q->event_tail == 0 && q->first.p == NULL &&
+	    copy_event(&q->first, 0, time, type, p, n) < 0)
 		return -1;
-	memcpy(copy, p, n);
-	*ev = (struct queue_event){ q->tail_no, time, type, NULL, n };
-	ev->p = copy;
+	if (copy_event(ev, q->tail_no, time, type, p, n) < 0)
+		return -1;
 	q->event_tail++;
 	return 0;
 }
@@ -156,6 +168,8 @@ queue_ack(struct queue *q, uint64_t record, uint64_t event, struct ops_err *err)
 		    ", which it can't have",
 		    record, event);
 	while (q->head_no < record) {
+		if (q->data[q->head] == REC_OUTPUT)
+			q->acked += ops_getle16(q->data + q->head + 2);
 		q->head += record_size(q->data + q->head);
 		q->head_no++;
 	}
@@ -184,6 +198,72 @@ queue_rewind(
 	}
 	q->event_sent = event;
 	return 0;
+}
+
+bool
+queue_behind(const struct queue *q, uint64_t record, uint64_t event)
+{
+	return record < q->head_no || event < q->event_head;
+}
+
+/* The records kept are numbered from `record` on. */
+static void
+renumber(struct queue *q, uint64_t record)
+{
+	uint64_t less = q->head_no - record;
+
+	q->head_no -= less;
+	q->sent_no -= less;
+	q->tail_no -= less;
+	for (uint64_t i = q->event_head; i < q->event_tail; i++) {
+		struct queue_event *ev = &q->event[i % QUEUE_EVENTS_MAX];
+
+		/* It may have been behind one that is acknowledged. */
+		ev->after =
+		    ev->after > record + less ? ev->after - less : record;
+	}
+}
+
+int
+queue_restart(struct queue *q, uint64_t record, uint64_t event,
+    const struct queue_event *gap)
+{
+	struct queue_event kept[QUEUE_EVENTS_MAX];
+	const struct queue_event *first = &q->first;
+	size_t n = 0, put = 1;
+	bool reopen = event == 0 && q->event_head > 0;
+
+	if (record > q->tail_no || event > q->event_tail ||
+	    q->event_tail - q->event_head + 2 > QUEUE_EVENTS_MAX)
+		return -1;
+	if (reopen && copy_event(&kept[n++], 0, first->time, first->type,
+			  first->p, first->n) < 0)
+		return -1;
+	if (copy_event(&kept[n], 0, gap->time, gap->type, gap->p, gap->n) < 0) {
+		while (n > 0)
+			free(kept[--n].p);
+		return -1;
+	}
+	put = ++n;
+	if (record < q->head_no)
+		renumber(q, record);
+	for (size_t i = 0; i < put; i++)
+		kept[i].after = q->head_no;
+	for (uint64_t i = q->event_head; i < q->event_tail; i++) {
+		struct queue_event *ev = &q->event[i % QUEUE_EVENTS_MAX];
+
+		if (i < event) /* the peer has it */
+			free(ev->p);
+		else
+			kept[n++] = *ev;
+	}
+	q->event_head = event;
+	q->event_tail = event + n;
+	for (size_t i = 0; i < n; i++)
+		q->event[(event + i) % QUEUE_EVENTS_MAX] = kept[i];
+	/* Not acknowledged by this peer, whatever the other one said. */
+	q->acked = 0;
+	return queue_rewind(q, record, event, NULL);
 }
 
 int
@@ -217,6 +297,7 @@ queue_free(struct queue *q)
 {
 	for (; q->event_head < q->event_tail; q->event_head++)
 		free(q->event[q->event_head % QUEUE_EVENTS_MAX].p);
+	free(q->first.p);
 	free(q->data);
 	*q = (struct queue){ 0 };
 }
