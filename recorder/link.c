@@ -8,6 +8,8 @@
 #include "base/bytes.h"
 #include "ipc/msg.h"
 #include "ipc/proto.h"
+#include "record/event.h"
+#include "record/record.h"
 
 #define SEND_BUFFER (1 << 20)
 #define NUMBER_LEN 8
@@ -73,6 +75,30 @@ link_outer(struct link *l, uint64_t now)
 /* The connection's states, for the table of messages. */
 enum { GREETED, OPEN };
 
+/* The log that the session was in is gone or damaged.  What goes on is recorded
+ * where it can be, and says that what came before is not there. */
+static int
+go_on(struct link *l, const struct proto_held *h, struct ops_err *err)
+{
+	const struct event_gap e = { .bytes = l->queue->acked,
+		.from = l->queue->first.time,
+		.until = l->now };
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	struct queue_event gap = { .type = REC_GAP_EVENT, .time = l->now };
+	int rc = -1;
+
+	event_gap_put(&b, l->id, &e);
+	gap.p = b.data;
+	gap.n = b.len;
+	if (!b.failed)
+		rc = queue_restart(
+		    l->queue, h->next_record, h->next_event, &gap);
+	ops_buf_free(&b);
+	if (rc < 0)
+		return ops_fail(err, OPS_ENOMEM, "going on in another log");
+	return 0;
+}
+
 static int
 got_held(void *conn, struct msg *m, struct ops_err *err)
 {
@@ -81,8 +107,6 @@ got_held(void *conn, struct msg *m, struct ops_err *err)
 
 	if (proto_held_decode(m->p, m->n, &h, err) < 0)
 		return -1;
-	/* For a writer without us everything starts at 0; if parts were
-	 * acknowledged before, it is not the log they are in. */
 	if (h.closed && !queue_closed(l->queue))
 		return ops_fail(
 		    err, OPS_EFORMAT, "the writer closed this session");
@@ -90,8 +114,13 @@ got_held(void *conn, struct msg *m, struct ops_err *err)
 	if (h.closed)
 		return queue_ack(
 		    l->queue, l->queue->tail_no, l->queue->event_tail, err);
-	if (queue_rewind(l->queue, h.next_record, h.next_event, err) < 0)
+	if (queue_behind(l->queue, h.next_record, h.next_event)) {
+		if (go_on(l, &h, err) < 0)
+			return -1;
+	} else if (queue_rewind(l->queue, h.next_record, h.next_event, err) <
+		   0) {
 		return -1;
+	}
 	l->held = true;
 	l->failed = 0;
 	return 0;
@@ -148,6 +177,7 @@ link_read(struct link *l, uint64_t now)
 	bool held;
 	int rc;
 
+	l->now = now;
 	while (l->fd >= 0) {
 		held = l->held;
 		rc = msg_recv(l->fd, buf, &m, &err);

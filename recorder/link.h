@@ -38,6 +38,7 @@ struct link {
 	bool full;       /* the socket took no more: wait for EPOLLOUT */
 	uint64_t retry;  /* BOOTTIME of the next attempt */
 	unsigned failed; /* attempts in a row */
+	uint64_t now;    /* of link_read() */
 };
 
 /* Connect if it is time.  Failing is normal. */

@@ -75,6 +75,40 @@ queue_put(struct queue *q, uint8_t type, uint64_t time, const void *p, size_t n)
 	return 0;
 }
 
+/* Fill in a place that holds none.  0 or -1: memory, which no small one takes. */
+static int
+copy_event(struct queue_event *to, uint64_t after, uint64_t time, uint8_t type,
+    const void *p, size_t n)
+{
+	uint8_t *copy = n <= sizeof(to->small) ? to->small : NULL;
+
+	if (copy == NULL && (copy = malloc(n)) == NULL)
+		return -1;
+	memcpy(copy, p, n);
+	to->after = after;
+	to->time = time;
+	to->type = type;
+	to->p = copy;
+	to->n = n;
+	return 0;
+}
+
+static void
+move_event(struct queue_event *to, const struct queue_event *from)
+{
+	*to = *from;
+	if (from->p == from->small)
+		to->p = to->small;
+}
+
+static void
+free_event(struct queue_event *ev)
+{
+	if (ev->p != ev->small)
+		free(ev->p);
+	ev->p = NULL;
+}
+
 int
 queue_event_room(const struct queue *q, int urgent)
 {
@@ -87,18 +121,14 @@ queue_event(struct queue *q, uint8_t type, uint64_t time, const void *p,
     size_t n, int urgent)
 {
 	struct queue_event *ev = &q->event[q->event_tail % QUEUE_EVENTS_MAX];
-	uint8_t *copy = n <= sizeof(ev->small) ? ev->small : NULL;
 
 	if (!queue_event_room(q, urgent))
 		return -1;
-	if (copy == NULL && (copy = malloc(n)) == NULL)
+	if (q->event_tail == 0 && q->first.p == NULL &&
+	    copy_event(&q->first, 0, time, type, p, n) < 0)
 		return -1;
-	memcpy(copy, p, n);
-	ev->after = q->tail_no;
-	ev->time = time;
-	ev->type = type;
-	ev->p = copy;
-	ev->n = n;
+	if (copy_event(ev, q->tail_no, time, type, p, n) < 0)
+		return -1;
 	q->event_tail++;
 	return 0;
 }
@@ -106,11 +136,7 @@ queue_event(struct queue *q, uint8_t type, uint64_t time, const void *p,
 static void
 drop_event(struct queue *q)
 {
-	struct queue_event *ev = &q->event[q->event_head++ % QUEUE_EVENTS_MAX];
-
-	if (ev->p != ev->small)
-		free(ev->p);
-	ev->p = NULL;
+	free_event(&q->event[q->event_head++ % QUEUE_EVENTS_MAX]);
 }
 
 static size_t
@@ -171,6 +197,8 @@ queue_ack(struct queue *q, uint64_t record, uint64_t event, struct ops_err *err)
 		    ", which it can't have",
 		    record, event);
 	while (q->head_no < record) {
+		if (q->data[q->head] == REC_OUTPUT)
+			q->acked += ops_getle16(q->data + q->head + 2);
 		q->head += record_size(q->data + q->head);
 		q->head_no++;
 	}
@@ -199,6 +227,72 @@ queue_rewind(
 	}
 	q->event_sent = event;
 	return 0;
+}
+
+bool
+queue_behind(const struct queue *q, uint64_t record, uint64_t event)
+{
+	return record < q->head_no || event < q->event_head;
+}
+
+/* The records kept are numbered from `record` on. */
+static void
+renumber(struct queue *q, uint64_t record)
+{
+	uint64_t less = q->head_no - record;
+
+	q->head_no -= less;
+	q->sent_no -= less;
+	q->tail_no -= less;
+	for (uint64_t i = q->event_head; i < q->event_tail; i++) {
+		struct queue_event *ev = &q->event[i % QUEUE_EVENTS_MAX];
+
+		/* It may have been behind one that is acknowledged. */
+		ev->after =
+		    ev->after > record + less ? ev->after - less : record;
+	}
+}
+
+int
+queue_restart(struct queue *q, uint64_t record, uint64_t event,
+    const struct queue_event *gap)
+{
+	struct queue_event kept[QUEUE_EVENTS_MAX];
+	const struct queue_event *first = &q->first;
+	size_t n = 0, put = 1;
+	bool reopen = event == 0 && q->event_head > 0;
+
+	if (record > q->tail_no || event > q->event_tail ||
+	    q->event_tail - q->event_head + 2 > QUEUE_EVENTS_MAX)
+		return -1;
+	if (reopen && copy_event(&kept[n++], 0, first->time, first->type,
+			  first->p, first->n) < 0)
+		return -1;
+	if (copy_event(&kept[n], 0, gap->time, gap->type, gap->p, gap->n) < 0) {
+		while (n > 0)
+			free_event(&kept[--n]);
+		return -1;
+	}
+	put = ++n;
+	if (record < q->head_no)
+		renumber(q, record);
+	for (size_t i = 0; i < put; i++)
+		kept[i].after = q->head_no;
+	for (uint64_t i = q->event_head; i < q->event_tail; i++) {
+		struct queue_event *ev = &q->event[i % QUEUE_EVENTS_MAX];
+
+		if (i < event) /* the peer has it */
+			free_event(ev);
+		else
+			move_event(&kept[n++], ev);
+	}
+	q->event_head = event;
+	q->event_tail = event + n;
+	for (size_t i = 0; i < n; i++)
+		move_event(&q->event[(event + i) % QUEUE_EVENTS_MAX], &kept[i]);
+	/* Not acknowledged by this peer, whatever the other one said. */
+	q->acked = 0;
+	return queue_rewind(q, record, event, NULL);
 }
 
 int
@@ -232,6 +326,7 @@ queue_free(struct queue *q)
 {
 	while (q->event_head < q->event_tail)
 		drop_event(q);
+	free_event(&q->first);
 	free(q->data);
 	*q = (struct queue){ 0 };
 }

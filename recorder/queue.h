@@ -16,6 +16,7 @@
 #ifndef OPS_QUEUE_H
 #define OPS_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,9 @@ struct queue {
 
 	struct queue_event event[QUEUE_EVENTS_MAX]; /* by number, modulo */
 	uint64_t event_head, event_sent, event_tail;
+
+	uint64_t acked;           /* bytes of output acknowledged */
+	struct queue_event first; /* event 0, kept for queue_restart() */
 };
 
 /* Room for a record with n bytes of payload: where the payload goes.  NULL if
@@ -82,6 +86,17 @@ int queue_ack(
  * has more than there is, or less than was acknowledged. */
 int queue_rewind(
     struct queue *q, uint64_t record, uint64_t event, struct ops_err *err);
+
+/* Has the peer less than was acknowledged?  Its log is then not the one that
+ * the rest is in, or was damaged. */
+bool queue_behind(const struct queue *q, uint64_t record, uint64_t event);
+/*
+ * Go on there: what is kept gets the numbers from these on.  In front goes an
+ * event that says what is missing (gap: its payload is copied), and event 0
+ * once more if the peer lacks even that.  -1: no memory or no room; try later.
+ */
+int queue_restart(struct queue *q, uint64_t record, uint64_t event,
+    const struct queue_event *gap);
 
 int queue_all_sent(const struct queue *q);
 /* All was sent, and the last of it was a SESSION-CLOSE. */

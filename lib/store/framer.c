@@ -31,6 +31,8 @@ struct framer {
 	struct frame_maker *maker;
 	struct streamtab *tab;
 	char day[11];
+	uint64_t run; /* counts BOOTs */
+	bool holes;   /* framer_allow_holes() */
 	struct cut *cuts;
 	size_t n_cuts, cap_cuts;
 	struct ops_buf scratch; /* one stored frame */
@@ -120,11 +122,25 @@ framer_seen_event(struct framer *f, const struct record *r,
 	return 0;
 }
 
+/* The place of the stream's next frame, which the leaves alone give
+ * (doc/format.md section 7). */
+static void
+place(struct framer *f, struct stream *s, uint64_t number, size_t stored_len,
+    struct segment_place *ret)
+{
+	if (s->run != f->run)
+		s->seg.open = false;
+	s->run = f->run;
+	segment_place(
+	    &s->seg, s->pub.id, s->pub.class, f->day, number, stored_len, ret);
+}
+
 int
 framer_seen_frame(struct framer *f, const struct leaf_frame *l,
     const uint8_t hash[static OPS_HASH_LEN], struct ops_err *err)
 {
 	struct stream *s = streamtab_get(f->tab, l->stream, l->class);
+	struct segment_place at;
 
 	if (s == NULL)
 		return ops_fail(err, OPS_ENOMEM, "framer: streams");
@@ -132,6 +148,7 @@ framer_seen_frame(struct framer *f, const struct leaf_frame *l,
 		s->first_frame = l->number;
 	s->numbered = true;
 	s->pub.class = l->class;
+	place(f, s, l->number, l->stored_len, &at);
 	s->pub.next_frame = l->number + 1;
 	s->pub.next_record = l->first + l->count;
 	s->has_prev = true;
@@ -146,19 +163,53 @@ framer_seen_close(struct framer *f, const struct leaf_close *l)
 }
 
 static void
-start_again(void *arg, struct stream *s)
+account_again(void *arg, struct stream *s)
 {
 	(void)arg;
-	s->has_prev = false;
-	s->first_frame = s->pub.next_frame;
 	s->events = 0;
 	memset(s->chain, 0, sizeof(s->chain));
+}
+
+void
+framer_accounts_successor(struct framer *f)
+{
+	streamtab_each(f->tab, account_again, NULL);
+}
+
+static void
+start_again(void *arg, struct stream *s)
+{
+	s->has_prev = false;
+	s->first_frame = s->pub.next_frame;
+	account_again(arg, s);
 }
 
 void
 framer_successor(struct framer *f)
 {
 	streamtab_each(f->tab, start_again, NULL);
+}
+
+static void
+remember_sealed(void *arg, struct stream *s)
+{
+	(void)arg;
+	s->sealed.frame = s->pub.next_frame;
+	s->sealed.record = s->pub.next_record;
+	s->sealed.segments = s->seg.next;
+	memcpy(s->sealed.path, s->seg.path, sizeof(s->sealed.path));
+}
+
+void
+framer_allow_holes(struct framer *f)
+{
+	f->holes = true;
+}
+
+void
+framer_seen_all(struct framer *f)
+{
+	streamtab_each(f->tab, remember_sealed, NULL);
 }
 
 static void
@@ -169,39 +220,28 @@ touch_closing(void *arg, struct stream *s)
 		streamtab_touch(arg, s);
 }
 
-int
-framer_seen_before(
-    struct framer *f, const struct leaf_frame *l, struct ops_err *err)
-{
-	struct stream *s = streamtab_get(f->tab, l->stream, l->class);
-
-	if (s == NULL)
-		return ops_fail(err, OPS_ENOMEM, "framer: streams");
-	/* A stream that went on in a later log has higher numbers there. */
-	if (s->pub.next_frame > l->number)
-		return 0;
-	s->numbered = true;
-	s->pub.class = l->class;
-	s->pub.next_frame = s->first_frame = l->number + 1;
-	s->pub.next_record = l->first + l->count;
-	return 0;
-}
-
 void
 framer_settle(struct framer *f)
 {
+	f->holes = false;
 	streamtab_settle(f->tab);
 	streamtab_each(f->tab, touch_closing, f->tab);
 }
 
 int
-framer_recover(struct framer *f, const char day[static 11], uint64_t *cut,
-    struct ops_err *err)
+framer_recover(struct framer *f, uint64_t *cut, struct ops_err *err)
 {
-	return segment_recover(f->v, f->tab, day, cut, err);
+	return segment_recover(f->v, f->tab, cut, err);
 }
 
 /* -- cutting frames -- */
+
+void
+framer_run(struct framer *f, const char day[static 11])
+{
+	f->run++;
+	framer_day(f, day);
+}
 
 void
 framer_day(struct framer *f, const char day[static 11])
@@ -282,8 +322,7 @@ cut_frame(struct framer *f, struct stream *s, struct ops_err *err)
 	memcpy(c->stored, f->scratch.data, f->scratch.len);
 	c->stored_len = f->scratch.len;
 	c->records = s->count;
-	segment_place(&s->seg, s->pub.id, s->pub.class, f->day, id.number,
-	    c->stored_len, &c->place);
+	place(f, s, id.number, c->stored_len, &c->place);
 	f->n_cuts++;
 	f->bytes = f->bytes + c->stored_len - s->raw.len;
 	f->open_records -= s->count;
@@ -312,10 +351,11 @@ framer_put(struct framer *f, const struct wal_entry *e, struct ops_err *err)
 		return 0;
 	if (record_decode(e->record, e->len, &r, err) < 0)
 		return -1;
-	if (!s->numbered) {
+	if (!s->numbered ||
+	    (f->holes && s->count == 0 && e->number > s->pub.next_record)) {
 		s->numbered = true;
 		s->pub.class = e->class;
-		s->pub.next_record = e->number;
+		s->pub.next_record = s->sealed.record = e->number;
 	}
 	if (e->number < s->pub.next_record)
 		return 0;

@@ -36,23 +36,28 @@ int framer_seen_event(struct framer *f, const struct record *r,
 /* What was seen was a predecessor log: open streams and their numbers go on in
  * a new one, where chains and counts start again. */
 void framer_successor(struct framer *f);
-/* After those of the newest log: a frame that stands in one of its predecessors,
- * so that its segment is known to hold it. */
-int framer_seen_before(
-    struct framer *f, const struct leaf_frame *l, struct ops_err *err);
+/* The same for the accounts alone: the events seen were a predecessor's. */
+void framer_accounts_successor(struct framer *f);
+/* Leaves are missing among those seen: until framer_settle() a stream's records
+ * from the WAL need not follow the last that is known. */
+void framer_allow_holes(struct framer *f);
+/* All leaves were seen; what is put from here on is from the WAL. */
+void framer_seen_all(struct framer *f);
+/*
+ * All of the WAL was put: cut from the segments what a crash left there of it.
+ * *cut counts the segments that lost something.
+ */
+int framer_recover(struct framer *f, uint64_t *cut, struct ops_err *err);
 /* The state is complete: forget closed streams. */
 void framer_settle(struct framer *f);
-/*
- * Cut what a crash left behind the committed frames in the segments of `day`
- * (the only one frames could have been written to), and find where open
- * streams go on.  *cut counts the segments that lost a tail.
- */
-int framer_recover(struct framer *f, const char day[static 11], uint64_t *cut,
-    struct ops_err *err);
+
+/* -- where frames go: also while leaves are seen -- */
+/* A BOOT: each stream goes on in a new segment, in data/<class>/<day>/. */
+void framer_run(struct framer *f, const char day[static 11]);
+/* A SEAL: frames from now on go to data/<class>/<day>/. */
+void framer_day(struct framer *f, const char day[static 11]);
 
 /* -- running -- */
-/* Frames cut from now on go to data/<class>/<day>/. */
-void framer_day(struct framer *f, const char day[static 11]);
 /* Take one record.  One that is framed already is skipped; a hole in the
  * numbers is OPS_EFORMAT. */
 int framer_put(

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "leaves.h"
+#include "store.h"
 #include "tiles.h"
 
 #define READ_CHUNK (1u << 20)
@@ -15,6 +17,59 @@ void
 log_dir(uint32_t n, char out[static LOG_PATH])
 {
 	snprintf(out, LOG_PATH, "log/%" PRIu32, n);
+}
+
+/* -- which there are -- */
+
+/* The number in a name as log_dir() writes it, or UINT32_MAX. */
+static uint32_t
+name_number(const char *name)
+{
+	uint32_t n = 0;
+
+	if (*name == '\0' || (name[0] == '0' && name[1] != '\0'))
+		return UINT32_MAX;
+	for (; *name != '\0'; name++) {
+		if (*name < '0' || *name > '9')
+			return UINT32_MAX;
+		n = n * 10 + (uint32_t)(*name - '0');
+		if (n >= STORE_LOGS_MAX)
+			return UINT32_MAX;
+	}
+	return n;
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int
+log_list(struct vfs *v, uint32_t **ret, size_t *ret_n, struct ops_err *err)
+{
+	struct vfs_names names = { 0 };
+	size_t count = 0;
+	uint32_t *n;
+
+	if (vfs_exists(v, "log") && vfs_list(v, "log", &names, err) < 0)
+		return -1;
+	n = calloc(names.n + 1, sizeof(*n));
+	if (n == NULL) {
+		vfs_names_free(&names);
+		return ops_fail(err, OPS_ENOMEM, "log");
+	}
+	for (size_t i = 0; i < names.n; i++) {
+		n[count] = name_number(names.name[i]);
+		count += n[count] != UINT32_MAX;
+	}
+	vfs_names_free(&names);
+	qsort(n, count, sizeof(*n), compare_numbers);
+	*ret = n;
+	*ret_n = count;
+	return 0;
 }
 
 static void
@@ -43,16 +98,21 @@ log_new(struct vfs *v, uint32_t n)
 	return l;
 }
 
-int
-log_set_key(struct log *l, const char *origin, struct ops_signer *signer,
-    struct ops_err *err)
+/* Who the log is; without a signer until log_set_signer(). */
+static int
+set_key(struct log *l, const char *origin,
+    const uint8_t pub[static OPS_PUB_LEN], struct ops_err *err)
 {
-	if (note_key_init(
-		&l->key, origin, NOTE_ED25519, ops_signer_pub(signer), err) < 0)
+	if (note_key_init(&l->key, origin, NOTE_ED25519, pub, err) < 0)
 		return -1;
 	snprintf(l->origin, sizeof(l->origin), "%s", origin);
-	l->signer = signer;
 	return 0;
+}
+
+void
+log_set_signer(struct log *l, struct ops_signer *signer)
+{
+	l->signer = signer;
 }
 
 int
@@ -64,10 +124,11 @@ log_create(struct vfs *v, uint32_t n, const char *origin,
 	if (l == NULL)
 		return ops_fail(err, OPS_ENOMEM, "log");
 	if (vfs_make_path(v, l->dir, err) < 0 ||
-	    log_set_key(l, origin, signer, err) < 0) {
+	    set_key(l, origin, ops_signer_pub(signer), err) < 0) {
 		log_free(l);
 		return -1;
 	}
+	log_set_signer(l, signer);
 	*ret = l;
 	return 0;
 }
@@ -113,118 +174,218 @@ read_stated(struct log *l, struct ops_err *err)
 			*err = e;
 		return -1;
 	}
-	if (checkpoint_parse(note.text, note.text_len, &c, NULL) == 0)
+	if (checkpoint_parse(note.text, note.text_len, &c, NULL) == 0) {
 		l->stated = c.size;
+		/* Until the first leaf says it; should that be damaged. */
+		snprintf(l->origin, sizeof(l->origin), "%s", c.origin);
+	}
 	note_free(&note);
 	return 0;
 }
 
-struct leaf_scan {
-	int (*seen)(void *arg, const struct leaf *l, const uint8_t *bytes,
-	    size_t len, uint64_t index, struct ops_err *err);
-	void *arg;
+struct scan {
+	const struct log_reader *r;
+	struct tree tree;       /* over all entries so far */
+	uint64_t len;           /* their bytes */
+	struct ops_buf pending; /* those that no BOOT or SEAL signs yet */
+	bool final;             /* the last one that did closed the log */
 };
 
-/* 1: went on by one leaf.  0: nothing whole at p.  -1: error. */
+static void
+damage(struct log *l)
+{
+	l->damaged = l->end_damaged = true;
+}
+
+/* Behind the checkpoint only the signature says that a BOOT or SEAL is one.  In
+ * a log that is damaged none can be right. */
 static int
-take_leaf(struct log *l, const struct leaf_scan *scan, const uint8_t *p,
-    size_t n, long *used, struct ops_err *err)
+check_signature(struct log *l, const struct scan *sc, const struct leaf *leaf,
+    struct ops_err *err)
+{
+	struct ops_buf msg = { .max = 4096 };
+	bool boot = leaf->type == LEAF_BOOT;
+	const uint8_t *sig = boot ? leaf->u.boot.sig : leaf->u.seal.sig;
+	const uint8_t *key = sc->tree.size == 0 ? leaf->u.boot.log_pub
+						: sc->r->key(sc->r->arg, leaf);
+	uint8_t root[OPS_HASH_LEN];
+	struct ops_err why = { 0 };
+	int rc;
+
+	if (sc->tree.size < l->stated || l->damaged)
+		return 0;
+	tree_root(&sc->tree, root);
+	rc = leaf_signed_message(
+	    leaf, l->origin, sc->tree.size, root, &msg, &why);
+	if (rc < 0 || key == NULL || !ops_verify(key, msg.data, msg.len, sig))
+		damage(l);
+	ops_buf_free(&msg);
+	if (why.code == OPS_ENOMEM)
+		return ops_fail(err, why.code, "%s", why.msg);
+	return 0;
+}
+
+/* Tell of a leaf that counts. */
+static int
+tell(struct log *l, const struct log_reader *r, const struct leaf *leaf,
+    const uint8_t *p, size_t n, struct ops_err *err)
 {
 	uint8_t hash[OPS_HASH_LEN];
-	const uint8_t *bytes;
-	struct ops_err e = { 0 };
-	struct leaf leaf;
-	size_t len;
 
-	*used = leaf_file_next(p, n, &bytes, &len, NULL);
-	if (*used < 0)
-		return 0;
-	if (leaf_decode(bytes, len, &leaf, &e) < 0) {
-		/* No leaf of ours: as good as the end of the log. */
-		if (e.code != OPS_ENEWER)
-			return 0;
-		if (err != NULL)
-			*err = e;
+	if (r->seen(r->arg, leaf, p, n, err) < 0)
 		return -1;
-	}
-	if (scan->seen(scan->arg, &leaf, bytes, len, l->tree.size, err) < 0)
-		return -1;
-	leaf_hash(bytes, len, hash);
-	tree_append(&l->tree, hash);
-	tiles_add(l->tiles, bytes, len, hash);
-	if (l->tree.size == l->stated)
-		tree_root(&l->tree, l->stated_root);
-	return 1;
+	leaf_hash(p, n, hash);
+	if (!l->damaged)
+		tiles_add(l->tiles, p, n, hash);
+	return 0;
 }
 
 static int
-read_leaves(struct log *l, const struct leaf_scan *scan, struct ops_err *err)
+tell_pending(struct log *l, struct scan *sc, struct ops_err *err)
 {
-	uint8_t *buf = malloc(READ_CHUNK);
-	size_t have = 0, at = 0;
-	uint64_t off = 0;
+	const uint8_t *p;
+	struct leaf leaf;
+	size_t n, at = 0;
+	long used;
+
+	while ((used = leaf_file_next(sc->pending.data + at,
+		    sc->pending.len - at, &p, &n, NULL)) > 0) {
+		if (leaf_decode(p, n, &leaf, err) < 0 ||
+		    tell(l, sc->r, &leaf, p, n, err) < 0)
+			return -1;
+		at += (size_t)used;
+	}
+	ops_buf_reset(&sc->pending);
+	return 0;
+}
+
+static int
+take_unsigned(struct log *l, struct scan *sc, const struct leaves_entry *e,
+    struct ops_err *err)
+{
+	/* No append begins so behind a closed log, or is that long. */
+	if (sc->final || sc->tree.size == 0)
+		damage(l);
+	if (sc->pending.len + LEAF_FILE_HEADER + e->n > sc->pending.max) {
+		damage(l);
+		ops_buf_reset(&sc->pending);
+	}
+	leaf_file_put(&sc->pending, e->p, e->n);
+	return ops_buf_check(&sc->pending, "leaves", err);
+}
+
+static int
+take_signed(struct log *l, struct scan *sc, const struct leaves_entry *e,
+    const struct leaf *leaf, struct ops_err *err)
+{
+	bool seal = leaf->type == LEAF_SEAL;
+	struct ops_err why = { 0 };
+
+	if (sc->tree.size == 0 &&
+	    (seal || set_key(l, leaf->u.boot.origin, leaf->u.boot.log_pub,
+			 &why) < 0)) {
+		damage(l);
+		if (why.code == OPS_ENOMEM)
+			return ops_fail(err, why.code, "%s", why.msg);
+	}
+	if (seal && sc->final)
+		damage(l);
+	if (check_signature(l, sc, leaf, err) < 0 ||
+	    tell_pending(l, sc, err) < 0 ||
+	    tell(l, sc->r, leaf, e->p, e->n, err) < 0)
+		return -1;
+	/* What the checkpoint covers is no end. */
+	if (sc->tree.size < l->stated)
+		l->end_damaged = false;
+	l->seals += seal && sc->tree.size >= l->stated;
+	l->ends_in_seal = seal;
+	sc->final = seal && leaf->u.seal.final;
+	return 0;
+}
+
+static int
+take_entry(struct log *l, struct scan *sc, const struct leaves_entry *e,
+    struct ops_err *err)
+{
+	struct ops_err why = { 0 };
+	uint8_t hash[OPS_HASH_LEN];
+	struct leaf leaf = { 0 };
+	bool good = !e->bad && leaf_decode(e->p, e->n, &leaf, &why) == 0;
+	bool is_signed =
+	    good && (leaf.type == LEAF_BOOT || leaf.type == LEAF_SEAL);
 	int rc = 0;
 
-	if (buf == NULL)
-		return ops_fail(err, OPS_ENOMEM, "%s/leaves", l->dir);
-	for (;;) {
-		ssize_t n;
-		long used;
+	if (why.code == OPS_ENEWER)
+		return ops_fail(err, why.code, "%s", why.msg);
+	if (is_signed)
+		rc = take_signed(l, sc, e, &leaf, err);
+	else if (good)
+		rc = take_unsigned(l, sc, e, err);
+	else
+		damage(l);
+	if (rc < 0)
+		return -1;
+	leaf_hash(e->p, e->n, hash);
+	tree_append(&sc->tree, hash);
+	sc->len += LEAF_FILE_HEADER + e->n;
+	if (is_signed) {
+		l->tree = sc->tree;
+		l->len = sc->len;
+	}
+	if (sc->tree.size == l->stated) {
+		tree_root(&sc->tree, l->stated_root);
+		l->stated_len = sc->len;
+	}
+	return 0;
+}
 
-		rc = take_leaf(l, scan, buf + at, have - at, &used, err);
+static int
+read_leaves(struct log *l, const struct log_reader *r, struct ops_err *err)
+{
+	struct scan sc = { .r = r, .pending = { .max = LOG_APPEND_MAX } };
+	struct leaves_entry e;
+	struct leaves *in;
+	uint64_t offset, bytes;
+	int rc;
+
+	if (leaves_open(l->v, l->n, l->stated, &in, err) < 0)
+		return -1;
+	tree_init(&sc.tree);
+	while ((rc = leaves_next(in, &e, err)) == 1) {
+		rc = take_entry(l, &sc, &e, err);
 		if (rc < 0)
 			break;
-		if (rc == 1) {
-			at += (size_t)used;
-			l->len += (uint64_t)used;
-			if (l->tree.size == l->stated)
-				l->stated_len = l->len;
-			continue;
-		}
-		memmove(buf, buf + at, have - at);
-		have -= at;
-		at = 0;
-		n = vfs_pread(l->f, buf + have, READ_CHUNK - have, off, err);
-		if (n < 0) {
-			rc = -1;
-			break;
-		}
-		if (n == 0)
-			break;
-		off += (uint64_t)n;
-		have += (size_t)n;
-		/* A whole leaf fits many times: what does not parse now
-		 * is torn. */
-		if (have == READ_CHUNK && at == 0 &&
-		    leaf_file_next(buf, have, &(const uint8_t *){ NULL },
-			&(size_t){ 0 }, NULL) < 0)
-			break;
 	}
-	free(buf);
-	return rc < 0 ? -1 : 0;
+	/* The first append is whole or not there at all (first_append()). */
+	if (leaves_end(in, &offset, &bytes) == LEAVES_END_DAMAGED ||
+	    (l->len == 0 && offset + bytes > 0))
+		damage(l);
+	leaves_free(in);
+	ops_buf_free(&sc.pending);
+	if (l->end_damaged) {
+		l->tree = sc.tree;
+		l->len = sc.len;
+	}
+	l->tail = offset + bytes - l->len;
+	return rc;
 }
 
 int
-log_open(struct vfs *v, uint32_t n,
-    int (*seen)(void *arg, const struct leaf *l, const uint8_t *bytes,
-	size_t len, uint64_t index, struct ops_err *err),
-    void *arg, struct log **ret, uint64_t *torn, struct ops_err *err)
+log_open(struct vfs *v, uint32_t n, const struct log_reader *r,
+    struct log **ret, struct ops_err *err)
 {
-	struct leaf_scan scan = { seen, arg };
 	struct log *l = log_new(v, n);
 	char path[LOG_PATH];
-	uint64_t size;
 
 	if (l == NULL)
 		return ops_fail(err, OPS_ENOMEM, "log");
 	log_file(l, "leaves", path);
 	if (read_stated(l, err) < 0 ||
 	    vfs_open(v, path, VFS_WRITE, &l->f, err) < 0 ||
-	    vfs_size(l->f, &size, err) < 0 || read_leaves(l, &scan, err) < 0) {
+	    read_leaves(l, r, err) < 0) {
 		log_free(l);
 		return -1;
 	}
-	*torn = size - l->len;
 	*ret = l;
 	return 0;
 }

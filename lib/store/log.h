@@ -43,11 +43,31 @@ struct log {
 	uint64_t stated;     /* size in the checkpoint found at start */
 	uint8_t stated_root[OPS_HASH_LEN]; /* root the leaves gave there */
 	uint64_t stated_len;               /* and the bytes they took */
+	/* found at start: */
+	uint64_t tail;  /* bytes behind `len` */
+	uint64_t seals; /* SEALs that the checkpoint does not cover */
+	bool ends_in_seal;
+	bool damaged;     /* there is what no crash leaves */
+	bool end_damaged; /* so is what follows the last signed leaf */
 	struct tiles *tiles;
+};
+
+/* Whom log_open() tells of what it reads. */
+struct log_reader {
+	/* A leaf, once a BOOT or SEAL was read that signs for it. */
+	int (*seen)(void *arg, const struct leaf *l, const uint8_t *bytes,
+	    size_t len, struct ops_err *err);
+	/* The key that must have signed this BOOT or SEAL, given all that was
+	 * seen; NULL: there is none. */
+	const uint8_t *(*key)(void *arg, const struct leaf *l);
+	void *arg;
 };
 
 /* "log/<n>" */
 void log_dir(uint32_t n, char out[static LOG_PATH]);
+/* The numbers of the logs there are, ascending (0 of them without a folder
+ * log/); *ret is the caller's, free(3).  Any other name is passed over. */
+int log_list(struct vfs *v, uint32_t **ret, size_t *ret_n, struct ops_err *err);
 
 /* A new log: its folder; its leaves file comes with the first append, whole.
  * signer becomes the log's, unless this fails. */
@@ -55,18 +75,25 @@ int log_create(struct vfs *v, uint32_t n, const char *origin,
     struct ops_signer *signer, struct log **ret, struct ops_err *err);
 
 /*
- * Open an existing one: read all leaves, calling seen() for each (its bytes,
- * its place); *torn: bytes after the last whole one.
- * No key yet: log_set_key(),
- * then log_check_checkpoint().  The torn tail is still there: log_cut_tail().
+ * Open an existing one and read its leaves.  A leaf counts when a BOOT or SEAL
+ * signs for it: those behind the last of them are not seen, and not part of
+ * tree and len.  Signatures are checked behind the checkpoint only, which
+ * vouches for the others once log_check_checkpoint() found that it fits.
+ *
+ * If there is what no crash leaves, `damaged` is set, and the log must not be
+ * written again.  Its leaves are seen all the same, as far as they can be
+ * read, so that what they speak of is not overwritten.  If the damage is at
+ * the end, tree and len take in all of it.
+ *
+ * Origin and key are those that the first leaf names; if that can't be read,
+ * the origin is the checkpoint's, or empty, and the key zero.
  */
-int log_open(struct vfs *v, uint32_t n,
-    int (*seen)(void *arg, const struct leaf *l, const uint8_t *bytes,
-	size_t len, uint64_t index, struct ops_err *err),
-    void *arg, struct log **ret, uint64_t *torn, struct ops_err *err);
-int log_set_key(struct log *l, const char *origin, struct ops_signer *signer,
-    struct ops_err *err);
-/* Cut what is not a whole leaf off the end, durable on return. */
+int log_open(struct vfs *v, uint32_t n, const struct log_reader *r,
+    struct log **ret, struct ops_err *err);
+/* Its signer, which becomes the log's. */
+void log_set_signer(struct log *l, struct ops_signer *signer);
+/* Cut what is behind `len` off the end, durable on return.  Not if
+ * end_damaged. */
 int log_cut_tail(struct log *l, struct ops_err *err);
 /* The checkpoint file against the leaves: 1 fits (or there is none), 0 does
  * not (err says why), -1: no memory to tell. */

@@ -1,9 +1,9 @@
 #include "past.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store.h"
 
 static void
@@ -31,30 +31,56 @@ past_key(const struct past *p, uint64_t period)
 	return NULL;
 }
 
+/* The first leaf of a log: what was read before is its predecessors'. */
+static void
+begin(struct past *p)
+{
+	if (p->any)
+		framer_successor(p->e->framer);
+	p->begun = p->any = true;
+	p->n = p->reading;
+	p->has_seal = p->seal_after_boot = false;
+	p->n_keys = 0;
+	memset(p->resume_pub, 0, sizeof(p->resume_pub));
+	memset(p->boot.log_pub, 0, sizeof(p->boot.log_pub));
+}
+
+static void
+new_day(const struct past *p, char day[static 11])
+{
+	ops_time_day(p->clock.at.realtime, day);
+}
+
 static void
 seen_boot(struct past *p, const struct leaf_boot *b)
 {
-	p->any = true;
+	char day[11];
+
 	p->boot = *b;
 	p->seal_after_boot = false;
 	memcpy(p->resume_pub, b->resume_pub, OPS_PUB_LEN);
 	p->wal = b->wal;
 	p->clock = b->clock;
 	remember_key(p, b->period, b->seal_pub);
+	new_day(p, day);
+	framer_run(p->e->framer, day);
 }
 
 static void
 seen_seal(struct past *p, const struct leaf_seal *s)
 {
+	char day[11];
+
 	p->has_seal = true;
 	p->seal = *s;
 	p->seal_after_boot = true;
-	p->seals++;
 	if (s->has_resume)
 		memcpy(p->resume_pub, s->resume_pub, OPS_PUB_LEN);
 	p->wal = s->wal;
 	p->clock = s->clock;
 	remember_key(p, s->period + 1, s->next_pub);
+	new_day(p, day);
+	framer_day(p->e->framer, day);
 	/* No session was open: nothing before matters to an account. */
 	if (s->open == 0)
 		p->n_events = 0;
@@ -79,18 +105,34 @@ seen_frame(struct past *p, const struct leaf_frame *l, const uint8_t *bytes,
 		return ops_fail(err, OPS_EFORMAT,
 		    "sessions open through %d boots", PAST_EVENT_STREAMS);
 	memcpy(p->events[p->n_events].id, l->stream, OPS_ID_LEN);
+	p->events[p->n_events].log = p->n;
 	p->events[p->n_events++].first = l->first;
 	return 0;
 }
 
+/* A BOOT by the resume key named last, a SEAL by the key of its period. */
+static const uint8_t *
+key_of(void *arg, const struct leaf *l)
+{
+	const struct past *p = arg;
+	size_t last = (p->n_keys - 1) % PAST_PERIODS;
+
+	if (!p->begun || p->n_keys == 0)
+		return NULL;
+	if (l->type == LEAF_BOOT)
+		return p->resume_pub;
+	return p->key[last].period == l->u.seal.period ? p->key[last].pub
+						       : NULL;
+}
+
 static int
 seen(void *arg, const struct leaf *l, const uint8_t *bytes, size_t len,
-    uint64_t index, struct ops_err *err)
+    struct ops_err *err)
 {
 	struct past *p = arg;
 
-	(void)index;
-	p->ends_in_seal = l->type == LEAF_SEAL;
+	if (!p->begun)
+		begin(p);
 	switch (l->type) {
 	case LEAF_FRAME:
 		return seen_frame(p, &l->u.frame, bytes, len, err);
@@ -110,98 +152,51 @@ seen(void *arg, const struct leaf *l, const uint8_t *bytes, size_t len,
 	return 0;
 }
 
-/* Number of the newest log/<n>; *any: there is one. */
+/* Read log n; it becomes e->log, unless it is a start that was cut short before
+ * its BOOT. */
 static int
-newest_log(struct vfs *v, uint32_t *ret, bool *any, struct ops_err *err)
+read_log(struct past *p, struct vfs *v, uint32_t n, struct ops_err *err)
 {
-	struct vfs_names names = { 0 };
+	const struct log_reader r = { .seen = seen, .key = key_of, .arg = p };
+	struct ops_err why = { 0 };
+	struct log *l = NULL;
 
-	*any = false;
-	if (!vfs_exists(v, "log"))
-		return 0;
-	if (vfs_list(v, "log", &names, err) < 0)
+	p->begun = false;
+	p->reading = n;
+	if (log_open(v, n, &r, &l, &why) < 0) {
+		if (why.code == OPS_ENOENT)
+			return 0;
+		if (err != NULL)
+			*err = why;
 		return -1;
-	for (size_t i = 0; i < names.n; i++) {
-		uint32_t n;
-		int end = 0;
-
-		if (sscanf(names.name[i], "%9" SCNu32 "%n", &n, &end) == 1 &&
-		    names.name[i][end] == '\0' && (!*any || n > *ret)) {
-			*ret = n;
-			*any = true;
-		}
 	}
-	vfs_names_free(&names);
-	return 0;
-}
-
-static int
-seen_before(void *arg, const struct leaf *l, const uint8_t *bytes, size_t len,
-    uint64_t index, struct ops_err *err)
-{
-	struct past *p = arg;
-
-	(void)bytes, (void)len, (void)index;
-	if (l->type == LEAF_FRAME)
-		return framer_seen_before(p->e->framer, &l->u.frame, err);
-	if (l->type == LEAF_CLOSE)
-		framer_seen_close(p->e->framer, &l->u.close);
-	return 0;
-}
-
-/* Without them, their segments would look like what a crash left. */
-static int
-read_predecessors(struct past *p, struct vfs *v, struct ops_err *err)
-{
-	p->whole = true;
-	for (uint32_t n = 0; n < p->n; n++) {
-		struct ops_err e = { 0 };
-		struct log *log = NULL;
-		uint64_t torn;
-
-		if (log_open(v, n, seen_before, p, &log, &torn, &e) == 0) {
-			log_free(log);
-			continue;
-		}
-		if (e.code == OPS_ENOMEM) {
-			if (err != NULL)
-				*err = e;
-			return -1;
-		}
-		/* Removed or damaged: check's to name, and no reason not to
-		 * record. */
-		p->whole = false;
+	if (!p->begun && !l->damaged) {
+		log_free(l);
+		return 0;
 	}
+	if (!p->begun)
+		begin(p);
+	p->damaged |= l->damaged;
+	log_free(p->e->log);
+	p->e->log = l;
 	return 0;
 }
 
 int
 past_read(struct past *p, struct vfs *v, struct engine *e, struct ops_err *err)
 {
-	struct ops_err first = { 0 };
-	uint32_t n = 0;
-	bool any;
+	uint32_t *n = NULL;
+	size_t count = 0;
+	int rc;
 
 	p->e = e;
-	if (newest_log(v, &n, &any, err) < 0)
-		return -1;
-	/* An empty log is a start that was cut short before its BOOT. */
-	for (; any; n--) {
-		p->n = n;
-		if (log_open(v, n, seen, p, &e->log, &p->torn, &first) == 0) {
-			if (p->any)
-				return read_predecessors(p, v, err);
-			log_free(e->log);
-			e->log = NULL;
-		} else if (first.code != OPS_ENOENT) {
-			if (err != NULL)
-				*err = first;
-			return -1;
-		}
-		if (n == 0)
-			break;
-	}
-	return 0;
+	rc = log_list(v, &n, &count, err);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = read_log(p, v, n[i], err);
+	free(n);
+	if (rc == 0)
+		framer_seen_all(e->framer);
+	return rc;
 }
 
 /* -- sessions: rebuild their accounts from framed events -- */
@@ -240,12 +235,17 @@ past_replay_events(const struct past *p, struct vfs *v, struct ops_err *err)
 	if (store_open(v, STORE_NO_WAL, &st, err) < 0)
 		return -1;
 	for (size_t i = 0; rc == 0 && i < p->n_events; i++) {
+		/* A CLOSE leaf counts the events in its own log. */
+		if (i > 0 && p->events[i].log != p->events[i - 1].log)
+			framer_accounts_successor(p->e->framer);
 		/* A damaged frame costs the account of its sessions, not the
 		 * log: check names both. */
 		if (replay_stream(p, st, i, err) < 0 && err != NULL &&
 		    err->code == OPS_ENOMEM)
 			rc = -1;
 	}
+	if (p->events[p->n_events - 1].log != p->n)
+		framer_accounts_successor(p->e->framer);
 	store_free(st);
 	return rc;
 }

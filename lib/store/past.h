@@ -1,8 +1,11 @@
 /*
- * past - what the leaves of a store's newest log say about how it goes on.
+ * past - what the leaves of a store say about how it goes on.
  *
- * The first half of recovery (recover.c): go through the leaves, feed the
- * framer, remember the keys and places that were named last.  Writes nothing.
+ * The first half of recovery (recover.c): go through the leaves of all logs,
+ * oldest first, feed the framer, remember the keys and places that were named
+ * last.  All logs, because a stream may go on from one into the next, and
+ * because a segment is never touched by a writer that does not know what the
+ * leaves say of it.  Writes nothing.
  *
  * Fuzzed: recover
  */
@@ -18,18 +21,18 @@
 	64 /* period keys remembered; the WAL spans a few at most */
 #define PAST_EVENT_STREAMS 1024
 
+/* But for `events` all of it is about the newest log that has a leaf. */
 struct past {
-	bool any;              /* there is a log with a leaf in it */
+	bool any;              /* there is one */
 	uint32_t n;            /* its number */
-	uint64_t torn;         /* bytes behind its last whole leaf */
-	bool ends_in_seal;     /* that leaf is a SEAL */
-	bool whole;            /* all its predecessors could be read */
+	uint32_t reading;      /* the one that is being read */
+	bool begun;            /* a leaf of it was seen */
+	bool damaged;          /* it, or one before it: see log.h */
 	struct engine *e;      /* being built */
 	struct leaf_boot boot; /* the last one */
 	bool has_seal;
 	struct leaf_seal seal; /* the last one */
 	bool seal_after_boot;
-	uint64_t seals;
 	uint8_t resume_pub[OPS_PUB_LEN]; /* named last */
 	struct leaf_wal wal;             /* where the WAL goes on */
 	struct leaf_clock clock;         /* of the last BOOT or SEAL */
@@ -41,13 +44,14 @@ struct past {
 	/* Event frames since the last SEAL with no session open. */
 	struct {
 		uint8_t id[OPS_ID_LEN];
+		uint32_t log;
 		uint64_t first;
 	} events[PAST_EVENT_STREAMS];
 	size_t n_events;
 };
 
-/* Read the newest log that has a leaf (e->log is it then) into p and e; of the
- * logs before it the framer is told which frames they hold. */
+/* Read all logs into p and e; e->log is the newest that has a leaf then, NULL
+ * if none has. */
 int past_read(
     struct past *p, struct vfs *v, struct engine *e, struct ops_err *err);
 /* Was the log closed: is its last leaf a final SEAL? */

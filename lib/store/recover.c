@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "engine.h"
 #include "past.h"
+#include "store.h"
 #include "walread.h"
 
 #define RESUME_EVERY 60000000000ull
@@ -26,6 +27,7 @@ struct recovery {
 	struct past past;
 	struct leaf_boot boot; /* being made */
 	char store_id[OPS_ID_TEXT_LEN + 1];
+	bool whole;   /* nothing is wrong with the newest log */
 	bool wal_bad; /* the WAL holds what no crash leaves */
 };
 
@@ -45,60 +47,84 @@ machine_hash(const struct recovery *r, uint8_t out[static 16])
 	memcpy(out, h, 16);
 }
 
+/* The log's key, if it is there: else it can be read, but not written. */
+static int
+load_key(struct recovery *r, struct ops_err *err)
+{
+	struct ops_signer *key = NULL;
+	struct ops_err why = { 0 };
+
+	if (keys_log_load(r->v, r->past.n, &key, &why) < 0) {
+		if (why.code == OPS_ENOENT || why.code == OPS_EFORMAT)
+			return 0;
+		return ops_fail(err, why.code, "%s", why.msg);
+	}
+	if (memcmp(ops_signer_pub(key), r->e->log->key.pub, OPS_PUB_LEN) == 0)
+		log_set_signer(r->e->log, key);
+	else
+		ops_signer_free(key);
+	return 0;
+}
+
 /* 0: it may.  Else the enum boot_why of the successor that is needed. */
 static int
 why_not(struct recovery *r, uint32_t *ret, struct ops_err *err)
 {
 	struct engine *e = r->e;
 	struct past *p = &r->past;
-	struct ops_signer *key = NULL;
 	uint8_t machine[16];
-	struct ops_err e2 = { 0 };
+	int fits;
 
 	*ret = 0;
-	if (resume_load(r->v, &e->resume, err) < 0)
+	if (resume_load(r->v, &e->resume, err) < 0 || load_key(r, err) < 0)
 		return -1;
 	e->resume_slot = resume_find(&e->resume, p->resume_pub);
-	if (keys_log_load(r->v, r->past.n, &key, &e2) < 0 &&
-	    e2.code != OPS_ENOENT && e2.code != OPS_EFORMAT) {
-		if (err != NULL)
-			*err = e2;
+	fits = log_check_checkpoint(e->log, err);
+	if (fits < 0)
 		return -1;
-	}
+	/* A crash leaves at most one SEAL beyond a checkpoint. */
+	r->whole = fits == 1 && !e->log->damaged && e->log->seals <= 1;
 	machine_hash(r, machine);
-	if (key == NULL ||
-	    memcmp(ops_signer_pub(key), p->boot.log_pub, OPS_PUB_LEN) != 0 ||
-	    e->resume_slot < 0) {
+	if (e->log->signer == NULL || e->resume_slot < 0)
 		*ret = BOOT_NO_RESUME;
-	} else if (log_set_key(e->log, p->boot.origin, key, err) < 0) {
-		ops_signer_free(key);
-		return -1;
-	} else {
-		int fits;
-
-		key = NULL; /* the log's now */
-		fits = log_check_checkpoint(e->log, err);
-		if (fits < 0)
-			return -1;
-		/* A crash leaves at most one SEAL beyond a checkpoint. */
-		if (fits == 0 || (e->log->sealed == 0 && p->seals > 1))
-			*ret = BOOT_DAMAGED;
-		else if (memcmp(machine, p->boot.machine, 16) != 0)
-			*ret = BOOT_MACHINE;
-	}
-	ops_signer_free(key);
+	else if (!r->whole)
+		*ret = BOOT_DAMAGED;
+	else if (memcmp(machine, p->boot.machine, 16) != 0)
+		*ret = BOOT_MACHINE;
 	return 0;
+}
+
+/*
+ * Leave in the newest log only what is signed for, also if it gets a successor:
+ * what follows was to become durable together with a SEAL, and its records are
+ * in the WAL.  Where the end is damaged nothing is touched, so that it can be
+ * named for ever.
+ */
+static int
+settle_log(struct recovery *r, struct ops_err *err)
+{
+	struct log *l = r->e->log;
+
+	if (!l->end_damaged && l->tail > 0) {
+		r->boot.found.leaf_torn_bytes = l->tail;
+		if (log_cut_tail(l, err) < 0)
+			return -1;
+	}
+	/* Never two SEALs beyond a checkpoint, however often a start is cut
+	 * short. */
+	if (!r->whole)
+		return 0;
+	return log_catch_up(l, l->ends_in_seal && l->signer != NULL, err);
 }
 
 /* "opseal/<store id>/<n>" */
 static void
 store_id_of(struct recovery *r)
 {
-	const char *s = r->past.boot.origin;
+	const char *s = r->past.any ? r->e->log->origin : "";
 	uint8_t id[OPS_ID_LEN];
 
-	if (r->past.any && strncmp(s, "opseal/", 7) == 0 &&
-	    strlen(s) > 7 + OPS_ID_TEXT_LEN) {
+	if (strncmp(s, "opseal/", 7) == 0 && strlen(s) > 7 + OPS_ID_TEXT_LEN) {
 		memcpy(r->store_id, s + 7, OPS_ID_TEXT_LEN);
 		r->store_id[OPS_ID_TEXT_LEN] = '\0';
 		if (ops_id_parse(r->store_id, id) == 0)
@@ -121,14 +147,23 @@ new_log(struct recovery *r, uint32_t why, struct ops_err *err)
 	b->why = why;
 	if (r->past.any) {
 		b->has_pred = true;
-		memcpy(b->pred_origin, r->past.boot.origin,
-		    sizeof(b->pred_origin));
+		/* Not even its first leaf may be left. */
+		if (e->log->origin[0] != '\0')
+			memcpy(b->pred_origin, e->log->origin,
+			    sizeof(b->pred_origin));
+		else
+			snprintf(b->pred_origin, sizeof(b->pred_origin),
+			    "opseal/%s/%" PRIu32, r->store_id, r->past.n);
 		b->pred_size = e->log->tree.size;
 		tree_root(&e->log->tree, b->pred_root);
 		framer_successor(e->framer);
 		log_free(e->log);
 		e->log = NULL;
 		n = r->past.n + 1;
+		if (n >= STORE_LOGS_MAX)
+			return ops_fail(err, OPS_EFORMAT,
+			    "there are %d logs, and no more can be",
+			    STORE_LOGS_MAX);
 	}
 	snprintf(origin, sizeof(origin), "opseal/%s/%" PRIu32, r->store_id, n);
 	if (keys_log_create(r->v, n, &key, err) < 0)
@@ -290,12 +325,9 @@ boot(struct recovery *r, struct ops_err *err)
 {
 	struct engine *e = r->e;
 	uint64_t now = r->boot.clock.at.boottime;
-	char day[11];
 
 	if (fill_boot(r, err) < 0)
 		return -1;
-	ops_time_day(r->boot.clock.at.realtime, day);
-	framer_day(e->framer, day);
 	e->until = now;
 	/* What this start has to say goes through the WAL like all else
 	 * (notices.c): a frame here would be one that neither a leaf nor a
@@ -327,7 +359,7 @@ recover(struct recovery *r, struct ops_err *err)
 {
 	struct engine *e = r->e;
 	uint32_t why = BOOT_FIRST;
-	char day[11] = "";
+	char day[11];
 
 	ops_clock_read(&r->boot.clock.at);
 	memcpy(r->boot.clock.boot_id, r->o->boot_id, 16);
@@ -339,31 +371,22 @@ recover(struct recovery *r, struct ops_err *err)
 	if (r->past.any) {
 		if (why_not(r, &why, err) < 0)
 			return -1;
-		if (why == 0) {
+		if (why == 0)
 			r->boot.why =
 			    past_clean(&r->past) ? BOOT_CLEAN : BOOT_CRASH;
-			r->boot.found.leaf_torn_bytes = r->past.torn;
-			if (r->past.torn > 0 && log_cut_tail(e->log, err) < 0)
-				return -1;
-			/* Never two SEALs beyond a checkpoint, however
-			 * often a start is cut short. */
-			if (log_catch_up(e->log, r->past.ends_in_seal, err) < 0)
-				return -1;
-			/* Else nobody knows which segments are whose: none is
-			 * cut. */
-			if (r->past.whole)
-				ops_time_day(r->past.clock.at.realtime, day);
-		}
-		if (framer_recover(
-			e->framer, day, &r->boot.found.frames_cut, err) < 0 ||
+		if (settle_log(r, err) < 0 ||
 		    past_replay_events(&r->past, r->v, err) < 0)
 			return -1;
+		if (r->past.damaged)
+			framer_allow_holes(e->framer);
 	}
 	if (why != 0 && new_log(r, why, err) < 0)
 		return -1;
 	ops_time_day(r->boot.clock.at.realtime, day);
-	framer_day(e->framer, day);
-	if (r->past.any && replay_wal(r, err) < 0)
+	framer_run(e->framer, day);
+	if (r->past.any &&
+	    (replay_wal(r, err) < 0 ||
+		framer_recover(e->framer, &r->boot.found.frames_cut, err) < 0))
 		return -1;
 	framer_settle(e->framer);
 	return boot(r, err);

@@ -194,79 +194,146 @@ segment_sync_free(struct segment_sync *s)
 
 /* -- recovery -- */
 
-/* Length of the part of a segment that has leaves; -1: leave it alone, what
- * is wrong with it is no crash and check's to name. */
+/* What a segment holds, as far as a stream's leaves and the WAL tell. */
+struct held {
+	uint64_t
+	    sealed;  /* bytes up to the end of the frames that have leaves */
+	bool walked; /* frames are whole up to there */
+	bool in_wal; /* of what follows all is a crash's */
+};
+
+/* 1: a whole header lies at off.  0: none.  -1: see err. */
 static int
-committed_length(struct vfs_file *f, uint64_t size, uint64_t next_frame,
-    int64_t *ret, struct ops_err *err)
+next_header(struct vfs_file *f, uint64_t off, struct frame_header *ret,
+    struct ops_err *err)
 {
 	uint8_t head[FRAME_HEADER + FRAME_CHUNKS_MAX * FRAME_CHUNK_ENTRY];
-	uint8_t sh[SEGMENT_HEADER] = { 0 };
-	struct segment_header h;
-	uint64_t off = SEGMENT_HEADER, frame;
-	ssize_t n;
+	ssize_t n = vfs_pread(f, head, sizeof(head), off, err);
 
-	*ret = -1;
-	n = vfs_pread(f, sh, sizeof(sh), 0, err);
 	if (n < 0)
 		return -1;
-	if (ops_all_zero(sh, sizeof(sh))) {
-		*ret = 0;
-		return 0;
-	}
-	if (segment_header_decode(sh, (size_t)n, &h, NULL) < 0) {
-		/* Cut inside its header: nothing in it was committed. */
-		if (n < SEGMENT_HEADER)
-			*ret = 0;
-		return 0;
-	}
-	for (frame = h.first_frame; frame < next_frame; frame++) {
-		struct frame_header fh;
-		long len;
-
-		if (off == size)
-			break;
-		n = vfs_pread(f, head, sizeof(head), off, err);
-		if (n < 0)
-			return -1;
-		len = frame_header_decode(head, (size_t)n, &fh, NULL);
-		if (len < 0 || fh.id.number != frame ||
-		    off + (uint64_t)len + fh.stored > size)
-			return 0;
-		off += (uint64_t)len + fh.stored;
-	}
-	*ret = off == SEGMENT_HEADER ? 0 : (int64_t)off;
-	return 0;
+	return frame_header_decode(head, (size_t)n, ret, NULL) >= 0;
 }
 
-enum cut_what { CUT_NOTHING, CUT_TAIL, CUT_ALL };
+/* Go through the frames from *off on, as long as they are consecutive ones of
+ * s with a number below `end`. */
+static int
+walk(struct vfs_file *f, const struct stream *s, uint64_t end, uint64_t *off,
+    uint64_t *frame, struct ops_err *err)
+{
+	struct frame_header fh;
+	int rc;
+
+	while ((rc = next_header(f, *off, &fh, err)) == 1) {
+		if (memcmp(fh.id.stream, s->pub.id, OPS_ID_LEN) != 0 ||
+		    fh.id.number != *frame || *frame >= end)
+			return 0;
+		*off += fh.header_len + fh.stored;
+		++*frame;
+	}
+	return rc;
+}
+
+/*
+ * A crash can have left only what the WAL has: of each frame that can be made
+ * out, all records must be there.  What can't be made out was cut short.
+ */
+static int
+look_behind(struct vfs_file *f, uint64_t off, const struct stream *s, bool *ret,
+    struct ops_err *err)
+{
+	struct frame_header fh;
+	int rc;
+
+	*ret = false;
+	while ((rc = next_header(f, off, &fh, err)) == 1) {
+		if (memcmp(fh.id.stream, s->pub.id, OPS_ID_LEN) != 0 ||
+		    fh.id.first < s->sealed.record ||
+		    fh.id.first + fh.count > s->pub.next_record)
+			return 0;
+		off += fh.header_len + fh.stored;
+	}
+	*ret = rc == 0 && s->sealed.record < s->pub.next_record;
+	return rc;
+}
 
 static int
-cut_segment(struct vfs *v, const char *path, uint64_t next_frame,
-    enum cut_what *what, struct ops_err *err)
+look(struct vfs_file *f, const struct stream *s, struct held *h,
+    struct ops_err *err)
+{
+	uint8_t sh[SEGMENT_HEADER] = { 0 };
+	struct segment_header head = { 0 };
+	uint64_t frame;
+	ssize_t n = vfs_pread(f, sh, sizeof(sh), 0, err);
+
+	memset(h, 0, sizeof(*h));
+	if (n < 0)
+		return -1;
+	/* Cut inside its header, or before it was written. */
+	if (n < SEGMENT_HEADER || ops_all_zero(sh, sizeof(sh))) {
+		h->walked = true;
+		return look_behind(f, SEGMENT_HEADER, s, &h->in_wal, err);
+	}
+	if (segment_header_decode(sh, (size_t)n, &head, NULL) < 0 ||
+	    memcmp(head.stream, s->pub.id, OPS_ID_LEN) != 0)
+		return 0;
+	h->sealed = SEGMENT_HEADER;
+	frame = head.first_frame;
+	if (walk(f, s, s->sealed.frame, &h->sealed, &frame, err) < 0)
+		return -1;
+	h->walked = frame >= s->sealed.frame;
+	return look_behind(f, h->sealed, s, &h->in_wal, err);
+}
+
+/* The last segment that the leaves speak of: a crash's frames may follow. */
+static int
+cut_tail(struct vfs *v, const char *path, const struct stream *s, uint64_t *cut,
+    struct ops_err *err)
 {
 	struct vfs_file *f;
+	struct held h = { 0 };
 	uint64_t size;
-	int64_t keep;
 	int rc;
 
 	if (vfs_open(v, path, VFS_WRITE, &f, err) < 0)
 		return -1;
 	rc = vfs_size(f, &size, err);
 	if (rc == 0)
-		rc = committed_length(f, size, next_frame, &keep, err);
-	if (rc == 0 && keep > 0 && (uint64_t)keep < size) {
-		*what = CUT_TAIL;
-		rc = vfs_truncate(f, (uint64_t)keep, err);
+		rc = look(f, s, &h, err);
+	if (rc == 0 && h.walked && h.in_wal && h.sealed > SEGMENT_HEADER &&
+	    h.sealed < size) {
+		rc = vfs_truncate(f, h.sealed, err);
 		if (rc == 0)
 			rc = vfs_sync(f, err);
+		++*cut;
 	}
 	vfs_close(f);
-	if (rc == 0 && keep == 0) {
-		*what = CUT_ALL;
-		rc = vfs_unlink(v, path, err);
-	}
 	return rc;
+}
+
+/* One that the leaves don't speak of.  The stream's next segment may get this
+ * very name, so what no crash explains makes way. */
+static int
+remove_leftover(struct vfs *v, const char *path, const struct stream *s,
+    uint64_t *cut, struct ops_err *err)
+{
+	char bad[SEGMENT_PATH_MAX];
+	struct vfs_file *f;
+	struct held h = { 0 };
+	int rc;
+
+	if (vfs_open(v, path, VFS_READ, &f, err) < 0)
+		return -1;
+	rc = look(f, s, &h, err);
+	vfs_close(f);
+	if (rc < 0)
+		return -1;
+	++*cut;
+	if (h.walked && h.in_wal && h.sealed <= SEGMENT_HEADER)
+		return vfs_unlink(v, path, err);
+	snprintf(bad, sizeof(bad), "%.*s.bad",
+	    (int)(strlen(path) - strlen(".seg")), path);
+	return vfs_rename(v, path, bad, err);
 }
 
 struct scan {
@@ -277,49 +344,48 @@ struct scan {
 };
 
 static int
-scan_segment(struct scan *sc, const char *dir, const char *name, bool cut,
-    struct ops_err *err)
+scan_segment(
+    struct scan *sc, const char *dir, const char *name, struct ops_err *err)
 {
 	char path[SEGMENT_PATH_MAX];
 	uint8_t id[OPS_ID_LEN];
-	struct stream *s;
+	const struct stream *s;
 	uint32_t number;
-	enum cut_what cut_what = CUT_NOTHING;
 
-	if (segment_name_parse(name, id, &number) < 0)
+	if (segment_name_parse(name, id, &number) < 0 ||
+	    (size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >=
+		sizeof(path))
 		return 0;
 	s = streamtab_find(sc->tab, id);
-	if (cut) {
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >=
-		    sizeof(path))
-			return 0;
-		if (cut_segment(sc->v, path, s == NULL ? 0 : s->pub.next_frame,
-			&cut_what, err) < 0)
-			return -1;
-		sc->cut += cut_what != CUT_NOTHING;
-	}
-	if (s != NULL && cut_what != CUT_ALL && number >= s->seg.next)
-		s->seg.next = number + 1;
+	if (s == NULL || s->closed || s->pub.class != sc->class)
+		return 0;
+	if (number >= s->sealed.segments)
+		return remove_leftover(sc->v, path, s, &sc->cut, err);
+	if (strcmp(path, s->sealed.path) == 0)
+		return cut_tail(sc->v, path, s, &sc->cut, err);
 	return 0;
 }
 
 static int
 scan_day(struct scan *sc, const char *class_dir, const char *name,
-    const char day[static 11], struct ops_err *err)
+    struct ops_err *err)
 {
 	struct vfs_names files = { 0 };
 	char dir[SEGMENT_PATH_MAX];
-	bool cut = day[0] != '\0' && strcmp(name, day) == 0;
 	uint64_t before = sc->cut;
+	struct ops_err why = { 0 };
 	int rc = 0;
 
 	if ((size_t)snprintf(dir, sizeof(dir), "%s/%s", class_dir, name) >=
 	    sizeof(dir))
 		return 0;
-	if (vfs_list(sc->v, dir, &files, err) < 0)
-		return -1;
+	if (vfs_list(sc->v, dir, &files, &why) < 0) {
+		if (why.code == OPS_ENOENT)
+			return 0; /* no folder, and none of ours */
+		return ops_fail(err, why.code, "%s", why.msg);
+	}
 	for (size_t i = 0; rc == 0 && i < files.n; i++)
-		rc = scan_segment(sc, dir, files.name[i], cut, err);
+		rc = scan_segment(sc, dir, files.name[i], err);
 	vfs_names_free(&files);
 	if (rc == 0 && sc->cut != before)
 		rc = vfs_sync_dir(sc->v, dir, err);
@@ -327,8 +393,8 @@ scan_day(struct scan *sc, const char *class_dir, const char *name,
 }
 
 int
-segment_recover(struct vfs *v, struct streamtab *tab, const char day[static 11],
-    uint64_t *cut, struct ops_err *err)
+segment_recover(
+    struct vfs *v, struct streamtab *tab, uint64_t *cut, struct ops_err *err)
 {
 	struct scan sc = { .v = v, .tab = tab };
 	int rc = 0;
@@ -344,7 +410,7 @@ segment_recover(struct vfs *v, struct streamtab *tab, const char day[static 11],
 			continue;
 		rc = vfs_list(v, dir, &days, err);
 		for (size_t i = 0; rc == 0 && i < days.n; i++)
-			rc = scan_day(&sc, dir, days.name[i], day, err);
+			rc = scan_day(&sc, dir, days.name[i], err);
 		vfs_names_free(&days);
 	}
 	if (rc == 0)

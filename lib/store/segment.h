@@ -74,12 +74,14 @@ int segment_sync_all(struct segment_sync *s, struct ops_err *err);
 void segment_sync_free(struct segment_sync *s);
 
 /*
- * After a crash: in the folders of `day`, cut every segment behind the last
- * frame that has a leaf (streamtab knows the next number of each stream), and
- * remove those with none; and in all folders find the highest segment number
- * of each stream that is not closed.  *cut counts segments shortened.
+ * After a crash: cut from the segments of open streams the frames that have no
+ * leaf but stand in the WAL, whose records are about to be framed anew (the
+ * table says what the leaves know of a stream and what the WAL brought).
+ * Nothing else is removed: a segment that neither leaves nor WAL explain stays,
+ * for check to name; but where the writer would want its name it is renamed to
+ * *.bad.  *cut counts the segments shortened or removed.
  */
-int segment_recover(struct vfs *v, struct streamtab *tab,
-    const char day[static 11], uint64_t *cut, struct ops_err *err);
+int segment_recover(
+    struct vfs *v, struct streamtab *tab, uint64_t *cut, struct ops_err *err);
 
 #endif

@@ -30,6 +30,14 @@ struct stream {
 	uint32_t count;
 	uint64_t arrived_first, arrived_last;
 	struct segment_tail seg;
+	uint64_t run; /* the writer's, that it was last written in */
+	/* At a start, what the leaves say of it: what lies behind that in its
+	 * segments a crash left. */
+	struct {
+		uint64_t frame, record; /* the next ones */
+		uint32_t segments;
+		char path[SEGMENT_PATH_MAX]; /* of the last */
+	} sealed;
 
 	uint64_t events; /* account for the CLOSE leaf */
 	uint8_t chain[OPS_HASH_LEN];

@@ -247,6 +247,57 @@ class Hundred(Kills):
         self.verifies(inst)
 
 
+class Successor(Kills):
+    """The log can't be continued, while a session is open."""
+
+    def test_over_successors_and_restarts(self):
+        inst = self.instance()
+        term = self.talker(inst)
+        for kill, lose in ((0, 1), (0, 0), (1, 0), (1, 1), (0, 0)):
+            time.sleep(0.2)
+            if kill:
+                inst.kill()
+            else:
+                inst.stop()
+            segments = set(inst.segments())
+            if lose:
+                os.unlink(os.path.join(inst.store, "keys", "resume"))
+            inst.start()
+            mark = len(term.out)
+            t.wait_for("more output", lambda: len(term.out) > mark + 3000)
+            self.equal(segments - set(inst.segments()), set(), "segments that are gone")
+        self.silence()
+        self.exact(inst, term)
+        self.whole(term)
+        self.equal(inst.stop(), 0, "exit status")
+        result = inst.offline("verify")
+        self.exits(result, 0)
+        self.equal(result.text.count("SUCCESSOR"), 2, "successors")
+
+    def test_the_store_is_another(self):
+        """Its log is gone, but not the rest of the session, nor that there was more."""
+        inst = self.instance(config="seal_after = 10ms\n")
+        term = self.talker(inst)
+        t.wait_for("a sealed frame", lambda: any("/screen/" in s for s in inst.segments()))
+        inst.stop()
+        for name in os.listdir(inst.store):
+            os.rename(os.path.join(inst.store, name), self.path(name))
+        inst.start()
+        mark = len(term.out)
+        t.wait_for("more output", lambda: len(term.out) > mark + 3000)
+        self.silence()
+        self.equal(term.wait(), 0, "exit status")
+        self.whole(term)
+        s = self.ended(inst, term, "gapped")
+        got = self.raw(inst, s)
+        self.check(got.status in (0, 5), "export: %r" % got.status)
+        out = bytes(term.out)
+        self.check(len(got.out) > 2000 and out.endswith(got.out), "the rest is not what was shown")
+        self.equal(s["bytes_lost"], len(out) - len(got.out), "bytes lost")
+        self.equal(inst.stop(), 0, "exit status")
+        self.exits(inst.offline("verify"), 0)
+
+
 class Away(Kills):
     """The daemon is away for longer than hold_time."""
 

@@ -101,6 +101,65 @@ test_impossible_numbers(void **state)
 }
 
 /* A writer that acknowledges, crashes and comes back gets all bytes once. */
+/* A writer that has less than it acknowledged gets the rest from there on, and
+ * first of all what says that something is missing. */
+static void
+test_restart(void **state)
+{
+	static uint8_t text[] = "gap";
+	const struct queue_event gap = { 0, 9, REC_GAP_EVENT, text, 3 };
+	struct queue q = { 0 };
+	struct ops_err err;
+
+	(void)state;
+	assert_int_equal(queue_event(&q, REC_SESSION_OPEN, 1, "open", 4, 1), 0);
+	put(&q, "ab");
+	put(&q, "c");
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	queue_sent(&q, 0);
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	queue_sent(&q, n);
+	assert_int_equal(queue_ack(&q, 2, 1, &err), 0);
+	assert_int_equal(q.acked, 3);
+	put(&q, "d");
+	assert_int_equal(queue_event(&q, REC_BYPASS, 2, "by", 2, 0), 0);
+	put(&q, "e");
+
+	assert_false(queue_behind(&q, 2, 1));
+	assert_true(queue_behind(&q, 0, 0));
+	assert_true(queue_behind(&q, 1, 1));
+	assert_int_equal(queue_restart(&q, 0, 0, &gap), 0);
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	assert_int_equal(no, 0);
+	assert_int_equal(ev->type, REC_SESSION_OPEN);
+	assert_memory_equal(ev->p, "open", 4);
+	queue_sent(&q, 0);
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	assert_int_equal(no, 1);
+	assert_int_equal(ev->type, REC_GAP_EVENT);
+	queue_sent(&q, 0);
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	assert_int_equal(no, 0);
+	assert_int_equal(n, RECORD_HEADER + 1);
+	assert_int_equal(p[RECORD_HEADER], 'd');
+	queue_sent(&q, n);
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	assert_int_equal(no, 2);
+	assert_int_equal(ev->type, REC_BYPASS);
+	queue_sent(&q, 0);
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	assert_int_equal(no, 1);
+	queue_sent(&q, n);
+	assert_int_equal(queue_ack(&q, 2, 3, &err), 0);
+	assert_true(queue_empty(&q));
+	/* It lacks some records only. */
+	assert_int_equal(queue_restart(&q, 1, 3, &gap), 0);
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	assert_int_equal(no, 3);
+	assert_int_equal(ev->type, REC_GAP_EVENT);
+	queue_free(&q);
+}
+
 static void
 test_long_run(void **state)
 {
@@ -281,6 +340,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_of_events_and_records),
 		cmocka_unit_test(test_impossible_numbers),
+		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_long_run),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_no_memory_at_first),

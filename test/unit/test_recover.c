@@ -1,8 +1,12 @@
 /* Covers: recover, past, engine, log, framer, segment, streamtab */
 #include <errno.h>
 
+#include "base/bytes.h"
 #include "check.h"
 #include "driver.h"
+#include "record/event.h"
+#include "record/frame.h"
+#include "store/segment.h"
 
 static struct memfs *
 one_store(struct driver *d, unsigned seals)
@@ -188,8 +192,15 @@ test_checkpoint_fails_often(void **state)
 static struct {
 	uint8_t resume[1024];
 	uint64_t len; /* of the leaves */
-	struct ops_buf checkpoint;
+	struct ops_buf checkpoint, previous;
 } saved;
+
+static void
+read_whole(struct memfs *m, const char *path, struct ops_buf *b)
+{
+	b->max = 1u << 24;
+	assert_int_equal(vfs_read_file(&m->vfs, path, 1u << 23, b, NULL), 0);
+}
 
 static void
 save(struct memfs *m)
@@ -197,10 +208,7 @@ save(struct memfs *m)
 	for (uint64_t i = 0; i < sizeof(saved.resume); i++)
 		saved.resume[i] = memfs_peek(m, "keys/resume", i);
 	saved.len = memfs_file_size(m, "log/0/leaves");
-	saved.checkpoint.max = 8192;
-	assert_int_equal(vfs_read_file(&m->vfs, "log/0/checkpoint", 4096,
-			     &saved.checkpoint, NULL),
-	    0);
+	read_whole(m, "log/0/checkpoint", &saved.checkpoint);
 }
 
 static void
@@ -241,19 +249,60 @@ cut_leaves(struct memfs *m)
 }
 
 static void
-cut_all(struct memfs *m)
+put_back(struct memfs *m)
 {
-	cut_leaves(m);
 	assert_int_equal(vfs_replace_file(&m->vfs, "log/0/checkpoint",
 			     saved.checkpoint.data, saved.checkpoint.len, NULL),
 	    0);
 }
 
 static void
+cut_all(struct memfs *m)
+{
+	cut_leaves(m);
+	put_back(m);
+}
+
+static void
+flip(struct memfs *m, const char *path, uint64_t off)
+{
+	memfs_poke(m, path, off, (uint8_t)~memfs_peek(m, path, off));
+}
+
+static void
 damage(struct memfs *m)
 {
-	memfs_poke(m, "log/0/leaves", saved.len + 40,
-	    (uint8_t)~memfs_peek(m, "log/0/leaves", saved.len + 40));
+	flip(m, "log/0/leaves", saved.len + 40);
+}
+
+static void
+damage_first(struct memfs *m)
+{
+	flip(m, "log/0/leaves", 40);
+}
+
+static void
+damage_last(struct memfs *m)
+{
+	flip(m, "log/0/leaves", memfs_file_size(m, "log/0/leaves") - 3);
+}
+
+static void
+put_back_and_damage(struct memfs *m)
+{
+	put_back(m);
+	damage(m);
+}
+
+/* The checkpoint is of the SEAL before the last: as after a crash, but for the
+ * byte in the last SEAL. */
+static void
+damage_behind(struct memfs *m)
+{
+	assert_int_equal(vfs_replace_file(&m->vfs, "log/0/checkpoint",
+			     saved.previous.data, saved.previous.len, NULL),
+	    0);
+	damage_last(m);
 }
 
 static void
@@ -275,20 +324,67 @@ static const struct {
 	{ "another log key",		  other_log_key, BOOT_NO_RESUME, true },
 	{ "leaves cut at an older SEAL",  cut_leaves,	 BOOT_NO_RESUME, false },
 	{ "and the checkpoint with them", cut_all,	 BOOT_NO_RESUME, false },
-	{ "a leaf is damaged",		  damage,	 BOOT_NO_RESUME, false },
+	{ "a leaf is damaged",		  damage,	 BOOT_DAMAGED,	 false },
+	{ "the first leaf is damaged",	  damage_first,	 BOOT_NO_RESUME, false },
+	{ "the last leaf is damaged",	  damage_last,	 BOOT_NO_RESUME, false },
+	{ "behind the checkpoint, too",	  damage_behind, BOOT_NO_RESUME, false },
+	{ "the checkpoint is put back",	  put_back,	 BOOT_DAMAGED,	 false },
+	{ "and a leaf is damaged",	  put_back_and_damage, BOOT_DAMAGED, false },
 	{ "the checkpoint is missing",	  no_checkpoint, BOOT_DAMAGED,	 false },
 };
 /* clang-format on */
+
+static unsigned
+count_segments(struct memfs *m)
+{
+	struct vfs_names names;
+	unsigned n = 0;
+
+	memfs_files(m, &names);
+	for (size_t i = 0; i < names.n; i++)
+		n += strstr(names.name[i], ".seg") != NULL;
+	vfs_names_free(&names);
+	return n;
+}
+
+/* What is wrong is named for ever: nothing of the old log changes, and no
+ * segment is removed, however often the daemon starts. */
+static void
+starts_change_nothing(struct driver *d, const char *row)
+{
+	struct ops_buf before = { 0 }, after = { 0 };
+	unsigned segments = count_segments(d->m);
+	struct ops_err err = { 0 };
+	const char *bad;
+
+	read_whole(d->m, "log/0/leaves", &before);
+	for (int i = 0; i < 2; i++) {
+		CHECK(driver_close(d, &err) == 0, row, err.msg);
+		bad = driver_check(d->m, false, NULL);
+		CHECK(bad != NULL, row, "verify says nothing");
+		reopen(d, row);
+	}
+	CHECK(d->e->log->n == 1, row, "it goes on in the successor");
+	read_whole(d->m, "log/0/leaves", &after);
+	CHECK(after.len == before.len &&
+		  memcmp(after.data, before.data, after.len) == 0,
+	    row, "the old log changed");
+	CHECK(count_segments(d->m) >= segments, row, "segments are gone");
+	ops_buf_free(&before);
+	ops_buf_free(&after);
+	finish(d, row, false);
+}
 
 static void
 test_successors(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const char *row = rows[i].name, *bad;
+		const char *row = rows[i].name;
 		struct ops_err err = { 0 };
 		struct framer_stream s = { 0 };
 		struct leaf_boot boot;
+		uint64_t before;
 		struct driver d;
 
 		one_store(&d, 2);
@@ -296,17 +392,21 @@ test_successors(void **state)
 		driver_output(&d, &d.s[0], 5);
 		assert_int_equal(driver_flush(&d, NULL), 0);
 		assert_int_equal(driver_seal(&d, false, NULL), 0);
+		read_whole(d.m, "log/0/checkpoint", &saved.previous);
 		driver_output(&d, &d.s[0], 5);
 		assert_int_equal(driver_flush(&d, NULL), 0);
 		assert_int_equal(driver_seal(&d, false, NULL), 0);
 		driver_drop(&d);
 		rows[i].change(d.m);
+		before = memfs_file_size(d.m, "log/0/leaves");
 		reopen(&d, row);
 		boot = last_boot(&d);
 		CHECK(d.e->log->n == 1, row, "no successor");
 		CHECK(boot.why == rows[i].why, row, "reason");
 		CHECK(boot.has_pred && strstr(boot.pred_origin, "/0") != NULL,
 		    row, "predecessor");
+		CHECK(memfs_file_size(d.m, "log/0/leaves") == before, row,
+		    "the old log was cut");
 		framer_stream(d.e->framer, d.s[0].id, &s);
 		if (rows[i].whole) {
 			/* Numbers go on where they were. */
@@ -316,15 +416,301 @@ test_successors(void **state)
 			CHECK(driver_flush(&d, &err) == 0, row, err.msg);
 			finish(&d, row, true);
 		} else {
-			struct memfs *m = d.m;
-
-			CHECK(driver_close(&d, &err) == 0, row, err.msg);
-			bad = driver_check(m, false, NULL);
-			CHECK(bad != NULL, row, "verify says nothing");
-			driver_free(&d);
-			vfs_free(&m->vfs);
+			starts_change_nothing(&d, row);
 		}
 		ops_buf_free(&saved.checkpoint);
+		ops_buf_free(&saved.previous);
+	}
+}
+
+/* -- leaves that nothing signs -- */
+
+static void
+append(struct driver *d, const struct leaf *l)
+{
+	struct ops_buf b = { .max = 4096 };
+	uint8_t bytes[LEAF_MAX];
+	struct vfs_file *f;
+	long n = leaf_encode(l, bytes, NULL);
+	uint64_t end = memfs_file_size(d->m, "log/0/leaves");
+
+	assert_true(n > 0);
+	leaf_file_put(&b, bytes, (size_t)n);
+	assert_int_equal(
+	    vfs_open(&d->m->vfs, "log/0/leaves", VFS_WRITE, &f, NULL), 0);
+	assert_int_equal(vfs_pwrite(f, b.data, b.len, end, NULL), 0);
+	assert_int_equal(vfs_sync(f, NULL), 0);
+	vfs_close(f);
+	ops_buf_free(&b);
+}
+
+static void
+forge_frame(struct driver *d, struct driver_session *s, uint64_t first)
+{
+	struct leaf l = { .type = LEAF_FRAME,
+		.u.frame = { .class = CLASS_SCREEN,
+		    .number = 2,
+		    .has_prev = true,
+		    .first = first,
+		    .count = 5,
+		    .arrived_first = 1,
+		    .arrived_last = 2,
+		    .codec = CODEC_ZSTD,
+		    .stored_len = 200,
+		    .raw_len = 200 } };
+
+	memcpy(l.u.frame.stream, s->id, OPS_ID_LEN);
+	append(d, &l);
+}
+
+/* In the place of records that stand in the WAL. */
+static void
+frame_of_open(struct driver *d)
+{
+	forge_frame(d, &d->s[0], 20);
+}
+
+static void
+frame_of_closed(struct driver *d)
+{
+	forge_frame(d, &d->s[1], 0);
+}
+
+static void
+close_of_open(struct driver *d)
+{
+	struct leaf l = { .type = LEAF_CLOSE, .u.close.state = CLOSE_CLOSED };
+
+	memcpy(l.u.close.stream, d->s[0].id, OPS_ID_LEN);
+	append(d, &l);
+}
+
+static void
+tombstone(struct driver *d)
+{
+	struct leaf l = { .type = LEAF_TOMBSTONE, .u.tombstone.to = 1 };
+
+	memcpy(l.u.tombstone.stream, d->s[0].id, OPS_ID_LEN);
+	append(d, &l);
+}
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	void (*forge)(struct driver *d);
+} forged[] = {
+	{ "a frame of an open session",	  frame_of_open },
+	{ "a frame of a closed session",  frame_of_closed },
+	{ "the end of an open session",	  close_of_open },
+	{ "a tombstone",		  tombstone },
+};
+/* clang-format on */
+
+/* Behind the last SEAL of a killed store: no start believes it, and what the
+ * WAL has is sealed instead. */
+static void
+test_unsigned_leaves(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2 * OPS_ARRAY_LEN(forged); i++) {
+		const char *row = forged[i / 2].name;
+		struct leaf_boot boot;
+		uint64_t end, forged_end;
+		struct driver d;
+
+		one_store(&d, 2);
+		driver_end(&d, &d.s[1]);
+		assert_int_equal(driver_flush(&d, NULL), 0);
+		assert_int_equal(driver_seal(&d, false, NULL), 0);
+		driver_output(&d, &d.s[0], 5);
+		assert_int_equal(driver_flush(&d, NULL), 0);
+		driver_drop(&d);
+		end = memfs_file_size(d.m, "log/0/leaves");
+		forged[i / 2].forge(&d);
+		forged_end = memfs_file_size(d.m, "log/0/leaves");
+		/* A successor doesn't believe them either. */
+		if (i % 2 == 1)
+			no_resume(d.m);
+		reopen(&d, row);
+		boot = last_boot(&d);
+		CHECK(d.e->log->n == i % 2, row, "which log");
+		CHECK(boot.found.leaf_torn_bytes == forged_end - end, row,
+		    "BOOT says what was cut");
+		CHECK(boot.found.wal_records == 5, row, "replayed");
+		CHECK(framer_open_sessions(d.e->framer) == 1, row, "open");
+		driver_end(&d, &d.s[0]);
+		assert_int_equal(driver_flush(&d, NULL), 0);
+		finish(&d, row, true);
+	}
+}
+
+/* Behind the SEAL that closed the log no append begins like this. */
+static void
+test_unsigned_behind_final(void **state)
+{
+	struct driver d;
+
+	(void)state;
+	one_store(&d, 2);
+	assert_int_equal(driver_close(&d, NULL), 0);
+	frame_of_open(&d);
+	reopen(&d, "behind the end");
+	assert_int_equal(last_boot(&d).why, BOOT_DAMAGED);
+	starts_change_nothing(&d, "behind the end");
+}
+
+/* -- places and names -- */
+
+/* The segment of that number of this boot's events stream, whatever the day. */
+static bool
+events_segment(const struct driver *d, unsigned number, char out[static 96])
+{
+	char path[SEGMENT_PATH_MAX];
+	struct vfs_names names;
+	bool found = false;
+
+	segment_path(CLASS_EVENTS, "0000-00-00", d->e->events, number, path);
+	memfs_files(d->m, &names);
+	for (size_t i = 0; i < names.n && !found; i++) {
+		const char *name = strrchr(names.name[i], '/');
+
+		found = name != NULL && strcmp(name, strrchr(path, '/')) == 0;
+		if (found)
+			snprintf(out, 96, "%s", names.name[i]);
+	}
+	vfs_names_free(&names);
+	return found;
+}
+
+/* Numbers come from the leaves: one that is missing moves no other. */
+static void
+test_missing_segment(void **state)
+{
+	struct driver d;
+	char path[96];
+
+	(void)state;
+	one_store(&d, 2);
+	assert_true(events_segment(&d, 0, path));
+	assert_int_equal(driver_close(&d, NULL), 0);
+	assert_int_equal(vfs_unlink(&d.m->vfs, path, NULL), 0);
+	reopen(&d, "missing");
+	driver_session(&d);
+	assert_int_equal(driver_flush(&d, NULL), 0);
+	assert_int_equal(driver_seal(&d, false, NULL), 0);
+	assert_false(events_segment(&d, 0, path));
+	assert_true(events_segment(&d, 1, path));
+	finish(&d, "missing", false);
+}
+
+/* A file in the place of the next segment, which no crash left, makes way. */
+static void
+test_segment_in_the_way(void **state)
+{
+	struct driver d;
+	char path[96];
+
+	(void)state;
+	one_store(&d, 2);
+	assert_true(events_segment(&d, 0, path));
+	assert_int_equal(driver_close(&d, NULL), 0);
+	memcpy(path + strlen(path) - strlen("0.seg"), "1", 1);
+	assert_int_equal(
+	    vfs_replace_file(&d.m->vfs, path, "no segment", 10, NULL), 0);
+	reopen(&d, "in the way");
+	driver_session(&d);
+	assert_int_equal(driver_flush(&d, NULL), 0);
+	assert_int_equal(driver_seal(&d, false, NULL), 0);
+	memcpy(path + strlen(path) - strlen("seg"), "bad", 3);
+	assert_int_equal(memfs_file_size(d.m, path), 10);
+	assert_true(events_segment(&d, 1, path));
+	assert_true(memfs_file_size(d.m, path) > SEGMENT_HEADER);
+	finish(&d, "in the way", false);
+}
+
+/* Folders that are no logs' don't count, and cost nothing. */
+static void
+test_log_names(void **state)
+{
+	static const char *const name[] = { "log/999999999", "log/07", "log/+8",
+		"log/9 ", "log/9" };
+	struct driver d;
+
+	(void)state;
+	one_store(&d, 2);
+	assert_int_equal(driver_close(&d, NULL), 0);
+	for (size_t i = 0; i < OPS_ARRAY_LEN(name); i++)
+		assert_int_equal(vfs_mkdir(&d.m->vfs, name[i], NULL), 0);
+	reopen(&d, "names");
+	assert_int_equal(d.e->log->n, 0);
+	assert_int_equal(last_boot(&d).why, BOOT_CLEAN);
+	finish(&d, "names", false);
+}
+
+/* -- after a successor -- */
+
+/* Stop as `how` says: closed, or as by a kill. */
+static void
+stop(struct driver *d, bool closed, const char *row)
+{
+	struct ops_err err = { 0 };
+
+	if (closed)
+		CHECK(driver_close(d, &err) == 0, row, err.msg);
+	else
+		driver_drop(d);
+}
+
+static void
+record_more(struct driver *d, const char *row)
+{
+	struct ops_err err = { 0 };
+
+	/* A session that is open through all of it, and one of this run. */
+	driver_output(d, &d->s[0], 5);
+	driver_event(d, &d->s[0]);
+	driver_output(d, driver_session(d), 5);
+	driver_end(d, &d->s[d->n - 1]);
+	CHECK(driver_flush(d, &err) == 0, row, err.msg);
+	CHECK(driver_seal(d, false, &err) == 0, row, err.msg);
+	driver_output(d, &d->s[0], 1);
+	CHECK(driver_flush(d, &err) == 0, row, err.msg);
+}
+
+/* A successor begins, and the daemon starts again and again: each log's
+ * recordings stay, and what was open over all of it goes on. */
+static void
+test_starts_after_successor(void **state)
+{
+	static const char *const name[] = { "killed", "stopped" };
+
+	(void)state;
+	for (int closed = 0; closed < 2; closed++) {
+		const char *row = name[closed];
+		struct framer_stream s;
+		struct driver d;
+
+		one_store(&d, 2);
+		record_more(&d, row);
+		for (unsigned i = 0; i < 4; i++) {
+			stop(&d, closed, row);
+			if (i % 2 == 0)
+				no_resume(d.m);
+			reopen(&d, row);
+			CHECK(d.e->log->n == 1 + i / 2, row, "which log");
+			memset(&s, 0, sizeof(s));
+			framer_stream(d.e->framer, d.s[0].id, &s);
+			CHECK(s.next_record == d.s[0].put, row, "records");
+			CHECK(s.opened && !s.closing, row, "open");
+			CHECK(s.recorder_events == d.s[0].put_events, row,
+			    "events");
+			CHECK(framer_open_sessions(d.e->framer) == 2, row,
+			    "sessions open");
+			record_more(&d, row);
+		}
+		driver_end(&d, &d.s[0]);
+		assert_int_equal(driver_flush(&d, NULL), 0);
+		finish(&d, row, true);
 	}
 }
 
@@ -379,6 +765,12 @@ main(void)
 		cmocka_unit_test(test_reboot),
 		cmocka_unit_test(test_checkpoint_fails_often),
 		cmocka_unit_test(test_successors),
+		cmocka_unit_test(test_unsigned_leaves),
+		cmocka_unit_test(test_unsigned_behind_final),
+		cmocka_unit_test(test_missing_segment),
+		cmocka_unit_test(test_segment_in_the_way),
+		cmocka_unit_test(test_log_names),
+		cmocka_unit_test(test_starts_after_successor),
 		cmocka_unit_test(test_machine),
 		cmocka_unit_test(test_many),
 	};
