@@ -18,7 +18,7 @@ struct verify {
 	struct cli *cli;
 	const struct verify_opts *opts;
 	struct anchors anchors;
-	struct checkpoint_anchor *use; /* those of this log's key */
+	struct checkpoint_anchor *use; /* those of this store */
 	size_t n_use;
 };
 
@@ -55,20 +55,25 @@ put_finding(void *arg, const struct finding *f)
 
 /* -- anchors -- */
 
+/* "opseal/<store id>/<n>": up to the number it is the same for all logs of a
+ * store. */
 static bool
-signed_here(
-    const struct checkpoint_anchor *a, const struct store_log *logs, size_t n)
+of_store(const char *origin, const struct store_log *logs, size_t n)
 {
+	const char *end = strrchr(origin, '/');
+	size_t len = end != NULL ? (size_t)(end - origin) + 1 : strlen(origin);
+
 	for (size_t i = 0; i < n; i++)
-		if (checkpoint_anchor_check(a, &logs[i].key))
+		if (strncmp(logs[i].key.name, origin, len) == 0)
 			return true;
 	return false;
 }
 
 /*
- * A journal holds lines of other stores, and anybody can write to it.  Only
- * what the log's own key signed counts.  But where nothing does, all of it
- * goes to the check, which names each: somebody may have replaced the log.
+ * A journal holds lines of other stores too.  Those are left out.  What names
+ * this store always goes to the check, also if its log isn't here or has
+ * another key: somebody may have removed or replaced the log.  And where
+ * nothing names it, all of it goes there: he may have replaced the store.
  */
 static int
 choose_anchors(struct verify *v, struct vfs *vfs, struct ops_err *err)
@@ -83,14 +88,14 @@ choose_anchors(struct verify *v, struct vfs *vfs, struct ops_err *err)
 	if (store_open(vfs, STORE_NO_WAL, &store, NULL) == 0)
 		n_logs = store_logs(store, &logs);
 	for (size_t i = 0; i < v->anchors.n; i++)
-		if (signed_here(&v->anchors.v[i].a, logs, n_logs))
+		if (of_store(v->anchors.v[i].a.cp.origin, logs, n_logs))
 			v->use[v->n_use++] = v->anchors.v[i].a;
 	store_free(store);
 	if (v->n_use > 0) {
 		if (v->n_use < v->anchors.n)
 			cli_note(v->cli,
-			    "%zu of %zu checkpoints in %.100s are not of this "
-			    "log",
+			    "%zu of %zu checkpoints in %.100s are of other "
+			    "stores",
 			    v->anchors.n - v->n_use, v->anchors.n,
 			    v->opts->against);
 		return 0;

@@ -25,6 +25,7 @@ enum finding_kind {
 	FIND_LOST,     /* a session whose end is missing */
 	FIND_EXPIRED,  /* deleted under a TOMBSTONE */
 	FIND_UNSEALED, /* durable, not yet sealed (the newest second) */
+	FIND_CLOCK,    /* the clocks of a boot were set back between two runs */
 	FIND_SUCCESSOR,    /* the log was continued in a new one, and why */
 	FIND_TILE_MISSING, /* derived; the writer makes it again */
 	/* not explained: the check fails, exit 3 */
@@ -65,7 +66,7 @@ struct check_result {
 	uint64_t explained; /* findings that don't */
 	uint64_t logs, leaves, frames, records, sessions;
 	uint64_t stored_bytes, raw_bytes;
-	/* The newest remembered checkpoint that the log was found to contain. */
+	/* The newest remembered checkpoint, if the logs contain all of them. */
 	bool anchored;
 	struct checkpoint anchor;
 };

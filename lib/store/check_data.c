@@ -5,8 +5,29 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "check_work.h"
 #include "record/frame.h"
+
+/* A file beside the one that it is to replace. */
+void
+check_tmp(struct check *c, const char *path)
+{
+	struct ops_err why = { 0 };
+	struct vfs_names names;
+	struct vfs_file *f;
+
+	if (vfs_open(c->v, path, VFS_READ, &f, &why) == 0) {
+		vfs_close(f);
+		check_say(c, check_moved_on(c) ? FIND_UNSEALED : FIND_CRASH,
+		    path, "an unfinished file");
+	} else if (vfs_list(c->v, path, &names, NULL) == 0) {
+		vfs_names_free(&names);
+		check_say(c, FIND_UNKNOWN, path, "it is no file");
+	} else if (why.code != OPS_ENOENT) {
+		check_say(c, FIND_UNREADABLE, path, "%s", why.msg);
+	} /* else it was the writer's, and is gone by now */
+}
 
 /* A segment file that is there. */
 struct file {
@@ -17,19 +38,19 @@ struct file {
 	bool used;
 };
 
+/* Bytes that no leaf speaks of, and no record in the WAL either. */
+struct surplus {
+	char where[CHECK_WHERE];
+	uint64_t bytes;
+};
+
 struct files {
 	struct check *c;
 	struct file *f; /* sorted by all of id, class, number, day */
 	size_t n, cap;
+	struct surplus *surplus;
+	size_t n_surplus, surplus_cap;
 };
-
-static bool
-is_tmp(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n > 4 && strcmp(name + n - 4, ".tmp") == 0;
-}
 
 /* A name that nothing calls for. */
 static void
@@ -39,16 +60,28 @@ stray(struct check *c, const char *dir, const char *name)
 
 	snprintf(where, sizeof(where), "%s%s%.255s", dir,
 	    *dir == '\0' ? "" : "/", name);
-	if (is_tmp(name))
-		check_say(c, FIND_CRASH, where, "an unfinished file");
-	else
-		check_say(
-		    c, FIND_UNKNOWN, where, "nothing in the log speaks of it");
+	check_say(c, FIND_UNKNOWN, where, "nothing in the log speaks of it");
+}
+
+/* What the writer replaces whole, it writes beside first. */
+static void
+log_stray(struct check *c, const char *dir, const char *name)
+{
+	char where[CHECK_WHERE + 256];
+
+	if (strcmp(name, "checkpoint.tmp") != 0 &&
+	    strcmp(name, "leaves.tmp") != 0) {
+		stray(c, dir, name);
+		return;
+	}
+	snprintf(where, sizeof(where), "%.255s/%s", dir, name);
+	check_tmp(c, where);
 }
 
 /* Say of each name in a folder whether it is one of these. */
 static void
-check_names(struct check *c, const char *dir, const char *const *ok, size_t n)
+check_names(struct check *c, const char *dir, const char *const *ok, size_t n,
+    void (*other)(struct check *c, const char *dir, const char *name))
 {
 	struct ops_err why = { 0 };
 	struct vfs_names names;
@@ -64,7 +97,7 @@ check_names(struct check *c, const char *dir, const char *const *ok, size_t n)
 		while (j < n && strcmp(names.name[i], ok[j]) != 0)
 			j++;
 		if (j == n)
-			stray(c, dir, names.name[i]);
+			other(c, dir, names.name[i]);
 	}
 	vfs_names_free(&names);
 }
@@ -102,13 +135,14 @@ check_folders(struct check *c)
 	struct vfs_names names;
 	char dir[300];
 
-	check_names(c, "", top, OPS_ARRAY_LEN(top));
-	check_names(c, "data", data, OPS_ARRAY_LEN(data));
+	check_names(c, "", top, OPS_ARRAY_LEN(top), stray);
+	check_names(c, "data", data, OPS_ARRAY_LEN(data), stray);
 	if (vfs_list(c->v, "log", &names, NULL) == 0) {
 		for (size_t i = 0; i < names.n; i++) {
 			snprintf(dir, sizeof(dir), "log/%.255s", names.name[i]);
 			if (known_log(c, names.name[i]))
-				check_names(c, dir, log, OPS_ARRAY_LEN(log));
+				check_names(
+				    c, dir, log, OPS_ARRAY_LEN(log), log_stray);
 			else
 				stray(c, "log", names.name[i]);
 		}
@@ -264,24 +298,77 @@ say_missing(struct check *c, const struct check_segment *seg)
 		    l->first_frame, s->frame[l->first + l->n - 1].leaf.number);
 }
 
-/* Bytes behind the last frame that has a leaf: only what a crash, or the
- * writer at work, leaves at the end of a stream. */
-static void
-judge_tail(
-    struct check *c, const struct check_segment *seg, bool last, uint64_t size)
+/*
+ * The most that frames of a stream take for which there is no leaf yet: their
+ * records are in the WAL.  A frame is cut when it is full or when a period
+ * ends; a seal that fails is repeated, and what it cut stays cut.
+ */
+static uint64_t
+unsealed_max(const struct history_stream *s)
 {
-	char where[CHECK_WHERE];
-	uint64_t len = seg->l.len;
+	uint64_t frames = 2 + s->wal_bytes / (FRAME_RAW_MAX / 2);
 
-	if (size <= len)
-		return;
-	snprintf(where, sizeof(where), "%s offset %" PRIu64, seg->l.path, len);
-	if (last && !c->h.clean)
-		check_say(c, FIND_CRASH, where,
-		    "%" PRIu64 " bytes that have no leaf yet", size - len);
-	else
-		check_say(c, FIND_UNKNOWN, where,
-		    "%" PRIu64 " bytes that have no leaf", size - len);
+	return s->wal_bytes + s->wal_bytes / 128 +
+	       frames * (FRAME_HEADER + FRAME_CHUNK_ENTRY + FRAME_SEED + 512);
+}
+
+/* Bytes behind the frames that have a leaf: only what a crash, or the writer
+ * at work, leaves at the end of a stream. */
+static int
+judge_tail(struct files *fs, const struct history_stream *s, const char *where,
+    bool may, uint64_t bytes, struct ops_err *err)
+{
+	struct check *c = fs->c;
+	struct surplus *n;
+
+	if (may && s != NULL && !c->h.clean && s->wal_records > 0 &&
+	    bytes <= unsealed_max(s)) {
+		check_say(c, FIND_UNSEALED, where,
+		    "%" PRIu64 " bytes that have no leaf yet; their records "
+		    "are in the WAL",
+		    bytes);
+		return 0;
+	}
+	if (may && s != NULL && c->copy && !s->closed) {
+		check_say(c, FIND_UNSEALED, where,
+		    "%" PRIu64 " bytes that have no leaf, and the WAL that "
+		    "could tell of them is not in this copy",
+		    bytes);
+		return 0;
+	}
+	if (!history_grow(&fs->surplus, fs->n_surplus, &fs->surplus_cap,
+		sizeof(*fs->surplus)))
+		return check_no_memory(err);
+	n = &fs->surplus[fs->n_surplus++];
+	snprintf(n->where, sizeof(n->where), "%s", where);
+	n->bytes = bytes;
+	return 0;
+}
+
+/* A writer at work is ahead of what was read of the WAL. */
+static void
+say_surplus(struct files *fs)
+{
+	bool moved =
+	    fs->n_surplus > 0 && (fs->c->wal_moved || check_moved_on(fs->c));
+
+	for (size_t i = 0; i < fs->n_surplus; i++)
+		check_say(fs->c, moved ? FIND_UNSEALED : FIND_UNKNOWN,
+		    fs->surplus[i].where,
+		    moved ? "%" PRIu64 " bytes that have no leaf yet: the "
+			    "writer went on meanwhile"
+			  : "%" PRIu64 " bytes that no leaf and no record in "
+			    "the WAL speaks of",
+		    fs->surplus[i].bytes);
+}
+
+/* The day that frames are written under: that of the newest BOOT or SEAL. */
+static void
+newest_day(const struct check *c, char day[static 11])
+{
+	day[0] = '\0';
+	if (c->h.marks > 0)
+		ops_time_day(c->h.mark[c->h.marks - 1].realtime, day);
 }
 
 static void
@@ -306,21 +393,23 @@ check_header(struct check *c, const struct check_segment *seg, const uint8_t *p,
 		    "its header is that of another segment");
 }
 
-static void
-check_segment(
-    struct check *c, struct files *fs, struct check_segment *seg, bool last)
+static int
+check_segment(struct check *c, struct files *fs, struct check_segment *seg,
+    bool last, struct ops_err *err)
 {
 	const struct history_stream *s = &c->h.stream[seg->stream];
 	struct file *f = find_file(fs, s, &seg->l);
 	struct ops_err why = { 0 };
 	uint8_t head[SEGMENT_HEADER];
 	struct vfs_file *vf;
+	char where[CHECK_WHERE], day[11];
 	uint64_t size = 0;
 	ssize_t n;
+	int rc = 0;
 
 	if (f == NULL) {
 		say_missing(c, seg);
-		return;
+		return 0;
 	}
 	f->used = true;
 	if (strcmp(f->day, seg->l.day) != 0) {
@@ -331,17 +420,24 @@ check_segment(
 	}
 	if (vfs_open(c->v, seg->l.path, VFS_READ, &vf, &why) < 0) {
 		check_say_err(c, seg->l.path, &why);
-		return;
+		return 0;
 	}
 	n = vfs_pread(vf, head, sizeof(head), 0, &why);
 	if (n < 0 || vfs_size(vf, &size, &why) < 0) {
 		check_say(c, FIND_UNREADABLE, seg->l.path, "%s", why.msg);
 	} else {
 		check_header(c, seg, head, (size_t)n);
-		judge_tail(c, seg, last, size);
 		seg->there = true;
+		snprintf(where, sizeof(where), "%s offset %" PRIu64,
+		    seg->l.path, seg->l.len);
+		newest_day(c, day);
+		if (size > seg->l.len)
+			rc = judge_tail(fs, s, where,
+			    last && strcmp(seg->l.day, day) == 0,
+			    size - seg->l.len, err);
 	}
 	vfs_close(vf);
+	return rc;
 }
 
 static int
@@ -363,37 +459,37 @@ check_stream(
 		}
 		seg = &c->segment[c->segments++];
 		*seg = (struct check_segment){ .l = l[i], .stream = stream };
-		check_segment(c, fs, seg, i + 1 == n);
+		if (check_segment(c, fs, seg, i + 1 == n, err) < 0) {
+			free(l);
+			return -1;
+		}
 	}
+	c->h.stream[stream].segments = (uint32_t)n;
 	free(l);
 	return 0;
 }
 
-/* The number of the segment that would come next in a stream. */
-static uint32_t
-next_number(const struct check *c, const struct history_stream *s)
+/* A segment without any frame that has a leaf.  A start writes under the day
+ * of the BOOT that it is about to append. */
+static int
+judge_extra(struct files *fs, const struct file *f, struct ops_err *err)
 {
-	for (size_t i = c->segments; s != NULL && i > 0; i--)
-		if (&c->h.stream[c->segment[i - 1].stream] == s)
-			return c->segment[i - 1].l.number + 1;
-	return 0;
-}
-
-/* A segment without any frame that has a leaf. */
-static void
-judge_extra(struct check *c, const struct file *f)
-{
+	const struct check *c = fs->c;
 	const struct history_stream *s = history_find(&c->h, f->id);
-	char path[SEGMENT_PATH_MAX];
+	char path[SEGMENT_PATH_MAX], day[11];
+	struct vfs_file *vf;
+	uint64_t size = 0;
 
+	newest_day(c, day);
 	segment_path(f->class, f->day, f->id, f->number, path);
-	/* Which streams are open the WAL told; it was read before. */
-	if (!c->h.clean && s != NULL && s->class == f->class &&
-	    f->number == next_number(c, s))
-		check_say(c, FIND_CRASH, path, "its frames have no leaf yet");
-	else
-		check_say(
-		    c, FIND_UNKNOWN, path, "nothing in the log speaks of it");
+	if (vfs_open(c->v, path, VFS_READ, &vf, NULL) == 0) {
+		vfs_size(vf, &size, NULL);
+		vfs_close(vf);
+	}
+	return judge_tail(fs, s, path,
+	    s != NULL && s->class == f->class && f->number == s->segments &&
+		strcmp(f->day, day) >= 0,
+	    size < SEGMENT_HEADER ? 0 : size - SEGMENT_HEADER, err);
 }
 
 int
@@ -419,7 +515,9 @@ check_data(struct check *c, struct ops_err *err)
 	}
 	for (size_t i = 0; rc == 0 && !c->one && i < fs.n; i++)
 		if (!fs.f[i].used)
-			judge_extra(c, &fs.f[i]);
+			rc = judge_extra(&fs, &fs.f[i], err);
+	say_surplus(&fs);
+	free(fs.surplus);
 	free(fs.f);
 	return rc;
 }

@@ -79,12 +79,26 @@ list_folder(struct check_tiles *t, const char *path, unsigned depth)
 	return true;
 }
 
+/* "tile/0/x001.tmp": what the writer was about to call "tile/0/x001". */
+static bool
+is_tile_tmp(const char *path)
+{
+	char name[TILE_PATH_MAX];
+	size_t n = strlen(path);
+	struct tile_file f;
+
+	if (n < 5 || n >= sizeof(name) || strcmp(path + n - 4, ".tmp") != 0)
+		return false;
+	memcpy(name, path, n - 4);
+	name[n - 4] = '\0';
+	return tile_path_parse(name, &f.level, &f.n, &f.width, NULL) == 0;
+}
+
 static void
 take_name(struct check_tiles *t, const char *path, unsigned depth)
 {
 	struct tile_file f = { 0 };
 	char full[TILE_PATH_MAX + 32];
-	size_t len = strlen(path);
 
 	if (tile_path_parse(path, &f.level, &f.n, &f.width, NULL) == 0) {
 		if (f.width == 0)
@@ -99,8 +113,8 @@ take_name(struct check_tiles *t, const char *path, unsigned depth)
 	if (list_folder(t, path, depth))
 		return;
 	snprintf(full, sizeof(full), "log/%" PRIu32 "/%s", t->log, path);
-	if (len > 4 && strcmp(path + len - 4, ".tmp") == 0)
-		check_say(t->c, FIND_CRASH, full, "an unfinished file");
+	if (is_tile_tmp(path))
+		check_tmp(t->c, full);
 	else
 		check_say(t->c, FIND_UNKNOWN, full, "no tile has this name");
 }

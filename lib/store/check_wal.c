@@ -1,8 +1,6 @@
 /* The unsealed tail: batches signed and whole, from where the leaves end. */
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -11,8 +9,6 @@
 
 struct tail {
 	struct check *c;
-	uint64_t *next; /* record number by stream of h.stream[] */
-	size_t n, cap;
 	uint64_t records;
 	uint64_t batches;
 	uint64_t period;
@@ -25,28 +21,26 @@ take_entry(struct tail *t, const struct wal_entry *e, const char *where,
 	struct history *h = &t->c->h;
 	struct history_stream *s = history_stream_get(h, e->stream, e->class);
 	char id[OPS_ID_TEXT_LEN + 1];
-	size_t i;
 
 	if (s == NULL)
 		return check_no_memory(err);
-	for (; t->n < h->streams; t->n++) {
-		if (!history_grow(&t->next, t->n, &t->cap, sizeof(*t->next)))
-			return check_no_memory(err);
-		t->next[t->n] = h->stream[t->n].next_record;
+	if (!s->in_wal) {
+		s->in_wal = true;
+		s->wal_next = s->next_record;
 	}
-	i = (size_t)(s - h->stream);
-	assert(i < t->n);
 	ops_id_text(e->stream, id);
 	if (e->class != s->class) {
 		check_say(t->c, FIND_TAMPER, where,
 		    "stream %s: a record of another class", id);
-	} else if (e->number > t->next[i]) {
+	} else if (e->number > s->wal_next) {
 		check_say(t->c, FIND_MISSING, where,
 		    "stream %s: record %" PRIu64 " follows %" PRIu64, id,
-		    e->number, t->next[i]);
-		t->next[i] = e->number + 1;
-	} else if (e->number == t->next[i]) {
-		t->next[i]++;
+		    e->number, s->wal_next);
+		s->wal_next = e->number + 1;
+	} else if (e->number == s->wal_next) {
+		s->wal_next++;
+		s->wal_records++;
+		s->wal_bytes += e->len;
 		t->records++;
 	} /* else it stands in a frame already: a crash cut the seal short */
 	return 0;
@@ -58,6 +52,7 @@ take_batch(struct tail *t, const struct wal_reader *r,
 {
 	const struct history *h = &t->c->h;
 	const char *where = wal_where(r);
+	bool is_signed = history_batch_signed(h, b);
 	struct wal_entry e;
 	size_t at = 0;
 
@@ -66,7 +61,7 @@ take_batch(struct tail *t, const struct wal_reader *r,
 		check_say(t->c, FIND_TAMPER, where,
 		    "batch %" PRIu64 " does not continue what was sealed",
 		    b->number);
-	if (!history_batch_signed(h, b))
+	if (!is_signed)
 		check_say(t->c, FIND_TAMPER, where,
 		    "batch %" PRIu64
 		    " is not signed by the key of period %" PRIu64,
@@ -75,9 +70,12 @@ take_batch(struct tail *t, const struct wal_reader *r,
 		check_say(t->c, FIND_TAMPER, where,
 		    "batch %" PRIu64 " came after the log was closed",
 		    b->number);
-	while (wal_entry_next(b, &at, &e) == 1)
+	while (wal_entry_next(b, &at, &e) == 1) {
 		if (take_entry(t, &e, where, err) < 0)
 			return -1;
+		if (is_signed)
+			check_tail_entry(t->c, &e);
+	}
 	return 0;
 }
 
@@ -91,11 +89,12 @@ judge_files(struct check *c, const struct wal_reader *r)
 	if (c->h.clean && wal_files(r) == 0)
 		return;
 	if (wal_files(r) == 0 && !vfs_exists(c->v, "keys") &&
-	    !vfs_exists(c->v, "wal"))
+	    !vfs_exists(c->v, "wal")) {
+		c->copy = true;
 		check_say(c, FIND_UNSEALED, "wal",
 		    "this is a copy without it: what was not sealed yet is "
 		    "not here");
-	else if (!c->h.clean)
+	} else if (!c->h.clean)
 		check_say(c, FIND_MISSING, "wal",
 		    "there is no file with batch %" PRIu64
 		    ", though the log was not closed",
@@ -136,6 +135,48 @@ judge_end(struct tail *t, const struct wal_reader *r)
 		    t->records);
 }
 
+bool
+check_moved_on(struct check *c)
+{
+	struct wal_reader *r;
+	struct wal_batch b;
+	bool more;
+
+	if (history_moved_on(c->v, &c->h))
+		return true;
+	if (c->wal_end == 0 || wal_open_read(c->v, c->wal_end, &r, NULL) < 0)
+		return false;
+	/* Only what is signed: somebody else's bytes are not the writer. */
+	more = wal_next(r, &b, NULL) == 1 && history_batch_signed(&c->h, &b);
+	wal_reader_free(r);
+	return more;
+}
+
+/* A successor that has no SEAL yet: its frames hold what the log before left
+ * in the WAL. */
+static int
+read_replayed(struct check *c, struct ops_err *err)
+{
+	struct wal_reader *r;
+	struct wal_batch b;
+	struct wal_entry e;
+	int rc;
+
+	if (c->h.replayed.batch == c->h.wal.batch)
+		return 0;
+	if (wal_open_read(c->v, c->h.replayed.batch, &r, NULL) < 0)
+		return 0; /* it was named */
+	while ((rc = wal_next(r, &b, err)) == 1) {
+		size_t at = 0;
+
+		while (history_batch_signed(&c->h, &b) &&
+		       wal_entry_next(&b, &at, &e) == 1)
+			check_tail_entry(c, &e);
+	}
+	wal_reader_free(r);
+	return rc < 0 && err != NULL && err->code == OPS_ENOMEM ? -1 : 0;
+}
+
 int
 check_wal(struct check *c, struct ops_err *err)
 {
@@ -144,24 +185,37 @@ check_wal(struct check *c, struct ops_err *err)
 	struct ops_err why = { 0 };
 	struct wal_reader *r;
 	struct wal_batch b;
+	uint8_t chain[OPS_HASH_LEN];
 	int rc;
 
+	c->wal_end = c->h.wal.batch;
 	if (wal_open_read(c->v, c->h.wal.batch, &r, &why) < 0) {
 		if (why.code == OPS_ENOMEM)
 			return check_no_memory(err);
+		c->wal_unread = true;
 		check_say(c, FIND_UNREADABLE, "wal", "%s", why.msg);
 		return 0;
 	}
 	judge_files(c, r);
+	if (read_replayed(c, err) < 0) {
+		wal_reader_free(r);
+		return -1;
+	}
 	while ((rc = wal_next(r, &b, &why)) == 1)
 		if (take_batch(&t, r, &b, err) < 0)
 			break;
-	if (rc < 0)
+	if (rc < 0) {
+		c->wal_unread = true;
 		check_say(c, FIND_UNREADABLE, "wal", "%s", why.msg);
+	}
 	if (rc <= 0)
 		judge_end(&t, r);
+	if (t.batches > 0)
+		wal_position(r, &c->wal_end, chain);
 	wal_reader_free(r);
-	free(t.next);
+	/* The WAL is not that of one session. */
+	if (c->one)
+		check_take_back(c, &mark);
 	/* Batches were signed with keys of later leaves, files were taken
 	 * away: nothing about this WAL can be said from these leaves. */
 	if (c->r->fails > mark.fails && history_moved_on(c->v, &c->h)) {

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "history.h"
 #include "layout.h"
+#include "record/walbatch.h"
 
 #define CHECK_FINDINGS_MAX 100000 /* kept; more are only counted */
 #define CHECK_WHERE 128
@@ -27,6 +28,7 @@ struct check_segment {
 };
 
 struct check_tiles;
+struct check_tail;
 
 struct check {
 	struct vfs *v;
@@ -35,6 +37,7 @@ struct check {
 	unsigned threads;
 	struct history h;
 	struct check_tiles *tiles;         /* of the log that is read */
+	struct check_tail *tail;           /* behind the last signature */
 	const struct history_stream *only; /* the one session; NULL: all */
 	bool one;                          /* only one session is wanted */
 
@@ -47,7 +50,10 @@ struct check {
 	uint64_t lost_findings;
 	bool no_memory;
 	bool wal_damaged;
-	bool wal_moved; /* the writer went on, the WAL was not checked */
+	bool wal_moved;   /* the writer went on, the WAL was not checked */
+	bool wal_unread;  /* it could not be read */
+	bool copy;        /* a store without it and without keys */
+	uint64_t wal_end; /* the batch that would have come next */
 
 	size_t *anchor; /* indexes of o->anchors, by size */
 	size_t anchor_at;
@@ -78,6 +84,23 @@ void check_tiles_free(struct check_tiles *t);
 
 /* check_wal.c */
 int check_wal(struct check *c, struct ops_err *err);
+
+/* Was a batch written, or a leaf, since they were read? */
+bool check_moved_on(struct check *c);
+
+/*
+ * check_tail.c: leaves behind the last BOOT or SEAL.  Nothing signs them, so
+ * they must say what the signed batches of the WAL say.
+ */
+int check_tail_begin(struct check *c, struct ops_err *err);
+/* The next entry of a batch that is signed. */
+void check_tail_entry(struct check *c, const struct wal_entry *e);
+/* Once the segments are known. */
+int check_tail_end(struct check *c, struct ops_err *err);
+void check_tail_free(struct check_tail *t);
+
+/* A file that the writer makes beside one that it is about to replace. */
+void check_tmp(struct check *c, const char *path);
 
 /* check_data.c: folders, segments; fills segment[]. */
 int check_data(struct check *c, struct ops_err *err);

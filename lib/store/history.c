@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "history_work.h"
 #include "leaves.h"
+#include "log.h"
 #include "merkle/note.h"
 #include "record/walbatch.h"
 
@@ -61,15 +62,19 @@ history_grow(void *array, size_t n, size_t *cap, size_t size)
 	return true;
 }
 
-/* Ids are random; the multiplication is for those that somebody chose. */
+__extension__ typedef unsigned __int128 u128;
+
+/* Ids are random, but for those that somebody chose so that they collide:
+ * multiply-shift (Dietzfelbinger), with multipliers of this process. */
 static size_t
 slot_of(const struct history *h, const uint8_t *id)
 {
-	uint64_t x = ops_getle64(id) ^ ((uint64_t)ops_getle16(id + 8) << 48);
+	const uint64_t *k = h->hash_key;
+	u128 x = (u128)k[0] << 64 | k[1];
 
-	x *= 0x9e3779b97f4a7c15u;
-	x ^= x >> 32;
-	return (size_t)x & (h->table_size - 1);
+	x += ((u128)k[2] << 64 | k[3]) * ops_getle64(id);
+	x += ((u128)k[4] << 64 | k[5]) * ops_getle16(id + 8);
+	return (size_t)(x >> 64) & (h->table_size - 1);
 }
 
 static uint32_t *
@@ -99,6 +104,8 @@ grow_table(struct history *h)
 		return false;
 	}
 	free(h->table);
+	if (h->table_size == 0)
+		ops_random(h->hash_key, sizeof(h->hash_key));
 	h->table = table;
 	h->table_size = size;
 	for (size_t i = 0; i < h->streams; i++)
@@ -154,18 +161,75 @@ history_mark_before(const struct history *h, uint32_t log, uint64_t index)
 	return lo > 0 && h->mark[lo - 1].log == log ? &h->mark[lo - 1] : NULL;
 }
 
+uint64_t
+history_signed(const struct history *h, size_t log)
+{
+	const struct history_log *l = &h->log[log];
+
+	return l->marks == 0 ? 0
+			     : h->mark[l->first_mark + l->marks - 1].index + 1;
+}
+
+static int
+compare_tombstones(const void *a, const void *b)
+{
+	const struct leaf_tombstone *x =
+	    &((const struct history_tombstone *)a)->leaf;
+	const struct leaf_tombstone *y =
+	    &((const struct history_tombstone *)b)->leaf;
+	int d = memcmp(x->stream, y->stream, OPS_ID_LEN);
+
+	return d != 0 ? d : (x->from > y->from) - (x->from < y->from);
+}
+
+/* Keep what counts, in an order to search in. */
+static void
+settle_tombstones(struct history *h)
+{
+	struct history_tombstone *t = h->tombstone, *last;
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->tombstones; i++)
+		if (t[i].sealed)
+			t[n++] = t[i];
+	if (n > 1)
+		qsort(t, n, sizeof(*t), compare_tombstones);
+	h->tombstones = n;
+	n = 0;
+	for (size_t i = 0; i < h->tombstones; i++) {
+		last = n > 0 ? &t[n - 1] : NULL;
+		if (last == NULL ||
+		    memcmp(last->leaf.stream, t[i].leaf.stream, OPS_ID_LEN) !=
+			0 ||
+		    t[i].leaf.from > last->leaf.to)
+			t[n++] = t[i];
+		else if (t[i].leaf.to > last->leaf.to)
+			last->leaf.to = t[i].leaf.to;
+	}
+	h->tombstones = n;
+}
+
 bool
 history_expired(const struct history *h,
     const uint8_t stream[static OPS_ID_LEN], uint64_t number)
 {
-	for (size_t i = 0; i < h->tombstones; i++) {
-		const struct leaf_tombstone *t = &h->tombstone[i].leaf;
+	size_t lo = 0, hi = h->tombstones;
 
-		if (memcmp(t->stream, stream, OPS_ID_LEN) == 0 &&
-		    number >= t->from && number < t->to)
-			return true;
+	/* The first that begins behind it; the one before may cover it. */
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct leaf_tombstone *t = &h->tombstone[mid].leaf;
+		int d = memcmp(t->stream, stream, OPS_ID_LEN);
+
+		if (d < 0 || (d == 0 && t->from <= number))
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	return false;
+	return lo > 0 &&
+	       memcmp(h->tombstone[lo - 1].leaf.stream, stream, OPS_ID_LEN) ==
+		   0 &&
+	       number < h->tombstone[lo - 1].leaf.to;
 }
 
 bool
@@ -277,9 +341,10 @@ is_canonical(const struct history_work *w, const struct checkpoint *c,
 	return same;
 }
 
-/* All leaves were read: does the checkpoint fit them? */
+/* All leaves were read: does the checkpoint fit them?  Only the newest log can
+ * have been stopped between its first SEAL and its checkpoint. */
 static void
-judge_checkpoint(struct history_work *w)
+judge_checkpoint(struct history_work *w, bool newest)
 {
 	struct history_log *l = &w->h->log[w->log];
 	struct ops_err why = { 0 };
@@ -288,7 +353,7 @@ judge_checkpoint(struct history_work *w)
 
 	snprintf(path, sizeof(path), "log/%" PRIu32 "/checkpoint", l->pub.n);
 	if (w->note.len == 0) {
-		if (w->seals_beyond > 1)
+		if (w->seals_beyond > (newest ? 1 : 0))
 			history_say(w, FIND_MISSING, path,
 			    "there are %" PRIu64 " seals, but no checkpoint",
 			    w->seals_beyond);
@@ -343,6 +408,9 @@ mark_sealed(struct history *h, size_t log)
 		}
 	for (size_t i = h->closes; i > 0 && h->close[i - 1].log == log; i--)
 		h->close[i - 1].sealed = h->close[i - 1].index < size;
+	for (size_t i = h->tombstones; i > 0 && h->tombstone[i - 1].log == log;
+	     i--)
+		h->tombstone[i - 1].sealed = h->tombstone[i - 1].index < size;
 }
 
 /* -- leaves -- */
@@ -396,6 +464,9 @@ judge_end(struct history_work *w, const struct leaves *r)
 	char where[64];
 
 	l->bytes = offset + bytes;
+	/* No append is longer. */
+	if (end == LEAVES_END_TORN && bytes > LOG_APPEND_MAX)
+		end = LEAVES_END_DAMAGED;
 	switch (end) {
 	case LEAVES_END_CLEAN:
 		return;
@@ -470,7 +541,7 @@ read_log(struct history_work *w, uint32_t n, bool newest, struct ops_err *err)
 	if (l->tree.size == 0)
 		judge_empty(w, newest);
 	else
-		judge_checkpoint(w);
+		judge_checkpoint(w, newest);
 	if (w->o->log != NULL)
 		w->o->log(w->o->arg, w->log, false);
 	mark_sealed(w->h, w->log);
@@ -555,6 +626,7 @@ read_logs(struct history_work *w, const uint32_t *n, size_t count,
 			h->logs++;
 	}
 	history_rules_end(w);
+	settle_tombstones(h);
 	h->clean = h->logs > 0 && h->log[h->logs - 1].pub.clean;
 	return 0;
 }
@@ -589,6 +661,7 @@ out:
 	for (size_t i = 0; i < HISTORY_JOBS; i++)
 		ops_buf_free(&w->job[i].msg);
 	ops_buf_free(&w->note);
+	history_free(&w->closed);
 	free(w->pending);
 	free(w);
 	free(n);

@@ -56,10 +56,15 @@ struct history_stream {
 	uint8_t id[OPS_ID_LEN];
 	uint8_t class;
 	bool has_boot;
+	bool closed; /* it has a CLOSE, in any log */
 	uint8_t boot_id[16];
 	struct store_frame *frame;
 	size_t n, cap;
 	uint64_t next_frame, next_record;
+	/* check's: what the WAL holds of it behind its frames */
+	bool in_wal;
+	uint64_t wal_next, wal_records, wal_bytes;
+	uint32_t segments; /* check's: that its frames lie in */
 	/* in the log that is read */
 	size_t log;
 	uint64_t log_frames;
@@ -77,6 +82,7 @@ struct history_tombstone {
 	struct leaf_tombstone leaf;
 	uint32_t log;
 	uint64_t index;
+	bool sealed;
 };
 
 #define WAL_PERIODS 63 /* before the newest, that batches may be signed in */
@@ -96,19 +102,25 @@ struct history {
 	size_t marks, mark_cap;
 	struct history_close *close;
 	size_t closes, close_cap;
+	/* Once all is read: those that are sealed, by stream and number, none
+	 * over another. */
 	struct history_tombstone *tombstone;
 	size_t tombstones, tombstone_cap;
 	struct history_key *key;
 	size_t keys, key_cap;
-	struct leaf_wal wal; /* where the unsealed tail begins */
-	bool clean;          /* the newest log ended with a final SEAL */
-	bool unfinished;     /* frames stand behind the last SEAL */
+	struct leaf_wal wal;      /* where the unsealed tail begins */
+	struct leaf_wal replayed; /* and the records of the frames behind the
+				   * last SEAL or BOOT: before `wal` if the
+				   * newest log has no SEAL yet */
+	bool clean;               /* the newest log ended with a final SEAL */
+	bool unfinished;          /* frames stand behind the last SEAL */
 	bool next_begun;     /* a log without a leaf yet stood behind them */
 	uint8_t boot_id[16]; /* of the newest BOOT */
 	uint64_t leaves;
 
 	uint32_t *table; /* streams by id; index + 1, 0: empty */
 	size_t table_size;
+	uint64_t hash_key[6]; /* whoever chose the ids doesn't know it */
 };
 
 /*
@@ -135,7 +147,10 @@ struct history_stream *history_find(
 /* The BOOT or SEAL that began the period in which a leaf stands. */
 const struct history_mark *history_mark_before(
     const struct history *h, uint32_t log, uint64_t index);
-/* Does a TOMBSTONE cover this frame? */
+/* How many leaves the last BOOT or SEAL of a log ends: what stands behind is
+ * signed by nothing. */
+uint64_t history_signed(const struct history *h, size_t log);
+/* Does a sealed TOMBSTONE cover this frame? */
 bool history_expired(const struct history *h,
     const uint8_t stream[static OPS_ID_LEN], uint64_t number);
 /* Is batch b signed by a key that may? */

@@ -47,6 +47,17 @@ check_frame(struct history_work *w, const struct leaf_frame *f,
 		    f->number);
 }
 
+/* Nothing of a session comes after its CLOSE, in one log. */
+static void
+check_open(struct history_work *w, const uint8_t *stream, const char *id)
+{
+	const struct history_stream *s = history_find(&w->closed, stream);
+
+	if (s != NULL && s->log == w->log)
+		history_say_here(w, FIND_TAMPER,
+		    "session %s had been closed before this leaf", id);
+}
+
 int
 history_rules_frame(struct history_work *w, const struct leaf_frame *f,
     const uint8_t *hash, struct ops_err *err)
@@ -65,12 +76,12 @@ history_rules_frame(struct history_work *w, const struct leaf_frame *f,
 	if (w->final)
 		history_say_here(
 		    w, FIND_TAMPER, "it stands behind a closing seal");
+	check_open(w, f->stream, id);
 	check_frame(w, f, s, id);
 	if (s->log != w->log) {
 		s->log = w->log;
 		s->log_frames = 0;
 	}
-	w->since++;
 	/* What can't be a frame's number is named above and not shown. */
 	if (f->number >= s->next_frame && f->count > 0 &&
 	    f->first + f->count > f->first && f->class == s->class) {
@@ -93,20 +104,25 @@ int
 history_rules_close(
     struct history_work *w, const struct leaf_close *c, struct ops_err *err)
 {
-	const struct history_stream *s = history_find(w->h, c->stream);
+	struct history_stream *s = history_find(w->h, c->stream);
 	bool here = s != NULL && s->log == w->log;
 	uint64_t frames = here ? s->log_frames : 0;
+	struct history_stream *closed =
+	    history_stream_get(&w->closed, c->stream, CLASS_SCREEN);
 	char id[OPS_ID_TEXT_LEN + 1];
 	struct history *h = w->h;
 
-	if (!history_grow(
-		&h->close, h->closes, &h->close_cap, sizeof(*h->close)))
+	if (closed == NULL || !history_grow(&h->close, h->closes, &h->close_cap,
+				  sizeof(*h->close)))
 		return history_fail_memory(err);
 	ops_id_text(c->stream, id);
 	if (w->final)
 		history_say_here(
 		    w, FIND_TAMPER, "it stands behind a closing seal");
-	w->since++;
+	check_open(w, c->stream, id);
+	closed->log = w->log;
+	if (s != NULL)
+		s->closed = true;
 	if (c->frames != frames)
 		history_say_here(w, FIND_INCOMPLETE,
 		    "session %s had %" PRIu64
@@ -140,6 +156,9 @@ history_rules_tombstone(
 		sizeof(*h->tombstone)))
 		return history_fail_memory(err);
 	ops_id_text(t->stream, id);
+	if (w->final)
+		history_say_here(
+		    w, FIND_TAMPER, "it stands behind a closing seal");
 	if (s == NULL || t->from >= t->to || t->to > s->next_frame)
 		history_say_here(w, FIND_TAMPER,
 		    "stream %s: frames %" PRIu64 " to %" PRIu64

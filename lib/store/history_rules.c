@@ -101,16 +101,28 @@ add_mark(struct history_work *w, bool boot, const struct leaf_clock *c,
 	return 0;
 }
 
-/* Clocks of one kernel boot never run backwards (realtime may be set). */
+/*
+ * Clocks of one kernel boot never run backwards (realtime may be set), as one
+ * process sees them.  The next one may live in another time namespace, or on a
+ * machine that was put back to a snapshot.
+ */
 static void
-check_clock(struct history_work *w, const struct leaf_clock *c)
+check_clock(struct history_work *w, const struct leaf_clock *c, bool boot)
 {
-	if (w->has_boot && memcmp(w->boot_id, c->boot_id, 16) == 0) {
-		if (c->at.boottime < w->clock.boottime ||
-		    c->at.monotonic < w->clock.monotonic)
-			history_say_here(w, FIND_TIME,
-			    "its clocks are behind those of an earlier leaf");
-	}
+	bool back = w->has_boot && memcmp(w->boot_id, c->boot_id, 16) == 0 &&
+		    (c->at.boottime < w->clock.boottime ||
+			c->at.monotonic < w->clock.monotonic);
+
+	if (back && boot)
+		history_say_here(w, FIND_CLOCK,
+		    "the clocks of this boot were set back before this start: "
+		    "BOOTTIME %" PRIu64 " after %" PRIu64,
+		    c->at.boottime, w->clock.boottime);
+	else if (back)
+		history_say_here(w, FIND_TIME,
+		    "its clocks are behind those of an earlier leaf");
+	if (boot)
+		w->stepped = back;
 	w->clock = c->at;
 	w->has_boot = true;
 	memcpy(w->boot_id, c->boot_id, 16);
@@ -133,6 +145,10 @@ settle_frame(struct history_work *w, const struct history_pending *p,
 	/* Nothing arrives before the writer is there to take it. */
 	bool early = w->first_period && f->leaf.arrived_first < w->boot_at;
 	char where[HISTORY_WHERE];
+
+	/* It was brought over a step of the clock. */
+	if (w->stepped && w->first_period && w->crash_period)
+		outside = false;
 
 	if (!s->has_boot && w->crash_period && w->has_seal &&
 	    memcmp(w->seal_boot, w->boot_id, 16) != 0 && (outside || early))
@@ -177,9 +193,48 @@ settle(struct history_work *w, const struct leaf_seal *seal)
 	w->n_pending = 0;
 }
 
+/* Recovery leaves no leaf that nothing signs: it cuts them off, and makes what
+ * they said again from the WAL (format.md section 13). */
+static void
+check_unsigned(struct history_work *w)
+{
+	char where[HISTORY_WHERE];
+
+	if (w->since == 0)
+		return;
+	snprintf(where, sizeof(where), "log/%" PRIu32 "/leaves leaf %" PRIu64,
+	    w->h->log[w->signed_log].pub.n, w->signed_to);
+	history_say(w, FIND_TAMPER, where,
+	    "%" PRIu64 " leaves that no SEAL signed, and that no start would "
+	    "have left there",
+	    w->since);
+}
+
+/* FRAME and CLOSE leaves may stand there: check_tail.c looks at them. */
+static void
+check_last_tombstones(struct history_work *w)
+{
+	const struct history *h = w->h;
+
+	for (size_t i = h->tombstones; i > 0; i--) {
+		const struct history_tombstone *t = &h->tombstone[i - 1];
+		char where[HISTORY_WHERE];
+
+		if (t->log + 1 != h->logs ||
+		    t->index < history_signed(h, t->log))
+			break;
+		snprintf(where, sizeof(where),
+		    "log/%" PRIu32 "/leaves leaf %" PRIu64,
+		    h->log[t->log].pub.n, t->index);
+		history_say(
+		    w, FIND_TAMPER, where, "a TOMBSTONE that no SEAL signed");
+	}
+}
+
 void
 history_rules_end(struct history_work *w)
 {
+	check_last_tombstones(w);
 	w->h->unfinished = w->since > 0;
 	settle(w, NULL);
 }
@@ -261,7 +316,9 @@ check_successor(struct history_work *w, const struct leaf_boot *b)
 		return;
 	}
 	history_say_here(w, FIND_SUCCESSOR,
-	    "the log was continued here after %" PRIu64 " leaves of %s: %s",
+	    "the log was continued here after %" PRIu64
+	    " leaves of %s: %s; nothing of that log vouches for this: only a "
+	    "checkpoint kept elsewhere shows whether more had followed",
 	    b->pred_size, b->pred_origin, why_text(b->why));
 	if (b->why < BOOT_NO_RESUME)
 		history_say_here(w, FIND_TAMPER,
@@ -361,8 +418,7 @@ rules_boot(struct history_work *w, const struct leaf *l,
 			       : next_boot(w, l, before, err);
 	if (rc < 0)
 		return -1;
-	if (b->why == BOOT_CRASH &&
-	    !ops_all_zero((const uint8_t *)&b->found, sizeof(b->found)))
+	if (!ops_all_zero((const uint8_t *)&b->found, sizeof(b->found)))
 		history_say_here(w, FIND_CRASH,
 		    "found at this start: %" PRIu64
 		    " records recovered, %" PRIu64
@@ -370,8 +426,13 @@ rules_boot(struct history_work *w, const struct leaf *l,
 		    " of an append cut short, %" PRIu64 " segments with a tail",
 		    b->found.wal_records, b->found.wal_torn_bytes,
 		    b->found.leaf_torn_bytes, b->found.frames_cut);
+	check_unsigned(w);
 	settle(w, NULL);
-	check_clock(w, &b->clock);
+	check_clock(w, &b->clock, true);
+	if (!b->has_pred)
+		w->h->replayed = b->wal;
+	else if (before->size == 0)
+		w->h->replayed = w->h->wal;
 	check_wal(w, &b->wal);
 	w->crash_period = b->why == BOOT_CRASH ||
 			  (b->has_pred && !(w->final && w->since == 0)) ||
@@ -381,6 +442,8 @@ rules_boot(struct history_work *w, const struct leaf *l,
 	w->boot_at = b->clock.at.boottime;
 	w->final = false;
 	w->since = 0;
+	w->signed_log = w->log;
+	w->signed_to = w->index + 1;
 	w->has_period = w->has_resume = true;
 	w->period = b->period;
 	memcpy(w->seal_pub, b->seal_pub, OPS_PUB_LEN);
@@ -414,6 +477,8 @@ expected_from(const struct history_work *w)
 
 	if (!w->first_period)
 		return w->seal_until;
+	if (w->stepped)
+		return 0; /* that end lies in the future */
 	return w->boot_why == BOOT_CRASH && same ? w->seal_until : 0;
 }
 
@@ -455,7 +520,7 @@ rules_seal(struct history_work *w, const struct leaf *l,
 	if (w->has_boot && memcmp(w->boot_id, s->clock.boot_id, 16) != 0)
 		history_say_here(
 		    w, FIND_TAMPER, "it names another boot than its BOOT");
-	check_clock(w, &s->clock);
+	check_clock(w, &s->clock, false);
 	check_span(w, s);
 	check_wal(w, &s->wal);
 	w->wall = wall_of(&s->clock);
@@ -477,9 +542,12 @@ rules_seal(struct history_work *w, const struct leaf *l,
 	w->has_seal = true;
 	memcpy(w->seal_boot, s->clock.boot_id, 16);
 	w->seal_until = s->until;
-	w->first_period = w->crash_period = false;
+	w->first_period = w->crash_period = w->stepped = false;
+	w->h->replayed = s->wal;
 	w->final = s->final;
 	w->since = 0;
+	w->signed_log = w->log;
+	w->signed_to = w->index + 1;
 	return 0;
 }
 
@@ -490,6 +558,8 @@ history_rules(struct history_work *w, const struct leaf *l, const uint8_t *hash,
 	if (before->size == 0 && l->type != LEAF_BOOT)
 		history_say_here(
 		    w, FIND_MISSING, "the BOOT leaf that begins a log");
+	if (l->type != LEAF_BOOT && l->type != LEAF_SEAL)
+		w->since++;
 	switch (l->type) {
 	case LEAF_BOOT:
 		return rules_boot(w, l, before, err);

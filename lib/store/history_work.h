@@ -49,10 +49,14 @@ struct history_work {
 	uint64_t seal_until;
 	bool first_period; /* no SEAL since the BOOT */
 	uint32_t boot_why;
-	uint64_t boot_at;  /* BOOTTIME of that BOOT */
-	bool crash_period; /* and it brings what a crash left */
-	bool final;        /* the last SEAL said it is the last */
-	uint64_t since;    /* FRAME and CLOSE leaves since BOOT or SEAL */
+	uint64_t boot_at;      /* BOOTTIME of that BOOT */
+	bool crash_period;     /* and it brings what a crash left */
+	bool final;            /* the last SEAL said it is the last */
+	uint64_t since;        /* other leaves since BOOT or SEAL */
+	size_t signed_log;     /* where that was, */
+	uint64_t signed_to;    /* and the leaf behind it */
+	struct history closed; /* its stream table: sessions with a CLOSE; */
+	bool stepped; /* the BOOT's clocks were behind those of its own boot */
 	int64_t wall;
 	struct history_pending *pending; /* frames whose SEAL is to come */
 	size_t n_pending, cap_pending;

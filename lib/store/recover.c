@@ -336,6 +336,9 @@ boot(struct recovery *r, struct ops_err *err)
 	e->from = r->boot.why == BOOT_CRASH && same_boot(r) && r->past.has_seal
 		      ? r->past.seal.until
 		      : 0;
+	/* The clocks of this boot were set back (another time namespace). */
+	if (e->from > now)
+		e->from = 0;
 	e->consumed.batch = e->next_batch;
 	memcpy(e->consumed.chain, e->chain, OPS_HASH_LEN);
 	e->resume_at = now;

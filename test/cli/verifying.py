@@ -128,15 +128,35 @@ class Verifying(t.Test):
         self.contains(self.one_line(result), "1 of 2 checkpoints")
         self.matches(self.last_line(result), r"^Anchored: size ")
 
-    def test_forged_lines_change_nothing(self):
-        """Anybody can write to a journal: what our key didn't sign is told and left out."""
+    def test_against_a_log_that_was_removed(self):
+        """Checkpoints of two logs of a store, put back to the end of the first."""
+        self.sealed()
+        first = self.exits(self.inst.offline("checkpoint", "--anchor"), 0).text
+        old = self.inst.copy_store()
+        os.unlink(os.path.join(self.inst.store, "keys", "resume"))
+        self.inst.start()
+        self.session("echo second")
+        self.sealed()
+        second = self.exits(self.inst.offline("checkpoint", "--anchor"), 0).text
+        both = self.write("both", first + second)
+        result = self.exits(self.inst.offline("verify", "--against", both), 0, "the whole")
+        self.matches(self.last_line(result), r"^Anchored: size ")
+        self.equal(result.err, b"", "both are of this store")
+        result = self.exits(self.inst.offline("verify", "--against", both, store=old), 3, "put back")
+        self.matches(result.text, r"(?m)^ANCHOR .*/1 size \d+: no log of this origin")
+        self.matches(self.last_line(result), r"^Anchored: NO\. ")
+        self.exits(self.inst.offline("verify", "--against", self.write("first", first), store=old), 0)
+
+    def test_forged_lines_are_named(self):
+        """In the name of this store nothing is left out: a log that was replaced
+        has another key as well.  A forged line fails the check, and passes nothing."""
         line = self.exits(self.inst.offline("checkpoint", "--anchor"), 0).text
         self.sealed()
         words = line.split()
         forged = " ".join(words[:2] + ["999999"] + words[3:]) + "\n"
         log = self.write("log", forged + line)
-        result = self.exits(self.inst.offline("verify", "--against", log), 0)
-        self.contains(self.one_line(result), "1 of 2")
+        result = self.exits(self.inst.offline("verify", "--against", log), 3)
+        self.matches(result.text, r"(?m)^ANCHOR .*size 999999: it was not signed by the key of log/0")
         self.exits(self.inst.offline("verify", "--against", self.write("bad", forged)), 3)
 
     def test_vkey(self):

@@ -5,75 +5,8 @@
 #include <inttypes.h>
 
 #include "base/bytes.h"
+#include "check_run.h"
 #include "merkle/tile.h"
-#include "store/check.h"
-#include "store_build.h"
-
-/* -- what a check found -- */
-
-struct found {
-	unsigned count[FIND_UNREADABLE + 1];
-	char text[8192]; /* all of it, for messages */
-	char last_where[256];
-};
-
-static void
-collect(void *arg, const struct finding *f)
-{
-	struct found *to = arg;
-	size_t n = strlen(to->text);
-
-	to->count[f->kind]++;
-	CHECK(strcmp(to->last_where, f->where) <= 0 ||
-		  strverscmp(to->last_where, f->where) <= 0,
-	    f->where, "findings stand in order");
-	snprintf(to->last_where, sizeof(to->last_where), "%s", f->where);
-	snprintf(to->text + n, sizeof(to->text) - n, "\n  %s %s: %s",
-	    finding_name(f->kind), f->where, f->detail);
-}
-
-static int
-run(struct memstore *m, bool quick, const struct checkpoint_anchor *anchors,
-    size_t n, struct found *found, struct check_result *r)
-{
-	struct check_opts o = { .quick = quick,
-		.threads = 1,
-		.found = collect,
-		.arg = found,
-		.anchors = anchors,
-		.n_anchors = n };
-	struct ops_err err = { 0 };
-
-	memset(found, 0, sizeof(*found));
-	memset(r, 0, sizeof(*r));
-	if (check_store(&m->vfs, &o, r, &err) < 0) {
-		snprintf(
-		    found->text, sizeof(found->text), "failed: %s", err.msg);
-		return -1;
-	}
-	return 0;
-}
-
-static void
-expect_pass(struct memstore *m, const char *row)
-{
-	struct check_result r;
-	struct found f;
-
-	CHECK(run(m, false, NULL, 0, &f, &r) == 0, row, f.text);
-	CHECK(r.fails == 0, row, f.text);
-}
-
-static void
-expect_fail(struct memstore *m, const char *row, enum finding_kind kind)
-{
-	struct check_result r;
-	struct found f;
-
-	CHECK(run(m, false, NULL, 0, &f, &r) == 0, row, f.text);
-	CHECK(r.fails > 0, row, "passed");
-	CHECK(f.count[kind] > 0, row, f.text);
-}
 
 /* -- whole stores -- */
 
@@ -911,7 +844,7 @@ test_crash_shapes(void **state)
 	expect_pass(&b.mem, "BOOT alone");
 	build_seal(&b, false, false);
 	expect_pass(&b.mem, "recovered");
-	build_output(&b, 1, "more\r\n");
+	build_output(&b, build_stream(&b, CLASS_SCREEN), "more\r\n");
 	build_seal(&b, true, false);
 	expect_pass(&b.mem, "recovered and closed");
 	build_free(&b);
