@@ -420,7 +420,7 @@ supervise(const struct supervisor_opts *o)
 	struct ops_err err = { 0 };
 	int rc = 2;
 
-	s.in.run_fd = -1;
+	s.in.run_fd = s.in.lock_fd = -1;
 	for (int id = 0; id < ROLES; id++) {
 		s.child[id].ready = -1;
 		s.in.listener[id] = -1;
