@@ -92,7 +92,11 @@ bind_socket(struct instance *in, enum role_id id, struct ops_err *err)
 	n = snprintf(path, sizeof(path), "%s/%s", in->run, name);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return ops_fail(err, OPS_EUSAGE, "%s: too long", in->run);
-	return msg_listen(path, role_table[id].mode, &in->listener[id], err);
+	if (msg_listen(path, role_table[id].mode, &in->listener[id], err) < 0)
+		return -1;
+	if (!role_table[id].takes_fds)
+		msg_without_fds(in->listener[id]);
+	return 0;
 }
 
 static int
@@ -246,9 +250,8 @@ void
 instance_close(struct instance *in)
 {
 	remove_files(in);
-	for (int id = 0; id < ROLES; id++)
-		if (in->listener[id] >= 0)
-			close(in->listener[id]);
+	/* A connection that nobody took may hold a descriptor whose close()
+	 * sleeps; not so at exit(), which closes the listeners. */
 	if (in->lock_fd >= 0)
 		close(in->lock_fd);
 	if (in->run_fd >= 0)

@@ -284,7 +284,10 @@ class Query(t.Test):
             c.close()
             self.equal(good.ask(ipc.C_STATUS)[0], ipc.C_STATUS_IS, "the other client, " + name)
         c = ipc.Conn(path)
-        c.raw(hello, fds=[0])
+        try:
+            c.raw(hello, fds=[0])
+        except PermissionError:
+            return  # Linux 6.16 has refused them for us
         self.check(c.ended(), "descriptors: not cut off")
 
     def test_filters(self):

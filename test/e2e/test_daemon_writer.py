@@ -230,7 +230,10 @@ class Writer(t.Test):
     def test_descriptors_are_not_taken(self):
         inst = self.instance()
         bad = self.recorder(inst).begin().settle()
-        bad.raw(event(bad, ipc.SESSION_CLOSE, ipc.close_payload(bad.sid)), fds=[0])
+        try:
+            bad.raw(event(bad, ipc.SESSION_CLOSE, ipc.close_payload(bad.sid)), fds=[0])
+        except PermissionError:
+            return  # Linux 6.16 has refused them for us
         self.check(bad.ended(), "not cut off")
 
     def test_bad_beginnings(self):
