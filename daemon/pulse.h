@@ -12,7 +12,7 @@
 
 #include "loop.h"
 
-#define PULSE_EVERY UINT64_C(2000000000) /* ns */
+#define PULSE_EVERY UINT64_C(3000000000) /* ns */
 #define PULSE_MISSES 4
 
 struct pulse {
