@@ -94,9 +94,15 @@ logline(const char *fmt, ...)
 void
 logline_share(void)
 {
-	void *p = mmap(NULL, sizeof(*often), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("opseald-lines", MFD_CLOEXEC);
+	void *p = MAP_FAILED;
 
+	if (fd < 0)
+		return;
+	if (ftruncate(fd, sizeof(*often)) == 0)
+		p = mmap(NULL, sizeof(*often), PROT_READ | PROT_WRITE,
+		    MAP_SHARED, fd, 0);
+	close(fd);
 	if (p != MAP_FAILED)
 		often = p;
 }

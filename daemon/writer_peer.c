@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "ipc/proto.h"
 #include "logline.h"
 #include "record/record.h"
@@ -298,11 +299,27 @@ retry_all(struct writer_role *r)
 			return;
 }
 
+/* Who stands in line for long may have nothing left to be acknowledged; that
+ * the log can be written is said again, before he takes us for dead. */
+static void
+comfort(struct writer_role *r)
+{
+	uint64_t now = ops_boottime();
+
+	if (r->state != WRITER_OK ||
+	    now - r->comforted < r->role->config.hold_time / 3)
+		return;
+	r->comforted = now;
+	for (struct peer *p = r->wait_first; p != NULL; p = p->wait_next)
+		p->state_due = p->state == PEER_RECORDER;
+}
+
 void
 peers_wake(struct writer_role *r)
 {
 	uint64_t durable = writer_durable(r->w);
 
+	comfort(r);
 	for (struct peer *p = r->peers; p != NULL; p = p->next) {
 		if (writer_query_waiting(p, durable) < 0 ||
 		    (p->state == PEER_LATE &&

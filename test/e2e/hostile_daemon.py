@@ -5,6 +5,7 @@ closes them, locks, floods of refusals, borrowed names."""
 import array
 import fcntl
 import os
+import resource
 import select
 import signal
 import socket
@@ -20,6 +21,7 @@ import opsealipc as ipc
 import opsealtest as t
 
 TERMINAL, COMMAND = 1, 2
+SO_SNDBUFFORCE = 32
 PLACES = {"session.sock": 64, "control.sock": 16}  # of one uid
 ROLES = {"session.sock": "session", "control.sock": "query"}
 
@@ -268,71 +270,91 @@ class Daemon(g.Grudge):
         self.aftermath()
 
 
+BLOCK = b"".join(ipc.record(ipc.OUTPUT, b"x" * 8000) for _ in range(8))
+ROOM = 64 << 20  # bytes with the writer, in one form or two
+
+
 class Flood(t.Test):
     """Recorders that send more than the disk takes."""
 
-    def test_all_get_the_same_share(self):
-        """The writer's queue is full all the time: nobody gets past the others,
-        and an event doesn't wait for all of their records."""
+    def setup(self):
+        t.need_root("root, to act as the writer's user")
+
+    def recorder(self, inst):
+        r = ipc.Recorder(inst.run_dir).begin()
+        self.later(r.close)
+        r.sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 1 << 20)
+        r.settle()
+        return r
+
+    def fill(self, r, most=10 ** 6):
+        """As much as its socket takes."""
+        r.sock.settimeout(1)
+        try:
+            for _ in range(most):
+                r.send(ipc.REC_RECORDS, struct.pack("<Q", r.next_record) + BLOCK)
+                r.next_record += 8
+        except (BlockingIOError, socket.timeout):
+            pass
+
+    def test_who_waits_longest_goes_first(self):
+        """The writer is full and four hundred wait, each with more in its socket:
+        the one that came last doesn't get all of its own in before the one that
+        came first has got anything."""
         inst = self.instance()
-        block = b"".join(ipc.record(ipc.OUTPUT, b"x" * 8000) for _ in range(8))
-        many = [ipc.Recorder(inst.run_dir).begin() for _ in range(60)]
+        filler = self.recorder(inst)
+        many = [self.recorder(inst) for _ in range(400)]
+        writer = next(p for p in inst.pids() if open("/proc/%d/comm" % p).read() == "opseald-writer\n")
+        t.limit_files(writer, 1000)  # more than the lines of its log
+        self.fill(filler)
+        sent = filler.next_record // 8 * len(BLOCK)
+        self.check(sent > ROOM // 2, "only %d bytes sent" % sent)
         for r in many:
-            self.later(r.close)
-            r.sock.setblocking(False)
-        by_fd = {r.sock.fileno(): r for r in many}
+            self.fill(r, 3)
+            self.equal(r.next_record, 24, "records sent")
+        t.limit_files(writer, resource.RLIM_INFINITY)
         poll = select.epoll()
         self.later(poll.close)
-        for fd in by_fd:
-            poll.register(fd, select.EPOLLIN | select.EPOLLOUT)
-        full = 64 << 20
-        goal = (full + (60 << 20)) // len(block) * 8  # records
-        end = time.monotonic() + 90
-        while sum(r.acked[0] for r in many) < goal:
+        for r in many:
+            poll.register(r.sock.fileno(), select.EPOLLIN)
+        by_fd = {r.sock.fileno(): r for r in many}
+        early = None  # how many had nothing when the first had everything
+        end = time.monotonic() + 60
+        while early is None:
             self.check(time.monotonic() < end, "no progress")
-            for fd, events in poll.poll(1):
-                r = by_fd[fd]
-                if events & select.EPOLLIN:
-                    self.take(r)
-                if events & select.EPOLLOUT:
-                    self.put(r, block)
-        shares = sorted(r.acked[0] for r in many)
-        self.check(shares[0] * 3 >= shares[-1], "shares: %r" % shares)
-
-    def take(self, r):
-        kind, payload = r.recv()
-        if kind == ipc.REC_ACK:
-            r.acked = struct.unpack("<QQ", payload)
-
-    def put(self, r, block):
-        try:
-            r.send(ipc.REC_RECORDS, struct.pack("<Q", r.next_record) + block)
-        except BlockingIOError:
-            return
-        r.next_record += 8
+            for fd, _ in poll.poll(1):
+                kind, payload = by_fd[fd].recv()
+                if kind == ipc.REC_ACK:
+                    by_fd[fd].acked = struct.unpack("<QQ", payload)
+            if any(r.acked[0] == 24 for r in many):
+                early = sum(r.acked[0] == 0 for r in many)
+        self.equal(early, 0, "had nothing when another had everything")
 
 
 class Slow(f.RecorderTest):
     def test_slow_is_not_failed(self):
-        """A writer that takes little at a time, but goes on: output waits for
-        it, longer than hold_time, and there is no gap."""
+        """The writer has so much to do that it takes nothing for longer than
+        hold_time, but it goes on acknowledging: output waits for it, and there
+        is no gap."""
         self.daemon.args = ["--hold-time", str(10**9)]
         path = self.write("data", os.urandom(1 << 20).hex())
         term = self.shell()
+        s = self.daemon.last
+        self.daemon.acking = False
+        term.line("stty raw; cat %s %s; stty sane" % (path, path))
+        t.wait_for("records", lambda: len(s.records) > 100)
         self.daemon.reading = False
-        term.line("stty raw; cat %s %s %s; stty sane" % ((path,) * 3))
-        for _ in range(20):
+        conn = next(iter(self.daemon.conns))
+        for n in range(15):
             time.sleep(0.2)
-            with self.daemon.lock:
-                for c in list(self.daemon.conns):
-                    self.daemon._writer(c)
+            conn.send(f.message(f.ACK, struct.pack("<QQ", s.durable[0] + n, s.durable[1])))
         with term.changed:
             shown = len(term.out)
-        self.check(shown < 6 << 20, "nothing had to wait")
-        self.daemon.reading = True
+        self.check(shown < 4 << 20, "nothing had to wait")
+        self.daemon.reading = self.daemon.acking = True
         term.line("exit")
         self.equal(term.wait(), 0)
-        s = self.daemon.finish()
+        self.daemon.finish()
         self.equal(s.output(), bytes(term.out), "recorded")
         self.equal(s.event(f.GAP_EVENT), [], "gaps")
 
