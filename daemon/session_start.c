@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -254,15 +255,30 @@ static const struct msg_rule rules[] = {
 	{ DOOR_OPEN, "DOOR_OPEN", 1, 1, MSG_PAYLOAD_MAX, 0, 2, on_open },
 };
 
-/* For who runs out of time. */
-static struct starting *timed;
+/* For who runs out of time: a whole message, since a signal's handler may call
+ * hardly anything. */
+static uint8_t late[MSG_HEADER + REFUSED_MAX];
+static size_t late_len;
+static const struct starting *timed;
+
+static void
+prepare_late(const struct starting *t)
+{
+	static const char text[] = "no request came in time";
+
+	ops_putle16(late, DOOR_REFUSED);
+	ops_putle32(late + 4, sizeof(text) - 1);
+	memcpy(late + MSG_HEADER, text, sizeof(text) - 1);
+	late_len = MSG_HEADER + sizeof(text) - 1;
+	timed = t;
+}
 
 static void
 on_alarm(int sig)
 {
 	(void)sig;
 	/* A door that was stopped hears of it when it goes on. */
-	session_refuse(timed->conn, "no request came in time");
+	(void)send(timed->conn, late, late_len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	_exit(1); /* not close(): an exit doesn't linger over descriptors */
 }
 
@@ -302,7 +318,7 @@ session_start(const struct session_start *s)
 	t = (struct starting){
 		.s = s, .conn = s->conn, .outer = -1, .master = -1, .open = -1
 	};
-	timed = &t;
+	prepare_late(&t);
 	if (settle(s, &err) == 0) {
 		rc = msg_recv(s->conn, buf, &m, &err);
 		if (rc == 0)
