@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include "ipc/msg.h"
 
 #define SOCKET_NAME_MAX 64
+#define LOCK_NAME "lock"
+#define LOCK_TRIES 16
 
 /* Make it if it is missing, with its owner; by descriptor, so that nothing
  * put in its place meanwhile is given away. */
@@ -89,7 +92,11 @@ bind_socket(struct instance *in, enum role_id id, struct ops_err *err)
 	n = snprintf(path, sizeof(path), "%s/%s", in->run, name);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return ops_fail(err, OPS_EUSAGE, "%s: too long", in->run);
-	return msg_listen(path, role_table[id].mode, &in->listener[id], err);
+	if (msg_listen(path, role_table[id].mode, &in->listener[id], err) < 0)
+		return -1;
+	if (!role_table[id].takes_fds)
+		msg_without_fds(in->listener[id]);
+	return 0;
 }
 
 static int
@@ -110,7 +117,7 @@ int
 instance_open(const char *store, const char *run, const struct drop_user *user,
     struct instance *ret, struct ops_err *err)
 {
-	struct instance in = { .user = *user, .run_fd = -1 };
+	struct instance in = { .user = *user, .run_fd = -1, .lock_fd = -1 };
 
 	for (int id = 0; id < ROLES; id++)
 		in.listener[id] = -1;
@@ -131,15 +138,59 @@ fail:
 	return -1;
 }
 
+/* Is the file that was opened still the one of that name? */
+static bool
+is_lock(const struct instance *in, int fd)
+{
+	struct stat st, named;
+
+	return fstat(fd, &st) == 0 &&
+	       fstatat(in->run_fd, LOCK_NAME, &named, AT_SYMLINK_NOFOLLOW) ==
+		   0 &&
+	       st.st_dev == named.st_dev && st.st_ino == named.st_ino;
+}
+
+/* 1: locked.  0: who had it removed it meanwhile. */
+static int
+try_lock(struct instance *in, struct ops_err *err)
+{
+	int fd = openat(in->run_fd, LOCK_NAME,
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return ops_fail_errno(err, "run %s: " LOCK_NAME, in->run);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			ops_fail(err, OPS_EBUSY,
+			    "run %s: another opseald is running there",
+			    in->run);
+		else
+			ops_fail_errno(err, "run %s: lock", in->run);
+		close(fd);
+		return -1;
+	}
+	if (!is_lock(in, fd)) {
+		close(fd);
+		return 0;
+	}
+	in->lock_fd = fd;
+	return 1;
+}
+
 int
 instance_lock(struct instance *in, struct ops_err *err)
 {
-	if (flock(in->run_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno == EWOULDBLOCK)
+	int rc = 0;
+
+	if (drop_act_as(&in->user, err) < 0)
+		return -1;
+	for (int i = 0; i < LOCK_TRIES && rc == 0; i++)
+		rc = try_lock(in, err);
+	drop_act_back(&in->user);
+	if (rc == 0)
 		return ops_fail(err, OPS_EBUSY,
-		    "run %s: another opseald is running there", in->run);
-	return ops_fail_errno(err, "run %s: lock", in->run);
+		    "run %s: another opseald comes and goes there", in->run);
+	return rc < 0 ? -1 : 0;
 }
 
 /* Only a socket is replaced, never somebody's file. */
@@ -176,7 +227,7 @@ instance_show(struct instance *in, struct ops_err *err)
 }
 
 static void
-remove_sockets(struct instance *in)
+remove_files(struct instance *in)
 {
 	char hidden[SOCKET_NAME_MAX];
 
@@ -190,21 +241,24 @@ remove_sockets(struct instance *in)
 		if (in->shown)
 			(void)unlinkat(in->run_fd, role_table[id].socket, 0);
 	}
+	if (in->lock_fd >= 0)
+		(void)unlinkat(in->run_fd, LOCK_NAME, 0);
 	drop_act_back(&in->user);
 }
 
 void
 instance_close(struct instance *in)
 {
-	remove_sockets(in);
-	for (int id = 0; id < ROLES; id++)
-		if (in->listener[id] >= 0)
-			close(in->listener[id]);
+	remove_files(in);
+	/* A connection that nobody took may hold a descriptor whose close()
+	 * sleeps; not so at exit(), which closes the listeners. */
+	if (in->lock_fd >= 0)
+		close(in->lock_fd);
 	if (in->run_fd >= 0)
 		close(in->run_fd);
 	free(in->store);
 	free(in->run);
-	*in = (struct instance){ .run_fd = -1 };
+	*in = (struct instance){ .run_fd = -1, .lock_fd = -1 };
 	for (int id = 0; id < ROLES; id++)
 		in->listener[id] = -1;
 }

@@ -3,8 +3,9 @@
  *
  * A socket is bound under a temporary name and renamed when everything is
  * ready: so it appears only then, and takes the place of one that a killed
- * daemon left behind.  A lock on RUN (flock(2), held by the supervisor alone)
- * says that nobody else's sockets are there.
+ * daemon left behind.  A lock on RUN/lock (flock(2), held by the supervisor
+ * alone) says that nobody else's sockets are there.  Its mode is 0600: who can
+ * open a file can lock it, and the folder is anybody's to open.
  */
 #ifndef OPS_DAEMON_INSTANCE_H
 #define OPS_DAEMON_INSTANCE_H
@@ -19,7 +20,8 @@ struct instance {
 	struct drop_user user;
 	char *store; /* absolute; owned */
 	char *run;
-	int run_fd;          /* the folder, -1 if not open; holds the lock */
+	int run_fd;          /* the folder, -1 if not open */
+	int lock_fd;         /* -1: not locked */
 	int listener[ROLES]; /* -1: the role has none */
 	bool shown;          /* the sockets have their names */
 };
@@ -31,7 +33,7 @@ int instance_open(const char *store, const char *run,
 int instance_lock(struct instance *in, struct ops_err *err);
 /* Give the sockets their names. */
 int instance_show(struct instance *in, struct ops_err *err);
-/* Remove the sockets, close, free. */
+/* Remove the sockets and the lock, free; the listeners are left to exit(). */
 void instance_close(struct instance *in);
 
 #endif

@@ -14,6 +14,17 @@
 
 /* role: NULL for the supervisor, which is just "opseald: ". */
 void logline_open(const char *role, bool to_syslog);
+/* Before a close_range(): syslog's descriptor is opened again when needed. */
+void logline_release(void);
 void logline(const char *fmt, ...) OPS_PRINTF(1, 2);
+
+/*
+ * The same for what a peer can bring about as often as he likes: at most
+ * LOGLINE_OFTEN_MAX lines in ten seconds, then a number of those left out.
+ * After logline_share() a process counts together with all that it forks.
+ */
+#define LOGLINE_OFTEN_MAX 20
+void logline_share(void);
+void logline_often(const char *fmt, ...) OPS_PRINTF(1, 2);
 
 #endif

@@ -191,7 +191,7 @@ refuse(struct query_conn *q, const uint8_t *id, const char *text,
 
 	ops_fail(&why, OPS_EPERM, "%s", text);
 	if (query_log(q, id, true, &unlogged) < 0)
-		logline("uid %u, refused: %s", (unsigned)q->who.peer.uid,
+		logline_often("uid %u, refused: %s", (unsigned)q->who.peer.uid,
 		    unlogged.msg);
 	if (++q->refusals >= QUERY_REFUSALS_MAX)
 		return ops_fail(
@@ -376,7 +376,7 @@ query_conn_serve(const struct role *role, int fd)
 
 	if ((open_conn(&q, &err) < 0 || serve(&q, &err) < 0) &&
 	    err.code != OPS_EUNAVAIL)
-		logline("control.sock, process %d of uid %u: %s; cut off",
+		logline_often("control.sock, process %d of uid %u: %s; cut off",
 		    (int)q.who.peer.pid, (unsigned)q.who.peer.uid, err.msg);
 	vfs_free(q.vfs);
 	free(q.may);
@@ -384,5 +384,6 @@ query_conn_serve(const struct role *role, int fd)
 		close(q.store_fd);
 	if (q.writer >= 0)
 		close(q.writer);
-	close(fd);
+	/* The connection is left to the exit of the process, which doesn't
+	 * linger over descriptors that came with a message. */
 }

@@ -14,10 +14,10 @@
 
 /* clang-format off */
 const struct role_info role_table[ROLES] = {
-	[ROLE_WRITER]  = { "writer",  "record.sock",  0600, 0,         role_writer },
-	[ROLE_QUERY]   = { "query",   "control.sock", 0666, 0,         role_query },
-	[ROLE_SESSION] = { "session", "session.sock", 0666, 0,         role_session },
-	[ROLE_SCAN]    = { "scan",    NULL,           0,    DROP_LOOK, role_scan },
+	[ROLE_WRITER]  = { "writer",  "record.sock",  0600, false, false, 0,         role_writer },
+	[ROLE_QUERY]   = { "query",   "control.sock", 0666, false, true,  0,         role_query },
+	[ROLE_SESSION] = { "session", "session.sock", 0666, true,  true,  0,         role_session },
+	[ROLE_SCAN]    = { "scan",    NULL,           0,    false, false, DROP_LOOK, role_scan },
 };
 /* clang-format on */
 
@@ -128,7 +128,10 @@ role_ready(struct role *r)
 	const char c = ROLE_SAYS_READY;
 
 	(void)ops_write_full(r->ready, &c, 1, NULL);
-	close(r->ready);
+	if (role_table[r->id].watched)
+		r->pulse = r->ready;
+	else
+		close(r->ready);
 	r->ready = -1;
 }
 
@@ -156,7 +159,7 @@ role_main(struct role *r)
 {
 	struct ops_err err = { 0 };
 
-	r->ready = -1;
+	r->ready = r->pulse = -1;
 	logline_open(role_table[r->id].name, r->to_syslog);
 	if (enter(r, &err) == 0 && role_table[r->id].run(r, &err) == 0)
 		return 0;

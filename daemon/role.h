@@ -39,6 +39,7 @@ struct role {
 	bool to_syslog;
 	int listener; /* non-blocking */
 	int ready;    /* -1 after role_ready() */
+	int pulse;    /* what becomes of it in a watched role; see pulse.h */
 };
 
 /* A role's function: 0 after SIGTERM, -1 with err. */
@@ -46,7 +47,11 @@ struct role_info {
 	const char *name;   /* --role=NAME */
 	const char *socket; /* below RUN; NULL: none */
 	mode_t mode;        /* of the socket */
-	uint64_t keep;      /* capabilities */
+	bool takes_fds;     /* messages on it may carry descriptors */
+	/* Anybody may connect, so it is killed and started again if its loop
+	 * stands still.  Not the writer: a slow disk is no reason. */
+	bool watched;
+	uint64_t keep; /* capabilities */
 	int (*run)(struct role *r, struct ops_err *err);
 };
 extern const struct role_info role_table[ROLES];

@@ -12,16 +12,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "handover.h"
 #include "ipc/msg.h"
 #include "logline.h"
 #include "loop.h"
+#include "pulse.h"
 #include "query_conn.h"
 #include "role.h"
 
 #define CLIENTS_MAX 64
 #define CLIENTS_PER_UID 16 /* of those who aren't root */
 #define CLIENTS_OTHERS 48  /* of all who aren't root: he always gets in */
-#define ACCEPTS_A_TURN 16
 
 struct client {
 	pid_t pid; /* 0: free */
@@ -32,6 +33,9 @@ struct query_role {
 	struct role *role;
 	struct loop loop;
 	struct watch listen, signals;
+	struct pulse pulse;
+	struct handover handover;
+	struct ops_err failed; /* why the loop was stopped; OPS_OK: SIGTERM */
 	struct client client[CLIENTS_MAX];
 };
 
@@ -72,6 +76,7 @@ serve(const struct role *role, int fd, pid_t parent)
 		_exit(1);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	logline_release();
 	if (dup2(fd, ROLE_FD_LISTEN) < 0 ||
 	    close_range(ROLE_FD_READY, ROLE_FD_LISTEN - 1, 0) < 0 ||
 	    close_range(ROLE_FD_LISTEN + 1, ~0U, 0) < 0)
@@ -86,6 +91,7 @@ start_client(struct query_role *r, int fd, struct ops_err *err)
 	struct msg_peer peer;
 	struct client *c;
 	pid_t pid, self = getpid();
+	int tie;
 
 	if (msg_peer(fd, &peer, err) < 0)
 		return -1;
@@ -93,11 +99,12 @@ start_client(struct query_role *r, int fd, struct ops_err *err)
 	if (c == NULL)
 		return ops_fail(
 		    err, OPS_EBUSY, "too many clients at once; try again");
-	pid = fork();
+	pid = handover_fork(&r->handover, fd, &tie, err);
 	if (pid == 0)
 		serve(r->role, fd, self);
 	if (pid < 0)
-		return ops_fail_errno(err, "fork");
+		return -1;
+	close(tie);
 	*c = (struct client){ pid, peer.uid };
 	return 0;
 }
@@ -106,25 +113,26 @@ static void
 on_connection(struct watch *w, uint32_t events)
 {
 	struct query_role *r = ROLE_OF(w, listen);
+	struct ops_err err = { 0 };
 
 	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct ops_err err = { 0 };
-		int fd;
+	for (int i = 0; i < HANDOVER_TURN; i++) {
+		struct query_conn q = { 0 };
 
-		if (msg_accept(w->fd, &fd, &err) < 0) {
+		err = (struct ops_err){ 0 };
+		if (msg_accept(w->fd, &q.fd, &err) < 0) {
 			if (err.code != OPS_EBUSY)
-				logline("control.sock: %s", err.msg);
-			return;
+				logline_often("control.sock: %s", err.msg);
+			break;
 		}
-		if (start_client(r, fd, &err) < 0) {
-			struct query_conn q = { .fd = fd };
-
-			(void)query_fail(&q, &err, NULL);
-			logline("control.sock: %s", err.msg);
-		}
-		close(fd);
+		if (start_client(r, q.fd, &err) == 0)
+			continue;
+		(void)query_fail(&q, &err, NULL);
+		handover_refuse(&r->handover, q.fd);
+		logline_often("control.sock: %s", err.msg);
 	}
+	if (handover_end(&r->handover, &r->failed) < 0)
+		r->loop.stop = true;
 }
 
 static void
@@ -134,6 +142,8 @@ reap(struct query_role *r)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (handover_reaped(&r->handover, pid))
+			continue;
 		for (size_t i = 0; i < CLIENTS_MAX; i++)
 			if (r->client[i].pid == pid)
 				r->client[i].pid = 0;
@@ -162,9 +172,11 @@ int
 role_query(struct role *role, struct ops_err *err)
 {
 	const int signals[] = { SIGTERM, SIGCHLD, 0 };
-	struct query_role r = { .role = role };
+	static struct query_role r;
 	int rc = -1;
 
+	r.role = role;
+	logline_share();
 	if (loop_init(&r.loop, err) < 0)
 		return -1;
 	r.signals.ready = on_signal;
@@ -173,7 +185,13 @@ role_query(struct role *role, struct ops_err *err)
 	    loop_add(&r.loop, &r.signals, EPOLLIN, err) == 0 &&
 	    loop_add(&r.loop, &r.listen, EPOLLIN, err) == 0) {
 		role_ready(role);
-		rc = loop_run(&r.loop, err);
+		rc = pulse_start(&r.pulse, &r.loop, role->pulse, err);
+		if (rc == 0)
+			rc = loop_run(&r.loop, err);
+	}
+	if (rc == 0 && r.failed.code != OPS_OK) {
+		*err = r.failed;
+		rc = -1;
 	}
 	loop_close(&r.loop);
 	return rc;

@@ -17,11 +17,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "handover.h"
 #include "ipc/msg.h"
-#include "ipc/proto.h"
 #include "logline.h"
 #include "loop.h"
 #include "procid.h"
+#include "pulse.h"
 #include "role.h"
 #include "session_start.h"
 
@@ -29,14 +30,13 @@
 #define SESSIONS_PER_UID 512
 #define PENDING_MAX 1024 /* have not become a recorder yet */
 #define PENDING_PER_UID 64
-#define ACCEPTS_A_TURN 16
 #define FLOOD_QUIET_NS UINT64_C(10000000000) /* between words about a flood */
 
 struct session_role;
 
 /* A process that is, or is to become, a recorder. */
 struct started {
-	struct watch watch; /* first; pipe closed by exec, fd -1 from then on */
+	struct watch watch; /* first; tie closed by exec, fd -1 from then on */
 	struct session_role *r;
 	pid_t pid;
 	uid_t uid;
@@ -52,8 +52,11 @@ struct session_role {
 	struct role *role;
 	struct loop loop;
 	struct watch listen, signals;
+	struct pulse pulse;
+	struct handover handover;
 	struct started *list;
 	uint64_t quiet_until;
+	struct ops_err failed; /* why the loop was stopped; OPS_OK: SIGTERM */
 	char recorder[PATH_MAX];
 };
 
@@ -78,7 +81,7 @@ count(const struct session_role *r, uid_t uid)
 }
 
 static void
-close_pipe(struct started *s)
+close_tie(struct started *s)
 {
 	if (s->watch.fd < 0)
 		return;
@@ -91,7 +94,7 @@ static void
 on_exec(struct watch *w, uint32_t events)
 {
 	(void)events;
-	close_pipe((struct started *)w);
+	close_tie((struct started *)w);
 }
 
 static void
@@ -99,72 +102,54 @@ forget(struct started **at)
 {
 	struct started *s = *at;
 
-	close_pipe(s);
+	close_tie(s);
 	*at = s->next;
 	free(s);
 }
 
 /* -- starting one -- */
 
-static struct started *
-remember(struct session_role *r, uid_t uid, int pipe_end, struct ops_err *err)
+/* From now on it counts.  If it can't be seen when it executes, it counts as a
+ * recorder at once. */
+static void
+remember(struct session_role *r, struct started *s, int tie)
 {
-	struct started *s = calloc(1, sizeof(*s));
+	struct ops_err err = { 0 };
 
-	if (s == NULL) {
-		ops_fail(err, OPS_ENOMEM, "session");
-		return NULL;
-	}
-	*s = (struct started){ .watch = { pipe_end, on_exec },
-		.r = r,
-		.uid = uid,
-		.next = r->list };
-	if (loop_add(&r->loop, &s->watch, EPOLLIN, err) < 0) {
-		free(s);
-		return NULL;
-	}
+	s->watch.fd = tie;
+	s->next = r->list;
 	r->list = s;
-	return s;
+	if (loop_add(&r->loop, &s->watch, EPOLLIN, &err) < 0) {
+		logline_often("session.sock: %s", err.msg);
+		close(tie);
+		s->watch.fd = -1;
+	}
 }
 
 static int
 fork_start(struct session_role *r, const struct session_start *start,
     struct ops_err *err)
 {
-	struct started *s;
-	int ends[2];
+	struct started *s = calloc(1, sizeof(*s));
+	int tie;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return ops_fail_errno(err, "pipe");
-	s = remember(r, start->peer.uid, ends[0], err);
-	if (s == NULL) {
-		close(ends[0]);
-		close(ends[1]);
-		return -1;
-	}
-	s->pid = fork();
+	if (s == NULL)
+		return ops_fail(err, OPS_ENOMEM, "session");
+	*s = (struct started){
+		.watch = { -1, on_exec }, .r = r, .uid = start->peer.uid
+	};
+	s->pid = handover_fork(&r->handover, start->conn, &tie, err);
 	if (s->pid == 0)
 		session_start(start);
-	close(ends[1]);
 	if (s->pid < 0) {
-		ops_fail_errno(err, "fork");
-		forget(&r->list);
+		free(s);
 		return -1;
 	}
+	remember(r, s, tie);
 	return 0;
 }
 
-/* An answer, since a door without one may be told to go on unrecorded: that
- * must not be had by keeping us busy. */
-static void
-refuse_flood(int conn)
-{
-	static const char text[] = "too many connections of yours";
-
-	(void)msg_send(
-	    conn, DOOR_REFUSED, text, sizeof(text) - 1, NULL, 0, NULL);
-}
-
+/* 0: the connection has a process.  -1: it is to be refused, and why. */
 static int
 serve(struct session_role *r, int conn, struct ops_err *err)
 {
@@ -178,8 +163,6 @@ serve(struct session_role *r, int conn, struct ops_err *err)
 	if (msg_peer(conn, &start.peer, err) < 0)
 		return -1;
 	c = count(r, start.peer.uid);
-	if (c.pending_same >= PENDING_PER_UID)
-		refuse_flood(conn);
 	if (c.pending >= PENDING_MAX || c.pending_same >= PENDING_PER_UID)
 		return ops_fail(err, OPS_EBUSY,
 		    "uid %u: too many connections that ask for nothing",
@@ -210,28 +193,35 @@ complain(struct session_role *r, const struct ops_err *err)
 			return;
 		r->quiet_until = now + FLOOD_QUIET_NS;
 	}
-	logline("session.sock: %s", err->msg);
+	logline_often("session.sock: %s", err->msg);
 }
 
 static void
 on_connection(struct watch *w, uint32_t events)
 {
 	struct session_role *r = ROLE_OF(w, listen);
+	struct ops_err err = { 0 };
 
 	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct ops_err err = { 0 };
+	for (int i = 0; i < HANDOVER_TURN; i++) {
 		int conn;
 
+		err = (struct ops_err){ 0 };
 		if (msg_accept(w->fd, &conn, &err) < 0) {
 			if (err.code != OPS_EBUSY)
-				logline("session.sock: %s", err.msg);
-			return;
+				logline_often("session.sock: %s", err.msg);
+			break;
 		}
-		if (serve(r, conn, &err) < 0)
-			complain(r, &err);
-		close(conn);
+		if (serve(r, conn, &err) == 0)
+			continue;
+		/* Never without an answer: that must not look as if nobody
+		 * was there. */
+		session_refuse(conn, err.msg);
+		handover_refuse(&r->handover, conn);
+		complain(r, &err);
 	}
+	if (handover_end(&r->handover, &r->failed) < 0)
+		r->loop.stop = true;
 }
 
 static void
@@ -243,6 +233,8 @@ reap(struct session_role *r)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct started **at = &r->list;
 
+		if (handover_reaped(&r->handover, pid))
+			continue;
 		while (*at != NULL && (*at)->pid != pid)
 			at = &(*at)->next;
 		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM)
@@ -301,9 +293,11 @@ int
 role_session(struct role *role, struct ops_err *err)
 {
 	const int signals[] = { SIGTERM, SIGCHLD, 0 };
-	struct session_role r = { .role = role };
+	static struct session_role r;
 	int rc = -1;
 
+	r.role = role;
+	logline_share();
 	if (find_recorder(r.recorder, err) < 0 || loop_init(&r.loop, err) < 0)
 		return -1;
 	r.signals.ready = on_signal;
@@ -312,7 +306,13 @@ role_session(struct role *role, struct ops_err *err)
 	    loop_add(&r.loop, &r.signals, EPOLLIN, err) == 0 &&
 	    loop_add(&r.loop, &r.listen, EPOLLIN, err) == 0) {
 		role_ready(role);
-		rc = loop_run(&r.loop, err);
+		rc = pulse_start(&r.pulse, &r.loop, role->pulse, err);
+		if (rc == 0)
+			rc = loop_run(&r.loop, err);
+	}
+	if (rc == 0 && r.failed.code != OPS_OK) {
+		*err = r.failed;
+		rc = -1;
 	}
 	while (r.list != NULL)
 		forget(&r.list);

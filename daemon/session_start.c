@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -38,14 +39,15 @@ enum rec_fd {
 
 struct starting {
 	const struct session_start *s;
+	int conn; /* of the door, wherever it is now */
 	uint8_t id[OPS_ID_LEN];
 	int outer, master, open; /* -1: none */
 	char user[NAME_MAX_LEN], login[NAME_MAX_LEN];
 	struct session_tty tty;
 };
 
-static void
-refuse(int conn, const char *text)
+void
+session_refuse(int conn, const char *text)
 {
 	size_t n = strlen(text);
 
@@ -147,9 +149,9 @@ out:
 /* -- becoming the recorder -- */
 
 static int
-place_fds(const struct starting *t, struct ops_err *err)
+place_fds(struct starting *t, struct ops_err *err)
 {
-	const int from[] = { t->s->conn, t->s->pidfd, t->open, t->outer,
+	const int from[] = { t->conn, t->s->pidfd, t->open, t->outer,
 		t->master };
 	int high[OPS_ARRAY_LEN(from)];
 
@@ -162,10 +164,11 @@ place_fds(const struct starting *t, struct ops_err *err)
 		if (high[i] < 0)
 			return ops_fail_errno(err, "descriptor");
 	}
+	t->conn = high[0];
 	for (size_t i = 0; i < OPS_ARRAY_LEN(from); i++)
 		if (high[i] >= 0 && dup2(high[i], REC_CONN + (int)i) < 0)
 			return ops_fail_errno(err, "descriptor");
-	/* The end of the pipe that tells the role of the exec is among these. */
+	/* The end of the tie that tells the role of the exec is among these. */
 	if (close_range(REC_END, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return ops_fail_errno(err, "close_range");
 	if (t->outer < 0)
@@ -174,7 +177,7 @@ place_fds(const struct starting *t, struct ops_err *err)
 }
 
 static int
-become_recorder(const struct starting *t, struct ops_err *err)
+become_recorder(struct starting *t, struct ops_err *err)
 {
 	const struct config *c = &t->s->role->config;
 	char id[OPS_ID_TEXT_LEN + 1], hold[24], record[PATH_MAX];
@@ -252,6 +255,33 @@ static const struct msg_rule rules[] = {
 	{ DOOR_OPEN, "DOOR_OPEN", 1, 1, MSG_PAYLOAD_MAX, 0, 2, on_open },
 };
 
+/* For who runs out of time: a whole message, since a signal's handler may call
+ * hardly anything. */
+static uint8_t late[MSG_HEADER + REFUSED_MAX];
+static size_t late_len;
+static const struct starting *timed;
+
+static void
+prepare_late(const struct starting *t)
+{
+	static const char text[] = "no request came in time";
+
+	ops_putle16(late, DOOR_REFUSED);
+	ops_putle32(late + 4, sizeof(text) - 1);
+	memcpy(late + MSG_HEADER, text, sizeof(text) - 1);
+	late_len = MSG_HEADER + sizeof(text) - 1;
+	timed = t;
+}
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+	/* A door that was stopped hears of it when it goes on. */
+	(void)send(timed->conn, late, late_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	_exit(1); /* not close(): an exit doesn't linger over descriptors */
+}
+
 /* Its own session, no signal blocked or ignored, a limited time. */
 static int
 settle(const struct session_start *s, struct ops_err *err)
@@ -264,6 +294,7 @@ settle(const struct session_start *s, struct ops_err *err)
 		(void)signal(ignored[i], SIG_DFL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGALRM, on_alarm);
 	(void)alarm(SESSION_OPEN_SECONDS);
 	if (setsid() < 0 || flags < 0 ||
 	    fcntl(s->conn, F_SETFL, flags & ~O_NONBLOCK) < 0)
@@ -279,11 +310,15 @@ void
 session_start(const struct session_start *s)
 {
 	static uint8_t buf[MSG_MAX];
-	struct starting t = { .s = s, .outer = -1, .master = -1, .open = -1 };
+	static struct starting t;
 	struct ops_err err = { 0 };
 	struct msg m;
 	int rc;
 
+	t = (struct starting){
+		.s = s, .conn = s->conn, .outer = -1, .master = -1, .open = -1
+	};
+	prepare_late(&t);
 	if (settle(s, &err) == 0) {
 		rc = msg_recv(s->conn, buf, &m, &err);
 		if (rc == 0)
@@ -292,8 +327,9 @@ session_start(const struct session_start *s)
 			(void)msg_dispatch(
 			    rules, OPS_ARRAY_LEN(rules), 0, &t, &m, &err);
 	}
-	logline("session.sock, process %d of uid %u: refused: %s",
+	(void)alarm(0);
+	logline_often("session.sock, process %d of uid %u: refused: %s",
 	    (int)s->peer.pid, (unsigned)s->peer.uid, err.msg);
-	refuse(s->conn, s->refuse != NULL ? s->refuse : err.msg);
+	session_refuse(t.conn, s->refuse != NULL ? s->refuse : err.msg);
 	_exit(1);
 }

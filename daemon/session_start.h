@@ -26,4 +26,7 @@ struct session_start {
  */
 void session_start(const struct session_start *s) __attribute__((noreturn));
 
+/* Answer DOOR_REFUSED; text is cut to what a door takes. */
+void session_refuse(int conn, const char *text);
+
 #endif

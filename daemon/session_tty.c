@@ -7,28 +7,56 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 
-/* The name below /dev of an open terminal, as this mount namespace sees it. */
+#define PTS_MAJOR 136 /* of all terminals in any devpts */
+
+/* The kernel's name of a device that is no pty, "tty1". */
 static int
-tty_name(int fd, char out[static SESSION_TTY_NAME], struct ops_err *err)
+device_name(dev_t dev, char out[static SESSION_TTY_NAME])
 {
 	char link[64], target[PATH_MAX];
-	const char *name = target;
-	ssize_t n;
+	const char *name;
+	ssize_t len;
+	int n;
 
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, target, sizeof(target) - 1);
-	if (n < 0)
-		return ops_fail_errno(err, "%s", link);
-	target[n] = '\0';
-	if (strncmp(name, "/dev/", 5) == 0)
-		name += 5;
-	n = snprintf(out, SESSION_TTY_NAME, "%s", name);
-	if (n < 0 || n >= SESSION_TTY_NAME)
-		return ops_fail(err, OPS_EUSAGE, "terminal: a name this long");
-	return 0;
+	(void)snprintf(
+	    link, sizeof(link), "/sys/dev/char/%u:%u", major(dev), minor(dev));
+	len = readlink(link, target, sizeof(target) - 1);
+	if (len < 0)
+		return -1;
+	target[len] = '\0';
+	name = strrchr(target, '/');
+	n = snprintf(
+	    out, SESSION_TTY_NAME, "%s", name != NULL ? name + 1 : target);
+	return n > 0 && n < SESSION_TTY_NAME ? 0 : -1;
+}
+
+/*
+ * From its number, and never from a path: which path a descriptor has is up to
+ * its owner, who may have a mount namespace.  A devpts that isn't this
+ * machine's has the same numbers, so that is said.  fs 0: it isn't known which
+ * one it is in.
+ */
+static void
+tty_name(dev_t fs, dev_t dev, char out[static SESSION_TTY_NAME])
+{
+	const char *where = "";
+	struct stat ours;
+
+	if (major(dev) == PTS_MAJOR) {
+		if (fs == 0)
+			where = " as /dev/tty";
+		else if (stat("/dev/pts", &ours) == 0 && ours.st_dev != fs)
+			where = " of another devpts";
+		(void)snprintf(
+		    out, SESSION_TTY_NAME, "pts/%u%s", minor(dev), where);
+	} else if (device_name(dev, out) < 0) {
+		(void)snprintf(out, SESSION_TTY_NAME, "device %u:%u",
+		    major(dev), minor(dev));
+	}
 }
 
 static int
@@ -57,7 +85,8 @@ check_outer(int fd, struct stat *st, struct session_tty *t, struct ops_err *err)
 	}
 	t->cols = size.ws_col;
 	t->rows = size.ws_row;
-	return tty_name(fd, t->outer, err);
+	tty_name(st->st_dev, st->st_rdev, t->outer);
+	return 0;
 }
 
 /*
@@ -96,7 +125,8 @@ check_inner(int slave, const struct stat *outer, uid_t uid,
 	    st.st_rdev == outer->st_rdev)
 		return ops_fail(err, OPS_EUSAGE,
 		    "the outer terminal is the inner one itself");
-	return tty_name(slave, t->inner, err);
+	tty_name(st.st_dev, st.st_rdev, t->inner);
+	return 0;
 }
 
 int

@@ -13,7 +13,9 @@
 #define SESSION_TTY_NAME 64
 
 struct session_tty {
-	char outer[SESSION_TTY_NAME]; /* "pts/3" */
+	/* "pts/3", by its number: no path that the peer chose.  "pts/3 of another
+	 * devpts": a container's.  "pts/3 as /dev/tty": either. */
+	char outer[SESSION_TTY_NAME];
 	char inner[SESSION_TTY_NAME];
 	uint16_t cols, rows; /* of the outer one */
 };

@@ -20,6 +20,7 @@
 #include "logline.h"
 #include "loop.h"
 #include "notify.h"
+#include "pulse.h"
 #include "role.h"
 
 #define MS UINT64_C(1000000)
@@ -28,13 +29,15 @@
 #define BACKOFF_FORGET (10000 * MS) /* lived that long: start at MIN again */
 #define STOP_WAIT (5000 * MS)       /* for a role without data of its own */
 #define SEAL_WAIT (80000 * MS)      /* for the writer; systemd waits 90 s */
+#define KILL_WAIT (3000 * MS)       /* for the end of what was killed */
 
 enum state { DOWN, STARTING, READY };
 
 struct child {
 	enum state state;
 	pid_t pid;
-	int ready; /* read end of its pipe, -1 once it has spoken */
+	int ready; /* read end of its pipe; -1: closed, nothing more comes */
+	unsigned missed; /* looks in a row that found no pulse */
 	char report[ROLE_REPORT_MAX];
 	size_t report_len;
 	uint64_t started, restart_at, backoff;
@@ -50,6 +53,7 @@ struct supervisor {
 	int null;
 	bool stop;     /* SIGTERM or SIGINT came */
 	bool restarts; /* what dies is started again */
+	uint64_t look; /* BOOTTIME of the next look at the pulses */
 };
 
 /* -- starting -- */
@@ -125,6 +129,7 @@ start(struct supervisor *s, enum role_id id)
 
 	c->started = ops_boottime();
 	c->report_len = 0;
+	c->missed = 0;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
 		logline(
 		    "role %s: pipe: %s", role_table[id].name, strerror(errno));
@@ -151,22 +156,28 @@ start(struct supervisor *s, enum role_id id)
 
 /* -- what the roles say and how they end -- */
 
+/* Before it is ready: why it can't be.  Then: its pulse. */
 static void
 read_report(struct child *c)
 {
-	ssize_t n = read(c->ready, c->report + c->report_len,
-	    sizeof(c->report) - 1 - c->report_len);
+	char *at = c->state == READY ? c->report : c->report + c->report_len;
+	size_t room = sizeof(c->report) - 1 - (size_t)(at - c->report);
+	ssize_t n = read(c->ready, at, room);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n > 0) {
-		c->report_len += (size_t)n;
-		if (c->report[0] != ROLE_SAYS_READY)
-			return;
-		c->state = READY;
+	if (n <= 0) {
+		close(c->ready);
+		c->ready = -1;
+		return;
 	}
-	close(c->ready);
-	c->ready = -1;
+	c->missed = 0;
+	if (c->state == STARTING && c->report[0] != ROLE_SAYS_READY) {
+		c->report_len += (size_t)n;
+		return;
+	}
+	c->state = READY;
+	c->report_len = 0;
 }
 
 /* Why it ended, in words. */
@@ -251,6 +262,42 @@ take_signals(struct supervisor *s)
 	}
 }
 
+/* -- roles that stand still -- */
+
+/* What can't even be killed is left alone: it sleeps in the kernel. */
+static void
+no_pulse(struct supervisor *s, enum role_id id)
+{
+	struct child *c = &s->child[id];
+
+	if (c->missed == PULSE_MISSES) {
+		logline("role %s: stands still; killed", role_table[id].name);
+		(void)kill(c->pid, SIGKILL);
+	} else if (c->missed == 2 * PULSE_MISSES) {
+		logline("role %s: process %d does not end; left behind",
+		    role_table[id].name, (int)c->pid);
+		ended(s, id, SIGKILL);
+	}
+}
+
+/* Counted in looks, not in time: a machine that slept or has no time for us
+ * has none for the roles either. */
+static void
+look_at_pulses(struct supervisor *s, uint64_t now)
+{
+	if (!s->restarts || s->stop || now < s->look)
+		return;
+	s->look = now + PULSE_EVERY;
+	for (int id = 0; id < ROLES; id++) {
+		struct child *c = &s->child[id];
+
+		if (!role_table[id].watched || c->state != READY)
+			continue;
+		c->missed++;
+		no_pulse(s, (enum role_id)id);
+	}
+}
+
 /* -- waiting -- */
 
 static void
@@ -274,6 +321,8 @@ next_due(const struct supervisor *s, uint64_t now, uint64_t deadline)
 		if (s->child[id].state == DOWN &&
 		    s->child[id].restart_at < first)
 			first = s->child[id].restart_at;
+	if (s->restarts && !s->stop && s->look < first)
+		first = s->look;
 	if (first == UINT64_MAX)
 		return -1;
 	return first <= now ? 0 : (int)((first - now) / MS) + 1;
@@ -285,6 +334,7 @@ pump(struct supervisor *s, uint64_t deadline)
 {
 	struct pollfd p[1 + ROLES] = { { .fd = s->signals, .events = POLLIN } };
 
+	look_at_pulses(s, ops_boottime());
 	start_what_is_due(s, ops_boottime());
 	for (int id = 0; id < ROLES; id++)
 		p[1 + id] = (struct pollfd){ .fd = s->child[id].ready,
@@ -343,7 +393,7 @@ static int
 stop_roles(
     struct supervisor *s, const enum role_id *id, size_t n, uint64_t wait)
 {
-	uint64_t deadline = ops_boottime() + wait;
+	uint64_t deadline = ops_boottime() + wait, killed;
 	int rc = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -359,10 +409,11 @@ stop_roles(
 			logline("role %s: does not end; killed",
 			    role_table[id[i]].name);
 			(void)kill(c->pid, SIGKILL);
-			while (c->pid > 0)
-				pump(s, UINT64_MAX);
+			killed = ops_boottime() + KILL_WAIT;
+			while (c->pid > 0 && ops_boottime() < killed)
+				pump(s, killed);
 		}
-		if (was_up && c->status != 0)
+		if (was_up && (c->pid > 0 || c->status != 0))
 			rc = -1;
 	}
 	return rc;
@@ -420,7 +471,7 @@ supervise(const struct supervisor_opts *o)
 	struct ops_err err = { 0 };
 	int rc = 2;
 
-	s.in.run_fd = -1;
+	s.in.run_fd = s.in.lock_fd = -1;
 	for (int id = 0; id < ROLES; id++) {
 		s.child[id].ready = -1;
 		s.in.listener[id] = -1;

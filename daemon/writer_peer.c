@@ -1,11 +1,11 @@
 #include "writer_peer.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "ipc/proto.h"
 #include "logline.h"
 #include "record/record.h"
@@ -51,22 +51,68 @@ peers_have(const struct writer_role *r, const uint8_t id[static OPS_ID_LEN])
 	return false;
 }
 
+/* -- who waits for room -- */
+
+bool
+peer_must_wait(const struct peer *p)
+{
+	return p->r->wait_first != NULL && p->held == NULL;
+}
+
+static void
+get_in_line(struct peer *p)
+{
+	struct writer_role *r = p->r;
+	struct peer **at = r->wait_first != NULL ? r->wait_end : &r->wait_first;
+
+	/* A session's begin and end are small, and its door waits for them. */
+	if (p->held_type != MSG_REC_RECORDS)
+		for (at = &r->wait_first;
+		     *at != NULL && (*at)->held_type != MSG_REC_RECORDS;
+		     at = &(*at)->wait_next)
+			continue;
+	p->wait_next = *at;
+	p->wait_link = at;
+	if (p->wait_next != NULL)
+		p->wait_next->wait_link = &p->wait_next;
+	else
+		r->wait_end = &p->wait_next;
+	*at = p;
+}
+
+static void
+leave_line(struct peer *p)
+{
+	if (p->wait_link == NULL)
+		return;
+	*p->wait_link = p->wait_next;
+	if (p->wait_next != NULL)
+		p->wait_next->wait_link = p->wait_link;
+	else
+		p->r->wait_end = p->wait_link;
+	p->wait_link = NULL;
+}
+
 int
 peer_hold(struct peer *p, const struct msg *m, struct ops_err *err)
 {
-	uint8_t *copy = malloc(m->n > 0 ? m->n : 1);
+	uint8_t *copy;
 
+	/* Room may come without a wake: when records have been framed. */
+	loop_timer_set(p->r->again.fd, AGAIN_AFTER, 0);
+	p->no_room = true;
+	if (p->held != NULL) /* its turn, but in vain: it stays the first */
+		return 0;
+	copy = malloc(m->n > 0 ? m->n : 1);
 	if (copy == NULL)
 		return ops_fail(err, OPS_ENOMEM, "message");
-	assert(p->held == NULL);
 	memcpy(copy, m->p, m->n);
 	p->held = copy;
 	p->held_len = m->n;
 	p->held_type = m->type;
 	/* Out of the loop altogether: a hang-up would wake it for ever. */
 	loop_remove(&p->r->loop, &p->watch);
-	/* Room may come without a wake: when records have been framed. */
-	loop_timer_set(p->r->again.fd, AGAIN_AFTER, 0);
+	get_in_line(p);
 	return 0;
 }
 
@@ -82,6 +128,7 @@ peer_free(struct peer *p)
 	r->n_peers--;
 	if (r->scan == p)
 		r->scan = NULL;
+	leave_line(p);
 	if (p->held == NULL)
 		loop_remove(&r->loop, &p->watch);
 	close(p->watch.fd);
@@ -224,25 +271,55 @@ peer_accept(struct writer_role *r)
 	}
 }
 
-/* The writer may have room again: take what had to wait. */
-static void
+/* Take what had to wait.  False: it still has to. */
+static bool
 retry(struct peer *p)
 {
 	struct msg m = { .type = p->held_type, .p = p->held, .n = p->held_len };
-	uint8_t *held = p->held;
 	struct ops_err err = { 0 };
 
-	if (held == NULL)
-		return;
-	p->held = NULL;
-	if (loop_add(&p->r->loop, &p->watch, EPOLLIN, &err) < 0) {
-		logline("record.sock: %s", err.msg);
-		p->held = held; /* still out of the loop */
-		p->dead = true;
-		return;
-	}
+	p->no_room = false;
 	dispatch(p, &m);
-	free(held);
+	if (p->no_room)
+		return false;
+	leave_line(p);
+	free(p->held);
+	p->held = NULL;
+	if (loop_add(&p->r->loop, &p->watch,
+		EPOLLIN | (p->state_due || p->ack_due ? EPOLLOUT : 0u),
+		&err) < 0) {
+		logline("record.sock: %s", err.msg);
+		p->dead = true;
+	}
+	return true;
+}
+
+/* In turn, until the first finds no room: so do the others then. */
+static void
+retry_all(struct writer_role *r)
+{
+	struct peer *p;
+
+	while ((p = r->wait_first) != NULL)
+		if (p->dead)
+			leave_line(p);
+		else if (!retry(p))
+			return;
+}
+
+/* Who stands in line for long may have nothing left to be acknowledged; that
+ * the log can be written is said again, before he takes us for dead. */
+static void
+comfort(struct writer_role *r)
+{
+	uint64_t now = ops_boottime();
+
+	if (r->state != WRITER_OK ||
+	    now - r->comforted < r->role->config.hold_time / 3)
+		return;
+	r->comforted = now;
+	for (struct peer *p = r->wait_first; p != NULL; p = p->wait_next)
+		p->state_due = p->state == PEER_RECORDER;
 }
 
 void
@@ -250,16 +327,17 @@ peers_wake(struct writer_role *r)
 {
 	uint64_t durable = writer_durable(r->w);
 
+	comfort(r);
 	for (struct peer *p = r->peers; p != NULL; p = p->next) {
 		if (writer_query_waiting(p, durable) < 0 ||
 		    (p->state == PEER_LATE &&
 			recorder_late(p, durable, NULL) < 0))
 			p->dead = true;
 		recorder_take_acks(p, durable);
-		retry(p);
 		if (!p->dead && (p->ack_due || p->state_due))
 			recorder_flush(p);
 	}
+	retry_all(r);
 	free_dead(r);
 }
 

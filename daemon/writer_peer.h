@@ -61,10 +61,19 @@ struct peer {
 	uint8_t *held;
 	size_t held_len;
 	uint16_t held_type;
+	bool no_room;                        /* found when it was tried again */
+	struct peer *wait_next, **wait_link; /* link NULL: not in line */
 };
 
 /* -- writer_peer.c -- */
-/* Keep a message for later: the writer's queue is full. */
+/*
+ * Who must wait stands in line, one message each, so that all get the same
+ * share of the writer however much one sends: events in front of records, and
+ * records behind those that wait already.  Hello and questions don't wait.
+ */
+/* Must these records wait for others'?  Then peer_hold(). */
+bool peer_must_wait(const struct peer *p);
+/* Keep a message for later: the writer's queue is full, or others wait. */
 int peer_hold(struct peer *p, const struct msg *m, struct ops_err *err);
 
 /* -- writer_recorder.c; handlers as in struct msg_rule -- */

@@ -147,6 +147,8 @@ recorder_on_records(void *conn, struct msg *m, struct ops_err *err)
 	struct ops_err e = { 0 };
 	uint64_t ticket;
 
+	if (peer_must_wait(p))
+		return peer_hold(p, m, err);
 	if (writer_put_screen(p->r->w, p->id, ops_getle64(m->p), m->p + 8,
 		m->n - 8, &ticket, &e) == 0) {
 		if (ticket > p->r->last_ticket)

@@ -46,7 +46,12 @@ struct writer_role {
 	struct watch anchor_tick, anchored;
 	struct peer *peers;
 	size_t n_peers;
-	struct peer *scan;       /* of these; NULL: not there */
+	struct peer *scan; /* of these; NULL: not there */
+	/* Of these, in turn: whose message found no room.  first NULL: none;
+	 * end: where the next one is linked (set by the first peer). */
+	struct peer *wait_first, **wait_end;
+	uint64_t
+	    comforted; /* BOOTTIME when they were last told that the log is well */
 	uint64_t last_ticket;    /* the newest a put gave */
 	enum writer_state state; /* as last told to the recorders */
 	char reason[240];

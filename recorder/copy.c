@@ -430,10 +430,15 @@ copy_typed(struct rec *r)
 
 /* -- time -- */
 
+/* Slow is not failed: while the writer answers it only has a lot to do. */
 static uint64_t
 hold_until(const struct rec *r)
 {
-	return r->hold_since + r->hold_time;
+	uint64_t since = r->hold_since;
+
+	if (r->link.heard > since)
+		since = r->link.heard;
+	return since + r->hold_time;
 }
 
 void

@@ -188,6 +188,8 @@ link_read(struct link *l, uint64_t now)
 			link_close(l, now);
 		else if (l->held && !held)
 			link_outer(l, now);
+		if (rc > 0 && l->log_ok && m.type != MSG_REC_FOUND)
+			l->heard = now;
 	}
 }
 

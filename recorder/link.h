@@ -37,6 +37,8 @@ struct link {
 	bool log_ok;     /* REC_STATE */
 	bool full;       /* the socket took no more: wait for EPOLLOUT */
 	uint64_t retry;  /* BOOTTIME of the next attempt */
+	uint64_t
+	    heard; /* BOOTTIME of the last word of a writer that can write */
 	unsigned failed; /* attempts in a row */
 	uint64_t now;    /* of link_read() */
 };

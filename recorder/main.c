@@ -15,9 +15,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ipc/msg.h"
+#include "ipc/proto.h"
 #include "rec.h"
 
 #define HOLD_TIME_NS 3000000000u
+#define REFUSED_MAX 200 /* bytes of text a door takes */
 
 static const char usage[] =
     "usage: opseal-rec --session ID --record PATH --conn FD --pidfd FD "
@@ -248,6 +251,19 @@ set_up(struct rec *r, const struct options *o, struct ops_err *err)
 	return name_outer(r, err);
 }
 
+/* The door waits for an answer; the mere end of the connection would look as
+ * if nobody was there. */
+static int
+give_up(const struct rec *r, const char *text)
+{
+	size_t n = strlen(text);
+
+	(void)msg_send(r->conn, DOOR_REFUSED, text,
+	    n < REFUSED_MAX ? n : REFUSED_MAX, NULL, 0, NULL);
+	fprintf(stderr, "opseal-rec: %s\n", text);
+	return 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -264,6 +280,7 @@ main(int argc, char **argv)
 	};
 	struct options o = { .open = -1, .outer = -1 };
 	struct ops_err err = { 0 };
+	int rc;
 
 	r.link.queue = &r.queue;
 	r.link.found = rec_found;
@@ -273,9 +290,11 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	if (set_up(&r, &o, &err) < 0) {
-		fprintf(stderr, "opseal-rec: %s\n", err.msg);
-		return 1;
-	}
-	return rec_run(&r);
+	if (set_up(&r, &o, &err) < 0)
+		return give_up(&r, err.msg);
+	rc = rec_run(&r);
+	/* The loop itself failed, before the door was told to go. */
+	if (rc != 0 && r.phase == STARTING)
+		return give_up(&r, "the recorder's loop failed");
+	return rc;
 }

@@ -7,8 +7,9 @@
  *	       +---- only then ---- queue and link to the writer
  *
  * The process does one thing: it copies, and nothing is shown that wasn't sent
- * to the writer first.  If that can't be done the output is held for hold_time,
- * and then shown and counted as a gap, or the session ends, as configured.
+ * to the writer first.  If that can't be done the output is held until it can,
+ * or until nothing was heard for hold_time of a writer that can write; then it is
+ * shown and counted as a gap, or the session ends, as configured.
  *
  *	main.c		what the acceptor said; the process itself
  *	rec.c		the loop and the phases of a session

@@ -14,6 +14,9 @@
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
 
 static int
 set_address(struct sockaddr_un *sun, const char *path, struct ops_err *err)
@@ -81,6 +84,15 @@ msg_listen(const char *path, mode_t mode, int *ret, struct ops_err *err)
 	}
 	*ret = fd;
 	return 0;
+}
+
+void
+msg_without_fds(int listener)
+{
+	const int off = 0;
+
+	(void)setsockopt(
+	    listener, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
 }
 
 int

@@ -47,6 +47,10 @@ struct msg_peer {
  * mode as given.  Descriptors made here are CLOEXEC; the listener and what
  * it accepts are non-blocking, a connection made by msg_connect() blocks. */
 int msg_listen(const char *path, mode_t mode, int *ret, struct ops_err *err);
+/* Have the kernel refuse descriptors to who sends some to this listener's
+ * connections (Linux 6.16).  Elsewhere nothing happens: who closes a connection
+ * still has to expect some. */
+void msg_without_fds(int listener);
 /* Connect; OPS_EUNAVAIL if nobody answers there. */
 int msg_connect(const char *path, int *ret, struct ops_err *err);
 /* OPS_EBUSY if nobody is waiting. */

@@ -58,7 +58,8 @@ class Life(t.Test):
             st = os.stat(os.path.join(inst.run_dir, name))
             self.check(stat.S_ISSOCK(st.st_mode), name)
             self.equal(stat.S_IMODE(st.st_mode), mode, name)
-        self.equal(sorted(os.listdir(inst.run_dir)), sorted(SOCKETS), "names in RUN")
+        self.equal(sorted(os.listdir(inst.run_dir)), sorted([*SOCKETS, "lock"]), "names in RUN")
+        self.equal(stat.S_IMODE(os.stat(os.path.join(inst.run_dir, "lock")).st_mode), 0o600, "lock")
         pids = inst.pids()
         self.equal(inst.stop(), 0, "exit status")
         self.equal(os.listdir(inst.run_dir), [], "sockets left behind")
@@ -102,7 +103,8 @@ class Life(t.Test):
         inst = self.instance()
         result = self.exits(self.again(inst, store=self.path("store2")), 2)
         self.contains(self.one_line(result), "run %s: another opseald" % inst.run_dir, "message")
-        self.equal(sorted(os.listdir(inst.run_dir)), sorted(SOCKETS), "names in RUN")
+        self.equal(sorted(os.listdir(inst.run_dir)), sorted([*SOCKETS, "lock"]), "names in RUN")
+        self.equal(stat.S_IMODE(os.stat(os.path.join(inst.run_dir, "lock")).st_mode), 0o600, "lock")
         ipc.Client(inst.run_dir).close()
 
     def test_killed_roles_are_started_again(self):
@@ -138,7 +140,7 @@ class Life(t.Test):
         inst.proc.wait()
         for pid in pids:
             t.wait_for("the end of %d" % pid, lambda: t.gone(pid))
-        self.equal(sorted(os.listdir(inst.run_dir)), sorted(SOCKETS), "stale sockets")
+        self.equal(sorted(os.listdir(inst.run_dir)), sorted([*SOCKETS, "lock"]), "stale sockets")
         inst.start()
         ipc.Client(inst.run_dir).close()
         self.equal(inst.stop(), 0, "exit status")

@@ -284,7 +284,10 @@ class Query(t.Test):
             c.close()
             self.equal(good.ask(ipc.C_STATUS)[0], ipc.C_STATUS_IS, "the other client, " + name)
         c = ipc.Conn(path)
-        c.raw(hello, fds=[0])
+        try:
+            c.raw(hello, fds=[0])
+        except PermissionError:
+            return  # Linux 6.16 has refused them for us
         self.check(c.ended(), "descriptors: not cut off")
 
     def test_filters(self):
@@ -339,8 +342,8 @@ class Query(t.Test):
             try:
                 for _ in range(40):
                     conns.append(ipc.Client(inst.run_dir))
-            except AssertionError:
-                pass
+            except (AssertionError, BrokenPipeError):
+                pass  # refused, or closed before it could ask
             # While this person holds them, the daemon's owner still gets in.
             with open(mark, "w"):
                 time.sleep(2)

@@ -1,8 +1,6 @@
 #!/usr/bin/python3
 # The writer role: who may speak on record.sock, and what becomes of it.
 import os
-import pwd
-import re
 import resource
 import signal
 import socket
@@ -60,20 +58,6 @@ def status(inst):
     if kind != ipc.C_STATUS_IS:
         raise AssertionError("answer to C_STATUS: %r %r" % (kind, payload))
     return ipc.uncbor(payload)
-
-
-def limit_files(pid, soft):
-    """Every write beyond `soft` bytes fails with EFBIG.  Its own user may set
-    this; root in a container may not."""
-    def limit():
-        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
-        return 0
-
-    with open("/proc/%d/status" % pid) as f:
-        uid = int(re.search(r"^Uid:\t(\d+)", f.read(), re.M).group(1))
-    if t.call_as(pwd.getpwuid(uid), limit) != 0:
-        raise AssertionError("prlimit of the writer")
 
 
 def kill(inst):
@@ -230,7 +214,10 @@ class Writer(t.Test):
     def test_descriptors_are_not_taken(self):
         inst = self.instance()
         bad = self.recorder(inst).begin().settle()
-        bad.raw(event(bad, ipc.SESSION_CLOSE, ipc.close_payload(bad.sid)), fds=[0])
+        try:
+            bad.raw(event(bad, ipc.SESSION_CLOSE, ipc.close_payload(bad.sid)), fds=[0])
+        except PermissionError:
+            return  # Linux 6.16 has refused them for us
         self.check(bad.ended(), "not cut off")
 
     def test_bad_beginnings(self):
@@ -405,7 +392,7 @@ class Writer(t.Test):
         client = ipc.Client(inst.run_dir)
         writer = next(p for p in inst.pids()
                       if open("/proc/%d/comm" % p).read() == "opseald-writer\n")
-        limit_files(writer, 1000)  # more than the lines of its log
+        t.limit_files(writer, 1000)  # more than the lines of its log
         r.output(b"held back")
         kind, payload = r.recv()
         self.equal((kind, payload[0]), (ipc.REC_STATE, 0), "REC_STATE")
@@ -416,7 +403,7 @@ class Writer(t.Test):
         kind, text = client.ask(ipc.C_READ, r.sid)
         self.equal(kind, ipc.C_FAILED, "reading meanwhile")
         self.contains(text, b"the access can't be logged", "answer")
-        limit_files(writer, resource.RLIM_INFINITY)
+        t.limit_files(writer, resource.RLIM_INFINITY)
         r.settle()
         if r.state != 1:
             self.equal(r.recv(), (ipc.REC_STATE, b"\1"), "REC_STATE")

@@ -446,6 +446,9 @@ class Rogue(f.RecorderTest):
         outer, inner = self.terminals()
         for fds in ((read, write), (outer[1], write), (read, inner[0]), (outer[1], inner[1])):
             s = self.rogue(*fds)
+            kind, text = f.parse(s.recv(300))
+            self.equal(kind, f.DOOR_REFUSED, "answer")
+            self.contains(text, b"terminal", "reason")
             self.equal(s.recv(100), b"", "answer")
             self.equal(self.daemon.last.recorder.wait(10), 1, "exit status")
             self.equal(self.daemon.last.events, [], "events")

@@ -30,6 +30,7 @@ import os
 import pty
 import pwd
 import re
+import resource
 import select
 import shutil
 import signal
@@ -189,6 +190,20 @@ def call_as(entry, function):
             os._exit(status)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def limit_files(pid, soft):
+    """Every write beyond `soft` bytes fails with EFBIG.  Its own user may set
+    this; root in a container may not."""
+    def limit():
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+        return 0
+
+    with open("/proc/%d/status" % pid) as f:
+        uid = int(re.search(r"^Uid:\t(\d+)", f.read(), re.M).group(1))
+    if call_as(pwd.getpwuid(uid), limit) != 0:
+        raise AssertionError("prlimit of process %d" % pid)
 
 
 # ---- running a program to its end -----------------------------------------
