@@ -332,6 +332,20 @@ wait_foreground(void)
 }
 
 /*
+ * Is there a shell that could take the terminal over and continue us later?
+ * Not for a session leader (a login's door) or in its process group, and not if
+ * nobody of the session is our parent.  Only what the user can't change while
+ * we run counts, for he would get his terminal back past the recorder.
+ */
+static bool
+has_shell(void)
+{
+	pid_t leader = getsid(0);
+
+	return getpgrp() != leader && getsid(getppid()) == leader;
+}
+
+/*
  * Stop as a job does, by the default action of SIGTSTP: where no shell could
  * continue us (an orphaned process group) the kernel lets us go on.
  */
@@ -359,6 +373,11 @@ stop(struct terminal *t, int sig)
 
 	if (t->exited || t->until != 0)
 		return;
+	if (!has_shell()) {
+		/* The recorder must not give the terminal back for a moment. */
+		kill(t->child, SIGCONT);
+		return;
+	}
 	t->state = STOPPING;
 	t->stop_ok = false;
 	tell(t, DOOR_STOP, &byte, 1);
