@@ -94,7 +94,8 @@ wait_answer(struct door *d, struct ops_err *err)
 		return ops_fail_errno(err, "poll");
 	if (rc == 0)
 		return ops_fail(err, OPS_EUNAVAIL,
-		    "the daemon gives no answer in %d s", DOOR_ANSWER_MS / 1000);
+		    "the daemon gives no answer in %d s",
+		    DOOR_ANSWER_MS / 1000);
 	rc = msg_recv(d->sock, buf, &m, err);
 	if (rc < 0)
 		return -1;
