@@ -2,6 +2,7 @@
 # timeout: 300
 """The door and the terminal it stands before: when it may go on without a
 daemon, and that nobody gets the outer terminal past the recorder."""
+import fcntl
 import os
 import resource
 import signal
@@ -221,6 +222,92 @@ class Copies(f.RecorderTest):
             self.writing(30))
         self.equal(term.wait(), 0)
         self.contains(bytes(term.out), b"through")
+
+
+class Foreground(f.RecorderTest):
+    """A door that was stopped and then killed: whoever has the terminal by
+    then, a shell or another session, keeps it as it is."""
+
+    def setup(self):
+        super().setup()
+        self.term = self.pty(["bash", "--norc", "--noprofile", "-i"],
+                             env={"PS1": "out> ", "HISTFILE": ""})
+        self.term.expect("out> ")
+        self.prompt = self.modes()
+
+    def modes(self):
+        return self.term.modes()[:4] + [self.term.modes()[6]]
+
+    def exclusive(self):
+        return fcntl.ioctl(self.term.slave, g.TIOCGEXCL, b"\0" * 4) != b"\0" * 4
+
+    def first(self):
+        """A session whose door was stopped; gives it."""
+        self.term.line(" ".join(self.door_argv("--", "sleep", "1000")))
+        s = t.wait_for("the session", lambda: self.daemon.sessions and self.daemon.last)
+        t.wait_for("its terminal", self.exclusive)
+        os.kill(s.door, signal.SIGSTOP)
+        self.term.expect("Stopped")
+        self.term.expect("out> ")
+        return s
+
+    def second(self):
+        self.term.line("PS1=in'> ' %s -- bash --norc --noprofile" % " ".join(self.door_argv()))
+        self.term.expect("in> ")
+        t.wait_for("the session", lambda: len(self.daemon.sessions) == 2)
+        return self.daemon.last
+
+    def test_second_session(self):
+        first, second = self.first(), self.second()
+        mine = self.modes()
+        self.check(self.exclusive(), "the second session's terminal isn't exclusive")
+        os.kill(first.door, signal.SIGKILL)
+        self.daemon.finish(first)
+        self.equal(self.modes(), mine, "modes of the second session")
+        self.check(self.exclusive(), "not exclusive any more")
+        self.term.line("echo in''side; exit")
+        self.term.expect("inside")
+        self.term.expect("out> ")
+        self.check(b"inside" in self.daemon.finish(second).output(), "not recorded")
+        t.wait_for("the shell's modes", lambda: self.modes() == self.prompt)
+        self.check(not self.exclusive(), "left exclusive")
+
+    def test_first_session_goes_on(self):
+        first, second = self.first(), self.second()
+        self.term.line("exit")
+        self.term.expect("out> ")
+        self.daemon.finish(second)
+        self.term.line("fg")
+        t.wait_for("an exclusive terminal", self.exclusive)
+        self.term.send("\x03")
+        self.term.expect("out> ")
+        self.daemon.finish(first)
+        t.wait_for("the shell's modes", lambda: self.modes() == self.prompt)
+        self.check(not self.exclusive(), "left exclusive")
+
+    def test_shell(self):
+        """The recorder comes late: the shell is at its prompt by then."""
+        self.term.line(" ".join(self.door_argv("--", "sleep", "1000")))
+        t.wait_for("the session", lambda: self.daemon.sessions and self.daemon.last)
+        t.wait_for("its terminal", self.exclusive)
+        s = self.daemon.last
+        s.recorder.send_signal(signal.SIGSTOP)
+        os.kill(s.door, signal.SIGKILL)
+        self.term.expect("Killed")
+        self.term.expect("out> ")
+        t.wait_for("the shell's modes", lambda: self.modes() == self.prompt)
+        s.recorder.send_signal(signal.SIGCONT)
+        self.daemon.finish(s)
+        self.equal(self.modes(), self.prompt, "modes at the shell's prompt")
+        self.check(not self.exclusive(), "left exclusive")
+
+    def test_nobody(self):
+        """No shell set the modes: they are restored."""
+        term = self.door("--", "sh", "-c", "echo go; sleep 100")
+        term.expect("go")
+        term.proc.kill()
+        self.daemon.finish()
+        self.equal(term.modes(), term.initial_modes, "modes")
 
 
 g.install()
