@@ -85,6 +85,18 @@ escape_len(const uint8_t *p, size_t n)
 	return p[1] == '(' || p[1] == ')' ? 3 : 2;
 }
 
+/* Does this escape sequence leave the line, as a new line does?  Programs that
+ * draw a screen (tmux) put the cursor where they write the answer. */
+static bool
+leaves_line(const uint8_t *p, size_t n)
+{
+	if (n < 2)
+		return false;
+	if (p[1] == '[')
+		return n > 2 && strchr("ABEFHdefST", p[n - 1]) != NULL;
+	return p[1] == 'D' || p[1] == 'E' || p[1] == 'M';
+}
+
 static bool
 is_newline(uint8_t c)
 {
@@ -110,53 +122,57 @@ keep_until(struct input *in, size_t from, size_t to)
 }
 
 /*
- * Keep the held bytes that the output repeats; returns how many are done with.
- * It must begin with them: only escape sequences and control characters may
- * stand before and between, and a new line only where Return was typed.
- * Anything else that is written is not an echo but an answer, and may begin
- * with a password's letters by accident.
+ * Keep the held bytes that the output repeats; *got is how many are done with.
+ * The output must begin with them: only escape sequences and control characters
+ * may stand before and between, and a new line only where Return was typed.
+ * False: something else was written.  That is not an echo but an answer, and
+ * what follows it may begin with a password's letters by accident.
  */
-static size_t
-take_echoed(struct input *in, const uint8_t *p, size_t n)
+static bool
+take_echoed(struct input *in, const uint8_t *p, size_t n, size_t *got)
 {
-	size_t at = 0, from = 0, got = 0;
+	size_t at = 0, from = 0, silent, len;
+	bool good = true;
 
-	while (at < n && got < in->n) {
-		const uint8_t *h = in->held + got;
+	for (*got = 0; good && at < n && *got < in->n;) {
+		const uint8_t *h = in->held + *got;
 		uint8_t c = p[at];
-		size_t silent;
 
 		if (is_newline(*h) && is_newline(c)) {
-			got++;
+			(*got)++;
 			at += c == '\r' && at + 1 < n && p[at + 1] == '\n' ? 2
 									   : 1;
 		} else if (c == 0x1b) {
-			at += escape_len(p + at, n - at);
-		} else if (c == '\n') {
-			break;
+			len = escape_len(p + at, n - at);
+			good = !leaves_line(p + at, len);
+			at += len;
+		} else if (c == '\n' || c == '\v' || c == '\f') {
+			good = false;
 		} else if (c < 0x20 || c == 0x7f) {
 			at++;
 		} else if (c == *h) {
-			got++;
+			(*got)++;
 			at++;
 		} else {
-			silent = silent_len(h, in->n - got);
-			if (silent == 0 || silent == in->n - got ||
-			    h[silent] != c)
+			silent = silent_len(h, in->n - *got);
+			good = silent > 0 && silent < in->n - *got &&
+			       h[silent] == c;
+			if (!good)
 				break;
-			keep_until(in, from, got);
+			keep_until(in, from, *got);
 			mask(in, MASKED_NO_ECHO);
-			from = got += silent;
+			from = *got += silent;
 		}
 	}
-	keep_until(in, from, got);
-	return got;
+	keep_until(in, from, *got);
+	return good;
 }
 
 void
 input_output(struct input *in, const uint8_t *p, size_t n, unsigned modes)
 {
 	size_t got;
+	bool good;
 
 	if (in->n == 0)
 		return;
@@ -164,10 +180,12 @@ input_output(struct input *in, const uint8_t *p, size_t n, unsigned modes)
 		drop(in, MASKED_ECHO_OFF);
 		return;
 	}
-	got = take_echoed(in, p, n);
+	good = take_echoed(in, p, n, &got);
 	memmove(in->held, in->held + got, in->n - got);
 	ops_wipe(in->held + in->n - got, got);
 	in->n -= got;
+	if (!good)
+		drop(in, MASKED_NO_ECHO);
 }
 
 void
