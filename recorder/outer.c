@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -13,23 +12,16 @@
 
 #define TICK_US 5000 /* longest wait in a write to a terminal that is shared */
 
-static void
-on_alarm(int sig)
-{
-	(void)sig; /* it is there to interrupt write(2) */
-}
-
 int
 outer_init(struct outer *o, int fd)
 {
-	struct sigaction sa = { .sa_handler = on_alarm };
 	int flags = fcntl(fd, F_GETFL);
 
 	*o = (struct outer){ .fd = fd };
 	if (flags < 0 || tcgetattr(fd, &o->modes) < 0)
 		return -1;
 	o->private = (flags & O_NONBLOCK) != 0;
-	return sigaction(SIGALRM, &sa, NULL);
+	return 0;
 }
 
 /*
@@ -109,13 +101,14 @@ outer_restore(struct outer *o)
 /*
  * The description of a terminal that we share with the person's programs can't
  * be made non-blocking under their feet.  There a write gets a timer that
- * interrupts it; what the terminal took by then is counted.
+ * interrupts it; what the terminal took by then is counted.  The guard's timer
+ * (guard.h) goes on afterwards.
  */
 static ssize_t
 write_shared(int fd, const void *p, size_t n)
 {
 	static const struct itimerval on = { { 0, TICK_US }, { 0, TICK_US } };
-	static const struct itimerval off;
+	struct itimerval before;
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 	ssize_t rc;
 
@@ -123,9 +116,9 @@ write_shared(int fd, const void *p, size_t n)
 		errno = EAGAIN;
 		return -1;
 	}
-	setitimer(ITIMER_REAL, &on, NULL);
+	setitimer(ITIMER_REAL, &on, &before);
 	rc = write(fd, p, n);
-	setitimer(ITIMER_REAL, &off, NULL);
+	setitimer(ITIMER_REAL, &before, NULL);
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 /*
  * outer - the terminal the person sits at: raw and exclusive during the
- * session, restored on every way out; and written to without ever blocking.
+ * session, restored on every way out; and written to without ever blocking
+ * (with a guard set, see guard.h).
  *
  * After a hang-up it is dead: what is written to it is dropped.
  */
