@@ -144,7 +144,8 @@ class Shared(g.Grudge):
             for _ in range(n):
                 door.conn.sock.sendmsg([f.message(f.DOOR_WINCH)], anc)
         except (PermissionError, BrokenPipeError):
-            pass  # SO_PASSRIGHTS, or it was cut off
+            # SO_PASSRIGHTS, or it was cut off: ours may be the last reference.
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         s.close()
         return kept
 
