@@ -19,6 +19,21 @@ describe_exit(uint32_t wait_status)
 	return WIFSIGNALED(w) ? 128 + WTERMSIG(w) : WEXITSTATUS(w);
 }
 
+bool
+describe_goes_on(const struct session *s)
+{
+	return s->state == SESSION_ACTIVE ||
+	       (s->state == SESSION_GAPPED && !s->has_close);
+}
+
+const char *
+describe_state(const struct session *s)
+{
+	if (s->state == SESSION_GAPPED && describe_goes_on(s))
+		return "active, gapped";
+	return session_state_name(s->state);
+}
+
 uint64_t
 describe_duration(const struct session *s)
 {

@@ -16,6 +16,10 @@
 
 /* Exit status as a shell shows it: 128 + N for signal N. */
 int describe_exit(uint32_t wait_status);
+/* Has it neither ended nor been lost? */
+bool describe_goes_on(const struct session *s);
+/* Its state in words: of one that goes on and has a gap, both. */
+const char *describe_state(const struct session *s);
 /* ns from the session's start to its end, or to the newest thing known. */
 uint64_t describe_duration(const struct session *s);
 /* "0.3s", "12s", "1:23", "1:02:03", "2d 03:04" */

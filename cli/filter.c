@@ -96,8 +96,9 @@ csi_parse(const struct filter *f, uint8_t final, struct csi *ret)
 }
 
 static void
-put_csi(const struct filter *f, uint8_t final, struct ops_buf *out)
+put_csi(struct filter *f, uint8_t final, struct ops_buf *out)
 {
+	f->tabs |= final == 'g';
 	ops_buf_put(out, "\033[", 2);
 	ops_buf_put(out, f->seq, f->len);
 	ops_buf_put8(out, final);
@@ -276,6 +277,7 @@ in_esc(struct filter *f, uint8_t c, struct ops_buf *out)
 	case 'M':
 		ops_buf_put8(out, ESC);
 		ops_buf_put8(out, c);
+		f->tabs |= c == 'H';
 		break;
 	case 'c':
 		f->alternate = f->origin = false;
@@ -309,6 +311,7 @@ in_esc_inter(struct filter *f, uint8_t c, struct ops_buf *out)
 		ops_buf_put8(out, ESC);
 		ops_buf_put8(out, inter);
 		ops_buf_put8(out, c);
+		f->charsets |= inter >= ')' && inter <= '+';
 	} else {
 		f->dropped++;
 	}
@@ -451,6 +454,17 @@ filter_feed(struct filter *f, const uint8_t *p, size_t n, struct ops_buf *out)
 	}
 }
 
+/* No sequence that all terminals know does this.  Going right stops at the
+ * margin, so there may be more stops than the terminal has columns. */
+static void
+put_tabs(struct ops_buf *out)
+{
+	ops_buf_puts(out, "\0337\r\033[3g");
+	for (unsigned i = 0; i < FILTER_TABS; i++)
+		ops_buf_puts(out, "\033[8C\033H");
+	ops_buf_puts(out, "\0338");
+}
+
 void
 filter_leave(const struct filter *f, struct ops_buf *out)
 {
@@ -462,6 +476,10 @@ filter_leave(const struct filter *f, struct ops_buf *out)
 	/* So does ending the origin mode: only where it was begun. */
 	if (f->origin)
 		ops_buf_puts(out, "\033[?6l");
+	if (f->tabs)
+		put_tabs(out);
+	if (f->charsets)
+		ops_buf_puts(out, "\033)B\033*B\033+B");
 	ops_buf_puts(out,
 	    "\033[0m\017\033(B\033[4l\033[?5l"
 	    "\0337\033[r\0338" SOFT_RESET "\033[0m\033[?7h\033[?25h");

@@ -30,6 +30,7 @@
 
 #define FILTER_SEQ_MAX 128    /* bytes of one control sequence */
 #define FILTER_PARAM_MAX 9999 /* any number in it */
+#define FILTER_TABS 128       /* stops that filter_leave() sets again */
 
 enum filter_state {
 	FILTER_GROUND,
@@ -52,6 +53,8 @@ struct filter {
 	size_t len;
 	bool alternate;   /* the terminal is on the alternate screen */
 	bool origin;      /* DECOM is set */
+	bool tabs;        /* tab stops were set or cleared */
+	bool charsets;    /* G1, G2 or G3 were designated */
 	uint64_t dropped; /* sequences and controls not let through */
 };
 
@@ -60,7 +63,8 @@ void filter_feed(
     struct filter *f, const uint8_t *p, size_t n, struct ops_buf *out);
 
 /* Append what puts a terminal back in order after a recording was played on
- * it: main screen, soft reset, cursor visible, whole scroll region. */
+ * it: main screen, soft reset, cursor visible, whole scroll region; tab stops
+ * every eight columns and ASCII everywhere, if the recording changed them. */
 void filter_leave(const struct filter *f, struct ops_buf *out);
 
 #endif

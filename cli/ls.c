@@ -124,13 +124,6 @@ cell_end(struct table *t, const struct session *s, bool utc)
 	table_cell_str(t, strncmp(start, end, 11) == 0 ? end + 11 : end);
 }
 
-static bool
-is_going_on(const struct session *s)
-{
-	return s->state == SESSION_ACTIVE ||
-	       (s->state == SESSION_GAPPED && !s->has_close);
-}
-
 /* Persons come with the key names; until then none is known. */
 static const char *
 person_text(const struct session *s)
@@ -163,7 +156,7 @@ put_session(struct table *t, const struct cli *cli, const struct session *s,
 	};
 	const struct event_open *o = &s->open;
 	char start[OPS_TIME_TEXT];
-	bool on = is_going_on(s);
+	bool on = describe_goes_on(s);
 
 	ops_time_short(s->start, cli->global.utc, start);
 	table_row(t);
@@ -182,7 +175,7 @@ put_session(struct table *t, const struct cli *cli, const struct session *s,
 		cell_span(t, now - s->last);
 	else
 		table_cell_str(t, "-");
-	table_cell_str(t, session_state_name(s->state));
+	table_cell_str(t, describe_state(s));
 	if ((size_t)s->state < OPS_ARRAY_LEN(colours))
 		table_colour(t, colours[s->state]);
 	cell_command(t, o);

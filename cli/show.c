@@ -122,7 +122,7 @@ static void
 put_state(struct ops_buf *out, const struct session *s)
 {
 	label(out, "state");
-	ops_buf_puts(out, session_state_name(s->state));
+	ops_buf_puts(out, describe_state(s));
 	if (s->has_close)
 		ops_buf_printf(out, ": %s", why_text(s->close.why));
 	if (s->has_close && s->close.has_status)

@@ -70,9 +70,7 @@ got_go(void *conn, struct msg *m, struct ops_err *err)
 static int
 got_refused(void *conn, struct msg *m, struct ops_err *err)
 {
-	struct door *d = conn;
-
-	d->refused = true;
+	(void)conn;
 	return ops_fail(err, OPS_EPERM, "%.*s", (int)m->n, (const char *)m->p);
 }
 
@@ -95,26 +93,45 @@ wait_answer(struct door *d, struct ops_err *err)
 	if (rc < 0)
 		return ops_fail_errno(err, "poll");
 	if (rc == 0)
-		return ops_fail(err, OPS_EUNAVAIL, "no answer");
+		return ops_fail(err, OPS_EUNAVAIL,
+		    "the daemon gives no answer in %d s",
+		    DOOR_ANSWER_MS / 1000);
 	rc = msg_recv(d->sock, buf, &m, err);
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
-		return ops_fail(err, OPS_EUNAVAIL, "no answer");
+		return ops_fail(err, OPS_EUNAVAIL,
+		    "the daemon broke off without an answer");
 	return msg_dispatch(
 	    rules, sizeof(rules) / sizeof(rules[0]), 0, d, &m, err);
+}
+
+/*
+ * Only a socket that isn't there, or at which nobody listens, is a missing
+ * daemon.  Whatever happens later (no answer in time, a connection broken off)
+ * may be the user's doing: he can stop us, or keep the daemon busy.
+ */
+static int
+connect_daemon(struct door *d, struct ops_err *err)
+{
+	char path[4096];
+	int n = snprintf(path, sizeof(path), "%s/session.sock", d->run);
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return ops_fail(err, OPS_EUSAGE, "the path is too long");
+	if (msg_connect(path, &d->sock, err) == 0)
+		return 0;
+	d->missing = err->sys == ENOENT || err->sys == ECONNREFUSED;
+	return -1;
 }
 
 int
 door_ask(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
     struct ops_err *err)
 {
-	char path[4096];
-	int n = snprintf(path, sizeof(path), "%s/session.sock", d->run), rc;
+	int rc;
 
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return ops_fail(err, OPS_EUSAGE, "the path is too long");
-	if (msg_connect(path, &d->sock, err) < 0)
+	if (connect_daemon(d, err) < 0)
 		return -1;
 	rc = send_request(d, kind, fds, n_fds, err);
 	/* A daemon that didn't wait for the request may have said why. */

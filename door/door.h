@@ -42,7 +42,7 @@ struct door {
 	struct sigaction child_action;
 
 	int sock;     /* to the recorder, -1: none */
-	bool refused; /* the daemon answered no */
+	bool missing; /* there is no daemon */
 };
 
 /* Become what was asked for.  Returns only on failure, with the exit status
@@ -50,8 +50,8 @@ struct door {
 int door_exec(struct door *d);
 
 /* Connect to the daemon and ask for a session; the descriptors stay the
- * caller's.  0: go; -1: OPS_EUNAVAIL (nobody answers) or others; d->refused
- * is set if there was an answer.  d->sock is open only after 0. */
+ * caller's.  0: go; -1: see err; d->missing is set if there is no daemon.
+ * d->sock is open only after 0. */
 int door_ask(struct door *d, enum session_kind kind, const int *fds,
     unsigned n_fds, struct ops_err *err);
 

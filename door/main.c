@@ -104,10 +104,10 @@ parse(struct door *d, int argc, char **argv)
 static int
 without_session(struct door *d, const struct ops_err *err)
 {
-	bool run = d->run_anyway && !d->refused && err->code == OPS_EUNAVAIL;
+	bool run = d->run_anyway && d->missing;
 	const char *what = run ? "this is not recorded" : "nothing was run";
 
-	if (err->code == OPS_EUNAVAIL)
+	if (d->missing)
 		door_say("opseal-door: %s: no daemon answers at "
 			 "%s/session.sock (is opseald running?)",
 		    what, d->run);

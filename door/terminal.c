@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -136,21 +137,34 @@ ask(struct terminal *t, struct ops_err *err)
 
 /*
  * Descriptors the caller gave along are the command's, but not if they lead to
- * the outer terminal: writing there would be seen and not recorded.
+ * the outer terminal: writing there would be seen and not recorded.  A limit on
+ * descriptors says nothing about those that are open, so they are looked up.
  */
-static void
-close_outer(void)
+static int
+close_copies(struct ops_err *err)
 {
-	long max = sysconf(_SC_OPEN_MAX);
+	DIR *dir = opendir("/proc/self/fd");
 	unsigned outer, number;
+	struct dirent *e;
+	int rc = 0;
 
-	if (!terminal_number(OUTER, &outer))
-		return;
-	if (max < 0 || max > 4096)
-		max = 4096;
-	for (int fd = 3; fd < max; fd++)
-		if (terminal_number(fd, &number) && number == outer)
+	if (dir == NULL || !terminal_number(OUTER, &outer)) {
+		rc = ops_fail_errno(err, "descriptors of the terminal");
+		if (dir != NULL)
+			closedir(dir);
+		return rc;
+	}
+	while ((errno = 0, e = readdir(dir)) != NULL) {
+		int fd = (int)strtol(e->d_name, NULL, 10);
+
+		if (fd > STDERR_FILENO && terminal_number(fd, &number) &&
+		    number == outer)
 			close(fd);
+	}
+	if (errno != 0)
+		rc = ops_fail_errno(err, "descriptors of the terminal");
+	closedir(dir);
+	return rc;
 }
 
 static void
@@ -162,7 +176,6 @@ run_child(struct terminal *t)
 	if (terminal_number(OUTER, &outer))
 		own_stderr = terminal_number(STDERR_FILENO, &err_number) &&
 			     err_number == outer;
-	close_outer();
 	setsid();
 	if (ioctl(t->slave, TIOCSCTTY, 0) < 0 ||
 	    dup2(t->slave, STDIN_FILENO) < 0 ||
@@ -332,6 +345,20 @@ wait_foreground(void)
 }
 
 /*
+ * Is there a shell that could take the terminal over and continue us later?
+ * Not for a session leader (a login's door) or in its process group, and not if
+ * nobody of the session is our parent.  Only what the user can't change while
+ * we run counts, for he would get his terminal back past the recorder.
+ */
+static bool
+has_shell(void)
+{
+	pid_t leader = getsid(0);
+
+	return getpgrp() != leader && getsid(getppid()) == leader;
+}
+
+/*
  * Stop as a job does, by the default action of SIGTSTP: where no shell could
  * continue us (an orphaned process group) the kernel lets us go on.
  */
@@ -359,6 +386,11 @@ stop(struct terminal *t, int sig)
 
 	if (t->exited || t->until != 0)
 		return;
+	if (!has_shell()) {
+		/* The recorder must not give the terminal back for a moment. */
+		kill(t->child, SIGCONT);
+		return;
+	}
 	t->state = STOPPING;
 	t->stop_ok = false;
 	tell(t, DOOR_STOP, &byte, 1);
@@ -494,7 +526,7 @@ door_terminal(struct door *d, struct ops_err *err)
 		return ops_fail_errno(err, "terminal");
 	if (ask(&t, err) < 0)
 		return -1;
-	if (take_signals(&t, err) < 0) {
+	if (close_copies(err) < 0 || take_signals(&t, err) < 0) {
 		restore_outer(&t);
 		return -1;
 	}

@@ -391,13 +391,14 @@ copy_forward(struct rec *r)
 		r->typed_from = r->typed_to; /* nobody reads it any more */
 }
 
-/* A door that somebody stopped has no right to the keyboard: a shell has it. */
+/* A door that somebody stopped has no right to the keyboard: a shell has it,
+ * until DOOR_CONT says that the door is in the foreground again. */
 static bool
 door_stopped(struct rec *r)
 {
 	struct procstat st;
 
-	if (r->now - r->state_checked < PAUSE_CHECK_NS)
+	if (r->paused || r->now - r->state_checked < PAUSE_CHECK_NS)
 		return r->paused;
 	r->state_checked = r->now;
 	r->paused = proc_stat(r->door, &st) == 0 && st.state == 'T';
@@ -453,8 +454,6 @@ copy_tick(struct rec *r)
 		hold_over(r);
 	if (r->master_hup && r->now >= r->master_retry)
 		r->master_hup = false;
-	if (r->paused && !door_stopped(r))
-		outer_raw(&r->outer);
 }
 
 static void
@@ -474,7 +473,5 @@ copy_due(const struct rec *r)
 		sooner(&due, hold_until(r));
 	if (r->master_hup && r->phase == RUNNING)
 		sooner(&due, r->master_retry);
-	if (r->paused)
-		sooner(&due, r->state_checked + PAUSE_CHECK_NS);
 	return due;
 }

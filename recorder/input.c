@@ -119,11 +119,23 @@ silent_len(const uint8_t *p, size_t n)
 	return i < n ? i : n;
 }
 
-/*
- * One byte of output inside an escape sequence or after a Return: moves
- * in->shown on.  False: it is none of these, c is text or a control character.
- */
-static bool
+enum shown {
+	IS_TEXT, /* or a control character */
+	SKIPPED, /* a part of a sequence, or of a new line */
+	LEFT_THE_LINE,
+};
+
+/* Does the escape sequence that ends so leave the line, as a new line does?
+ * Programs that draw a screen (tmux) put the cursor where they answer. */
+static enum shown
+end_of(const char *leaving, uint8_t c)
+{
+	return c != '\0' && strchr(leaving, c) != NULL ? LEFT_THE_LINE
+						       : SKIPPED;
+}
+
+/* What is this byte of output?  Moves in->shown on. */
+static enum shown
 skip_shown(struct input *in, uint8_t c)
 {
 	switch (in->shown) {
@@ -132,31 +144,33 @@ skip_shown(struct input *in, uint8_t c)
 	case SHOWN_RETURN: /* \r\n is one new line */
 		in->shown = SHOWN_TEXT;
 		if (c == '\n')
-			return true;
+			return SKIPPED;
 		break;
 	case SHOWN_ESC:
 		in->shown = c == '['               ? SHOWN_CSI
 			    : c == ']'             ? SHOWN_OSC
 			    : c == '(' || c == ')' ? SHOWN_CHARSET
 						   : SHOWN_TEXT;
-		return true;
+		return end_of("DEM", c);
 	case SHOWN_CSI:
-		if (c >= 0x40 && c <= 0x7e)
-			in->shown = SHOWN_TEXT;
-		return true;
+		if (c < 0x40 || c > 0x7e)
+			return SKIPPED;
+		in->shown = SHOWN_TEXT;
+		return end_of("ABEFHdefST", c);
 	case SHOWN_OSC: /* ends with BEL or ESC \ */
 		if (c == 0x07)
 			in->shown = SHOWN_TEXT;
 		else if (c == 0x1b)
 			in->shown = SHOWN_CHARSET;
-		return true;
+		return SKIPPED;
 	case SHOWN_CHARSET: /* one byte more */
 		in->shown = SHOWN_TEXT;
-		return true;
+		return SKIPPED;
 	}
-	if (c == 0x1b)
-		in->shown = SHOWN_ESC;
-	return c == 0x1b;
+	if (c != 0x1b)
+		return IS_TEXT;
+	in->shown = SHOWN_ESC;
+	return SKIPPED;
 }
 
 /* What the output has repeated, between two pieces that had no echo. */
@@ -184,7 +198,7 @@ take_echo(struct input *in, struct echoed *e, uint8_t c)
 		in->shown = c == '\r' ? SHOWN_RETURN : SHOWN_TEXT;
 		return true;
 	}
-	if (c == '\n')
+	if (c == '\n' || c == '\v' || c == '\f')
 		return false;
 	if (c < 0x20 || c == 0x7f)
 		return true;
@@ -216,8 +230,12 @@ take_echoed(struct input *in, const uint8_t *p, size_t n)
 	struct echoed e = { 0, 0 };
 	bool answered = false;
 
-	for (size_t i = 0; i < n && e.to < in->n && !answered; i++)
-		answered = !skip_shown(in, p[i]) && !take_echo(in, &e, p[i]);
+	for (size_t i = 0; i < n && e.to < in->n && !answered; i++) {
+		enum shown shown = skip_shown(in, p[i]);
+
+		answered = shown == LEFT_THE_LINE ||
+			   (shown == IS_TEXT && !take_echo(in, &e, p[i]));
+	}
 	keep_echoed(in, &e);
 	memmove(in->held, in->held + e.to, in->n - e.to);
 	ops_wipe(in->held + in->n - e.to, e.to);

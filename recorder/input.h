@@ -6,8 +6,8 @@
  *	ECHO			stored
  *	no ECHO, ICANON		a password prompt: only the fact
  *	neither (readline, editors): held for a moment; stored is what the output
- *				begins with, else only the fact; behind output that is
- *				no echo, what was typed before has none
+ *				begins with; the first output that is no echo drops
+ *				all that is held, and only the fact is kept
  * A run of typing that isn't kept is one fact, however long it was.  It makes
  * no difference in which pieces bytes are typed or written.
  *

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,10 @@
 #include "ipc/msg.h"
 #include "ipc/proto.h"
 #include "rec.h"
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
 
 #define HOLD_TIME_NS 3000000000u
 #define REFUSED_MAX 200 /* bytes of text a door takes */
@@ -181,7 +186,7 @@ harden(struct rec *r, struct ops_err *err)
 		sigaction(ignored[i], &ign, NULL);
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
-	if (prctl(PR_SET_DUMPABLE, 0) < 0 ||
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || guard_init() < 0 ||
 	    setrlimit(RLIMIT_CORE, &none) < 0 ||
 	    sigprocmask(SIG_SETMASK, &term, NULL) < 0 ||
 	    (r->signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
@@ -221,6 +226,16 @@ set_nonblocking(int fd)
 	return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+/* No descriptor has any business there, and to close one may take long.  Before
+ * Linux 6.16 the guard has to do. */
+static void
+refuse_descriptors(int conn)
+{
+	const int no = 0;
+
+	setsockopt(conn, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
+}
+
 static int
 set_up(struct rec *r, const struct options *o, struct ops_err *err)
 {
@@ -229,6 +244,7 @@ set_up(struct rec *r, const struct options *o, struct ops_err *err)
 
 	if (harden(r, err) < 0)
 		return -1;
+	refuse_descriptors(r->conn);
 	proc_stat(getpid(), &st);
 	r->link.start = st.start;
 	memcpy(r->link.id, r->id, OPS_ID_LEN);

@@ -4,37 +4,65 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-#define TICK_US 5000 /* longest wait in a write to a terminal that is shared */
+#include "base/bytes.h"
 
-static void
-on_alarm(int sig)
-{
-	(void)sig; /* it is there to interrupt write(2) */
-}
+#define TICK_US 5000 /* longest wait in a write to a terminal that is shared */
 
 int
 outer_init(struct outer *o, int fd)
 {
-	struct sigaction sa = { .sa_handler = on_alarm };
-	int flags = fcntl(fd, F_GETFL), exclusive = 0;
+	int flags = fcntl(fd, F_GETFL);
 
 	*o = (struct outer){ .fd = fd };
 	if (flags < 0 || tcgetattr(fd, &o->modes) < 0)
 		return -1;
 	o->private = (flags & O_NONBLOCK) != 0;
-	if (ioctl(fd, TIOCGEXCL, &exclusive) == 0)
-		o->was_exclusive = exclusive != 0;
-	return sigaction(SIGALRM, &sa, NULL);
+	return 0;
+}
+
+/*
+ * Raw mode has no use for these characters, so they say who set it.  A second
+ * session can begin on a terminal while the first one's door is stopped, and a
+ * shell sets modes of its own: neither is to be "restored" under its feet.
+ */
+static const int mark_at[] = { VREPRINT, VWERASE, VLNEXT, VDISCARD, VEOL2 };
+#define MARK_MAGIC 0xfd
+
+static void
+make_mark(cc_t mark[static OPS_ARRAY_LEN(mark_at)])
+{
+	uint32_t pid = (uint32_t)getpid();
+
+	mark[0] = mark[1] = MARK_MAGIC;
+	for (size_t i = 2; i < OPS_ARRAY_LEN(mark_at); i++, pid >>= 8)
+		mark[i] = (cc_t)pid;
+}
+
+enum owner { OURS, ANOTHER_RECORDER, SOMEBODY };
+
+static enum owner
+owner_of(const struct termios *t)
+{
+	cc_t mark[OPS_ARRAY_LEN(mark_at)];
+	size_t same = 0;
+
+	make_mark(mark);
+	while (same < OPS_ARRAY_LEN(mark_at) &&
+	       t->c_cc[mark_at[same]] == mark[same])
+		same++;
+	if (same == OPS_ARRAY_LEN(mark_at))
+		return OURS;
+	return same >= 2 ? ANOTHER_RECORDER : SOMEBODY;
 }
 
 void
 outer_raw(struct outer *o)
 {
+	cc_t mark[OPS_ARRAY_LEN(mark_at)];
 	struct termios raw = o->modes;
 
 	if (o->fd < 0 || o->dead)
@@ -42,6 +70,9 @@ outer_raw(struct outer *o)
 	cfmakeraw(&raw);
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
+	make_mark(mark);
+	for (size_t i = 0; i < OPS_ARRAY_LEN(mark_at); i++)
+		raw.c_cc[mark_at[i]] = mark[i];
 	/* Not TCSAFLUSH: what was typed ahead is for the shell. */
 	tcsetattr(o->fd, TCSANOW, &raw);
 	ioctl(o->fd, TIOCEXCL);
@@ -51,24 +82,33 @@ outer_raw(struct outer *o)
 void
 outer_restore(struct outer *o)
 {
+	struct termios now;
+	enum owner owner;
+
 	if (o->fd < 0 || !o->raw)
 		return;
-	if (!o->was_exclusive)
-		ioctl(o->fd, TIOCNXCL);
-	tcsetattr(o->fd, TCSANOW, &o->modes);
 	o->raw = false;
+	if (tcgetattr(o->fd, &now) < 0)
+		return;
+	owner = owner_of(&now);
+	/* Whoever comes to the fore again makes it exclusive again. */
+	if (owner != ANOTHER_RECORDER)
+		ioctl(o->fd, TIOCNXCL);
+	if (owner == OURS)
+		tcsetattr(o->fd, TCSANOW, &o->modes);
 }
 
 /*
  * The description of a terminal that we share with the person's programs can't
  * be made non-blocking under their feet.  There a write gets a timer that
- * interrupts it; what the terminal took by then is counted.
+ * interrupts it; what the terminal took by then is counted.  The guard's timer
+ * (guard.h) goes on afterwards.
  */
 static ssize_t
 write_shared(int fd, const void *p, size_t n)
 {
 	static const struct itimerval on = { { 0, TICK_US }, { 0, TICK_US } };
-	static const struct itimerval off;
+	struct itimerval before;
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 	ssize_t rc;
 
@@ -76,9 +116,9 @@ write_shared(int fd, const void *p, size_t n)
 		errno = EAGAIN;
 		return -1;
 	}
-	setitimer(ITIMER_REAL, &on, NULL);
+	setitimer(ITIMER_REAL, &on, &before);
 	rc = write(fd, p, n);
-	setitimer(ITIMER_REAL, &off, NULL);
+	setitimer(ITIMER_REAL, &before, NULL);
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 /*
  * outer - the terminal the person sits at: raw and exclusive during the
- * session, restored on every way out; and written to without ever blocking.
+ * session, restored on every way out; and written to without ever blocking
+ * (with a guard set, see guard.h).
  *
  * After a hang-up it is dead: what is written to it is dropped.
  */
@@ -19,7 +20,6 @@ struct outer {
 	int fd;       /* -1: none */
 	bool private; /* O_NONBLOCK: a description the door opened for us */
 	bool raw;
-	bool was_exclusive;
 	bool dead;
 	struct termios modes;               /* as found */
 	uint8_t pending[OUTER_PENDING_MAX]; /* not written yet */
@@ -29,7 +29,9 @@ struct outer {
 
 /* Take the terminal.  0, or -1 if it is none. */
 int outer_init(struct outer *o, int fd);
-/* Raw and exclusive; and back as it was.  Both may be called at any time. */
+/* Raw and exclusive; and back as it was, as far as it is still as we made it: a
+ * shell's modes stay, and another session's terminal stays its own.  Both may
+ * be called at any time. */
 void outer_raw(struct outer *o);
 void outer_restore(struct outer *o);
 

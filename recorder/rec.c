@@ -243,9 +243,25 @@ closing(struct rec *r)
 		bye(r);
 }
 
+/* The door has ended and its terminal takes nothing: nobody reads there, and
+ * all of it is recorded. */
+static void
+stuck(struct rec *r)
+{
+	if (!r->door_gone || !outer_pending(&r->outer) || r->outer.gate) {
+		r->stuck_until = 0;
+	} else if (r->stuck_until == 0) {
+		r->stuck_until = r->now + STUCK_NS;
+	} else if (r->now >= r->stuck_until) {
+		r->outer.dead = true;
+		outer_flush(&r->outer);
+	}
+}
+
 static void
 turn_phase(struct rec *r)
 {
+	stuck(r);
 	if (r->phase == STARTING)
 		start(r);
 	if (r->phase == RUNNING && r->door_gone)
@@ -327,6 +343,7 @@ timeout(const struct rec *r)
 	uint64_t due = copy_due(r), ns;
 
 	sooner(&due, r->phase_until);
+	sooner(&due, r->stuck_until);
 	if (r->link.fd < 0 && (!queue_empty(&r->queue) || r->phase == RUNNING))
 		sooner(&due, r->link.retry);
 	if (r->phase == WAIT_EXIT && !r->terminal)
@@ -401,7 +418,12 @@ turn(struct rec *r)
 	n = epoll_wait(r->epoll, ev, SLOTS, timeout(r));
 	if (n < 0 && errno != EINTR)
 		return -1;
+	if (n < 0) { /* nothing came for so long that the guard had its turn */
+		guard_rest(&r->guard);
+		return 0;
+	}
 	r->now = ops_boottime();
+	guard_set(&r->guard, r->now);
 	for (int i = 0; i < n; i++)
 		ready[ev[i].data.u32] = ev[i].events;
 	for (unsigned i = 0; i < SLOTS; i++)

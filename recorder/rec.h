@@ -17,6 +17,7 @@
  *	doorside.c	the messages of the door
  *	queue, link	what must reach the writer, and the way there
  *	outer, input	the person's terminal; what of its keyboard is kept
+ *	guard		what keeps a call from lasting
  *	proc		what the kernel says about processes
  */
 #ifndef OPS_REC_H
@@ -30,6 +31,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "guard.h"
 #include "input.h"
 #include "link.h"
 #include "outer.h"
@@ -44,9 +46,10 @@
 #define REAP_NS 1000000000u      /* for a command's status */
 #define LINGER_NS (600 * 1000000000ull) /* for the writer, after the end */
 #define PAUSE_CHECK_NS 500000000u
-#define BYPASS_MAX 64 /* processes reported in a session */
-#define OWED_LEN 4    /* bytes of a RESIZE, an ECHO, an EXIT, ... */
-#define OWED_MAX 8    /* types of such records */
+#define STUCK_NS 3000000000u /* for a terminal whose door has ended */
+#define BYPASS_MAX 64        /* processes reported in a session */
+#define OWED_LEN 4           /* bytes of a RESIZE, an ECHO, an EXIT, ... */
+#define OWED_MAX 8           /* types of such records */
 
 enum phase {
 	STARTING, /* until the OPEN event was sent and the door told to go */
@@ -87,6 +90,7 @@ struct rec {
 	struct link link;
 	struct outer outer;
 	struct input input;
+	struct guard guard;
 
 	int epoll;
 	struct watched watched[SLOTS];
@@ -94,6 +98,7 @@ struct rec {
 	uint64_t now;         /* BOOTTIME, read once a turn */
 	uint64_t phase_until; /* 0: no end */
 	bool overdue;         /* CLOSING took too long */
+	uint64_t stuck_until; /* nobody reads the outer terminal; 0: no */
 	bool door_gone; /* its process ended, or it closed the connection */
 
 	/* copying */

@@ -312,12 +312,15 @@ class Away(Kills):
         s = t.wait_for("the gap in ls", lambda: (lambda s: s if s["bytes_lost"] else None)(
             self.session(inst, term)))
         self.equal(s["status"], "gapped", "state while it goes on")
+        for args in (["ls"], ["ls", "--active"], ["show", s["session"]]):
+            self.contains(inst.opseal(*args).text, "active, gapped", " ".join(args))
         mark = len(term.out)
         t.wait_for("more output", lambda: len(term.out) > mark + 3000)
         self.silence()
         self.equal(term.wait(), 0, "exit status")
         self.whole(term)
         s = self.ended(inst, term, "gapped")
+        self.check("active" not in inst.opseal("ls").text, "it has ended")
         self.equal(s["exit"], 0, "recorded exit")
         self.equal(bytes(term.out).count(r.GAP_NOTICE), 1, "notices")
         self.equal(len(self.accounted(inst, term, s)), 1, "gaps")

@@ -147,6 +147,44 @@ test_leave(void **state)
 	ops_buf_free(&out);
 }
 
+/* Tab stops and charsets are put back only if the recording changed them. */
+static void
+test_leave_undoes(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *name, *in; bool tabs, charsets; } rows[] = {
+		{ "text", "a\tb\033(0\033[m", false, false },
+		{ "one cleared", "\033[g", true, false },
+		{ "all cleared", "\033[3g", true, false },
+		{ "one set", "\033H", true, false },
+		{ "G1", "\033)0", false, true },
+		{ "G2", "\033*A", false, true },
+		{ "G3", "\033+B", false, true },
+		{ "dropped", "\033[?3g\033[3 g\033)4\033#3", false, false },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ops_buf out = { .max = 4096 };
+		struct filter f = { 0 };
+		const char *s;
+
+		filter_feed(
+		    &f, (const uint8_t *)rows[i].in, strlen(rows[i].in), &out);
+		ops_buf_reset(&out);
+		filter_leave(&f, &out);
+		ops_buf_put8(&out, 0);
+		CHECK(!out.failed, rows[i].name, "too long");
+		s = strstr((char *)out.data, "\033[3g\033[8C\033H\033[8C\033H");
+		CHECK((s != NULL) == rows[i].tabs, rows[i].name, "tab stops");
+		s = strstr((char *)out.data, "\033)B\033*B\033+B");
+		CHECK(
+		    (s != NULL) == rows[i].charsets, rows[i].name, "charsets");
+		ops_buf_free(&out);
+	}
+}
+
 int
 main(void)
 {
@@ -154,6 +192,7 @@ main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_length_limit),
 		cmocka_unit_test(test_leave),
+		cmocka_unit_test(test_leave_undoes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
