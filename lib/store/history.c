@@ -550,55 +550,18 @@ read_log(struct history_work *w, uint32_t n, bool newest, struct ops_err *err)
 
 /* -- which logs there are -- */
 
-/* The number of log/<n>, or UINT32_MAX if this is not its name. */
-static uint32_t
-log_number(const char *name)
-{
-	uint32_t n = 0;
-
-	if (*name == '\0' || (name[0] == '0' && name[1] != '\0'))
-		return UINT32_MAX;
-	for (; *name != '\0'; name++) {
-		if (*name < '0' || *name > '9')
-			return UINT32_MAX;
-		n = n * 10 + (uint32_t)(*name - '0');
-		if (n >= STORE_LOGS_MAX)
-			return UINT32_MAX;
-	}
-	return n;
-}
-
-static int
-compare_numbers(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static int
 list_logs(struct vfs *v, uint32_t **ret, size_t *ret_n, struct ops_err *err)
 {
-	struct vfs_names names;
 	uint32_t *n;
-	size_t count = 0;
+	size_t count;
 
-	if (vfs_list(v, "log", &names, err) < 0)
+	if (log_list(v, &n, &count, err) < 0)
 		return -1;
-	n = calloc(names.n + 1, sizeof(*n));
-	if (n == NULL) {
-		vfs_names_free(&names);
-		return history_fail_memory(err);
-	}
-	for (size_t i = 0; i < names.n; i++)
-		if ((n[count] = log_number(names.name[i])) != UINT32_MAX)
-			count++;
-	vfs_names_free(&names);
 	if (count == 0) {
 		free(n);
 		return ops_fail(err, OPS_ENOENT, "there is no log here");
 	}
-	qsort(n, count, sizeof(*n), compare_numbers);
 	*ret = n;
 	*ret_n = count;
 	return 0;
