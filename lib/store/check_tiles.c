@@ -85,7 +85,7 @@ is_tile_tmp(const char *path)
 {
 	char name[TILE_PATH_MAX];
 	size_t n = strlen(path);
-	struct tile_file f;
+	struct tile_file f = { 0 };
 
 	if (n < 5 || n >= sizeof(name) || strcmp(path + n - 4, ".tmp") != 0)
 		return false;

@@ -94,7 +94,7 @@ send_raw(int fd, const uint8_t *p, size_t n, unsigned fds)
 	uint8_t copy[DATAGRAM_MAX];
 	struct iovec iov = { copy, n };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-	int list[8];
+	int list[8] = { 0 };
 	struct cmsghdr *c;
 
 	memcpy(copy, p, n);
