@@ -292,7 +292,7 @@ main(int argc, char **argv)
 	few = argc > 2 || getenv("OPSEAL_SANITIZE") != NULL;
 	t.variants = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0)
 		     : few    ? 3
-			      : 36;
+			      : 32;
 	fine = run_parts(&all);
 	getrusage(RUSAGE_CHILDREN, &ru);
 	cpu = ru.ru_utime.tv_sec + ru.ru_stime.tv_sec;
