@@ -39,6 +39,7 @@
 #define RETRY_MAX (1000 * MS)
 #define SESSIONS_MAX 8192 /* as many connections as the writer takes */
 #define ANCESTORS_MAX 64
+#define DEPTH_MAX 4  /* of a process of ours below the supervisor */
 #define FOUND_MAX 64 /* processes reported in a session */
 #define KNOWN_MAX (1 + ANCESTORS_MAX + FOUND_MAX)
 
@@ -164,10 +165,30 @@ forget_all(struct scan_role *r)
 
 /* -- looking -- */
 
+/* The daemon itself, and who descends from it: the terminal that it was started
+ * on may be one that is recorded. */
+static bool
+is_of_daemon(pid_t pid)
+{
+	const pid_t supervisor = getppid();
+	struct procid_name who;
+
+	for (int i = 0; i < DEPTH_MAX; i++) {
+		if (pid == supervisor)
+			return true;
+		if (procid_name(pid, &who, NULL) < 0)
+			return false;
+		pid = who.parent;
+	}
+	return false;
+}
+
 /* The log's own may hold it for another session: one that was stopped. */
 static bool
 is_ours(const struct scan_role *r, pid_t pid)
 {
+	if (is_of_daemon(pid))
+		return true;
 	for (size_t i = 0; i < r->n; i++)
 		if (r->screen[i]->o.door == (uint32_t)pid ||
 		    r->screen[i]->o.recorder == (uint32_t)pid)

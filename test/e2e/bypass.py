@@ -151,6 +151,23 @@ class Bypass(r.Recorded):
         self.reported(term, 3)
         self.aftermath(self.end(term), 3)
 
+    def test_daemon_started_from_the_terminal(self):
+        """As the README has it: `opseald --foreground &`, then `opseal record`."""
+        term = self.pty(["bash", "--norc"])
+        inst = self.instance(start=False)
+        term.expect(r"\$ ")
+        term.line("%s &" % " ".join(inst.daemon_argv()))
+        term.expect("ready")
+        term.line(" ".join(inst.argv("record", "--", "sh", "-c", "'echo u''p; read x'")))
+        term.expect("up\r")
+        time.sleep(1.5)
+        sessions = r.json_lines(inst.opseal("ls", "--json"))
+        self.equal([s["bypasses"] for s in sessions], [0], "reports")
+        term.line("")
+        term.expect(r"\$ ")
+        term.line("kill %1; wait; exit")
+        self.equal(term.wait(), 0, "exit status")
+
     def test_handed_on_from_child_to_child(self):
         """None of them lives until a second look; one of them is there at each."""
         stay = ("import time\n"
