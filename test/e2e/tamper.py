@@ -223,8 +223,10 @@ class Bytes(Tamper):
             st.write(path, data)
 
 
-class EveryByte(Tamper):
-    """Of a small store each byte of each file, as a person would find it."""
+class FifthByte(Tamper):
+    """Of a small store each fifth byte of each file, by the command a person
+    types.  unit/check tries each byte, in process; to start a program for
+    each takes minutes."""
 
     def small(self):
         inst = self.instance()
@@ -244,11 +246,11 @@ class EveryByte(Tamper):
 
     def test_of_a_small_store(self):
         store = self.small()
-        step = 16 if t.SANITIZE else 1
+        step = 25 if t.SANITIZE else 5
         places = [(rel, offset) for rel in st.files(store)
                   for offset in range(0, os.path.getsize(os.path.join(store, rel)), step)]
         self.check({"log", "data"} == {rel.split("/")[0] for rel, _ in places}, "files")
-        self.check(len(places) * step > 2000, "only %d bytes" % len(places))
+        self.check(len(places) * step > 2000, "only %d places" % len(places))
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             for done in [pool.submit(self.flip_some, store, places[i::2]) for i in range(2)]:
                 done.result()
