@@ -127,6 +127,10 @@ class Nth(r.Recorded):
                        "shown %r, recorded %r" % (shown, raw.out))
             return
         self.equal(status, 3, "exit status")
+        if refuse and raw.out.startswith(shown):
+            # It ended while its last output was held: that was refused, and is
+            # in the log all the same once that could be written.
+            return
         self.equal(shown, b"one\r\n\r\ntwo\r\n", "shown")
         self.equal(len(shown), len(raw.out) + s["bytes_lost"], "shown, against recorded and lost")
         self.check(s["bytes_lost"] > 0 or raw.out == shown, "recorded %r" % raw.out)
