@@ -540,7 +540,9 @@ door_terminal(struct door *d, struct ops_err *err)
 		run_child(&t);
 	close(t.slave);
 	tell32(&t, DOOR_CHILD, (uint32_t)t.child);
-	/* One that came before signals were taken. */
-	tell(&t, DOOR_WINCH, NULL, 0);
+	/* A SIGWINCH or SIGCONT that came before signals were taken: this is
+	 * the answer to both. */
+	wait_foreground();
+	tell(&t, DOOR_CONT, NULL, 0);
 	return watch(&t);
 }

@@ -6,6 +6,8 @@
  * at the end nothing that was acknowledged is lost.
  *
  * usage: fault-failures [PART]
+ *
+ * timeout: 900
  */
 #include <errno.h>
 #include <inttypes.h>
