@@ -90,7 +90,7 @@ sanitize: deps
 	@tools/compile $(SANITIZE)
 	@tools/collect-bin $(SANITIZE)
 	@$(PYTHON) tools/run-tests --build $(SANITIZE) --suite unit,fuzz,cli,fault,e2e --sanitize \
-	    --skip 'hostile*' --skip full --skip kills --skip tamper --skip replay_safety --skip readme
+	    --skip 'hostile*' --skip install --skip full --skip kills --skip tamper --skip replay_safety --skip readme
 
 fuzz: deps-lint
 	@[ -f $(FUZZ)/build.ninja ] || CC=clang tools/meson-setup $(FUZZ) \
