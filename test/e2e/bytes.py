@@ -125,8 +125,8 @@ class Content(Bytes):
         """^S and ^Q reach the inner terminal."""
         inst = self.instance()
         program = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo line-$i; done"
-        term = self.record_pty(inst, ["sh", "-c", "read x; " + program])
-        time.sleep(0.2)
+        term = self.record_pty(inst, ["sh", "-c", "echo go; read x; " + program])
+        term.expect("go\r")  # what is typed before is echoed by the outer terminal
         term.send("\r")
         term.expect("line-500\r")
         for _ in range(3):
