@@ -29,7 +29,8 @@ class Input(f.RecorderTest):
         return s
 
     def test_echoed_lines(self):
-        term = self.door("--", "sh", "-c", "read a; read b; echo got")
+        term = self.door("--", "sh", "-c", "echo go; read a; read b; echo got")
+        term.expect("go\r")  # before, the outer terminal isn't raw
         self.slowly(term, "hello\rwörld\r")
         s = self.finish(term)
         self.equal(s.typed(), "hello\rwörld\r".encode(), "typed")
@@ -38,7 +39,8 @@ class Input(f.RecorderTest):
 
     def test_read_s(self):
         term = self.door("--", "bash", "-c",
-                         "read a; read -s -p 'pass? ' p; echo; read b; echo ${#p}")
+                         "echo go; read a; read -s -p 'pass? ' p; echo; read b; echo ${#p}")
+        term.expect("go\r")
         self.slowly(term, "before\r")
         term.expect("pass")
         time.sleep(0.1)
