@@ -53,6 +53,13 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 	json_key(&j, "state");
 	json_str(&j, s->ok ? "ok" : "failed");
 	put_json_text(&j, "reason", &s->reason);
+	json_key(&j, "since");
+	if (s->ok) {
+		json_nil(&j);
+	} else {
+		ops_time_rfc3339(s->since, utc, text);
+		json_str(&j, text);
+	}
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		json_key(&j, numbers[i].key);
 		json_uint(&j, numbers[i].value);

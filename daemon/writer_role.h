@@ -58,6 +58,9 @@ struct writer_role {
 	uint64_t looked;     /* BOOTTIME of the last look at it */
 	uint64_t lost_bytes; /* of GAPs since the start */
 	uint64_t started;    /* CLOCK_REALTIME */
+	/* The state's begin as the store counts it, and on the wall when it
+	 * was first asked for: said the same way each time. */
+	uint64_t state_boottime, state_realtime;
 	struct lost *lost;
 	size_t n_lost, cap_lost;
 	struct anchor *anchor; /* NULL: off */

@@ -50,7 +50,11 @@ status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
 	s.ok = w.state == WRITER_OK;
 	if (w.state != WRITER_OK)
 		s.reason = text_of(w.reason);
-	s.since = to_wall(w.since, &now);
+	if (r->state_boottime != w.since) {
+		r->state_boottime = w.since;
+		r->state_realtime = to_wall(w.since, &now);
+	}
+	s.since = r->state_realtime;
 	s.sessions = w.sessions;
 	s.records = w.records;
 	s.bytes = w.bytes;

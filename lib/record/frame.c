@@ -247,6 +247,9 @@ check_count(const struct walk *w, uint32_t count, struct ops_err *err)
 
 /* -- making -- */
 
+#define LEVEL 3
+#define LEVEL_BULK 1
+
 struct frame_maker {
 	ZSTD_CCtx *zstd;
 	struct ops_sha256 *sha;
@@ -254,7 +257,7 @@ struct frame_maker {
 };
 
 struct frame_maker *
-frame_maker_new(int level)
+frame_maker_new(void)
 {
 	struct frame_maker *m = malloc(sizeof(*m));
 
@@ -262,9 +265,7 @@ frame_maker_new(int level)
 		return NULL;
 	m->sha = ops_sha256_new();
 	m->zstd = ZSTD_createCCtx();
-	if (m->sha == NULL || m->zstd == NULL ||
-	    ZSTD_isError(ZSTD_CCtx_setParameter(
-		m->zstd, ZSTD_c_compressionLevel, level))) {
+	if (m->sha == NULL || m->zstd == NULL) {
 		frame_maker_free(m);
 		return NULL;
 	}
@@ -356,8 +357,8 @@ frame_make(struct frame_maker *m, const struct frame_id *id, uint32_t count,
 		return ops_fail(err, OPS_ENOMEM, "frame: no room");
 	memcpy(m->raw, seed, FRAME_SEED);
 	memcpy(m->raw + FRAME_SEED, records, n);
-	stored = ZSTD_compress2(
-	    m->zstd, p + header, ZSTD_compressBound(raw), m->raw, raw);
+	stored = ZSTD_compressCCtx(m->zstd, p + header, ZSTD_compressBound(raw),
+	    m->raw, raw, raw >= FRAME_BULK ? LEVEL_BULK : LEVEL);
 	if (ZSTD_isError(stored))
 		return ops_fail(
 		    err, OPS_ENOMEM, "frame: %s", ZSTD_getErrorName(stored));

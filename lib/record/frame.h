@@ -52,6 +52,7 @@
 #define FRAME_CHUNKS_MAX 16
 #define FRAME_SEED 32
 #define FRAME_RAW_MAX (1u << 20)    /* bytes, seeds included */
+#define FRAME_BULK (FRAME_RAW_MAX / 2)
 #define FRAME_STORED_MAX (2u << 20) /* bytes of one whole stored frame */
 #define FRAME_RECORDS_MAX (FRAME_RAW_MAX / RECORD_HEADER)
 
@@ -95,10 +96,13 @@ long frame_header_decode(
  * of room); gives SHA-256 of the stored bytes and the record root.  Records
  * are checked: each canonical, of the frame's class, `count` of them, else
  * OPS_EFORMAT.  On failure out->len and *ret are as before.
- * A frame_maker keeps the compressor's memory; one thread at a time.
+ * A frame_maker keeps the compressor's memory; one thread at a time.  It uses
+ * zstd level 1 for a frame of FRAME_BULK raw bytes or more, level 3 below: full
+ * frames come from a program that prints as fast as it can, where the CPU is
+ * missed; doc/design/speed.md has what either costs.
  */
 struct frame_maker;
-struct frame_maker *frame_maker_new(int level); /* NULL: no memory */
+struct frame_maker *frame_maker_new(void); /* NULL: no memory */
 void frame_maker_free(struct frame_maker *m);
 struct frame_digest {
 	uint8_t sha256[OPS_HASH_LEN];

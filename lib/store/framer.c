@@ -11,7 +11,6 @@
 #include "segment.h"
 #include "streamtab.h"
 
-#define ZSTD_LEVEL 3
 /* Raw bytes a stream's open frame may hold: the seed takes the rest. */
 #define FRAME_ROOM (FRAME_RAW_MAX - FRAME_SEED)
 
@@ -51,7 +50,7 @@ framer_new(struct vfs *v, struct framer **ret, struct ops_err *err)
 		return ops_fail(err, OPS_ENOMEM, "framer");
 	f->v = v;
 	f->scratch.max = FRAME_STORED_MAX;
-	f->maker = frame_maker_new(ZSTD_LEVEL);
+	f->maker = frame_maker_new();
 	f->tab = streamtab_new();
 	if (f->maker == NULL || f->tab == NULL) {
 		framer_free(f);

@@ -207,7 +207,7 @@ frame_seeds(void)
 	const uint8_t seed[FRAME_SEED] = "a seed";
 	struct ops_buf records = { .max = 4096 };
 	struct ops_buf out = { .max = FRAME_STORED_MAX };
-	struct frame_maker *m = frame_maker_new(3);
+	struct frame_maker *m = frame_maker_new();
 	uint8_t header[SEGMENT_HEADER];
 	struct frame_digest d;
 

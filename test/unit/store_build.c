@@ -604,7 +604,7 @@ cut_frame(struct build *b, struct build_stream *s)
 		.first = s->next_record - s->count };
 	struct leaf l = { .type = LEAF_FRAME };
 	struct leaf_frame *f = &l.u.frame;
-	struct frame_maker *m = frame_maker_new(3);
+	struct frame_maker *m = frame_maker_new();
 	struct ops_buf out = { .max = FRAME_STORED_MAX };
 	uint8_t seed[FRAME_SEED] = { 9 }, bytes[LEAF_MAX];
 	struct frame_digest d;

@@ -17,7 +17,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	maker = frame_maker_new(3);
+	maker = frame_maker_new();
 	opener = frame_opener_new();
 	for (size_t i = 0; i < sizeof(seed); i++)
 		seed[i] = (uint8_t)i;

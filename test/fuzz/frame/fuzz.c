@@ -87,7 +87,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (maker == NULL) {
-		maker = frame_maker_new(1);
+		maker = frame_maker_new();
 		opener = frame_opener_new();
 		must(maker != NULL && opener != NULL);
 	}
