@@ -51,7 +51,7 @@
 #define FRAME_CHUNK_ENTRY 12
 #define FRAME_CHUNKS_MAX 16
 #define FRAME_SEED 32
-#define FRAME_RAW_MAX (1u << 20)    /* bytes, seeds included */
+#define FRAME_RAW_MAX (1u << 20) /* bytes, seeds included */
 #define FRAME_BULK (FRAME_RAW_MAX / 2)
 #define FRAME_STORED_MAX (2u << 20) /* bytes of one whole stored frame */
 #define FRAME_RECORDS_MAX (FRAME_RAW_MAX / RECORD_HEADER)
