@@ -22,7 +22,7 @@ FUZZ = build-fuzz
 all: build
 
 # "build" is also the name of a directory, so it must be phony.
-.PHONY: all build help deps demo check quick install bench lint sanitize fuzz clean deps-lint deps-bench
+.PHONY: all build help deps demo check quick install bench lint sanitize sanitize-build fuzz clean deps-lint deps-bench
 
 # Those of them that were given, here or in the environment.
 given = $(if $(and $($(1)),$(filter-out file,$(origin $(1)))),$(2))
@@ -84,13 +84,15 @@ lint: deps-lint
 # The long end-to-end tests, which try the system rather than the code, are left
 # to make check.  A sanitizer's report ends the program, so that a test sees it.  gcc's
 # sanitizers make its own warnings see ghosts: no -Dwerror here.
-sanitize: deps
+sanitize: sanitize-build
+	@$(PYTHON) tools/run-tests --build $(SANITIZE) --suite unit,fuzz,cli,fault,e2e --sanitize \
+	    --skip 'hostile*' --skip install --skip full --skip kills --skip tamper --skip replay_safety --skip readme
+
+sanitize-build: deps
 	@[ -f $(SANITIZE)/build.ninja ] || tools/meson-setup $(SANITIZE) \
 	    -Db_sanitize=address,undefined -Db_lundef=false
 	@tools/compile $(SANITIZE)
 	@tools/collect-bin $(SANITIZE)
-	@$(PYTHON) tools/run-tests --build $(SANITIZE) --suite unit,fuzz,cli,fault,e2e --sanitize \
-	    --skip 'hostile*' --skip install --skip full --skip kills --skip tamper --skip replay_safety --skip readme
 
 fuzz: deps-lint
 	@[ -f $(FUZZ)/build.ninja ] || CC=clang tools/meson-setup $(FUZZ) \
