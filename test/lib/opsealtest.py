@@ -582,6 +582,9 @@ class Instance:
                 pass
         self.proc.wait()
         self.proc = None
+        # One that is still dying answers on control.sock in the next one's place.
+        for pid in pids:
+            wait_for("the end of %d" % pid, lambda: gone(pid))
 
     @staticmethod
     def _is_daemon(pid):
