@@ -785,6 +785,12 @@ def _tests_of(module):
                     yield cls, method
 
 
+def cpu_of_children():
+    """CPU seconds of what this process started and has waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def main(module="__main__"):
     """Run every test of the calling file and print TAP.  Arguments, if any,
     are parts of names: only tests that hold one of them run."""
@@ -797,6 +803,7 @@ def main(module="__main__"):
         count += 1
         problem = skipped = None
         test = cls()
+        begin, cpu = time.monotonic(), cpu_of_children()
         test._begin()
         try:
             test.setup()
@@ -824,6 +831,7 @@ def main(module="__main__"):
                 print("# " + line)
         else:
             print("ok %d - %s" % (count, name))
+            print("# %.1f s, %.1f s of CPU" % (time.monotonic() - begin, cpu_of_children() - cpu))
         sys.stdout.flush()
     print("1..%d" % count)
     sys.exit(1 if failed else 0)
