@@ -118,6 +118,11 @@ rec_end(struct rec *r, enum close_why why)
 
 	if (r->phase == WAIT_EXIT && r->has_status)
 		r->phase_until = r->now;
+	/* It was ending by itself, and what was left of its output is now
+	 * neither shown nor recorded: "exit" would call that all of it. */
+	if (r->phase == DRAINING && r->why == CLOSE_EXIT &&
+	    why == CLOSE_LOG_FAILURE)
+		r->why = why;
 	if (r->phase != RUNNING)
 		return;
 	r->why = why;
