@@ -95,7 +95,8 @@ go_on(struct link *l, const struct proto_held *h, struct ops_err *err)
 		    l->queue, h->next_record, h->next_event, &gap);
 	ops_buf_free(&b);
 	if (rc < 0)
-		return ops_fail(err, OPS_ENOMEM, "going on in another log");
+		return ops_fail(
+		    err, OPS_ENOMEM, "going on in another log: no memory");
 	return 0;
 }
 

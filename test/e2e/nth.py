@@ -9,13 +9,13 @@ nothing; and the session after it is whole.
 
 Where a life has hundreds of calls every k-th is tried (the rows below): the
 memory of the writer, of which libcrypto asks for most, and failures that last,
-where the calls between the k-th are tries of the same thing again.  Allocations
-that all fail from there on are not tried here.
+where the calls between the k-th are tries of the same thing again.
 
 Who may die: only the writer, and only for lack of memory.  A primitive of
 libcrypto that fails ends the process (must() in lib/base/crypto.c: abort,
 signal 6), as there is no log without hashes and signatures.  The supervisor
-starts it again, and nothing is lost.  A recorder without memory for its queue
+starts it again, and nothing is lost; while it can't be started `status` says what
+of.  One that lives on without memory for a connection answers who asks.  A recorder without memory for its queue
 ends before its session has begun.
 
 timeout: 600
@@ -37,7 +37,7 @@ HELD = "hold_time = 60s\n"
 CONTINUE = "hold_time = 300ms\n"
 REFUSE = "hold_time = 300ms\non_log_failure = refuse\n"
 WHY = {errno.EIO: "Input/output error", errno.ENOSPC: "No space left",
-       errno.ENOMEM: "memory|ended by signal 6|not answer|no answer|refused"}
+       errno.ENOMEM: "out of memory|no memory|Cannot allocate memory"}
 NOTICE = b"|".join(re.escape(n).replace(b"\\\r\\\n", b"\r+\n")
                    for n in (r.GAP_NOTICE, r.END_NOTICE))
 SESSION = ["sh", "-c", "echo one; read x; echo two; exit 3"]
@@ -97,7 +97,9 @@ class Nth(r.Recorded):
     def is_named(self, inst, number):
         s = self.status(inst)
         if isinstance(s, dict):
-            return s["state"] != "ok" and re.search(WHY[number], s["reason"])
+            self.check(s["state"] == "ok" or re.search(WHY[number], s["reason"]),
+                       "the state names something else: %r" % s["reason"])
+            return s["state"] != "ok"
         return re.search(WHY[number], s)
 
     def deaths(self, inst, number, before):
@@ -213,6 +215,9 @@ class Writer(Nth):
 
     def test_an_allocation(self):
         self.once("memory", errno.ENOMEM, 23)
+
+    def test_allocations_from_there_on(self):
+        self.lasts("memory", errno.ENOMEM, 61)
 
     def test_writes_from_there_on(self):
         self.lasts("pwrite", errno.ENOSPC, 4)
