@@ -170,7 +170,7 @@ queue_close(struct rec *r)
 	e.status = r->status;
 	e.bytes_out = r->bytes_out;
 	e.bytes_in = r->bytes_in;
-	e.bytes_lost = r->bytes_lost;
+	e.bytes_lost = r->bytes_lost + r->queue.missing;
 	e.records = r->queue.tail_no;
 	event_close_put(&b, r->id, &e);
 	r->close_queued = copy_event(r, REC_SESSION_CLOSE, &b);

@@ -294,6 +294,11 @@ class Successor(Kills):
         out = bytes(term.out)
         self.check(len(got.out) > 2000 and out.endswith(got.out), "the rest is not what was shown")
         self.equal(s["bytes_lost"], len(out) - len(got.out), "bytes lost")
+        # And at its place, for all who read the screen.
+        self.equal(self.accounted(inst, term, s), [len(out) - len(got.out)], "gaps")
+        cat = self.exits(inst.opseal("cat", s["session"]), 5)
+        self.check(cat.text.lstrip().startswith("[gap: %d bytes not recorded" % s["bytes_lost"]),
+                   "cat begins %r" % cat.text[:200])
         self.equal(inst.stop(), 0, "exit status")
         self.exits(inst.offline("verify"), 0)
 
