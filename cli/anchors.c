@@ -26,7 +26,8 @@ add(struct anchors *as, const struct anchor *one, struct ops_err *err)
 		grown = realloc(
 		    as->v, (as->n > 0 ? 2 * as->n : 1) * sizeof(*grown));
 		if (grown == NULL)
-			return ops_fail(err, OPS_ENOMEM, "checkpoints");
+			return ops_fail(
+			    err, OPS_ENOMEM, "checkpoints: no memory");
 		as->v = grown;
 	}
 	as->v[as->n++] = *one;

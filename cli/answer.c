@@ -33,11 +33,11 @@ add_name(
 		    err, OPS_EFORMAT, "over %d names", ANSWER_NAMES_MAX);
 	grown = realloc(names->name, (names->n + 1) * sizeof(*names->name));
 	if (grown == NULL)
-		return ops_fail(err, OPS_ENOMEM, "names");
+		return ops_fail(err, OPS_ENOMEM, "names: no memory");
 	names->name = grown;
 	copy = strdup(name);
 	if (copy == NULL)
-		return ops_fail(err, OPS_ENOMEM, "names");
+		return ops_fail(err, OPS_ENOMEM, "names: no memory");
 	grown[names->n++] = copy;
 	return 0;
 }

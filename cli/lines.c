@@ -39,7 +39,8 @@ lines_new(unsigned cols, struct lines **ret, struct ops_err *err)
 		    LINES_CELLS_MAX + LINES_COLS_MAX, sizeof(*l->line.cell));
 	if (l == NULL || l->line.cell == NULL) {
 		lines_free(l);
-		return ops_fail(err, OPS_ENOMEM, "lines of the screen");
+		return ops_fail(
+		    err, OPS_ENOMEM, "lines of the screen: no memory");
 	}
 	lines_resize(l, cols);
 	*ret = l;

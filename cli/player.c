@@ -92,7 +92,7 @@ player_new(
 	struct player *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
-		return ops_fail(err, OPS_ENOMEM, "player");
+		return ops_fail(err, OPS_ENOMEM, "player: no memory");
 	p->opts = *o;
 	p->out.max = OUT_MAX;
 	p->terminal = isatty(STDOUT_FILENO);

@@ -51,7 +51,7 @@ cmd_record(struct cli *cli, const void *opts, int argc, char **argv)
 	args = calloc((size_t)argc + 5, sizeof(*args));
 	if (args == NULL || strlen(cli->run_dir) >= sizeof(run_dir)) {
 		free(args);
-		ops_fail(&err, OPS_ENOMEM, "arguments");
+		ops_fail(&err, OPS_ENOMEM, "arguments: no memory");
 		return cli_fail(cli, &err);
 	}
 	memcpy(run_dir, cli->run_dir, strlen(cli->run_dir) + 1);

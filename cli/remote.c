@@ -129,7 +129,7 @@ file_open(struct vfs *v, const char *path, unsigned flags,
 		    err, OPS_EPERM, "the daemon's store is read-only here");
 	f = calloc(1, sizeof(*f));
 	if (f == NULL)
-		return ops_fail(err, OPS_ENOMEM, "file");
+		return ops_fail(err, OPS_ENOMEM, "file: no memory");
 	pthread_mutex_lock(&r->lock);
 	rc = request(r, C_OPEN, path, strlen(path), C_FILE, C_FILE, &m, err);
 	pthread_mutex_unlock(&r->lock);
@@ -306,7 +306,8 @@ remote_open(const char *run_dir, const char *command, struct remote **ret,
 	int n;
 
 	if (r == NULL)
-		return ops_fail(err, OPS_ENOMEM, "connection to the daemon");
+		return ops_fail(
+		    err, OPS_ENOMEM, "connection to the daemon: no memory");
 	r->vfs.ops = &remote_ops;
 	r->fd = -1;
 	pthread_mutex_init(&r->lock, NULL);

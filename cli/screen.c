@@ -101,7 +101,7 @@ screen_open(struct cli *cli, const struct session *s, struct screen **ret,
 	struct screen *sc = calloc(1, sizeof(*sc));
 
 	if (sc == NULL)
-		return ops_fail(err, OPS_ENOMEM, "session");
+		return ops_fail(err, OPS_ENOMEM, "session: no memory");
 	sc->cli = cli;
 	sc->session = s;
 	sc->tail.max = REMOTE_TAIL_MAX;

@@ -85,7 +85,7 @@ source_open(const struct cli *cli, struct source **ret, struct ops_err *err)
 	int rc;
 
 	if (s == NULL)
-		return ops_fail(err, OPS_ENOMEM, "source");
+		return ops_fail(err, OPS_ENOMEM, "source: no memory");
 	if (cli->direct) {
 		rc = open_folder(s, cli->store_dir, &why);
 	} else {

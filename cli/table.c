@@ -35,7 +35,7 @@ table_new(const struct table_column *columns, size_t n, struct table **ret,
 
 	assert(n <= TABLE_COLUMNS_MAX);
 	if (t == NULL)
-		return ops_fail(err, OPS_ENOMEM, "table");
+		return ops_fail(err, OPS_ENOMEM, "table: no memory");
 	t->column = columns;
 	t->columns = n;
 	t->text.max = TEXT_MAX;
@@ -211,7 +211,7 @@ table_put(struct table *t, unsigned width, bool colour, struct ops_buf *out,
     struct ops_err *err)
 {
 	if (t->failed || ops_buf_check(&t->text, "table", err) < 0)
-		return ops_fail(err, OPS_ENOMEM, "table");
+		return ops_fail(err, OPS_ENOMEM, "table: no memory");
 	assert(t->cells % t->columns == 0);
 	choose_columns(t, width);
 	for (size_t i = 0; i < t->cells; i += t->columns)

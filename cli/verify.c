@@ -84,7 +84,7 @@ choose_anchors(struct verify *v, struct vfs *vfs, struct ops_err *err)
 
 	v->use = calloc(v->anchors.n, sizeof(*v->use));
 	if (v->use == NULL)
-		return ops_fail(err, OPS_ENOMEM, "checkpoints");
+		return ops_fail(err, OPS_ENOMEM, "checkpoints: no memory");
 	if (store_open(vfs, STORE_NO_WAL, &store, NULL) == 0)
 		n_logs = store_logs(store, &logs);
 	for (size_t i = 0; i < v->anchors.n; i++)

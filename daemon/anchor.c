@@ -179,7 +179,7 @@ anchor_new(const struct config *c, int wake_fd, struct anchor **ret,
 	struct anchor *a = calloc(1, sizeof(*a));
 
 	if (a == NULL)
-		return ops_fail(err, OPS_ENOMEM, "anchor");
+		return ops_fail(err, OPS_ENOMEM, "anchor: no memory");
 	a->config = *c;
 	a->wake_fd = wake_fd;
 	(void)pthread_mutex_init(&a->lock, NULL);

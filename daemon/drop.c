@@ -30,6 +30,10 @@ drop_find_user(bool no_drop, struct drop_user *ret, struct ops_err *err)
 		return 0;
 	errno = 0;
 	pw = getpwnam(DROP_USER);
+	/* Where there is none it may leave any of some others: getpwnam(3). */
+	if (pw == NULL && (errno == ENOMEM || errno == EMFILE ||
+			      errno == ENFILE || errno == EIO))
+		return ops_fail_errno(err, "user %s", DROP_USER);
 	if (pw == NULL)
 		return ops_fail(err, OPS_EUSAGE,
 		    "there is no user %s to run as: `make deps` or `make "

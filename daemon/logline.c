@@ -55,7 +55,9 @@ put_prefix(struct ops_buf *b)
 static void
 say(const char *text)
 {
-	struct ops_buf b = { .max = 8 * LINE_TEXT_MAX };
+	/* That memory is short must be said without any. */
+	uint8_t line[8 * LINE_TEXT_MAX];
+	struct ops_buf b = OPS_BUF_FIXED(line);
 
 	if (!use_syslog)
 		put_prefix(&b);
@@ -72,7 +74,6 @@ say(const char *text)
 		if (!b.failed && write(STDERR_FILENO, b.data, b.len) < 0)
 			use_syslog = false;
 	}
-	ops_buf_free(&b);
 }
 
 void

@@ -146,9 +146,9 @@ run_role(const struct options *o)
 {
 	struct role r = { .store = o->store,
 		.run = o->run,
+		.no_drop = o->no_drop,
 		.to_syslog = o->to_syslog,
 		.parent = o->parent };
-	struct ops_err err = { 0 };
 	int id = role_find(o->role);
 
 	if (id < 0 || o->parent == 0) {
@@ -156,10 +156,6 @@ run_role(const struct options *o)
 		return 2;
 	}
 	r.id = (enum role_id)id;
-	if (drop_find_user(o->no_drop, &r.user, &err) < 0) {
-		logline("%s", err.msg);
-		return 2;
-	}
 	return role_main(&r);
 }
 

@@ -15,6 +15,7 @@
 #include "logline.h"
 #include "record/event.h"
 #include "record/record.h"
+#include "trouble.h"
 
 #define IN(state) (1u << (state))
 #define WRITER_SECONDS 5   /* for an answer of the writer */
@@ -46,13 +47,17 @@ connect_writer(struct query_conn *q, struct ops_err *err)
 	return msg_connect(path, &q->writer, err);
 }
 
-/* It may be stopped, or be started again and again because it can't open the
- * store; what can be seen of that from here is said. */
+/* It may be started again and again, and the supervisor knows what of; or be
+ * stopped.  What can be seen of that from here is said. */
 static int
 no_answer(struct query_conn *q, struct ops_err *err)
 {
+	char why[TROUBLE_MAX];
 	uint64_t space;
 
+	if (trouble_read(ROLE_FD_TROUBLE, why))
+		return ops_fail(
+		    err, OPS_EUNAVAIL, "the writer does not answer: %s", why);
 	if (faccessat(q->store_fd, ".", W_OK, AT_EACCESS) < 0)
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the writer does not answer; the store: %s",
@@ -219,7 +224,7 @@ allow(struct query_conn *q, const uint8_t id[static OPS_ID_LEN],
 		    QUERY_SESSIONS_MAX);
 	p = realloc(q->may, (q->n_may + 1) * sizeof(*p));
 	if (p == NULL)
-		return ops_fail(err, OPS_ENOMEM, "session");
+		return ops_fail(err, OPS_ENOMEM, "session: no memory");
 	q->may = p;
 	memcpy(q->may[q->n_may++], id, OPS_ID_LEN);
 	return 0;

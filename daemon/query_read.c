@@ -326,7 +326,7 @@ stream_tail(struct query_conn *q, struct stream_reader *in, struct ops_err *err)
 			first = pos.number;
 		at = ops_buf_reserve(&b, n);
 		if (at == NULL) {
-			rc = ops_fail(err, OPS_ENOMEM, "tail");
+			rc = ops_fail(err, OPS_ENOMEM, "tail: no memory");
 			break;
 		}
 		b.len += record_encode(&rec, at);

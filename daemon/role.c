@@ -46,7 +46,8 @@ forget(struct role *r, struct ops_err *err)
 	    fstat(ROLE_FD_READY, &st) < 0 || !S_ISFIFO(st.st_mode))
 		return ops_fail(
 		    err, OPS_EUSAGE, "--role is for opseald's own use");
-	if (close_range(ROLE_FD_READY, ROLE_FD_CONFIG, CLOSE_RANGE_CLOEXEC) < 0)
+	if (close_range(ROLE_FD_READY, ROLE_FD_END - 1, CLOSE_RANGE_CLOEXEC) <
+	    0)
 		return ops_fail_errno(err, "close_range");
 	r->ready = ROLE_FD_READY;
 	r->listener = ROLE_FD_LISTEN;
@@ -66,7 +67,7 @@ read_config(struct role *r, struct ops_err *err)
 	/* The supervisor and each restart of a role share its file offset. */
 	p = ops_buf_reserve(&text, (size_t)st.st_size);
 	if (p == NULL) {
-		ops_fail(err, OPS_ENOMEM, "configuration");
+		ops_fail(err, OPS_ENOMEM, "configuration: no memory");
 		goto out;
 	}
 	if (ops_pread_full(ROLE_FD_CONFIG, p, (size_t)st.st_size, 0, err) !=
@@ -113,6 +114,8 @@ enter(struct role *r, struct ops_err *err)
 	if (forget(r, err) < 0)
 		return -1;
 	raise_files_limit();
+	if (drop_find_user(r->no_drop, &r->user, err) < 0)
+		return -1;
 	if (drop_role(&r->user, role_table[r->id].keep, r->parent, err) < 0)
 		return ops_context(err, "drop rights");
 	(void)snprintf(

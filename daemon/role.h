@@ -25,6 +25,8 @@ enum role_fd {
 	ROLE_FD_READY = 3,  /* pipe to the supervisor */
 	ROLE_FD_LISTEN = 4, /* its listening socket; /dev/null: it has none */
 	ROLE_FD_CONFIG = 5, /* text of the configuration file */
+	ROLE_FD_TROUBLE =
+	    6, /* the query role's, see trouble.h; else /dev/null */
 	ROLE_FD_END,
 };
 
@@ -36,10 +38,10 @@ struct role {
 	struct config config;
 	struct drop_user user; /* who it is, or became */
 	pid_t parent;
-	bool to_syslog;
-	int listener; /* non-blocking */
-	int ready;    /* -1 after role_ready() */
-	int pulse;    /* what becomes of it in a watched role; see pulse.h */
+	bool no_drop, to_syslog; /* as it was told */
+	int listener;            /* non-blocking */
+	int ready;               /* -1 after role_ready() */
+	int pulse; /* what becomes of it in a watched role; see pulse.h */
 };
 
 /* A role's function: 0 after SIGTERM, -1 with err. */

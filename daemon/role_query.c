@@ -65,7 +65,8 @@ find_place(struct query_role *r, uid_t uid)
 	return place;
 }
 
-/* In the child: only the connection is left of what the role had open. */
+/* In the child: of what the role had open only the connection is left, and what
+ * tells of the writer. */
 static void
 serve(const struct role *role, int fd, pid_t parent)
 {
@@ -79,7 +80,8 @@ serve(const struct role *role, int fd, pid_t parent)
 	logline_release();
 	if (dup2(fd, ROLE_FD_LISTEN) < 0 ||
 	    close_range(ROLE_FD_READY, ROLE_FD_LISTEN - 1, 0) < 0 ||
-	    close_range(ROLE_FD_LISTEN + 1, ~0U, 0) < 0)
+	    close_range(ROLE_FD_LISTEN + 1, ROLE_FD_TROUBLE - 1, 0) < 0 ||
+	    close_range(ROLE_FD_TROUBLE + 1, ~0U, 0) < 0)
 		_exit(1);
 	query_conn_serve(role, ROLE_FD_LISTEN);
 	_exit(0);

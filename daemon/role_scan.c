@@ -356,7 +356,8 @@ on_outer(void *conn, struct msg *m, struct ops_err *err)
 		return -1;
 	s = screen_of(r, o.id);
 	if (s == NULL)
-		return ops_fail(err, OPS_ENOMEM, "terminals of sessions");
+		return ops_fail(
+		    err, OPS_ENOMEM, "terminals of sessions: no memory");
 	*s = (struct screen){ .o = o };
 	know(s, (pid_t)o.recorder, o.recorder_start);
 	know_ancestors(s);

@@ -134,7 +134,7 @@ fork_start(struct session_role *r, const struct session_start *start,
 	int tie;
 
 	if (s == NULL)
-		return ops_fail(err, OPS_ENOMEM, "session");
+		return ops_fail(err, OPS_ENOMEM, "session: no memory");
 	*s = (struct started){
 		.watch = { -1, on_exec }, .r = r, .uid = start->peer.uid
 	};

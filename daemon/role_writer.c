@@ -61,7 +61,7 @@ look_at_state(struct writer_role *r)
 		return;
 	}
 	r->looked = now;
-	writer_status(r->w, &s);
+	memory_status(r, &s);
 	if (s.state == r->state && strcmp(s.reason, r->reason) == 0)
 		return;
 	if (s.state != r->state)
@@ -101,6 +101,18 @@ on_look(struct watch *w, uint32_t events)
 
 	(void)events;
 	loop_drain(w->fd);
+	look_at_state(r);
+	peers_wake(r);
+}
+
+static void
+on_memory(struct watch *w, uint32_t events)
+{
+	struct writer_role *r = ROLE_OF(w, memory);
+
+	(void)events;
+	loop_drain(w->fd);
+	memory_look(r);
 	look_at_state(r);
 	peers_wake(r);
 }
@@ -205,7 +217,8 @@ start_loop(struct writer_role *r, struct ops_err *err)
 	    watch_fd(r, &r->signals, sig, on_signal, err) < 0 ||
 	    watch_timer(r, &r->tick, on_tick, err) < 0 ||
 	    watch_timer(r, &r->again, on_again, err) < 0 ||
-	    watch_timer(r, &r->look, on_look, err) < 0)
+	    watch_timer(r, &r->look, on_look, err) < 0 ||
+	    watch_timer(r, &r->memory, on_memory, err) < 0)
 		return -1;
 	wake = new_eventfd(err);
 	return wake < 0 ? -1 : watch_fd(r, &r->wake, wake, on_wake, err);
@@ -299,7 +312,11 @@ run(struct writer_role *r, struct ops_err *err)
 {
 	struct ops_clock now;
 
-	if (start_loop(r, err) < 0 || open_store(r, err) < 0)
+	r->spare = peer_spare();
+	if (r->spare == NULL)
+		return ops_fail(err, OPS_ENOMEM, "out of memory");
+	if (start_loop(r, err) < 0 || open_store(r, err) < 0 ||
+	    status_start(r, err) < 0)
 		return -1;
 	ops_clock_read(&now);
 	r->started = now.realtime;
@@ -328,6 +345,7 @@ role_writer(struct role *role, struct ops_err *err)
 	vfs_free(r.vfs);
 	anchor_free(r.anchor);
 	free(r.lost);
+	free(r.spare);
 	loop_close(&r.loop);
 	return rc;
 }

@@ -22,6 +22,7 @@
 #include "notify.h"
 #include "pulse.h"
 #include "role.h"
+#include "trouble.h"
 
 #define MS UINT64_C(1000000)
 #define BACKOFF_MIN (100 * MS)
@@ -51,9 +52,10 @@ struct supervisor {
 	int signals; /* signalfd */
 	int config;  /* memfd */
 	int null;
-	bool stop;     /* SIGTERM or SIGINT came */
-	bool restarts; /* what dies is started again */
-	uint64_t look; /* BOOTTIME of the next look at the pulses */
+	struct trouble trouble; /* of the writer */
+	bool stop;              /* SIGTERM or SIGINT came */
+	bool restarts;          /* what dies is started again */
+	uint64_t look;          /* BOOTTIME of the next look at the pulses */
 };
 
 /* -- starting -- */
@@ -101,9 +103,10 @@ execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 	sigset_t none;
 	const int from[] = { s->null, ready,
 		s->in.listener[id] >= 0 ? s->in.listener[id] : s->null,
-		s->config, s->null };
+		s->config, id == ROLE_QUERY ? s->trouble.fd : s->null,
+		s->null };
 	const int to[] = { STDIN_FILENO, ROLE_FD_READY, ROLE_FD_LISTEN,
-		ROLE_FD_CONFIG, STDERR_FILENO };
+		ROLE_FD_CONFIG, ROLE_FD_TROUBLE, STDERR_FILENO };
 
 	(void)snprintf(role, sizeof(role), "--role=%s", role_table[id].name);
 	(void)snprintf(pid, sizeof(pid), "%d", (int)parent);
@@ -114,7 +117,7 @@ execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)unsetenv("NOTIFY_SOCKET");
-	place_fds(from, to, s->o->to_syslog ? 5 : 4);
+	place_fds(from, to, s->o->to_syslog ? 6 : 5);
 	if (s->o->to_syslog && dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		return;
 	(void)execv("/proc/self/exe", (char *const *)(void *)argv);
@@ -233,6 +236,8 @@ ended(struct supervisor *s, enum role_id id, int status)
 		    c->backoff < BACKOFF_MAX / 2 ? 2 * c->backoff : BACKOFF_MAX;
 	c->restart_at = now + c->backoff;
 	end_text(c, why, sizeof(why));
+	if (id == ROLE_WRITER)
+		trouble_say(&s->trouble, why);
 	logline("role %s: %s; starting it again in %llu ms",
 	    role_table[id].name, why, (unsigned long long)(c->backoff / MS));
 }
@@ -301,6 +306,14 @@ look_at_pulses(struct supervisor *s, uint64_t now)
 /* -- waiting -- */
 
 static void
+hear(struct supervisor *s, enum role_id id)
+{
+	read_report(&s->child[id]);
+	if (id == ROLE_WRITER && s->child[id].state == READY)
+		trouble_say(&s->trouble, "");
+}
+
+static void
 start_what_is_due(struct supervisor *s, uint64_t now)
 {
 	if (!s->restarts || s->stop)
@@ -344,7 +357,7 @@ pump(struct supervisor *s, uint64_t deadline)
 		return; /* EINTR: nothing we handle comes that way */
 	for (int id = 0; id < ROLES; id++)
 		if (p[1 + id].revents != 0)
-			read_report(&s->child[id]);
+			hear(s, (enum role_id)id);
 	if (p[0].revents != 0)
 		take_signals(s);
 }
@@ -438,7 +451,8 @@ prepare(struct supervisor *s, struct ops_err *err)
 
 	if (drop_find_user(s->o->no_drop, &user, err) < 0)
 		return -1;
-	if (config_memfd(s->o->config, &s->config, err) < 0)
+	if (config_memfd(s->o->config, &s->config, err) < 0 ||
+	    trouble_new(&s->trouble, err) < 0)
 		return -1;
 	s->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (s->null < 0)

@@ -105,7 +105,7 @@ peer_hold(struct peer *p, const struct msg *m, struct ops_err *err)
 		return 0;
 	copy = malloc(m->n > 0 ? m->n : 1);
 	if (copy == NULL)
-		return ops_fail(err, OPS_ENOMEM, "message");
+		return ops_fail(err, OPS_ENOMEM, "message: out of memory");
 	memcpy(copy, m->p, m->n);
 	p->held = copy;
 	p->held_len = m->n;
@@ -114,6 +114,37 @@ peer_hold(struct peer *p, const struct msg *m, struct ops_err *err)
 	loop_remove(&p->r->loop, &p->watch);
 	get_in_line(p);
 	return 0;
+}
+
+struct peer *
+peer_spare(void)
+{
+	return calloc(1, sizeof(struct peer));
+}
+
+static struct peer *
+new_peer(struct writer_role *r)
+{
+	struct peer *p = calloc(1, sizeof(*p));
+
+	if (p != NULL)
+		return p;
+	memory_short(r);
+	p = r->spare;
+	if (p != NULL) {
+		r->spare = NULL;
+		*p = (struct peer){ .spare = true };
+	}
+	return p;
+}
+
+static void
+free_peer(struct peer *p)
+{
+	if (p->spare)
+		p->r->spare = p;
+	else
+		free(p);
 }
 
 static void
@@ -138,7 +169,7 @@ peer_free(struct peer *p)
 			lost_add(r, p->id, p->who.pid, p->start);
 	}
 	free(p->held);
-	free(p);
+	free_peer(p);
 }
 
 /* Another peer may have been marked by end_older(), so look at all. */
@@ -162,9 +193,16 @@ dispatch(struct peer *p, struct msg *m)
 	if (msg_dispatch(rules, OPS_ARRAY_LEN(rules), (unsigned)p->state, p, m,
 		&err) == 0)
 		return;
+	p->dead = true;
+	if (err.code == OPS_ENOMEM) {
+		/* Who is cut off comes back at once, for as long as it lasts. */
+		memory_short(p->r);
+		logline_often("record.sock, process %d: %s; cut off",
+		    (int)p->who.pid, err.msg);
+		return;
+	}
 	logline(
 	    "record.sock, process %d: %s; cut off", (int)p->who.pid, err.msg);
-	p->dead = true;
 }
 
 static void
@@ -182,6 +220,8 @@ receive(struct peer *p)
 		if (rc > 0) {
 			bytes += m.n;
 			dispatch(p, &m);
+			/* One question, and the spare is free for another's. */
+			p->dead |= p->spare && p->state == PEER_QUERY;
 		} else if (rc == 0) {
 			p->dead = true;
 		} else if (err.code == OPS_EBUSY) {
@@ -233,14 +273,14 @@ peer_add(struct writer_role *r, int fd, struct ops_err *err)
 		    (unsigned)who.uid);
 	if (r->n_peers >= WRITER_PEERS_MAX)
 		return ops_fail(err, OPS_EBUSY, "too many connections");
-	p = calloc(1, sizeof(*p));
+	p = new_peer(r);
 	if (p == NULL)
-		return ops_fail(err, OPS_ENOMEM, "connection");
+		return ops_fail(err, OPS_ENOMEM, "connection: out of memory");
 	p->watch = (struct watch){ fd, on_ready };
 	p->r = r;
 	p->who = who;
 	if (loop_add(&r->loop, &p->watch, EPOLLIN, err) < 0) {
-		free(p);
+		free_peer(p);
 		return -1;
 	}
 	p->next = r->peers;
@@ -265,7 +305,7 @@ peer_accept(struct writer_role *r)
 			return;
 		}
 		if (peer_add(r, fd, &err) < 0) {
-			logline("record.sock: %s", err.msg);
+			logline_often("record.sock: %s", err.msg);
 			close(fd);
 		}
 	}

@@ -42,7 +42,9 @@ struct peer {
 	struct peer *next, **link; /* in r->peers */
 	struct msg_peer who;
 	enum peer_state state;
-	bool dead; /* to be closed before anything else is done with it */
+	bool dead;  /* to be closed before anything else is done with it */
+	bool spare; /* memory was short when it came, and this is the role's
+		     * one spare: for a question, and not for a recorder */
 
 	uint8_t id[OPS_ID_LEN]; /* PEER_RECORDER */
 	uint64_t start;

@@ -109,6 +109,8 @@ recorder_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	uint32_t pid = ops_getle32(m->p + OPS_ID_LEN);
 	struct writer_session s;
 
+	if (p->spare) /* it will try again, and nothing is lost meanwhile */
+		return ops_fail(err, OPS_ENOMEM, "out of memory");
 	if (pid != (uint32_t)p->who.pid)
 		return ops_fail(err, OPS_EPERM, "says it is process %u", pid);
 	memcpy(p->id, m->p, OPS_ID_LEN);

@@ -4,6 +4,7 @@
  *	role_writer.c	start, wake-ups, end
  *	writer_peer.h	connections to record.sock
  *	writer_lost.c	sessions whose recorder vanished
+ *	writer_memory.c	what is said while memory is short
  *	writer_status.c	the answer to Q_STATUS
  *	anchor.c	checkpoints to places outside the store
  */
@@ -15,6 +16,7 @@
 
 #include "anchor.h"
 #include "loop.h"
+#include "merkle/note.h"
 #include "role.h"
 #include "store/vfs.h"
 #include "store/writer.h"
@@ -22,9 +24,10 @@
 #define WRITER_PEERS_MAX 8192
 #define AGAIN_AFTER UINT64_C(5000000) /* ns; the writer's queue was full */
 #define LOOK_AFTER                                                             \
-	UINT64_C(100000000)             /* ns between looks at the state, which
+	UINT64_C(100000000) /* ns between looks at the state, which
 					* takes the writer's lock and sorts */
-#define LOST_GRACE UINT64_C(5000000000) /* ns for a recorder to come back */
+#define MEMORY_AGAIN UINT64_C(1000000000) /* ns between looks for memory */
+#define LOST_GRACE UINT64_C(5000000000)   /* ns for a recorder to come back */
 
 struct peer;
 
@@ -47,6 +50,9 @@ struct writer_role {
 	struct peer *peers;
 	size_t n_peers;
 	struct peer *scan; /* of these; NULL: not there */
+	/* For who asks what is wrong while there is no memory for another;
+	 * NULL: in use. */
+	struct peer *spare;
 	/* Of these, in turn: whose message found no room.  first NULL: none;
 	 * end: where the next one is linked (set by the first peer). */
 	struct peer *wait_first, **wait_end;
@@ -55,18 +61,24 @@ struct writer_role {
 	uint64_t last_ticket;    /* the newest a put gave */
 	enum writer_state state; /* as last told to the recorders */
 	char reason[240];
-	uint64_t looked;     /* BOOTTIME of the last look at it */
+	uint64_t looked; /* BOOTTIME of the last look at it */
+	uint64_t
+	    short_since;     /* memory is, since then (BOOTTIME); 0: it isn't */
+	struct watch memory; /* timer: look for some again */
 	uint64_t lost_bytes; /* of GAPs since the start */
 	uint64_t started;    /* CLOCK_REALTIME */
 	/* The state's begin as the store counts it, and on the wall when it
 	 * was first asked for: said the same way each time. */
 	uint64_t state_boottime, state_realtime;
+	struct note_key key; /* the log's; its name is the origin */
 	struct lost *lost;
 	size_t n_lost, cap_lost;
 	struct anchor *anchor; /* NULL: off */
 };
 
 /* -- writer_peer.c -- */
+/* For r->spare; free() takes it.  NULL: no memory. */
+struct peer *peer_spare(void);
 void peer_accept(struct writer_role *r);
 /* A connection as accept4() gives it; on success fd is the peer's. */
 int peer_add(struct writer_role *r, int fd, struct ops_err *err);
@@ -89,7 +101,18 @@ void lost_start(struct writer_role *r);
 /* Once a second while there are any. */
 void lost_tick(struct writer_role *r);
 
+/* -- writer_memory.c -- */
+/* There was none for a connection or a message.  The writer's own threads say
+ * so themselves. */
+void memory_short(struct writer_role *r);
+/* Look whether there is some again. */
+void memory_look(struct writer_role *r);
+/* The writer's state, in which the role's own want of memory counts. */
+void memory_status(const struct writer_role *r, struct writer_status *ret);
+
 /* -- writer_status.c -- */
+/* Learn what doesn't change.  Once, with memory. */
+int status_start(struct writer_role *r, struct ops_err *err);
 int status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err);
 
 /* -- role_writer.c -- */

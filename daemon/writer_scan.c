@@ -51,7 +51,9 @@ writer_scan_watch(void *conn, struct msg *m, struct ops_err *err)
 	struct peer *me = conn;
 	struct writer_role *r = me->r;
 
-	(void)m, (void)err;
+	(void)m;
+	if (me->spare)
+		return ops_fail(err, OPS_ENOMEM, "out of memory");
 	if (r->scan != NULL)
 		r->scan->dead = true; /* a new one has given it up */
 	r->scan = me;

@@ -11,20 +11,20 @@ text_of(const char *s)
 	return (struct event_text){ (const uint8_t *)s, strlen(s) };
 }
 
-/* The log's origin is the name in its public key. */
-static struct event_text
-origin_of(struct writer *w, struct note_key *key)
+int
+status_start(struct writer_role *r, struct ops_err *err)
 {
 	struct ops_buf note = { .max = NOTE_MAX }, vkey = { .max = NOTE_MAX };
-	struct event_text origin = { 0 };
 	uint64_t size;
+	int rc;
 
-	if (writer_checkpoint(w, &note, &vkey, &size, NULL) == 0 &&
-	    note_vkey_parse((const char *)vkey.data, vkey.len, key, NULL) == 0)
-		origin = text_of(key->name);
+	rc = writer_checkpoint(r->w, &note, &vkey, &size, err);
+	if (rc == 0)
+		rc = note_vkey_parse(
+		    (const char *)vkey.data, vkey.len, &r->key, err);
 	ops_buf_free(&note);
 	ops_buf_free(&vkey);
-	return origin;
+	return rc;
 }
 
 /* A time of CLOCK_BOOTTIME on the wall, as the clock stands now. */
@@ -41,11 +41,10 @@ status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
 {
 	struct writer_status w;
 	struct proto_status s = { 0 };
-	struct note_key key;
 	struct ops_clock now;
 	char anchor[ANCHOR_TEXT_MAX];
 
-	writer_status(r->w, &w);
+	memory_status(r, &w);
 	ops_clock_read(&now);
 	s.ok = w.state == WRITER_OK;
 	if (w.state != WRITER_OK)
@@ -68,7 +67,7 @@ status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
 	s.durable_p99 = w.durable_p99;
 	s.sealed_p50 = w.sealed_p50;
 	s.sealed_p99 = w.sealed_p99;
-	s.origin = origin_of(r->w, &key);
+	s.origin = text_of(r->key.name);
 	anchor_text(r->anchor, anchor);
 	if (anchor[0] != '\0')
 		s.anchor = text_of(anchor);

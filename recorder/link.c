@@ -1,5 +1,6 @@
 #include "link.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -76,26 +77,31 @@ link_outer(struct link *l, uint64_t now)
 enum { GREETED, OPEN };
 
 /* The log that the session was in is gone or damaged.  What goes on is recorded
- * where it can be, and says that what came before is not there. */
+ * where it can be, and says that what came before is not there: to who lists
+ * sessions, and at its place to who reads the screen. */
 static int
 go_on(struct link *l, const struct proto_held *h, struct ops_err *err)
 {
-	const struct event_gap e = { .bytes = l->queue->acked,
-		.from = l->queue->first.time,
-		.until = l->now };
-	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	struct queue_event gap = { .type = REC_GAP_EVENT, .time = l->now };
-	int rc = -1;
+	uint8_t payload[QUEUE_GAP_LEN], bytes[QUEUE_EVENT_SMALL];
+	struct ops_buf b = OPS_BUF_FIXED(bytes);
+	struct queue_event gap = { .type = REC_GAP_EVENT };
+	struct queue_gap g;
+	struct event_gap e;
 
+	queue_gap(l->queue, h->next_record, l->now, &g);
+	e = (struct event_gap){ g.bytes, g.from, g.until };
 	event_gap_put(&b, l->id, &e);
+	assert(!b.failed);
+	ops_putle64(payload, g.bytes);
+	ops_putle64(payload + 8, g.from);
+	ops_putle64(payload + 16, g.until);
+	gap.time = g.until;
 	gap.p = b.data;
 	gap.n = b.len;
-	if (!b.failed)
-		rc = queue_restart(
-		    l->queue, h->next_record, h->next_event, &gap);
-	ops_buf_free(&b);
-	if (rc < 0)
-		return ops_fail(err, OPS_ENOMEM, "going on in another log");
+	if (queue_restart(
+		l->queue, h->next_record, h->next_event, &gap, payload) < 0)
+		return ops_fail(
+		    err, OPS_ENOMEM, "going on in another log: no memory");
 	return 0;
 }
 

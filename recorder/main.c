@@ -165,7 +165,7 @@ queue_open(struct rec *r, int fd, struct ops_err *err)
 	rc = ops_buf_check(&b, "OPEN event", err);
 	if (rc == 0 && queue_event(&r->queue, REC_SESSION_OPEN, ops_boottime(),
 			   b.data, b.len, 1) < 0)
-		rc = ops_fail(err, OPS_ENOMEM, "OPEN event");
+		rc = ops_fail(err, OPS_ENOMEM, "OPEN event: no memory");
 	ops_buf_free(&b);
 	return rc;
 }
@@ -252,7 +252,7 @@ set_up(struct rec *r, const struct options *o, struct ops_err *err)
 		return ops_fail_errno(err, "connection of the door");
 	/* All the memory the session will need; see queue.h. */
 	if (queue_room(&r->queue, 0) == NULL)
-		return ops_fail(err, OPS_ENOMEM, "queue");
+		return ops_fail(err, OPS_ENOMEM, "queue: no memory");
 	if (queue_open(r, o->open, err) < 0)
 		return -1;
 	close(o->open);

@@ -8,6 +8,10 @@
 #include "base/bytes.h"
 
 #define FIRST_CAP 65536
+#define GAP_SIZE (RECORD_HEADER + QUEUE_GAP_LEN)
+#define GAPS_MAX 65536 /* bytes of them beyond QUEUE_MAX */
+
+static_assert(QUEUE_MAX + GAPS_MAX <= QUEUE_MEMORY, "a full queue can go on");
 
 static_assert(
     QUEUE_MEMORY % FIRST_CAP == 0 &&
@@ -197,8 +201,12 @@ queue_ack(struct queue *q, uint64_t record, uint64_t event, struct ops_err *err)
 		    ", which it can't have",
 		    record, event);
 	while (q->head_no < record) {
-		if (q->data[q->head] == REC_OUTPUT)
-			q->acked += ops_getle16(q->data + q->head + 2);
+		const uint8_t *p = q->data + q->head;
+
+		if (p[0] == REC_OUTPUT)
+			q->acked += ops_getle16(p + 2);
+		else if (p[0] == REC_GAP)
+			q->acked_gaps += ops_getle64(p + RECORD_HEADER);
 		q->head += record_size(q->data + q->head);
 		q->head_no++;
 	}
@@ -207,6 +215,17 @@ queue_ack(struct queue *q, uint64_t record, uint64_t event, struct ops_err *err)
 	if (q->head == q->tail)
 		q->head = q->sent = q->tail = 0;
 	return 0;
+}
+
+/* Where the record of this number is, which is kept or the next to come. */
+static size_t
+place_of(const struct queue *q, uint64_t record)
+{
+	size_t at = q->head;
+
+	for (uint64_t no = q->head_no; no < record; no++)
+		at += record_size(q->data + at);
+	return at;
 }
 
 int
@@ -219,12 +238,8 @@ queue_rewind(
 		    "the writer holds records below %" PRIu64
 		    " and events below %" PRIu64 ", which can't be",
 		    record, event);
-	q->sent = q->head;
-	q->sent_no = q->head_no;
-	while (q->sent_no < record) {
-		q->sent += record_size(q->data + q->sent);
-		q->sent_no++;
-	}
+	q->sent = place_of(q, record);
+	q->sent_no = record;
 	q->event_sent = event;
 	return 0;
 }
@@ -253,9 +268,51 @@ renumber(struct queue *q, uint64_t record)
 	}
 }
 
+void
+queue_gap(
+    const struct queue *q, uint64_t record, uint64_t now, struct queue_gap *ret)
+{
+	size_t at = q->head;
+
+	if (record > q->head_no)
+		at = record < q->tail_no ? place_of(q, record) : q->tail;
+	ret->bytes = q->acked + q->acked_gaps;
+	ret->from = q->first.time;
+	ret->until = at < q->tail ? ops_getle64(q->data + at + 4) : now;
+}
+
+/*
+ * A GAP becomes the record of this number; those from there on move up by one.
+ * What the session adds keeps to QUEUE_MAX, this needn't: who can't go on until
+ * the queue has room gets no room until he goes on.
+ */
+static void
+insert_gap(struct queue *q, uint64_t record, uint64_t time,
+    const uint8_t payload[static QUEUE_GAP_LEN])
+{
+	const struct record gap = { .type = REC_GAP,
+		.time = time,
+		.payload = payload,
+		.len = QUEUE_GAP_LEN };
+	size_t used = q->tail - q->head, at = place_of(q, record) - q->head;
+
+	/* What stands before it moves to the front, and makes room there. */
+	memmove(q->data, q->data + q->head, at);
+	memmove(q->data + at + GAP_SIZE, q->data + q->head + at, used - at);
+	record_encode(&gap, q->data + at);
+	q->head = 0;
+	q->tail = used + GAP_SIZE;
+	q->tail_no++;
+	while (q->cap < q->tail)
+		q->cap *= 2;
+	for (uint64_t i = q->event_head; i < q->event_tail; i++)
+		if (q->event[i % QUEUE_EVENTS_MAX].after > record)
+			q->event[i % QUEUE_EVENTS_MAX].after++;
+}
+
 int
 queue_restart(struct queue *q, uint64_t record, uint64_t event,
-    const struct queue_event *gap)
+    const struct queue_event *gap, const uint8_t payload[static QUEUE_GAP_LEN])
 {
 	struct queue_event kept[QUEUE_EVENTS_MAX];
 	const struct queue_event *first = &q->first;
@@ -263,7 +320,9 @@ queue_restart(struct queue *q, uint64_t record, uint64_t event,
 	bool reopen = event == 0 && q->event_head > 0;
 
 	if (record > q->tail_no || event > q->event_tail ||
-	    q->event_tail - q->event_head + 2 > QUEUE_EVENTS_MAX)
+	    q->event_tail - q->event_head + 2 > QUEUE_EVENTS_MAX ||
+	    queue_bytes(q) + GAP_SIZE > QUEUE_MAX + GAPS_MAX ||
+	    (q->data == NULL && begin(q) < 0))
 		return -1;
 	if (reopen && copy_event(&kept[n++], 0, first->time, first->type,
 			  first->p, first->n) < 0)
@@ -276,6 +335,7 @@ queue_restart(struct queue *q, uint64_t record, uint64_t event,
 	put = ++n;
 	if (record < q->head_no)
 		renumber(q, record);
+	insert_gap(q, record, gap->time, payload);
 	for (size_t i = 0; i < put; i++)
 		kept[i].after = q->head_no;
 	for (uint64_t i = q->event_head; i < q->event_tail; i++) {
@@ -291,7 +351,8 @@ queue_restart(struct queue *q, uint64_t record, uint64_t event,
 	for (size_t i = 0; i < n; i++)
 		move_event(&q->event[(event + i) % QUEUE_EVENTS_MAX], &kept[i]);
 	/* Not acknowledged by this peer, whatever the other one said. */
-	q->acked = 0;
+	q->missing += q->acked;
+	q->acked = q->acked_gaps = 0;
 	return queue_rewind(q, record, event, NULL);
 }
 

@@ -27,6 +27,7 @@
 #define QUEUE_MEMORY (2 * QUEUE_MAX) /* room to move them seldom */
 #define QUEUE_EVENTS_MAX 128
 #define QUEUE_EVENTS_KEPT 8   /* of them only for queue_event(urgent) */
+#define QUEUE_GAP_LEN 24      /* payload of a GAP record */
 #define QUEUE_EVENT_SMALL 256 /* bytes of an event that needs no memory */
 
 struct queue_event {
@@ -47,7 +48,11 @@ struct queue {
 	struct queue_event event[QUEUE_EVENTS_MAX]; /* by number, modulo */
 	uint64_t event_head, event_sent, event_tail;
 
-	uint64_t acked;           /* bytes of output acknowledged */
+	/* Of the screen acknowledged: bytes of output, and those that GAPs
+	 * stand for. */
+	uint64_t acked, acked_gaps;
+	uint64_t
+	    missing; /* bytes of output that queue_restart() took as lost */
 	struct queue_event first; /* event 0, kept for queue_restart() */
 };
 
@@ -90,13 +95,21 @@ int queue_rewind(
 /* Has the peer less than was acknowledged?  Its log is then not the one that
  * the rest is in, or was damaged. */
 bool queue_behind(const struct queue *q, uint64_t record, uint64_t event);
+/* What such a peer lacks of the screen, from the session's begin until the time
+ * of the first record that it can get (now: there is none yet). */
+struct queue_gap {
+	uint64_t bytes, from, until;
+};
+void queue_gap(const struct queue *q, uint64_t record, uint64_t now,
+    struct queue_gap *ret);
 /*
- * Go on there: what is kept gets the numbers from these on.  In front goes an
- * event that says what is missing (gap: its payload is copied), and event 0
- * once more if the peer lacks even that.  -1: no memory or no room; try later.
+ * Go on there: what is kept gets the numbers from these on.  In front goes a GAP
+ * in each row, the record with this payload at the place of what is missing,
+ * also into a full queue; and event 0 once more if the peer lacks even that.
+ * Payloads are copied.  -1: no memory or no room; try later.
  */
 int queue_restart(struct queue *q, uint64_t record, uint64_t event,
-    const struct queue_event *gap);
+    const struct queue_event *gap, const uint8_t payload[static QUEUE_GAP_LEN]);
 
 int queue_all_sent(const struct queue *q);
 /* All was sent, and the last of it was a SESSION-CLOSE. */

@@ -118,6 +118,11 @@ rec_end(struct rec *r, enum close_why why)
 
 	if (r->phase == WAIT_EXIT && r->has_status)
 		r->phase_until = r->now;
+	/* It was ending by itself, and what was left of its output is now
+	 * neither shown nor recorded: "exit" would call that all of it. */
+	if (r->phase == DRAINING && r->why == CLOSE_EXIT &&
+	    why == CLOSE_LOG_FAILURE)
+		r->why = why;
 	if (r->phase != RUNNING)
 		return;
 	r->why = why;
@@ -165,7 +170,7 @@ queue_close(struct rec *r)
 	e.status = r->status;
 	e.bytes_out = r->bytes_out;
 	e.bytes_in = r->bytes_in;
-	e.bytes_lost = r->bytes_lost;
+	e.bytes_lost = r->bytes_lost + r->queue.missing;
 	e.records = r->queue.tail_no;
 	event_close_put(&b, r->id, &e);
 	r->close_queued = copy_event(r, REC_SESSION_CLOSE, &b);

@@ -146,7 +146,7 @@ append_seal(struct engine *e, bool final, struct ops_err *err)
 		return -1;
 	e->next_key = engine_new_key();
 	if (e->next_key == NULL)
-		return ops_fail(err, OPS_ENOMEM, "seal key");
+		return ops_fail(err, OPS_ENOMEM, "seal key: no memory");
 	s->period = e->period;
 	memcpy(s->next_pub, ops_signer_pub(e->next_key), OPS_PUB_LEN);
 	if (e->resume_staged) {

@@ -47,14 +47,14 @@ framer_new(struct vfs *v, struct framer **ret, struct ops_err *err)
 	struct framer *f = calloc(1, sizeof(*f));
 
 	if (f == NULL)
-		return ops_fail(err, OPS_ENOMEM, "framer");
+		return ops_fail(err, OPS_ENOMEM, "framer: no memory");
 	f->v = v;
 	f->scratch.max = FRAME_STORED_MAX;
 	f->maker = frame_maker_new();
 	f->tab = streamtab_new();
 	if (f->maker == NULL || f->tab == NULL) {
 		framer_free(f);
-		return ops_fail(err, OPS_ENOMEM, "framer");
+		return ops_fail(err, OPS_ENOMEM, "framer: no memory");
 	}
 	*ret = f;
 	return 0;
@@ -116,7 +116,7 @@ framer_seen_event(struct framer *f, const struct record *r,
 		return 0;
 	s = streamtab_get(f->tab, id, CLASS_SCREEN);
 	if (s == NULL)
-		return ops_fail(err, OPS_ENOMEM, "framer: sessions");
+		return ops_fail(err, OPS_ENOMEM, "framer: sessions: no memory");
 	account(f, s, r, encoded, n);
 	return 0;
 }
@@ -142,7 +142,7 @@ framer_seen_frame(struct framer *f, const struct leaf_frame *l,
 	struct segment_place at;
 
 	if (s == NULL)
-		return ops_fail(err, OPS_ENOMEM, "framer: streams");
+		return ops_fail(err, OPS_ENOMEM, "framer: streams: no memory");
 	if (!s->has_prev)
 		s->first_frame = l->number;
 	s->numbered = true;
@@ -306,7 +306,7 @@ cut_frame(struct framer *f, struct stream *s, struct ops_err *err)
 	int rc;
 
 	if (c == NULL)
-		return ops_fail(err, OPS_ENOMEM, "frame");
+		return ops_fail(err, OPS_ENOMEM, "frame: no memory");
 	memcpy(id.stream, s->pub.id, OPS_ID_LEN);
 	ops_random(seed, sizeof(seed));
 	ops_buf_reset(&f->scratch);
@@ -317,7 +317,7 @@ cut_frame(struct framer *f, struct stream *s, struct ops_err *err)
 		return -1;
 	c->stored = malloc(f->scratch.len);
 	if (c->stored == NULL)
-		return ops_fail(err, OPS_ENOMEM, "frame");
+		return ops_fail(err, OPS_ENOMEM, "frame: no memory");
 	memcpy(c->stored, f->scratch.data, f->scratch.len);
 	c->stored_len = f->scratch.len;
 	c->records = s->count;
@@ -344,7 +344,7 @@ framer_put(struct framer *f, const struct wal_entry *e, struct ops_err *err)
 	struct record r;
 
 	if (s == NULL)
-		return ops_fail(err, OPS_ENOMEM, "framer: streams");
+		return ops_fail(err, OPS_ENOMEM, "framer: streams: no memory");
 	/* Recovery: the append that closed it was durable, so all of it is. */
 	if (s->closed)
 		return 0;
@@ -364,7 +364,7 @@ framer_put(struct framer *f, const struct wal_entry *e, struct ops_err *err)
 		    s->pub.next_record);
 	if (e->class == CLASS_EVENTS && stream_event_owner(&r, id) &&
 	    (owner = streamtab_get(f->tab, id, CLASS_SCREEN)) == NULL)
-		return ops_fail(err, OPS_ENOMEM, "framer: sessions");
+		return ops_fail(err, OPS_ENOMEM, "framer: sessions: no memory");
 	if (s->count > 0 && s->raw.len + e->len > FRAME_ROOM &&
 	    cut_frame(f, s, err) < 0)
 		return -1;

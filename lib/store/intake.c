@@ -105,7 +105,7 @@ queue_record(struct writer *w, const uint8_t id[static OPS_ID_LEN],
 	e.arrival = now > w->last_arrival ? now : w->last_arrival + 1;
 	b = tail_batch(w, n, e.arrival);
 	if (b == NULL)
-		return ops_fail(err, OPS_ENOMEM, "writer: queue");
+		return ops_fail(err, OPS_ENOMEM, "writer: queue: no memory");
 	memcpy(e.stream, id, OPS_ID_LEN);
 	before = b->b.len;
 	wal_batch_add(&b->b, &e);
@@ -138,7 +138,7 @@ event_session_of(
 	}
 	if (s == NULL &&
 	    (s = streamtab_get(w->known, id, CLASS_SCREEN)) == NULL)
-		ops_fail(err, OPS_ENOMEM, "writer: sessions");
+		ops_fail(err, OPS_ENOMEM, "writer: sessions: no memory");
 	return s;
 }
 

@@ -45,7 +45,7 @@ keys_log_load(
 	}
 	s = ops_signer_new(b.data);
 	if (s == NULL) {
-		ops_fail(err, OPS_ENOMEM, "%s", path);
+		ops_fail(err, OPS_ENOMEM, "%s: no memory", path);
 		goto out;
 	}
 	*ret = s;
@@ -74,7 +74,7 @@ keys_log_create(
 	if (rc < 0)
 		return -1;
 	if (s == NULL)
-		return ops_fail(err, OPS_ENOMEM, "%s", path);
+		return ops_fail(err, OPS_ENOMEM, "%s: no memory", path);
 	*ret = s;
 	return 0;
 }
@@ -171,7 +171,7 @@ resume_stage(struct vfs *v, struct resume_keys *k, int i, struct ops_err *err)
 	ops_putle32(slot + SLOT_CRC, ops_crc32c(0, slot, SLOT_CRC));
 	s = ops_signer_new(slot + 8);
 	if (s == NULL)
-		rc = ops_fail(err, OPS_ENOMEM, "keys/resume");
+		rc = ops_fail(err, OPS_ENOMEM, "keys/resume: no memory");
 	else
 		rc = slot_write(v, i, slot, err);
 	ops_wipe(slot, sizeof(slot));

@@ -59,7 +59,7 @@ log_list(struct vfs *v, uint32_t **ret, size_t *ret_n, struct ops_err *err)
 	n = calloc(names.n + 1, sizeof(*n));
 	if (n == NULL) {
 		vfs_names_free(&names);
-		return ops_fail(err, OPS_ENOMEM, "log");
+		return ops_fail(err, OPS_ENOMEM, "log: no memory");
 	}
 	for (size_t i = 0; i < names.n; i++) {
 		n[count] = name_number(names.name[i]);
@@ -122,7 +122,7 @@ log_create(struct vfs *v, uint32_t n, const char *origin,
 	struct log *l = log_new(v, n);
 
 	if (l == NULL)
-		return ops_fail(err, OPS_ENOMEM, "log");
+		return ops_fail(err, OPS_ENOMEM, "log: no memory");
 	if (vfs_make_path(v, l->dir, err) < 0 ||
 	    set_key(l, origin, ops_signer_pub(signer), err) < 0) {
 		log_free(l);
@@ -378,7 +378,7 @@ log_open(struct vfs *v, uint32_t n, const struct log_reader *r,
 	char path[LOG_PATH];
 
 	if (l == NULL)
-		return ops_fail(err, OPS_ENOMEM, "log");
+		return ops_fail(err, OPS_ENOMEM, "log: no memory");
 	log_file(l, "leaves", path);
 	if (read_stated(l, err) < 0 ||
 	    vfs_open(v, path, VFS_WRITE, &l->f, err) < 0 ||
@@ -558,7 +558,8 @@ write_again(struct log *l, uint64_t from, struct ops_err *err)
 	int rc = 0;
 
 	if (buf == NULL)
-		return ops_fail(err, OPS_ENOMEM, "%s/leaves", l->dir);
+		return ops_fail(
+		    err, OPS_ENOMEM, "%s/leaves: no memory", l->dir);
 	while (rc == 0 && from < l->len) {
 		size_t n = l->len - from < READ_CHUNK ? (size_t)(l->len - from)
 						      : READ_CHUNK;

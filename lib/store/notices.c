@@ -106,7 +106,7 @@ writer_say_started(struct writer *w, const char *note, struct ops_err *err)
 	if (w->e->rebooted)
 		writer_open_sessions(w, collect, &lost);
 	if (lost.failed)
-		rc = ops_fail(err, OPS_ENOMEM, "writer: sessions");
+		rc = ops_fail(err, OPS_ENOMEM, "writer: sessions: no memory");
 	for (size_t i = 0; rc == 0 && i < lost.n; i++)
 		rc = lose(w, &lost.s[i], err);
 	free(lost.s);

@@ -289,7 +289,7 @@ fill_boot(struct recovery *r, struct ops_err *err)
 	b->period = e->period = next_period(r);
 	e->seal_key = engine_new_key();
 	if (e->seal_key == NULL)
-		return ops_fail(err, OPS_ENOMEM, "seal key");
+		return ops_fail(err, OPS_ENOMEM, "seal key: no memory");
 	memcpy(b->seal_pub, ops_signer_pub(e->seal_key), OPS_PUB_LEN);
 	machine_hash(r, b->machine);
 	events_id(e, e->events);
@@ -404,7 +404,7 @@ engine_open(struct vfs *v, const struct engine_opts *o, struct engine **ret,
 	int rc = -1;
 
 	if (r == NULL || e == NULL) {
-		ops_fail(err, OPS_ENOMEM, "store");
+		ops_fail(err, OPS_ENOMEM, "store: no memory");
 		free(e);
 		free(r);
 		return -1;

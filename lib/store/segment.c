@@ -98,7 +98,7 @@ remember(struct segment_sync *s, const char *path, struct ops_err *err)
 		void *p = reallocarray(s->touched, cap, sizeof(*s->touched));
 
 		if (p == NULL)
-			return ops_fail(err, OPS_ENOMEM, "segments");
+			return ops_fail(err, OPS_ENOMEM, "segments: no memory");
 		s->touched = p;
 		s->cap = cap;
 	}

@@ -56,7 +56,7 @@ fill_zero(struct vfs_file *f, struct ops_err *err)
 	int rc = 0;
 
 	if (zero == NULL)
-		return ops_fail(err, OPS_ENOMEM, "wal: preallocate");
+		return ops_fail(err, OPS_ENOMEM, "wal: preallocate: no memory");
 	for (uint64_t off = 0; rc == 0 && off < WAL_FILE_SIZE; off += PIECE)
 		rc = vfs_pwrite(f, zero, PIECE, off, err);
 	free(zero);
@@ -162,7 +162,7 @@ wal_create(struct vfs *v, uint64_t batch, bool keep_old, struct wal **ret,
 	struct wal *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
-		return ops_fail(err, OPS_ENOMEM, "wal");
+		return ops_fail(err, OPS_ENOMEM, "wal: no memory");
 	w->v = v;
 	w->next = 1;
 	w->keep_old = keep_old;

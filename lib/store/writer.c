@@ -65,7 +65,7 @@ copy_state(struct writer *w, struct ops_err *err)
 
 	framer_each(w->e->framer, copy_stream, &c);
 	if (c.failed)
-		return ops_fail(err, OPS_ENOMEM, "writer");
+		return ops_fail(err, OPS_ENOMEM, "writer: no memory");
 	streamtab_settle(w->known);
 	framer_stream(w->e->framer, w->e->events, &ev);
 	w->next_event = ev.next_record;
@@ -105,7 +105,7 @@ writer_open(struct vfs *v, const struct writer_opts *o, struct writer **ret,
 	struct writer *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
-		return ops_fail(err, OPS_ENOMEM, "writer");
+		return ops_fail(err, OPS_ENOMEM, "writer: no memory");
 	memcpy(opts.boot_id, o->boot_id, sizeof(opts.boot_id));
 	init_locks(w);
 	batches_init(&w->queue);
@@ -120,7 +120,7 @@ writer_open(struct vfs *v, const struct writer_opts *o, struct writer **ret,
 	w->sync_wants = UINT64_MAX;
 	w->known = streamtab_new();
 	if (w->known == NULL)
-		ops_fail(err, OPS_ENOMEM, "writer");
+		ops_fail(err, OPS_ENOMEM, "writer: no memory");
 	if (w->known == NULL || engine_open(v, &opts, &w->e, err) < 0 ||
 	    copy_state(w, err) < 0 || start_threads(w, err) < 0 ||
 	    writer_say_started(w, o->note, err) < 0) {

@@ -294,6 +294,11 @@ class Successor(Kills):
         out = bytes(term.out)
         self.check(len(got.out) > 2000 and out.endswith(got.out), "the rest is not what was shown")
         self.equal(s["bytes_lost"], len(out) - len(got.out), "bytes lost")
+        # And at its place, for all who read the screen.
+        self.equal(self.accounted(inst, term, s), [len(out) - len(got.out)], "gaps")
+        cat = self.exits(inst.opseal("cat", s["session"]), 5)
+        self.check(cat.text.lstrip().startswith("[gap: %d bytes not recorded" % s["bytes_lost"]),
+                   "cat begins %r" % cat.text[:200])
         self.equal(inst.stop(), 0, "exit status")
         self.exits(inst.offline("verify"), 0)
 
@@ -344,13 +349,33 @@ class Away(Kills):
         self.equal(got[:len(shown)], shown, "all that was shown")
         # What was read last and then held back is in the log all the same.
         self.check(len(got) - len(shown) < READ, "%d bytes more" % (len(got) - len(shown)))
-        self.contains(inst.opseal("show", s["session"]).text, "log", "why it ended")
+        self.contains(inst.opseal("show", s["session"]).text, r.END_BY_LOG, "why it ended")
         self.verifies(inst)
         # And now nothing begins without a log.
         inst.kill()
         term = self.record_pty(inst, ["sh", "-c", "echo ran"])
         self.equal(term.wait(), 2, "exit status without a daemon")
         self.check(b"ran\r\n" not in bytes(term.out), "it ran")
+
+    def test_refuse_what_a_command_left(self):
+        """It ends by itself while its output is held.  What was held then is
+        refused, what it wrote after that isn't even read: the log must not
+        say that the end of the command was all."""
+        inst = self.instance(config="hold_time = 1s\non_log_failure = refuse\n")
+        term = self.record_pty(inst, ["sh", "-c", "echo one; read x; echo two; exit 3"])
+        term.expect("one\r\n")
+        inst.kill()
+        term.line("")
+        self.equal(term.wait(), 3, "exit status: its own")
+        self.equal(bytes(term.out), b"one\r\n" + r.END_NOTICE, "shown")
+        inst.start()
+        s = self.ended(inst, term)
+        self.equal((s["exit"], s["bytes_lost"]), (3, 0), "recorded exit, bytes lost")
+        got = self.exits(self.raw(inst, s), 0).out
+        self.check(b"one\r\n\r\ntwo\r\n".startswith(got) and got.startswith(b"one\r\n"),
+                   "recorded %r" % got)
+        self.contains(inst.opseal("show", s["session"]).text, r.END_BY_LOG, "why it ended")
+        self.verifies(inst)
 
 
 class Recorder(Kills):

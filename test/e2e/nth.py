@@ -9,13 +9,13 @@ nothing; and the session after it is whole.
 
 Where a life has hundreds of calls every k-th is tried (the rows below): the
 memory of the writer, of which libcrypto asks for most, and failures that last,
-where the calls between the k-th are tries of the same thing again.  Allocations
-that all fail from there on are not tried here.
+where the calls between the k-th are tries of the same thing again.
 
 Who may die: only the writer, and only for lack of memory.  A primitive of
 libcrypto that fails ends the process (must() in lib/base/crypto.c: abort,
 signal 6), as there is no log without hashes and signatures.  The supervisor
-starts it again, and nothing is lost.  A recorder without memory for its queue
+starts it again, and nothing is lost; while it can't be started `status` says what
+of.  One that lives on without memory for a connection answers who asks.  A recorder without memory for its queue
 ends before its session has begun.
 
 timeout: 600
@@ -37,10 +37,11 @@ HELD = "hold_time = 60s\n"
 CONTINUE = "hold_time = 300ms\n"
 REFUSE = "hold_time = 300ms\non_log_failure = refuse\n"
 WHY = {errno.EIO: "Input/output error", errno.ENOSPC: "No space left",
-       errno.ENOMEM: "memory|ended by signal 6|not answer|no answer|refused"}
+       errno.ENOMEM: "out of memory|no memory|Cannot allocate memory"}
 NOTICE = b"|".join(re.escape(n).replace(b"\\\r\\\n", b"\r+\n")
                    for n in (r.GAP_NOTICE, r.END_NOTICE))
 SESSION = ["sh", "-c", "echo one; read x; echo two; exit 3"]
+WHOLE = b"one\r\n\r\ntwo\r\n"  # what it shows
 
 
 class Nth(r.Recorded):
@@ -96,7 +97,9 @@ class Nth(r.Recorded):
     def is_named(self, inst, number):
         s = self.status(inst)
         if isinstance(s, dict):
-            return s["state"] != "ok" and re.search(WHY[number], s["reason"])
+            self.check(s["state"] == "ok" or re.search(WHY[number], s["reason"]),
+                       "the state names something else: %r" % s["reason"])
+            return s["state"] != "ok"
         return re.search(WHY[number], s)
 
     def deaths(self, inst, number, before):
@@ -121,19 +124,29 @@ class Nth(r.Recorded):
             lambda s: s if s["end"] is not None else None)(self.session(inst, term)))
         raw = self.raw(inst, s)
         self.check(raw.status in (0, 5), "export: %r" % raw)
-        if refuse and status == 2:
-            # What the door says of a refusal isn't the session's.
-            self.check(raw.out.startswith(shown) or b"one\r\n" not in shown,
-                       "shown %r, recorded %r" % (shown, raw.out))
+        if refuse:
+            self.refused_right(inst, term, s, raw.out, shown, status)
             return
         self.equal(status, 3, "exit status")
-        if refuse and raw.out.startswith(shown):
-            # It ended while its last output was held: that was refused, and is
-            # in the log all the same once that could be written.
-            return
-        self.equal(shown, b"one\r\n\r\ntwo\r\n", "shown")
+        self.equal(shown, WHOLE, "shown")
         self.equal(len(shown), len(raw.out) + s["bytes_lost"], "shown, against recorded and lost")
         self.check(s["bytes_lost"] > 0 or raw.out == shown, "recorded %r" % raw.out)
+
+    def refused_right(self, inst, term, s, recorded, shown, status):
+        """With `refuse` nothing is shown that isn't recorded, so nothing is ever
+        lost.  What was held when the time was over is not shown, but is in the
+        log once that can be written; what the command wrote after that was
+        never read.  Then the log says that it was the log that ended it, also
+        where the command had ended meanwhile (status 3: its own; else 2)."""
+        self.check(status in (2, 3), "exit status %d" % status)
+        self.equal(s["bytes_lost"], 0, "bytes lost, with refuse")
+        self.check(WHOLE.startswith(recorded), "recorded %r" % recorded)
+        self.check(recorded.startswith(shown), "shown %r, recorded %r" % (shown, recorded))
+        ended = r.END_BY_LOG in inst.opseal("show", s["session"]).text
+        noticed = re.search(NOTICE, bytes(term.out)) is not None
+        self.equal((ended, noticed), (status == 2 or shown != WHOLE,) * 2,
+                   "(ended by the log, told so); status %d, shown %r" % (status, shown))
+        self.check(ended or recorded == WHOLE, "ended by itself, recorded %r" % recorded)
 
     def works_after(self, inst):
         self.verifies(inst)
@@ -202,6 +215,9 @@ class Writer(Nth):
 
     def test_an_allocation(self):
         self.once("memory", errno.ENOMEM, 23)
+
+    def test_allocations_from_there_on(self):
+        self.lasts("memory", errno.ENOMEM, 61)
 
     def test_writes_from_there_on(self):
         self.lasts("pwrite", errno.ENOSPC, 4)

@@ -12,6 +12,8 @@ GAP_NOTICE = b"\r\nopseal: the log can't be written; this part is not recorded\r
 # Also as a terminal shows it that isn't raw yet, in a session that just began.
 ANY_GAP_NOTICE = re.compile(GAP_NOTICE.replace(b"\r\n", rb"\r+\n"))
 END_NOTICE = b"\r\nopseal: the log can't be written; the session ends here\r\n"
+# What `show` says of a session that on_log_failure = refuse has ended.
+END_BY_LOG = "closed: the log could not be written"
 
 
 def json_lines(result):

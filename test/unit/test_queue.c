@@ -100,14 +100,26 @@ test_impossible_numbers(void **state)
 	queue_free(&q);
 }
 
-/* A writer that acknowledges, crashes and comes back gets all bytes once. */
+/* What a GAP record says was missing. */
+static uint64_t
+gap_bytes(const uint8_t *rec)
+{
+	assert_int_equal(rec[0], REC_GAP);
+	assert_int_equal(ops_getle16(rec + 2), QUEUE_GAP_LEN);
+	return ops_getle64(rec + RECORD_HEADER);
+}
+
 /* A writer that has less than it acknowledged gets the rest from there on, and
  * first of all what says that something is missing. */
 static void
 test_restart(void **state)
 {
 	static uint8_t text[] = "gap";
-	const struct queue_event gap = { 0, 9, REC_GAP_EVENT, text, 3 };
+	const struct queue_event gap = {
+		.time = 9, .type = REC_GAP_EVENT, .p = text, .n = 3
+	};
+	static const uint8_t payload[QUEUE_GAP_LEN] = { 3 };
+	struct queue_gap missing;
 	struct queue q = { 0 };
 	struct ops_err err;
 
@@ -128,7 +140,12 @@ test_restart(void **state)
 	assert_false(queue_behind(&q, 2, 1));
 	assert_true(queue_behind(&q, 0, 0));
 	assert_true(queue_behind(&q, 1, 1));
-	assert_int_equal(queue_restart(&q, 0, 0, &gap), 0);
+	queue_gap(&q, 0, 77, &missing);
+	assert_int_equal(missing.bytes, 3);
+	assert_int_equal(missing.from, 1); /* the OPEN's time */
+	assert_int_equal(missing.until, 7);
+	assert_int_equal(queue_restart(&q, 0, 0, &gap, payload), 0);
+	assert_int_equal(q.missing, 3);
 	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
 	assert_int_equal(no, 0);
 	assert_int_equal(ev->type, REC_SESSION_OPEN);
@@ -140,26 +157,119 @@ test_restart(void **state)
 	queue_sent(&q, 0);
 	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
 	assert_int_equal(no, 0);
-	assert_int_equal(n, RECORD_HEADER + 1);
-	assert_int_equal(p[RECORD_HEADER], 'd');
+	assert_int_equal(n, 2 * RECORD_HEADER + QUEUE_GAP_LEN + 1);
+	assert_int_equal(gap_bytes(p), 3);
+	assert_int_equal(p[n - 1], 'd');
 	queue_sent(&q, n);
 	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
 	assert_int_equal(no, 2);
 	assert_int_equal(ev->type, REC_BYPASS);
 	queue_sent(&q, 0);
 	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
-	assert_int_equal(no, 1);
+	assert_int_equal(no, 2);
 	queue_sent(&q, n);
-	assert_int_equal(queue_ack(&q, 2, 3, &err), 0);
+	assert_int_equal(queue_ack(&q, 3, 3, &err), 0);
 	assert_true(queue_empty(&q));
-	/* It lacks some records only. */
-	assert_int_equal(queue_restart(&q, 1, 3, &gap), 0);
+	/* It lacks some records only: what a GAP stood for is missing too. */
+	queue_gap(&q, 1, 77, &missing);
+	assert_int_equal(missing.bytes, 3 + 2);
+	assert_int_equal(missing.until, 77); /* nothing is kept */
+	assert_int_equal(queue_restart(&q, 1, 3, &gap, payload), 0);
+	assert_int_equal(q.missing, 3 + 2); /* of output; "abc" once */
 	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
 	assert_int_equal(no, 3);
 	assert_int_equal(ev->type, REC_GAP_EVENT);
+	queue_sent(&q, 0);
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	assert_int_equal(no, 1);
+	assert_int_equal(gap_bytes(p), 3);
 	queue_free(&q);
 }
 
+/* It has what was sent, but an event less than it acknowledged: the GAP goes in
+ * the middle, behind what it has.  And it may claim anything. */
+static void
+test_restart_in_the_middle(void **state)
+{
+	static uint8_t text[] = "gap";
+	const struct queue_event gap = {
+		.type = REC_GAP_EVENT, .p = text, .n = 3
+	};
+	static const uint8_t payload[QUEUE_GAP_LEN] = { 0 };
+	struct queue_gap missing;
+	struct queue q = { 0 };
+	struct ops_err err;
+
+	(void)state;
+	assert_int_equal(queue_event(&q, REC_SESSION_OPEN, 1, "open", 4, 1), 0);
+	put(&q, "a");
+	put(&q, "b");
+	put(&q, "c");
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	queue_sent(&q, 0);
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	queue_sent(&q, n);
+	assert_int_equal(queue_ack(&q, 1, 1, &err), 0);
+	queue_gap(&q, UINT64_MAX, 77, &missing);
+	assert_int_equal(missing.until, 77);
+	assert_int_equal(queue_restart(&q, 4, 0, &gap, payload), -1);
+	assert_int_equal(queue_restart(&q, 2, 0, &gap, payload), 0);
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	queue_sent(&q, 0);
+	assert_int_equal(next(&q, 1000), QUEUE_EVENT);
+	queue_sent(&q, 0);
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	assert_int_equal(no, 2);
+	assert_int_equal(gap_bytes(p), 0);
+	assert_int_equal(p[n - 1], 'c');
+	assert_int_equal(queue_rewind(&q, 1, 2, &err), 0); /* 'b' is kept */
+	assert_int_equal(next(&q, 1000), QUEUE_RECORDS);
+	assert_int_equal(p[RECORD_HEADER], 'b');
+	queue_free(&q);
+}
+
+/* A full queue can go on as well: nothing else would ever empty it. */
+static void
+test_restart_when_full(void **state)
+{
+	static uint8_t text[] = "gap", full[RECORD_PAYLOAD_MAX];
+	const struct queue_event gap = {
+		.type = REC_GAP_EVENT, .p = text, .n = 3
+	};
+	static const uint8_t payload[QUEUE_GAP_LEN] = { 0 };
+	struct queue q = { 0 };
+	struct ops_err err;
+	uint64_t records = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < QUEUE_MAX / RECORD_MAX; i++) {
+		full[0] = full[sizeof(full) - 1] = (uint8_t)i;
+		assert_int_equal(
+		    queue_put(&q, REC_OUTPUT, 0, full, sizeof(full)), 0);
+	}
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(queue_restart(&q, 0, i, &gap, payload), 0);
+	assert_null(queue_room(&q, 0));
+	while (next(&q, 65000) == QUEUE_EVENT)
+		queue_sent(&q, 0);
+	for (unsigned i = 0; i < 100; i++, queue_sent(&q, n), records++) {
+		assert_int_equal(
+		    next(&q, RECORD_HEADER + QUEUE_GAP_LEN), QUEUE_RECORDS);
+		assert_int_equal(gap_bytes(p), 0);
+	}
+	for (unsigned i = 0; i < QUEUE_MAX / RECORD_MAX; i++, records++) {
+		assert_int_equal(next(&q, RECORD_MAX), QUEUE_RECORDS);
+		assert_int_equal(p[RECORD_HEADER], (uint8_t)i);
+		assert_int_equal(p[n - 1], (uint8_t)i);
+		queue_sent(&q, n);
+	}
+	assert_int_equal(queue_ack(&q, records, q.event_sent, &err), 0);
+	assert_true(queue_empty(&q));
+	put(&q, "again");
+	queue_free(&q);
+}
+
+/* A writer that acknowledges, crashes and comes back gets all bytes once. */
 static void
 test_long_run(void **state)
 {
@@ -341,6 +451,8 @@ main(void)
 		cmocka_unit_test(test_order_of_events_and_records),
 		cmocka_unit_test(test_impossible_numbers),
 		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_restart_in_the_middle),
+		cmocka_unit_test(test_restart_when_full),
 		cmocka_unit_test(test_long_run),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_no_memory_at_first),

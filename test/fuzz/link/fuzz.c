@@ -10,7 +10,9 @@
  *	  connection, and is what was queued under that number;
  *	- nothing is forgotten that the writer had not acknowledged, nor
  *	  acknowledged that was never sent;
- *	- an event goes behind the records that were queued before it.
+ *	- an event goes behind the records that were queued before it;
+ *	- who has less than he acknowledged gets a GAP in each row, in front of
+ *	  what is kept, and event 0 again if he lacks it.
  */
 #include "../fuzz.h"
 
@@ -23,7 +25,9 @@
 #include "record/record.h"
 #include "recorder/link.h"
 
-#define NUMBERS_MAX 65536
+#define NUMBERS_MAX 16384
+#define RESTARTS_MAX 2048 /* an input has no more bytes */
+#define GAP UINT32_MAX
 
 static const uint8_t id[OPS_ID_LEN] = "recorder";
 
@@ -32,9 +36,13 @@ static struct {
 	struct link l;
 	int fd; /* the writer's end; -1: none */
 	uint64_t now;
-	/* of events: the records queued before */
-	uint64_t after[NUMBERS_MAX];
-	uint64_t closed; /* number of the CLOSE + 1; 0: none yet */
+	/* By number: which of those that were queued it is, or GAP; and of
+	 * events the records queued before. */
+	uint32_t record[NUMBERS_MAX + RESTARTS_MAX];
+	uint32_t event[NUMBERS_MAX + 2 * RESTARTS_MAX];
+	uint64_t after[NUMBERS_MAX + 2 * RESTARTS_MAX];
+	uint32_t records, events; /* queued so far */
+	bool closed;              /* the last of them is the CLOSE */
 	/* the writer's view of this connection */
 	bool held;
 	uint64_t next_record, next_event;
@@ -43,39 +51,42 @@ static struct {
 	unsigned found;
 } t;
 
-/* -- what is in a record or event follows from its number -- */
+/* -- what is in a record or event follows from which it is -- */
 
 static size_t
-record_len(uint64_t number)
+record_len(uint32_t which)
 {
-	return number % 5 == 4 ? 9000 + number % 7000 : number % 50;
+	return which % 5 == 4 ? 9000 + which % 7000 : which % 50;
 }
 
 static void
 queue_record(void)
 {
 	static uint8_t p[RECORD_PAYLOAD_MAX];
-	uint64_t number = t.q.tail_no;
-	size_t n = record_len(number);
+	uint32_t which = t.records;
+	size_t n = record_len(which);
 
-	memset(p, (int)(number & 0xff), n);
-	if (number < NUMBERS_MAX)
-		(void)queue_put(&t.q, REC_OUTPUT, number, p, n);
+	memset(p, (int)(which & 0xff), n);
+	if (which == NUMBERS_MAX ||
+	    queue_put(&t.q, REC_OUTPUT, which, p, n) < 0)
+		return;
+	t.record[t.q.tail_no - 1] = which;
+	t.records++;
 }
 
 static void
 queue_an_event(bool close_it)
 {
-	uint64_t number = t.q.event_tail;
 	uint8_t type = close_it ? REC_SESSION_CLOSE : REC_BYPASS;
+	uint32_t which = t.events;
 
-	if (t.closed != 0 || number >= NUMBERS_MAX)
+	if (t.closed || which == NUMBERS_MAX ||
+	    queue_event(&t.q, type, which, &which, sizeof(which), close_it) < 0)
 		return;
-	t.after[number] = t.q.tail_no;
-	if (queue_event(
-		&t.q, type, number, &number, sizeof(number), close_it) == 0 &&
-	    close_it)
-		t.closed = number + 1;
+	t.event[t.q.event_tail - 1] = which;
+	t.after[t.q.event_tail - 1] = t.q.tail_no;
+	t.events++;
+	t.closed = close_it;
 }
 
 /* -- the writer's end -- */
@@ -85,15 +96,18 @@ got_records(const struct msg *m)
 {
 	REQUIRE(m->n > 8 && ops_getle64(m->p) == t.next_record);
 	for (size_t at = 8; at < m->n; t.next_record++) {
+		uint32_t which = t.record[t.next_record];
 		struct record r;
 		long used = record_decode(m->p + at, m->n - at, &r, NULL);
 
-		REQUIRE(used > 0 && r.type == REC_OUTPUT);
-		REQUIRE(r.time == t.next_record);
-		REQUIRE(r.len == record_len(t.next_record));
-		for (size_t i = 0; i < r.len; i += 97)
-			REQUIRE(r.payload[i] == (t.next_record & 0xff));
+		REQUIRE(used > 0 && t.next_record < t.q.tail_no);
 		at += (size_t)used;
+		REQUIRE(r.type == (which == GAP ? REC_GAP : REC_OUTPUT));
+		if (which == GAP)
+			continue;
+		REQUIRE(r.time == which && r.len == record_len(which));
+		for (size_t i = 0; i < r.len; i += 97)
+			REQUIRE(r.payload[i] == (which & 0xff));
 	}
 }
 
@@ -101,14 +115,20 @@ static void
 got_event(const struct msg *m)
 {
 	uint64_t number = ops_getle64(m->p);
+	uint32_t which = t.event[number];
+	bool last = t.closed && which + 1 == t.events;
 
-	REQUIRE(m->n == 17 + sizeof(number) && number == t.next_event);
-	REQUIRE(m->p[8] ==
-		(t.closed == number + 1 ? REC_SESSION_CLOSE : REC_BYPASS));
-	REQUIRE(ops_getle64(m->p + 9) == number);
-	REQUIRE(memcmp(m->p + 17, &number, sizeof(number)) == 0);
+	REQUIRE(number == t.next_event && number < t.q.event_tail);
 	REQUIRE(t.next_record >= t.after[number]);
 	t.next_event++;
+	if (which == GAP) {
+		REQUIRE(m->p[8] == REC_GAP_EVENT);
+		return;
+	}
+	REQUIRE(m->p[8] == (last ? REC_SESSION_CLOSE : REC_BYPASS));
+	REQUIRE(ops_getle64(m->p + 9) == which);
+	REQUIRE(m->n == 17 + sizeof(which));
+	REQUIRE(memcmp(m->p + 17, &which, sizeof(which)) == 0);
 }
 
 static void
@@ -171,12 +191,56 @@ near(uint64_t number, uint8_t how)
 static bool
 held_is_possible(const struct proto_held *h)
 {
-	if (h->closed)
-		return false; /* looked at by the caller */
-	return h->next_record >= t.acked_record &&
-	       h->next_record <= t.q.tail_no &&
-	       h->next_event >= t.acked_event &&
-	       h->next_event <= t.q.event_tail;
+	return !h->closed && /* looked at by the caller */
+	       h->next_record <= t.q.tail_no && h->next_event <= t.q.event_tail;
+}
+
+static bool
+held_is_behind(const struct proto_held *h)
+{
+	return h->next_record < t.acked_record || h->next_event < t.acked_event;
+}
+
+/* Will the queue have room for what is then put in front? */
+static bool
+may_restart(void)
+{
+	return t.q.event_tail - t.q.event_head + 2 <= QUEUE_EVENTS_MAX &&
+	       queue_bytes(&t.q) <= QUEUE_MAX;
+}
+
+static uint64_t
+later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The link goes on with such a writer; tail and event_tail as before that. */
+static void
+restart(const struct proto_held *h, uint64_t tail, uint64_t event_tail)
+{
+	uint64_t to = h->next_record, e = h->next_event;
+	uint64_t from = later(to, t.acked_record),
+		 kept = later(e, t.acked_event);
+	uint64_t put = e == 0 && t.acked_event > 0 ? 2 : 1;
+
+	memmove(&t.record[to + 1], &t.record[from],
+	    (tail - from) * sizeof(t.record[0]));
+	t.record[to] = GAP;
+	for (uint64_t i = kept; i < event_tail; i++)
+		t.after[i] = t.after[i] > from ? t.after[i] - from + to + 1
+					       : 0; /* it has those */
+	memmove(&t.event[e + put], &t.event[kept],
+	    (event_tail - kept) * sizeof(t.event[0]));
+	memmove(&t.after[e + put], &t.after[kept],
+	    (event_tail - kept) * sizeof(t.after[0]));
+	if (put == 2)
+		t.event[e] = 0;
+	t.event[e + put - 1] = GAP;
+	t.after[e] = t.after[e + put - 1] = 0;
+	if (to < t.acked_record)
+		t.acked_record = to;
+	t.acked_event = e;
 }
 
 static void
@@ -187,9 +251,13 @@ say_held(uint8_t how, uint8_t record, uint8_t event)
 	struct proto_held h = { true, (how & 0x60) == 0x60,
 		near(base_r, record), near(base_e, event) };
 	bool possible = held_is_possible(&h), first = !t.held;
+	bool behind = held_is_behind(&h);
+	uint64_t tail = t.q.tail_no, event_tail = t.q.event_tail;
 	bool over = queue_closed(&t.q);
 	uint8_t b[PROTO_HELD_LEN];
 
+	if (possible && behind)
+		possible = may_restart();
 	proto_held_encode(&h, b);
 	if (msg_send(t.fd, MSG_REC_HELD, b, sizeof(b), NULL, 0, NULL) < 0)
 		return;
@@ -203,6 +271,8 @@ say_held(uint8_t how, uint8_t record, uint8_t event)
 		t.acked_event = t.q.event_tail;
 	} else {
 		REQUIRE(t.l.fd >= 0 && t.l.held);
+		if (behind)
+			restart(&h, tail, event_tail);
 		t.held = true;
 		t.next_record = h.next_record;
 		t.next_event = h.next_event;
@@ -292,7 +362,7 @@ check(void)
 {
 	REQUIRE(t.q.head_no == t.acked_record);
 	REQUIRE(t.q.event_head == t.acked_event);
-	REQUIRE(queue_bytes(&t.q) <= QUEUE_MAX);
+	REQUIRE(queue_bytes(&t.q) <= QUEUE_MEMORY);
 	REQUIRE(!link_open(&t.l) || t.held);
 }
 

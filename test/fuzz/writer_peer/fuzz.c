@@ -195,16 +195,26 @@ lost_remove(struct writer_role *r, const uint8_t id[static OPS_ID_LEN])
 		f->lost = false;
 }
 
+/* Memory isn't short here. */
 void
-logline(const char *fmt, ...)
+memory_short(struct writer_role *r)
 {
-	char line[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
+	(void)r;
 }
+
+/* What is to be printed is looked at, for the sanitizers. */
+#define SAY_NOTHING(name)                                                      \
+	void name(const char *fmt, ...)                                        \
+	{                                                                      \
+		char line[1024];                                               \
+		va_list ap;                                                    \
+                                                                               \
+		va_start(ap, fmt);                                             \
+		(void)vsnprintf(line, sizeof(line), fmt, ap);                  \
+		va_end(ap);                                                    \
+	}
+SAY_NOTHING(logline)
+SAY_NOTHING(logline_often)
 
 /* -- the peers -- */
 
