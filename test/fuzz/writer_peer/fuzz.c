@@ -62,6 +62,13 @@ writer_durable(const struct writer *w)
 	return w->durable;
 }
 
+uint64_t
+writer_newest(struct writer *w)
+{
+	REQUIRE(w == &fake);
+	return w->ticket;
+}
+
 void
 writer_session(struct writer *w, const uint8_t id[static OPS_ID_LEN],
     struct writer_session *ret)
@@ -210,8 +217,8 @@ logline(const char *fmt, ...)
 
 struct client {
 	int fd; /* -1: none */
-	bool held, late;
-	uint8_t id[OPS_ID_LEN]; /* of its REC_HELLO */
+	bool greeted, held, late;
+	uint8_t id[OPS_ID_LEN]; /* of its first REC_HELLO, as it was sent */
 	uint64_t record, event; /* acknowledged */
 };
 
@@ -392,8 +399,6 @@ make_message(struct client *c, struct fuzz_in *in, struct ops_buf *b)
 		ops_buf_put(b, id, sizeof(id));
 		ops_buf_putle32(b, (uint32_t)getpid() + (how >> 7));
 		ops_buf_putle64(b, START + (how >> 6 & 1));
-		if (!c->held)
-			memcpy(c->id, id, sizeof(id));
 		return MSG_REC_HELLO;
 	case 1: /* the number that is next, or near it */
 	case 2:
@@ -448,6 +453,10 @@ say(struct client *c, struct fuzz_in *in)
 		b.data[fuzz_byte(in) % b.len] ^= fuzz_byte(in);
 	if (change > 240 && b.len > 0)
 		b.len--;
+	if (type == MSG_REC_HELLO && !c->greeted && b.len >= OPS_ID_LEN) {
+		memcpy(c->id, b.data, OPS_ID_LEN);
+		c->greeted = true;
+	}
 	(void)msg_send(c->fd, type, b.data, b.len, NULL, 0, NULL);
 	ops_buf_free(&b);
 }
@@ -471,6 +480,16 @@ turn(void)
 		client_read(&client[i]);
 }
 
+/* All but the last few; and what once was durable stays it. */
+static void
+become_durable(uint64_t last)
+{
+	uint64_t below = fake.ticket - last % (fake.ticket + 1);
+
+	if (below > fake.durable)
+		fake.durable = below;
+}
+
 static void
 step(struct fuzz_in *in)
 {
@@ -485,7 +504,7 @@ step(struct fuzz_in *in)
 		turn();
 		break;
 	case 1:
-		fake.durable = fake.ticket - (op >> 3) % 4 % (fake.ticket + 1);
+		become_durable((op >> 3) % 4);
 		peers_wake(&wr);
 		break;
 	case 2:
