@@ -80,7 +80,9 @@ got_exit(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct rec *r = conn;
 
-	(void)err;
+	/* The records have its end once, and CLOSE says the same. */
+	if (r->has_status)
+		return ops_fail(err, OPS_EFORMAT, "the shell has ended before");
 	r->has_status = true;
 	r->status = ops_getle32(m->p);
 	rec_end(r, CLOSE_EXIT);
