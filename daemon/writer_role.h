@@ -6,6 +6,8 @@
  *	writer_lost.c	sessions whose recorder vanished
  *	writer_status.c	the answer to Q_STATUS
  *	anchor.c	checkpoints to places outside the store
+ *
+ * Fuzzed: writer_peer
  */
 #ifndef OPS_DAEMON_WRITER_ROLE_H
 #define OPS_DAEMON_WRITER_ROLE_H

@@ -306,6 +306,7 @@ static void
 say(struct fuzz_in *in, uint8_t how)
 {
 	uint8_t p[64];
+	size_t n;
 
 	if (w.door < 0)
 		return;
@@ -333,18 +334,20 @@ say(struct fuzz_in *in, uint8_t how)
 		w.exited = true;
 		send_one(DOOR_EXIT, p, 4);
 		break;
-	case 5: /* anything; a descriptor with what mustn't have one */
+	case 5: /* a descriptor with what mustn't have one */
 		w.bad = true;
 		(void)msg_send(w.door, DOOR_WINCH, NULL, 0, &w.door, 1, NULL);
 		break;
-	case 6:
+	case 6: /* never right by chance, or it would have to be understood */
 		w.bad = true;
-		fuzz_take(in, p, p[0] % sizeof(p));
-		(void)send(w.door, p, p[0] % sizeof(p), MSG_NOSIGNAL);
+		n = p[0] % sizeof(p);
+		fuzz_take(in, p, sizeof(p));
+		p[2] |= 1;
+		(void)send(w.door, p, n, MSG_NOSIGNAL);
 		break;
 	default:
 		w.bad = true;
-		send_one((uint16_t)(p[0] % 16), p, p[1] % 8);
+		send_one((uint16_t)(p[0] % 16), p, 2 + p[1] % 2);
 	}
 }
 
