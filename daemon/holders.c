@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/procstat.h"
 #include "procid.h"
 
 #define CONSOLE_MAJOR 4
@@ -33,16 +33,17 @@ is_alias(unsigned major, unsigned minor)
 static bool
 resolve(pid_t pid, pid_t tid, const char *number, struct holding *h)
 {
-	int pidfd =
-	    (int)syscall(SYS_pidfd_open, tid, tid == pid ? 0 : PIDFD_OF_THREAD);
-	int fd = -1;
+	int pidfd, fd, n;
 	unsigned dev;
 	bool ok = false;
 
+	if (!procstat_entry(number, &n))
+		return false;
+	pidfd =
+	    (int)syscall(SYS_pidfd_open, tid, tid == pid ? 0 : PIDFD_OF_THREAD);
 	if (pidfd < 0)
 		return false;
-	fd = (int)syscall(
-	    SYS_pidfd_getfd, pidfd, (int)strtol(number, NULL, 10), 0);
+	fd = (int)syscall(SYS_pidfd_getfd, pidfd, n, 0);
 	if (fd >= 0) {
 		ok = ioctl(fd, TIOCGDEV, &dev) == 0;
 		close(fd);
@@ -134,14 +135,14 @@ look_at_threads(int proc, pid_t pid,
 		return;
 	}
 	while ((e = readdir(d)) != NULL) {
-		long tid = strtol(e->d_name, NULL, 10);
+		int tid;
 
-		if (tid <= 0 || tid == pid ||
-		    syscall(SYS_kcmp, pid, (pid_t)tid, KCMP_FILES, 0, 0) == 0)
+		if (!procstat_entry(e->d_name, &tid) || tid == pid ||
+		    syscall(SYS_kcmp, pid, tid, KCMP_FILES, 0, 0) == 0)
 			continue;
 		(void)snprintf(
-		    path, sizeof(path), "%d/task/%ld/fd", (int)pid, tid);
-		look_into(proc, path, pid, (pid_t)tid, found, arg);
+		    path, sizeof(path), "%d/task/%d/fd", (int)pid, tid);
+		look_into(proc, path, pid, tid, found, arg);
 	}
 	closedir(d);
 }
@@ -156,15 +157,14 @@ holders_look(void (*found)(void *arg, const struct holding *h), void *arg,
 	if (proc == NULL)
 		return ops_fail_errno(err, "/proc");
 	while ((e = readdir(proc)) != NULL) {
-		char *end, path[32];
-		long pid = strtol(e->d_name, &end, 10);
+		char path[32];
+		int pid;
 
-		if (pid <= 0 || pid > INT_MAX || *end != '\0')
+		if (!procstat_entry(e->d_name, &pid))
 			continue;
-		(void)snprintf(path, sizeof(path), "%ld/fd", pid);
-		look_into(
-		    dirfd(proc), path, (pid_t)pid, (pid_t)pid, found, arg);
-		look_at_threads(dirfd(proc), (pid_t)pid, found, arg);
+		(void)snprintf(path, sizeof(path), "%d/fd", pid);
+		look_into(dirfd(proc), path, pid, pid, found, arg);
+		look_at_threads(dirfd(proc), pid, found, arg);
 	}
 	closedir(proc);
 	return 0;

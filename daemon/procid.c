@@ -80,10 +80,7 @@ procid_name(pid_t pid, struct procid_name *ret, struct ops_err *err)
 	n = read_text(pid, "comm", text, err);
 	if (n < 0)
 		return -1;
-	if (n > 0 && text[n - 1] == '\n')
-		n--;
-	memcpy(
-	    who.comm, text, n < PROCID_COMM_MAX ? (size_t)n : PROCID_COMM_MAX);
+	procstat_comm(text, (size_t)n, who.comm, sizeof(who.comm));
 	*ret = who;
 	return 0;
 }

@@ -3,6 +3,8 @@
  *
  *	query_conn.c	message table, permission, access records
  *	query_read.c	the answers that read the store
+ *
+ * Fuzzed: query_conn
  */
 #ifndef OPS_DAEMON_QUERY_CONN_H
 #define OPS_DAEMON_QUERY_CONN_H

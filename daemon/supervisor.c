@@ -21,6 +21,7 @@
 #include "loop.h"
 #include "notify.h"
 #include "pulse.h"
+#include "report.h"
 #include "role.h"
 #include "trouble.h"
 
@@ -39,8 +40,7 @@ struct child {
 	pid_t pid;
 	int ready; /* read end of its pipe; -1: closed, nothing more comes */
 	unsigned missed; /* looks in a row that found no pulse */
-	char report[ROLE_REPORT_MAX];
-	size_t report_len;
+	struct report report;
 	uint64_t started, restart_at, backoff;
 	int status; /* of its last end, wait(2) */
 };
@@ -131,7 +131,7 @@ start(struct supervisor *s, enum role_id id)
 	pid_t pid, self = getpid();
 
 	c->started = ops_boottime();
-	c->report_len = 0;
+	c->report = (struct report){ 0 };
 	c->missed = 0;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
 		logline(
@@ -163,9 +163,8 @@ start(struct supervisor *s, enum role_id id)
 static void
 read_report(struct child *c)
 {
-	char *at = c->state == READY ? c->report : c->report + c->report_len;
-	size_t room = sizeof(c->report) - 1 - (size_t)(at - c->report);
-	ssize_t n = read(c->ready, at, room);
+	char bytes[ROLE_REPORT_MAX];
+	ssize_t n = read(c->ready, bytes, report_room(&c->report));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -175,21 +174,20 @@ read_report(struct child *c)
 		return;
 	}
 	c->missed = 0;
-	if (c->state == STARTING && c->report[0] != ROLE_SAYS_READY) {
-		c->report_len += (size_t)n;
-		return;
-	}
-	c->state = READY;
-	c->report_len = 0;
+	report_add(&c->report, bytes, (size_t)n);
+	if (c->report.ready)
+		c->state = READY;
 }
 
 /* Why it ended, in words. */
 static void
 end_text(struct child *c, char *out, size_t size)
 {
-	c->report[c->report_len] = '\0';
-	if (c->report_len > 2 && c->report[0] == ROLE_SAYS_ERROR)
-		(void)snprintf(out, size, "%s", c->report + 2);
+	enum ops_code code;
+	const char *why = report_why(&c->report, &code);
+
+	if (why != NULL)
+		(void)snprintf(out, size, "%s", why);
 	else if (WIFSIGNALED(c->status))
 		(void)snprintf(
 		    out, size, "ended by signal %d", WTERMSIG(c->status));
@@ -201,9 +199,10 @@ end_text(struct child *c, char *out, size_t size)
 static enum ops_code
 end_code(const struct child *c)
 {
-	if (c->report_len > 2 && c->report[0] == ROLE_SAYS_ERROR)
-		return (enum ops_code)c->report[1];
-	return OPS_EIO;
+	enum ops_code code = OPS_EIO;
+
+	(void)report_why(&c->report, &code);
+	return code;
 }
 
 static void
@@ -215,10 +214,10 @@ ended(struct supervisor *s, enum role_id id, int status)
 
 	/* Its last words may still be in the pipe. */
 	while (c->ready >= 0) {
-		size_t before = c->report_len;
+		size_t before = c->report.n;
 
 		read_report(c);
-		if (c->ready >= 0 && c->report_len == before)
+		if (c->ready >= 0 && c->report.n == before)
 			break;
 	}
 	if (c->ready >= 0)

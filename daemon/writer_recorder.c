@@ -116,6 +116,8 @@ recorder_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	memcpy(p->id, m->p, OPS_ID_LEN);
 	p->start = ops_getle64(m->p + OPS_ID_LEN + 4);
 	writer_session(p->r->w, p->id, &s);
+	/* Records of a put that failed have a ticket, too. */
+	p->r->last_ticket = writer_newest(p->r->w);
 	if (s.known && !s.closed &&
 	    (s.recorder_pid != pid || s.recorder_start != p->start))
 		return ops_fail(err, OPS_EPERM,

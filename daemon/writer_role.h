@@ -7,6 +7,8 @@
  *	writer_memory.c	what is said while memory is short
  *	writer_status.c	the answer to Q_STATUS
  *	anchor.c	checkpoints to places outside the store
+ *
+ * Fuzzed: writer_peer
  */
 #ifndef OPS_DAEMON_WRITER_ROLE_H
 #define OPS_DAEMON_WRITER_ROLE_H

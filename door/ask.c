@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "door.h"
+#include "heard.h"
 
 static struct event_text
 view(const char *s)
@@ -60,30 +61,11 @@ send_request(struct door *d, enum session_kind kind, const int *fds,
 }
 
 static int
-got_go(void *conn, struct msg *m, struct ops_err *err)
-{
-	(void)conn, (void)m, (void)err;
-	return 0;
-}
-
-/* The reason is the daemon's; that it can be printed is up to ops_fail(). */
-static int
-got_refused(void *conn, struct msg *m, struct ops_err *err)
-{
-	(void)conn;
-	return ops_fail(err, OPS_EPERM, "%.*s", (int)m->n, (const char *)m->p);
-}
-
-static int
 wait_answer(struct door *d, struct ops_err *err)
 {
-	static const struct msg_rule rules[] = {
-		{ DOOR_GO, "DOOR_GO", 1, OPS_ID_LEN + 1, OPS_ID_LEN + 1, 0, 0,
-		    got_go },
-		{ DOOR_REFUSED, "refused", 1, 0, 200, 0, 0, got_refused },
-	};
 	static uint8_t buf[MSG_MAX];
 	struct pollfd pfd = { .fd = d->sock, .events = POLLIN };
+	struct heard heard = { 0 };
 	struct msg m;
 	int rc;
 
@@ -102,8 +84,7 @@ wait_answer(struct door *d, struct ops_err *err)
 	if (rc == 0)
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the daemon broke off without an answer");
-	return msg_dispatch(
-	    rules, sizeof(rules) / sizeof(rules[0]), 0, d, &m, err);
+	return heard_take(&heard, HEARD_ASKED, &m, err);
 }
 
 /*

@@ -15,12 +15,9 @@
 
 #include "base/bytes.h"
 #include "door.h"
+#include "heard.h"
 
 #define OUTER STDIN_FILENO
-
-/* The connection's states, for the table of messages. */
-enum { RUNNING, STOPPING };
-#define ANY (1u << RUNNING | 1u << STOPPING)
 
 struct terminal {
 	struct door *d;
@@ -30,7 +27,7 @@ struct terminal {
 	pid_t child;
 	int signals;
 	int events; /* epoll: that, and the recorder's connection */
-	unsigned state;
+	enum heard_state state;
 	bool stop_ok;   /* DOOR_STOP_OK came */
 	bool exited;    /* the shell ended, with */
 	int status;     /* this wait status */
@@ -244,26 +241,6 @@ tell32(struct terminal *t, uint16_t type, uint32_t v)
 	tell(t, type, p, sizeof(p));
 }
 
-static int
-got_stop_ok(void *arg, struct msg *m, struct ops_err *err)
-{
-	struct terminal *t = arg;
-
-	(void)m, (void)err;
-	t->stop_ok = true;
-	return 0;
-}
-
-static int
-got_bye(void *arg, struct msg *m, struct ops_err *err)
-{
-	struct terminal *t = arg;
-
-	(void)m, (void)err;
-	t->leave = true;
-	return 0;
-}
-
 static void
 hang_up(struct terminal *t)
 {
@@ -273,40 +250,29 @@ hang_up(struct terminal *t)
 	kill(t->child, SIGCONT);
 }
 
-static int
-got_end(void *arg, struct msg *m, struct ops_err *err)
-{
-	struct terminal *t = arg;
-
-	(void)m, (void)err;
-	hang_up(t);
-	t->until = now_ms() + DOOR_LEAVE_MS;
-	return 0;
-}
-
 /* One message, if one is there. */
 static void
 read_recorder(struct terminal *t)
 {
-	static const struct msg_rule rules[] = {
-		{ DOOR_STOP_OK, "DOOR_STOP_OK", 1u << STOPPING, 0, 0, 0, 0,
-		    got_stop_ok },
-		{ DOOR_BYE, "DOOR_BYE", ANY, 1, 1, 0, 0, got_bye },
-		{ DOOR_END, "DOOR_END", ANY, 1, 1, 0, 0, got_end },
-	};
 	static uint8_t buf[MSG_MAX];
+	struct heard heard = { 0 };
 	struct ops_err err = { 0 };
 	struct msg m;
 	int rc;
 
 	rc = msg_recv(t->d->sock, buf, &m, &err);
 	if (rc == 1)
-		rc = msg_dispatch(
-		    rules, OPS_ARRAY_LEN(rules), t->state, t, &m, &err);
+		rc = heard_take(&heard, t->state, &m, &err);
 	else if (rc < 0 && err.code == OPS_EBUSY)
 		return;
 	else
 		rc = -1;
+	t->stop_ok |= heard.stop_ok;
+	t->leave |= heard.bye;
+	if (heard.end) {
+		hang_up(t);
+		t->until = now_ms() + DOOR_LEAVE_MS;
+	}
 	if (rc < 0 && !t->leave)
 		t->gone = true;
 }
@@ -391,7 +357,7 @@ stop(struct terminal *t, int sig)
 		kill(t->child, SIGCONT);
 		return;
 	}
-	t->state = STOPPING;
+	t->state = HEARD_STOPPING;
 	t->stop_ok = false;
 	tell(t, DOOR_STOP, &byte, 1);
 	while (!t->stop_ok && !t->gone && !t->leave && now_ms() < end) {
@@ -400,7 +366,7 @@ stop(struct terminal *t, int sig)
 		if (poll(&pfd, 1, 100) > 0)
 			read_recorder(t);
 	}
-	t->state = RUNNING;
+	t->state = HEARD_RUNNING;
 	if (t->gone || t->leave || t->until != 0)
 		return;
 	stop_here();
@@ -519,7 +485,7 @@ watch(struct terminal *t)
 int
 door_terminal(struct door *d, struct ops_err *err)
 {
-	struct terminal t = { .d = d };
+	struct terminal t = { .d = d, .state = HEARD_RUNNING };
 
 	wait_foreground();
 	if (tcgetattr(OUTER, &t.modes) < 0)

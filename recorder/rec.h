@@ -19,6 +19,8 @@
  *	outer, input	the person's terminal; what of its keyboard is kept
  *	guard		what keeps a call from lasting
  *	proc		what the kernel says about processes
+ *
+ * Fuzzed: doorside
  */
 #ifndef OPS_REC_H
 #define OPS_REC_H

@@ -152,3 +152,25 @@ procstat_number(const char *p, size_t n, uint32_t *ret, struct ops_err *err)
 	*ret = (uint32_t)v;
 	return 0;
 }
+
+bool
+procstat_entry(const char *name, int *ret)
+{
+	struct text t = { name, strlen(name) };
+	uint64_t v;
+
+	if (!take_number(&t, INT_MAX, &v) || t.n > 0)
+		return false;
+	*ret = (int)v;
+	return true;
+}
+
+void
+procstat_comm(const char *p, size_t n, char *out, size_t size)
+{
+	if (n > 0 && p[n - 1] == '\n')
+		n--;
+	n = strnlen(p, n < size - 1 ? n : size - 1);
+	memcpy(out, p, n);
+	out[n] = '\0';
+}

@@ -1,6 +1,6 @@
 /*
- * procstat - the texts of proc(5) about a process: stat, status,
- * loginuid.
+ * procstat - the texts of proc(5) about a process: stat, status, loginuid,
+ * comm, and the names of its entries.
  *
  * A process chooses its own name, and the name stands in the middle of stat:
  * no byte of it is ever taken for a field.  Bytes in, struct out; the caller
@@ -11,6 +11,7 @@
 #ifndef OPS_PROCSTAT_H
 #define OPS_PROCSTAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -39,5 +40,13 @@ int procstat_line(const char *p, size_t n, const char *name, uint32_t *ret,
 /* The whole file is one number: loginuid, sessionid. */
 int procstat_number(
     const char *p, size_t n, uint32_t *ret, struct ops_err *err);
+
+/* The name of an entry of /proc, /proc/PID/task or /proc/PID/fd: digits alone,
+ * of a number up to INT_MAX.  False, with *ret untouched, if it is none. */
+bool procstat_entry(const char *name, int *ret);
+
+/* /proc/PID/comm without the newline behind it: a name, which may hold any
+ * byte but NUL.  out: its first size - 1 bytes and NUL. */
+void procstat_comm(const char *p, size_t n, char *out, size_t size);
 
 #endif

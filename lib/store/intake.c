@@ -280,3 +280,14 @@ writer_durable(const struct writer *w)
 {
 	return atomic_load(&w->done);
 }
+
+uint64_t
+writer_newest(struct writer *w)
+{
+	uint64_t newest;
+
+	pthread_mutex_lock(&w->lock);
+	newest = w->ticket;
+	pthread_mutex_unlock(&w->lock);
+	return newest;
+}

@@ -17,7 +17,7 @@
 
 struct layout_segment {
 	char path[SEGMENT_PATH_MAX];
-	char day[11];
+	char day[11]; /* "": its BOOT can't be read; the path is none then */
 	uint32_t number;
 	uint64_t first_frame; /* its number */
 	size_t first;         /* index in the stream's frame[] */

@@ -150,7 +150,8 @@ is_segment(struct store *s, const struct history_stream *st,
 {
 	struct segment_header h;
 
-	return read_header(s, seg->path, st, &h) &&
+	/* What no BOOT is in front of has no day, so its path is none. */
+	return seg->day[0] != '\0' && read_header(s, seg->path, st, &h) &&
 	       h.first_frame == seg->first_frame && h.number == seg->number;
 }
 

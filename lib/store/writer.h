@@ -68,6 +68,9 @@ int writer_put_event(struct writer *w, uint8_t type, uint64_t time,
 
 /* The highest durable ticket. */
 uint64_t writer_durable(const struct writer *w);
+/* The newest ticket: once it is durable, so is all that was taken before, also
+ * by a put that failed at a later record. */
+uint64_t writer_newest(struct writer *w);
 
 /* What the writer knows of a session of this kernel boot. */
 struct writer_session {

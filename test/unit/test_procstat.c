@@ -151,6 +151,61 @@ test_real(void **state)
 	assert_int_equal(v, getuid());
 }
 
+static void
+test_entry(void **state)
+{
+	static const struct {
+		const char *name;
+		int n; /* -1: none */
+	} rows[] = {
+		{ "1", 1 },
+		{ "0", 0 },
+		{ "2147483647", 2147483647 },
+		{ "2147483648", -1 },
+		{ "99999999999999999999999", -1 },
+		{ "", -1 },
+		{ ".", -1 },
+		{ "self", -1 },
+		{ "12x", -1 },
+		{ " 12", -1 },
+		{ "+12", -1 },
+		{ "-1", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int v = -1;
+
+		CHECK(procstat_entry(rows[i].name, &v) == (rows[i].n >= 0),
+		    rows[i].name, "is one");
+		CHECK(v == rows[i].n, rows[i].name, "number");
+	}
+}
+
+static void
+test_comm(void **state)
+{
+	static const struct {
+		const char *text, *name;
+		size_t size;
+	} rows[] = {
+		{ "bash\n", "bash", 65 },
+		{ "bash", "bash", 65 },
+		{ "a\nb\n\n", "a\nb\n", 65 },
+		{ "bash\n", "bas", 4 },
+		{ "\n", "", 65 },
+		{ "", "", 65 },
+	};
+	char out[65];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		procstat_comm(
+		    rows[i].text, strlen(rows[i].text), out, rows[i].size);
+		CHECK(strcmp(out, rows[i].name) == 0, rows[i].name, "name");
+	}
+}
+
 int
 main(void)
 {
@@ -158,6 +213,8 @@ main(void)
 		cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_number),
+		cmocka_unit_test(test_entry),
+		cmocka_unit_test(test_comm),
 		cmocka_unit_test(test_real),
 	};
 

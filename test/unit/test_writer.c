@@ -218,6 +218,33 @@ test_exactly_once(void **state)
 	end();
 }
 
+/* What a put took before it failed is known by its ticket, too. */
+static void
+test_half_taken(void **state)
+{
+	struct ops_err err = { 0 };
+	struct writer_session s;
+	struct record r = { .type = REC_OUTPUT };
+	uint8_t bytes[2 * RECORD_HEADER];
+	size_t len = record_encode(&r, bytes);
+
+	(void)state;
+	begin();
+	assert_int_equal(event(REC_SESSION_OPEN, A, NULL), 0);
+	assert_int_equal(writer_newest(t.w), t.ticket);
+	memset(bytes + len, 0xff, RECORD_HEADER);
+	assert_int_equal(
+	    writer_put_screen(t.w, A, 0, bytes, sizeof(bytes), &t.ticket, &err),
+	    -1);
+	writer_session(t.w, A, &s);
+	assert_int_equal(s.next_record, 1);
+	assert_int_equal(writer_newest(t.w), t.ticket + 1);
+	t.ticket = writer_newest(t.w);
+	wait_durable();
+	check_numbers(A, 1);
+	end();
+}
+
 static void
 test_after_close(void **state)
 {
@@ -354,6 +381,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exactly_once),
+		cmocka_unit_test(test_half_taken),
 		cmocka_unit_test(test_after_close),
 		cmocka_unit_test(test_tickets),
 		cmocka_unit_test(test_seal_timing),

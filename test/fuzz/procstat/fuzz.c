@@ -98,6 +98,31 @@ check_line(struct fuzz_in in)
 	REQUIRE(got == v);
 }
 
+/* An entry is its number, however it is written; a name is what was read. */
+static void
+check_names(const char *p, size_t n)
+{
+	char *text = fuzz_string((const uint8_t *)p, n), digits[16];
+	char small[8], big[PROCSTAT_TEXT_MAX + 1];
+	size_t zeros = strspn(text, "0");
+	int v = -7;
+
+	if (procstat_entry(text, &v)) {
+		(void)snprintf(digits, sizeof(digits), "%d", v);
+		REQUIRE(v >= 0);
+		REQUIRE(strcmp(text + zeros - (v == 0), digits) == 0);
+	} else {
+		REQUIRE(v == -7);
+	}
+	procstat_comm(p, n, big, sizeof(big));
+	procstat_comm(p, n, small, sizeof(small));
+	REQUIRE(strncmp(big, small, sizeof(small) - 1) == 0);
+	n = strlen(text);
+	REQUIRE(strncmp(big, text, strlen(big)) == 0);
+	REQUIRE(strlen(big) == n || strcmp(text + strlen(big), "\n") == 0);
+	free(text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -106,5 +131,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_stat((struct fuzz_in){ data, size });
 	check_line((struct fuzz_in){ data, size });
 	check_any((const char *)data, size);
+	check_names((const char *)data, size);
 	return 0;
 }

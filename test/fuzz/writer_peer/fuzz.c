@@ -1,8 +1,9 @@
 /*
  * writer_peer - any conversation of any peers with the writer role: the real
- * connections, table and handlers, over real sockets, with a writer behind
- * them that keeps what it is given in memory and becomes durable, full or
- * broken when the input says so.
+ * connections, table and handlers, and what watches lost sessions, over real
+ * sockets, with a writer behind them that keeps what it is given in memory and
+ * becomes durable, full or broken, and recorders that die, when the input says
+ * so.
  *
  * The input is a list of steps.  Whatever is said, in any order:
  *	- the writer is given a session's events numbered from its OPEN on, each
@@ -10,7 +11,9 @@
  *	  and nothing before OPEN or behind CLOSE;
  *	- what comes back is HELD first, then acknowledgements that never go
  *	  back and never say more than is durable;
- *	- a session that is open has a connection, or is watched as lost.
+ *	- a session that is open has a connection, or is watched as lost, and is
+ *	  closed as lost only without one, when its recorder is dead and has had
+ *	  its time to come back; then it is.
  */
 #include "../fuzz.h"
 
@@ -20,7 +23,9 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "logline.h"
+#include "procid.h"
 #include "record/record.h"
 #include "writer_peer.h"
 
@@ -35,7 +40,6 @@ struct fake_session {
 	struct writer_session s;
 	/* by number: the ticket that makes it durable */
 	uint64_t record_ticket[TICKETS_MAX], event_ticket[TICKETS_MAX];
-	bool lost;
 };
 
 /* The roles' writer is opaque: here it is this. */
@@ -43,6 +47,9 @@ struct writer {
 	struct fake_session session[SESSIONS];
 	uint64_t ticket, durable;
 	bool full;
+	bool dead;    /* the recorders */
+	bool in_tick; /* what is closed now is closed as lost */
+	uint64_t now;
 };
 
 static struct writer fake;
@@ -62,6 +69,13 @@ writer_durable(const struct writer *w)
 	return w->durable;
 }
 
+uint64_t
+writer_newest(struct writer *w)
+{
+	REQUIRE(w == &fake);
+	return w->ticket;
+}
+
 void
 writer_session(struct writer *w, const uint8_t id[static OPS_ID_LEN],
     struct writer_session *ret)
@@ -70,6 +84,26 @@ writer_session(struct writer *w, const uint8_t id[static OPS_ID_LEN],
 
 	REQUIRE(w == &fake);
 	*ret = f != NULL ? f->s : (struct writer_session){ 0 };
+}
+
+void
+writer_open_sessions(struct writer *w,
+    void (*fn)(void *arg, const uint8_t *id, const struct writer_session *s),
+    void *arg)
+{
+	uint8_t id[OPS_ID_LEN] = { 0 };
+
+	for (uint8_t i = 0; i < SESSIONS; i++) {
+		id[0] = (uint8_t)(i + 1);
+		if (w->session[i].s.known && !w->session[i].s.closed)
+			fn(arg, id, &w->session[i].s);
+	}
+}
+
+static void
+read_clock(struct ops_clock *ret)
+{
+	*ret = (struct ops_clock){ .boottime = fake.now };
 }
 
 static int
@@ -110,6 +144,30 @@ writer_put_screen(struct writer *w, const uint8_t id[static OPS_ID_LEN],
 	return 0;
 }
 
+static struct role role;
+static struct writer_role wr;
+
+static const struct lost *
+lost_of(const struct fake_session *f)
+{
+	for (size_t i = 0; i < wr.n_lost; i++)
+		if (session_of(wr.lost[i].id) == f)
+			return &wr.lost[i];
+	return NULL;
+}
+
+static void
+check_lost_close(struct fake_session *f, const uint8_t *p, size_t n)
+{
+	const struct lost *l = lost_of(f);
+	struct event_close e;
+
+	REQUIRE(l != NULL && !peers_have(&wr, l->id));
+	REQUIRE(fake.dead && fake.now - l->since >= LOST_GRACE);
+	REQUIRE(event_close_get(p, n, &e, NULL) == 0 && e.state == CLOSE_LOST);
+	REQUIRE(e.records == f->s.next_record);
+}
+
 /* A recorder's event: what the peer's files let through must be right. */
 static void
 take_event(struct fake_session *f, uint8_t type, const uint8_t *p, size_t n)
@@ -117,6 +175,8 @@ take_event(struct fake_session *f, uint8_t type, const uint8_t *p, size_t n)
 	struct event_open open;
 
 	REQUIRE((type == REC_SESSION_OPEN) == (f->s.next_event == 0));
+	if (fake.in_tick)
+		check_lost_close(f, p, n);
 	if (type == REC_SESSION_OPEN) {
 		REQUIRE(event_open_get(p, n, &open, NULL) == 0);
 		REQUIRE(open.recorder_pid == (uint32_t)getpid());
@@ -173,26 +233,15 @@ status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
 	return ops_buf_check(out, "status", err);
 }
 
-void
-lost_add(struct writer_role *r, const uint8_t id[static OPS_ID_LEN], pid_t pid,
-    uint64_t start)
+/* Every recorder is this process; does it live? */
+int
+procid_start(pid_t pid, uint64_t *ret, struct ops_err *err)
 {
-	struct fake_session *f = session_of(id);
-
-	(void)r;
-	REQUIRE(f != NULL && f->s.known && !f->s.closed);
-	REQUIRE(pid == getpid() && start == START);
-	f->lost = true;
-}
-
-void
-lost_remove(struct writer_role *r, const uint8_t id[static OPS_ID_LEN])
-{
-	struct fake_session *f = session_of(id);
-
-	(void)r;
-	if (f != NULL)
-		f->lost = false;
+	REQUIRE(pid == getpid());
+	if (fake.dead)
+		return ops_fail(err, OPS_ENOENT, "it has ended");
+	*ret = START;
+	return 0;
 }
 
 /* Memory isn't short here. */
@@ -220,14 +269,12 @@ SAY_NOTHING(logline_often)
 
 struct client {
 	int fd; /* -1: none */
-	bool held, late;
-	uint8_t id[OPS_ID_LEN]; /* of its REC_HELLO */
+	bool greeted, held, late;
+	uint8_t id[OPS_ID_LEN]; /* of its first REC_HELLO, as it was sent */
 	uint64_t record, event; /* acknowledged */
 };
 
 static struct client client[PEERS];
-static struct role role;
-static struct writer_role wr;
 
 static bool
 is_durable(const uint64_t *ticket, uint64_t below)
@@ -402,8 +449,6 @@ make_message(struct client *c, struct fuzz_in *in, struct ops_buf *b)
 		ops_buf_put(b, id, sizeof(id));
 		ops_buf_putle32(b, (uint32_t)getpid() + (how >> 7));
 		ops_buf_putle64(b, START + (how >> 6 & 1));
-		if (!c->held)
-			memcpy(c->id, id, sizeof(id));
 		return MSG_REC_HELLO;
 	case 1: /* the number that is next, or near it */
 	case 2:
@@ -458,6 +503,10 @@ say(struct client *c, struct fuzz_in *in)
 		b.data[fuzz_byte(in) % b.len] ^= fuzz_byte(in);
 	if (change > 240 && b.len > 0)
 		b.len--;
+	if (type == MSG_REC_HELLO && !c->greeted && b.len >= OPS_ID_LEN) {
+		memcpy(c->id, b.data, OPS_ID_LEN);
+		c->greeted = true;
+	}
 	(void)msg_send(c->fd, type, b.data, b.len, NULL, 0, NULL);
 	ops_buf_free(&b);
 }
@@ -481,6 +530,25 @@ turn(void)
 		client_read(&client[i]);
 }
 
+/* All but the last few; and what once was durable stays it. */
+static void
+become_durable(uint64_t last)
+{
+	uint64_t below = fake.ticket - last % (fake.ticket + 1);
+
+	if (below > fake.durable)
+		fake.durable = below;
+}
+
+static void
+tick(unsigned seconds)
+{
+	fake.now += seconds * UINT64_C(1000000000);
+	fake.in_tick = true;
+	lost_tick(&wr);
+	fake.in_tick = false;
+}
+
 static void
 step(struct fuzz_in *in)
 {
@@ -495,7 +563,7 @@ step(struct fuzz_in *in)
 		turn();
 		break;
 	case 1:
-		fake.durable = fake.ticket - (op >> 3) % 4 % (fake.ticket + 1);
+		become_durable((op >> 3) % 4);
 		peers_wake(&wr);
 		break;
 	case 2:
@@ -506,6 +574,10 @@ step(struct fuzz_in *in)
 		wr.state = wr.state == WRITER_OK ? WRITER_FAILED : WRITER_OK;
 		peers_tell_state(&wr);
 		peers_wake(&wr);
+		break;
+	case 7:
+		fake.dead ^= op >> 5 & 1;
+		tick(op >> 3 & 3);
 		break;
 	default:
 		client_connect(c);
@@ -524,7 +596,7 @@ check_lost(void)
 		const struct fake_session *f = &fake.session[i];
 
 		id[0] = (uint8_t)(i + 1);
-		REQUIRE(!f->s.known || f->s.closed || f->lost ||
+		REQUIRE(!f->s.known || f->s.closed || lost_of(f) != NULL ||
 			peers_have(&wr, id));
 	}
 }
@@ -536,12 +608,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > 2048)
 		return 0;
-	fake = (struct writer){ .ticket = 1 };
+	fake = (struct writer){ .ticket = 1, .now = 1 };
+	ops_clock_set(read_clock);
 	role.user.uid = getuid();
 	wr = (struct writer_role){ .role = &role, .w = &fake };
 	memcpy(wr.reason, "no space", 9);
 	REQUIRE(loop_init(&wr.loop, NULL) == 0);
 	REQUIRE(loop_timer_new(&wr.again.fd, NULL) == 0);
+	REQUIRE(loop_timer_new(&wr.tick.fd, NULL) == 0);
 	for (unsigned i = 0; i < PEERS; i++)
 		client[i].fd = -1;
 	while (in.n > 0) {
@@ -557,10 +631,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	peers_close(&wr);
 	check_lost();
+	/* The next writer finds them in the store. */
+	wr.n_lost = 0;
+	lost_start(&wr);
+	check_lost();
+	fake.dead = true;
+	tick(60);
+	for (unsigned i = 0; i < SESSIONS; i++)
+		REQUIRE(!fake.session[i].s.known || fake.session[i].s.closed ||
+			fake.ticket + 1024 > TICKETS_MAX);
+	free(wr.lost);
 	for (unsigned i = 0; i < PEERS; i++)
 		if (client[i].fd >= 0)
 			close(client[i].fd);
 	close(wr.again.fd);
+	close(wr.tick.fd);
 	loop_close(&wr.loop);
 	return 0;
 }
