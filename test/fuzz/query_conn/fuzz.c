@@ -205,7 +205,7 @@ check_session(const uint8_t *p, size_t n)
 static void
 check_file(int fd)
 {
-	char link[64], path[PATH_MAX], *name;
+	char self_fd[64], target[PATH_MAX], *name;
 	ssize_t n;
 	uint8_t id[OPS_ID_LEN];
 	uint32_t number;
@@ -214,12 +214,12 @@ check_file(int fd)
 	REQUIRE(t.asked == C_OPEN);
 	REQUIRE(fstat(fd, &st) == 0 && S_ISREG(st.st_mode));
 	REQUIRE(write(fd, "", 1) < 0 && errno == EBADF);
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
+	(void)snprintf(self_fd, sizeof(self_fd), "/proc/self/fd/%d", fd);
+	n = readlink(self_fd, target, sizeof(target) - 1);
 	REQUIRE(n > 0);
-	path[n] = '\0';
-	REQUIRE(strncmp(path, store, strlen(store)) == 0);
-	name = path + strlen(store) + 1;
+	target[n] = '\0';
+	REQUIRE(strncmp(target, store, strlen(store)) == 0);
+	name = target + strlen(store) + 1;
 	REQUIRE(strncmp(name, "keys", 4) != 0);
 	if (t.all)
 		return;
