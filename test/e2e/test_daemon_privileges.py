@@ -130,7 +130,11 @@ class Privileges(t.Test):
             listening = 0
             inodes = set()
             for fd in os.listdir("/proc/%d/fd" % pid):
-                m = re.match(r"socket:\[(\d+)\]", os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+                try:
+                    target = os.readlink("/proc/%d/fd/%s" % (pid, fd))
+                except FileNotFoundError:
+                    continue  # of a connection that has just ended
+                m = re.match(r"socket:\[(\d+)\]", target)
                 if m:
                     inodes.add(m.group(1))
             with open("/proc/net/unix") as f:
