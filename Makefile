@@ -86,7 +86,7 @@ lint: deps-lint
 # sanitizers make its own warnings see ghosts: no -Dwerror here.
 sanitize: sanitize-build
 	@$(PYTHON) tools/run-tests --build $(SANITIZE) --suite unit,fuzz,cli,fault,e2e --sanitize \
-	    --skip 'hostile*' --skip install --skip full --skip kills --skip tamper --skip replay_safety --skip readme
+	    --skip bypass --skip 'hostile*' --skip install --skip interop --skip full --skip kills --skip tamper --skip replay_safety --skip readme
 
 sanitize-build: deps
 	@[ -f $(SANITIZE)/build.ninja ] || tools/meson-setup $(SANITIZE) \
