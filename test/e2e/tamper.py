@@ -138,7 +138,7 @@ class Tamper(t.Test):
 
 
 class Bytes(Tamper):
-    """One changed byte, at every border and at places between.  unit/check
+    """One changed byte, at borders and at places between.  unit/check
     tries each byte of a store, in process; here it is the command a person
     types, and to start it for each byte would take hours."""
 
@@ -176,7 +176,7 @@ class Bytes(Tamper):
             places += [at, at + 4, at + 8, at + 8 + len(leaf) - 1]
             at += 8 + len(leaf)
         self.flips(self.store, "log/0/leaves",
-                   self.offsets(path, self.random.sample(places, 60) + places[:8] + places[-8:], 80))
+                   self.offsets(path, self.random.sample(places, 150) + places[:8] + places[-8:], 200))
 
     def test_checkpoint(self):
         path = self.store + "/log/0/checkpoint"
@@ -200,7 +200,7 @@ class Bytes(Tamper):
             for i, (_, frame) in enumerate(st.frames(path)[1]):
                 places += [at + f for f in fields] if i < 2 else [at, at + len(frame) - 1]
                 at += len(frame)
-            self.flips(self.store, rel, self.offsets(path, places[:60], 60 if rel == rels[0] else 10))
+            self.flips(self.store, rel, self.offsets(path, places[:120], 200 if rel == rels[0] else 20))
 
     def test_quick_sees_it_too(self):
         for rel in self.random.sample(st.segments(self.store), 5) + ["log/0/leaves", "log/0/checkpoint"]:
@@ -225,8 +225,8 @@ class Bytes(Tamper):
             st.write(path, data)
 
 
-class SmallStore(Tamper):
-    """Of a small store each fifteenth byte of each file; unit/check tries each."""
+class FifthByte(Tamper):
+    """Of a small store each fifth byte of each file; unit/check tries each."""
 
     def small(self):
         inst = self.instance()
@@ -246,7 +246,7 @@ class SmallStore(Tamper):
 
     def test_of_a_small_store(self):
         store = self.small()
-        step = 25 if t.SANITIZE else 15
+        step = 25 if t.SANITIZE else 5
         places = [(rel, offset) for rel in st.files(store)
                   for offset in range(0, os.path.getsize(os.path.join(store, rel)), step)]
         self.check({"log", "data"} == {rel.split("/")[0] for rel, _ in places}, "files")
