@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,6 +45,19 @@ got_stop(void *conn, struct msg *m, struct ops_err *err)
 	return 0;
 }
 
+/* Not if it was stopped or killed since it sent what we read only now: a shell
+ * has the terminal by then. */
+static bool
+door_goes_on(const struct rec *r)
+{
+	struct pollfd pfd = { .fd = r->conn, .events = POLLRDHUP };
+	struct procstat st;
+
+	if (poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLRDHUP | POLLHUP)) != 0)
+		return false;
+	return proc_stat(r->door, &st) < 0 || st.state != 'T';
+}
+
 /* After DOOR_STOP; or somebody had stopped the door, and a shell had the
  * terminal since. */
 static int
@@ -53,6 +67,10 @@ got_cont(void *conn, struct msg *m, struct ops_err *err)
 	struct termios modes;
 
 	(void)m, (void)err;
+	if (!door_goes_on(r)) {
+		r->paused = true; /* another one comes when it is continued */
+		return 0;
+	}
 	if (r->stopped) {
 		copy_record(r, REC_CONT, NULL, 0);
 		if (tcgetattr(r->outer.fd, &modes) == 0)

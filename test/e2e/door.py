@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import sys
+import termios
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
@@ -299,6 +300,51 @@ class Foreground(f.RecorderTest):
         s.recorder.send_signal(signal.SIGCONT)
         self.daemon.finish(s)
         self.equal(self.modes(), self.prompt, "modes at the shell's prompt")
+        self.check(not self.exclusive(), "left exclusive")
+
+    def late(self, sig):
+        """A session whose recorder reads only after its door got sig that the
+        door had been continued; the shell is at its prompt."""
+        self.term.line(" ".join(self.door_argv("--", "sleep", "1000")))
+        t.wait_for("the session", lambda: self.daemon.sessions and self.daemon.last)
+        t.wait_for("its terminal", self.exclusive)
+        s = self.daemon.last
+        t.wait_for("a door that waits", lambda: self.waits_of(s.door) > 0)
+        s.recorder.send_signal(signal.SIGSTOP)
+        waits = self.waits_of(s.door)
+        os.kill(s.door, signal.SIGCONT)
+        t.wait_for("the door to say so", lambda: self.waits_of(s.door) > waits)
+        os.kill(s.door, sig)
+        self.term.expect("Stopped" if sig == signal.SIGSTOP else "Killed")
+        self.term.expect("out> ")
+        t.wait_for("the shell's modes", lambda: self.modes() == self.prompt)
+        waits = self.waits_of(s.recorder.pid)
+        s.recorder.send_signal(signal.SIGCONT)
+        if sig == signal.SIGSTOP:
+            t.wait_for("the recorder to read", lambda: self.waits_of(s.recorder.pid) > waits)
+        else:
+            self.daemon.finish(s)
+        self.equal(self.modes(), self.prompt, "modes at the shell's prompt")
+        return s
+
+    @staticmethod
+    def waits_of(pid):
+        """How often it has waited for something."""
+        with open("/proc/%d/status" % pid) as f:
+            return int(f.read().split("voluntary_ctxt_switches:")[1].split()[0])
+
+    def test_continued_and_stopped(self):
+        s = self.late(signal.SIGSTOP)
+        self.term.line("fg")
+        t.wait_for("a raw terminal", lambda: not self.modes()[3] & termios.ISIG)
+        self.term.send("\x03")
+        self.term.expect("out> ")
+        self.daemon.finish(s)
+        t.wait_for("the shell's modes", lambda: self.modes() == self.prompt)
+        self.check(not self.exclusive(), "left exclusive")
+
+    def test_continued_and_killed(self):
+        self.late(signal.SIGKILL)
         self.check(not self.exclusive(), "left exclusive")
 
     def test_nobody(self):
