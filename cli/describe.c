@@ -78,6 +78,12 @@ describe_bytes(uint64_t n, char out[static 24])
 }
 
 void
+describe_count(struct ops_buf *b, uint64_t n, const char *noun)
+{
+	ops_buf_printf(b, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
+}
+
+void
 describe_text(struct ops_buf *b, const struct event_text *t)
 {
 	if (t->p == NULL)

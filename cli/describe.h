@@ -26,6 +26,8 @@ uint64_t describe_duration(const struct session *s);
 void describe_span(uint64_t ns, char out[static 24]);
 /* "1.2 MB", "17 B" */
 void describe_bytes(uint64_t n, char out[static 24]);
+/* "1 record", "2 records".  Appended to b. */
+void describe_count(struct ops_buf *b, uint64_t n, const char *noun);
 
 /* A recorded text, escaped; "-" if absent.  Appended to b. */
 void describe_text(struct ops_buf *b, const struct event_text *t);

@@ -158,16 +158,20 @@ put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 	label(out, "bytes");
 	put_bytes(out, "shown, ", t->output);
 	put_bytes(out, "typed, ", s->has_close ? s->close.bytes_in : t->input);
-	ops_buf_printf(out, "in %" PRIu64 " records\n", t->records);
+	ops_buf_puts(out, "in ");
+	describe_count(out, t->records, "record");
+	ops_buf_puts(out, "\n");
 	label(out, "sealed");
 	if (s->sealed)
 		ops_buf_puts(out, "yes, all of it\n");
-	else if (t->unsealed > 0)
-		ops_buf_printf(
-		    out, "not yet: %" PRIu64 " records\n", t->unsealed);
-	else
+	else if (t->unsealed == 0)
 		ops_buf_puts(
 		    out, "what is shown here is; its end is not yet\n");
+	else {
+		ops_buf_puts(out, "not yet: ");
+		describe_count(out, t->unsealed, "record");
+		ops_buf_puts(out, "\n");
+	}
 }
 
 /* The segments its frames lie in. */

@@ -161,9 +161,9 @@ put_text(const struct proto_status *s, bool utc, struct ops_buf *out)
 	line(out, "lost");
 	ops_buf_printf(out, "%" PRIu64 "\n", s->lost);
 	line(out, "sealed");
-	ops_buf_printf(out,
-	    "tree of %" PRIu64 "; %" PRIu64 " records not yet, lag %.1f s\n",
-	    s->sealed_size, s->unsealed, (double)s->lag / 1e9);
+	ops_buf_printf(out, "tree of %" PRIu64 "; ", s->sealed_size);
+	describe_count(out, s->unsealed, "record");
+	ops_buf_printf(out, " not yet, lag %.1f s\n", (double)s->lag / 1e9);
 	put_latency(s, out);
 	put_store(s, out);
 }

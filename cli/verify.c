@@ -175,17 +175,22 @@ put_summary(
 	char stored[24];
 
 	describe_bytes(r->stored_bytes, stored);
-	ops_buf_printf(out,
-	    "%s%s: %" PRIu64 " leaves, %" PRIu64 " frames (%s), ",
+	ops_buf_printf(out, "%s%s: %" PRIu64 " leaves, ",
 	    r->fails > 0 ? "FAILED" : "ok", v->opts->quick ? " (quick)" : "",
-	    r->leaves, r->frames, stored);
-	if (!v->opts->quick)
-		ops_buf_printf(out, "%" PRIu64 " records, ", r->records);
-	ops_buf_printf(out, "%" PRIu64 " sessions in %" PRIu64 " log%s; ",
-	    r->sessions, r->logs, r->logs == 1 ? "" : "s");
-	ops_buf_printf(out,
-	    "%" PRIu64 " finding%s against it, %" PRIu64 " explained\n",
-	    r->fails, r->fails == 1 ? "" : "s", r->explained);
+	    r->leaves);
+	describe_count(out, r->frames, "frame");
+	ops_buf_printf(out, " (%s), ", stored);
+	if (!v->opts->quick) {
+		describe_count(out, r->records, "record");
+		ops_buf_puts(out, ", ");
+	}
+	describe_count(out, r->sessions, "session");
+	ops_buf_puts(out, " in ");
+	describe_count(out, r->logs, "log");
+	ops_buf_puts(out, "; ");
+	describe_count(out, r->fails, "finding");
+	ops_buf_printf(
+	    out, " against it, %" PRIu64 " explained\n", r->explained);
 	put_anchored(v, r, out);
 }
 

@@ -131,8 +131,8 @@ judge_end(struct tail *t, const struct wal_reader *r)
 		    "files are left, though the log was closed");
 	if (t->records > 0)
 		check_say(t->c, FIND_UNSEALED, "wal",
-		    "%" PRIu64 " records are durable, but not sealed yet",
-		    t->records);
+		    "%" PRIu64 " record%s durable, but not sealed yet",
+		    t->records, t->records == 1 ? " is" : "s are");
 }
 
 bool
