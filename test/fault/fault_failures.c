@@ -418,7 +418,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	/* Sanitizers look at the code, which a part of them reaches as well. */
-	stride = getenv("OPSEAL_SANITIZE") != NULL ? 5 : 1;
+	stride = getenv("OPSEAL_SANITIZE") != NULL ? 11 : 1;
 	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
 		if (part >= 0 && (size_t)part != i)
 			continue;
