@@ -46,14 +46,15 @@ got_stop(void *conn, struct msg *m, struct ops_err *err)
 }
 
 /* Not if it was stopped or killed since it sent what we read only now: a shell
- * has the terminal by then. */
+ * has the terminal by then.  The connection wouldn't tell, a child of the door
+ * has it too until it executes the command. */
 static bool
 door_goes_on(const struct rec *r)
 {
-	struct pollfd pfd = { .fd = r->conn, .events = POLLRDHUP };
+	struct pollfd pfd = { .fd = r->pidfd, .events = POLLIN };
 	struct procstat st;
 
-	if (poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLRDHUP | POLLHUP)) != 0)
+	if (poll(&pfd, 1, 0) != 0)
 		return false;
 	return proc_stat(r->door, &st) < 0 || st.state != 'T';
 }

@@ -2,6 +2,7 @@
 # timeout: 300
 """The door and the terminal it stands before: when it may go on without a
 daemon, and that nobody gets the outer terminal past the recorder."""
+import contextlib
 import fcntl
 import os
 import resource
@@ -16,6 +17,7 @@ import fakedaemon as f
 import grudge as g
 import opsealtest as t
 
+PIDFD_GETFD = 438
 RUN = ["--if-unavailable", "run", "--", "sh", "-c", "echo ran; exit 9"]
 
 
@@ -302,7 +304,7 @@ class Foreground(f.RecorderTest):
         self.equal(self.modes(), self.prompt, "modes at the shell's prompt")
         self.check(not self.exclusive(), "left exclusive")
 
-    def late(self, sig):
+    def late(self, sig, before=lambda s: None):
         """A session whose recorder reads only after its door got sig that the
         door had been continued; the shell is at its prompt."""
         self.term.line(" ".join(self.door_argv("--", "sleep", "1000")))
@@ -314,6 +316,7 @@ class Foreground(f.RecorderTest):
         waits = self.waits_of(s.door)
         os.kill(s.door, signal.SIGCONT)
         t.wait_for("the door to say so", lambda: self.waits_of(s.door) > waits)
+        before(s)
         os.kill(s.door, sig)
         self.term.expect("Stopped" if sig == signal.SIGSTOP else "Killed")
         self.term.expect("out> ")
@@ -346,6 +349,26 @@ class Foreground(f.RecorderTest):
     def test_continued_and_killed(self):
         self.late(signal.SIGKILL)
         self.check(not self.exclusive(), "left exclusive")
+
+    def test_continued_and_killed_before_exec(self):
+        """The door's child has the connection too until it is the command."""
+        with contextlib.ExitStack() as kept:
+            self.late(signal.SIGKILL, lambda s: kept.enter_context(self.connection_of(s.door)))
+            self.check(not self.exclusive(), "left exclusive")
+
+    @staticmethod
+    @contextlib.contextmanager
+    def connection_of(door):
+        """Another descriptor of the door's connection, as a fork has it."""
+        pidfd = os.pidfd_open(door)
+        theirs = next(int(fd) for fd in os.listdir("/proc/%d/fd" % door)
+                      if os.readlink("/proc/%d/fd/%s" % (door, fd)).startswith("socket:"))
+        fd = g.syscall(PIDFD_GETFD, pidfd, theirs, 0)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+            os.close(pidfd)
 
     def test_nobody(self):
         """No shell set the modes: they are restored."""
