@@ -268,7 +268,7 @@ def write_to(path, text):
 
 
 def state_unchanged(pid):
-    return g.state(pid) in ("S", "R", "D")
+    return t.state(pid) in ("S", "R", "D")
 
 
 RLIMIT_LOCKS = 10  # the module knows it not; bash's ulimit -x

@@ -77,16 +77,6 @@ def syscall(*args):
     return rc
 
 
-def state(pid):
-    """The letter of /proc/PID/stat; None: gone."""
-    try:
-        with open("/proc/%d/stat" % pid, "rb") as f:
-            stat = f.read()
-    except OSError:
-        return None
-    return chr(stat[stat.rindex(b")") + 2])
-
-
 class Grudge(t.Test):
     config = "seal_after = 200ms\n"
 
@@ -189,7 +179,7 @@ class Grudge(t.Test):
         self.equal(self.bystander.wait(), 0, "status of the other's session")
         self.same(self.bystander)
         self.exits(self.inst.opseal("verify"), 0)
-        zombies = [p for p in t.descendants(self.inst.proc.pid) if state(p) == "Z"]
+        zombies = [p for p in t.descendants(self.inst.proc.pid) if t.state(p) == "Z"]
         self.equal(zombies, [], "zombies")
 
     # -- attacks --

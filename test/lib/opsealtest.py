@@ -117,13 +117,19 @@ def program(name):
     return path if os.path.exists(path) else name
 
 
-def gone(pid):
-    """Has the process ended?  Whoever inherits it may be slow to reap it."""
+def state(pid):
+    """The letter of /proc/PID/stat; None: gone."""
     try:
         with open("/proc/%d/stat" % pid, "rb") as f:
-            return f.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+            stat = f.read()
     except (FileNotFoundError, ProcessLookupError):
-        return True
+        return None
+    return chr(stat[stat.rindex(b")") + 2])
+
+
+def gone(pid):
+    """Has the process ended?  Whoever inherits it may be slow to reap it."""
+    return state(pid) in (None, "Z", "X")
 
 
 def wait_for(what, check, timeout=None, about=None):
@@ -573,6 +579,10 @@ class Instance:
     def kill(self):
         """kill -9 of every role at once, as a crash would; the recorders, which
         are no part of it, go on."""
+        # Stopped first: of a role that it is starting just now we would not know.
+        self.proc.send_signal(signal.SIGSTOP)
+        wait_for("the supervisor to stop", lambda: state(self.proc.pid) in ("T", "Z", None),
+                 about=lambda: "state %s" % state(self.proc.pid))
         pids = [self.proc.pid] + [p for p in descendants(self.proc.pid)
                                   if self._is_daemon(p)]
         for pid in pids:
