@@ -46,10 +46,6 @@ wake_up(void *arg)
 	(void)!write(*fd, &one, sizeof(one));
 }
 
-#define ROLE_OF(w, member)                                                     \
-	((struct writer_role *)(void *)((char *)(w)-offsetof(                  \
-	    struct writer_role, member)))
-
 static void
 look_at_state(struct writer_role *r)
 {
@@ -210,7 +206,7 @@ static int
 start_loop(struct writer_role *r, struct ops_err *err)
 {
 	const int signals[] = { SIGTERM, 0 };
-	int sig, wake;
+	int sig, wake, bell;
 
 	if (loop_init(&r->loop, err) < 0 ||
 	    loop_signalfd(signals, &sig, err) < 0 ||
@@ -221,7 +217,13 @@ start_loop(struct writer_role *r, struct ops_err *err)
 	    watch_timer(r, &r->memory, on_memory, err) < 0)
 		return -1;
 	wake = new_eventfd(err);
-	return wake < 0 ? -1 : watch_fd(r, &r->wake, wake, on_wake, err);
+	if (wake < 0 || watch_fd(r, &r->wake, wake, on_wake, err) < 0)
+		return -1;
+	r->inbox = epoll_create1(EPOLL_CLOEXEC);
+	if (r->inbox < 0)
+		return ops_fail_errno(err, "epoll_create1");
+	bell = new_eventfd(err);
+	return bell < 0 ? -1 : watch_fd(r, &r->bell, bell, bell_take, err);
 }
 
 static int

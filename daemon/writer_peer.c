@@ -112,6 +112,7 @@ peer_hold(struct peer *p, const struct msg *m, struct ops_err *err)
 	p->held_type = m->type;
 	/* Out of the loop altogether: a hang-up would wake it for ever. */
 	loop_remove(&p->r->loop, &p->watch);
+	bell_pause(p);
 	get_in_line(p);
 	return 0;
 }
@@ -172,9 +173,8 @@ peer_free(struct peer *p)
 	free_peer(p);
 }
 
-/* Another peer may have been marked by end_older(), so look at all. */
-static void
-free_dead(struct writer_role *r)
+void
+peers_free_dead(struct writer_role *r)
 {
 	struct peer *next;
 
@@ -205,8 +205,8 @@ dispatch(struct peer *p, struct msg *m)
 	    "record.sock, process %d: %s; cut off", (int)p->who.pid, err.msg);
 }
 
-static void
-receive(struct peer *p)
+bool
+peer_receive(struct peer *p)
 {
 	static uint8_t buf[MSG_MAX];
 	size_t bytes = 0;
@@ -227,7 +227,7 @@ receive(struct peer *p)
 		} else if (err.code == OPS_EBUSY) {
 			if (bytes >= BULK_BYTES)
 				p->r->loop.nap = BULK_NAP;
-			return;
+			return false;
 		} else {
 			if (err.code == OPS_EFORMAT)
 				logline("record.sock, process %d: %s; cut off",
@@ -235,6 +235,7 @@ receive(struct peer *p)
 			p->dead = true;
 		}
 	}
+	return !p->dead && p->held == NULL;
 }
 
 static void
@@ -247,9 +248,9 @@ on_ready(struct watch *w, uint32_t events)
 		scan_flush(r);
 	else if (events & EPOLLOUT)
 		recorder_flush(p);
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		receive(p);
-	free_dead(r);
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		(void)peer_receive(p);
+	peers_free_dead(r);
 }
 
 /* Only the log's own processes may speak here; the socket's mode says so too. */
@@ -325,8 +326,9 @@ retry(struct peer *p)
 	leave_line(p);
 	free(p->held);
 	p->held = NULL;
-	if (loop_add(&p->r->loop, &p->watch,
-		EPOLLIN | (p->state_due || p->ack_due ? EPOLLOUT : 0u),
+	if (bell_resume(p, &err) < 0 ||
+	    loop_add(&p->r->loop, &p->watch,
+		bell_events(p) | (p->state_due || p->ack_due ? EPOLLOUT : 0u),
 		&err) < 0) {
 		logline("record.sock: %s", err.msg);
 		p->dead = true;
@@ -378,7 +380,7 @@ peers_wake(struct writer_role *r)
 			recorder_flush(p);
 	}
 	retry_all(r);
-	free_dead(r);
+	peers_free_dead(r);
 }
 
 void

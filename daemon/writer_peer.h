@@ -5,6 +5,7 @@
  *	writer_recorder.c	what a recorder says, and its acknowledgements
  *	writer_query.c		what the query role says
  *	writer_scan.c		what the scan role is told, and says
+ *	writer_bell.c		when a recorder's messages are looked at
  *
  * Fuzzed: writer_peer
  */
@@ -42,6 +43,7 @@ struct peer {
 	struct peer *next, **link; /* in r->peers */
 	struct msg_peer who;
 	enum peer_state state;
+	bool follows_bell; /* its messages are looked at when it rings */
 	bool dead;  /* to be closed before anything else is done with it */
 	bool spare; /* memory was short when it came, and this is the role's
 		     * one spare: for a question, and not for a recorder */
@@ -77,6 +79,28 @@ struct peer {
 bool peer_must_wait(const struct peer *p);
 /* Keep a message for later: the writer's queue is full, or others wait. */
 int peer_hold(struct peer *p, const struct msg *m, struct ops_err *err);
+
+/* Take what it sent.  True: there may be more. */
+bool peer_receive(struct peer *p);
+/* Close those marked dead; of all, as a handler may mark another. */
+void peers_free_dead(struct writer_role *r);
+
+/* -- writer_bell.c -- */
+/*
+ * A recorder sends each record before it is shown, and the person waits for it.
+ * To wake the writer there would cost more than all the rest (a fifth of the
+ * time from key to echo).  So a message of a recorder wakes nobody: it lies in
+ * the socket, which outlives the recorder, and when that has shown the record,
+ * it rings: an eventfd that it was handed with REC_HELD, the same for all.  Its
+ * hang-up is seen at once.
+ */
+/* From now on p's messages are looked at when the bell rings. */
+int bell_follow(struct peer *p, struct ops_err *err);
+/* While p is out of the loop. */
+void bell_pause(struct peer *p);
+int bell_resume(struct peer *p, struct ops_err *err);
+/* What the loop waits for, of p, besides room to send. */
+uint32_t bell_events(const struct peer *p);
 
 /* -- writer_recorder.c; handlers as in struct msg_rule -- */
 int recorder_on_hello(void *conn, struct msg *m, struct ops_err *err);

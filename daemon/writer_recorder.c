@@ -40,7 +40,8 @@ recorder_flush(struct peer *p)
 		p->dead = true;
 	else if (p->held == NULL)
 		loop_change(&p->r->loop, &p->watch,
-		    EPOLLIN | (p->state_due || p->ack_due ? EPOLLOUT : 0u));
+		    bell_events(p) |
+			(p->state_due || p->ack_due ? EPOLLOUT : 0u));
 }
 
 /* All that was taken so far is durable once the newest ticket is. */
@@ -87,7 +88,8 @@ send_held(struct peer *p, const struct writer_session *s, struct ops_err *err)
 	uint8_t b[PROTO_HELD_LEN];
 
 	proto_held_encode(&held, b);
-	return msg_send(p->watch.fd, MSG_REC_HELD, b, sizeof(b), NULL, 0, err);
+	return msg_send(
+	    p->watch.fd, MSG_REC_HELD, b, sizeof(b), &p->r->bell.fd, 1, err);
 }
 
 int
@@ -133,7 +135,7 @@ recorder_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	p->state = PEER_RECORDER;
 	p->next_record = s.next_record;
 	p->next_event = s.next_event;
-	if (send_held(p, &s, err) < 0)
+	if (send_held(p, &s, err) < 0 || bell_follow(p, err) < 0)
 		return -1;
 	/* What the writer holds need not be durable yet. */
 	expect_ack(p);

@@ -49,6 +49,8 @@ struct writer_role {
 	struct writer *w;
 	struct watch listen, signals, wake, tick, again, look;
 	struct watch anchor_tick, anchored;
+	struct watch bell; /* eventfd: a recorder has rung; see writer_peer.h */
+	int inbox;         /* epoll: connections to look at then */
 	struct peer *peers;
 	size_t n_peers;
 	struct peer *scan; /* of these; NULL: not there */
@@ -78,6 +80,11 @@ struct writer_role {
 	struct anchor *anchor; /* NULL: off */
 };
 
+/* The role, from a watch that is its member. */
+#define ROLE_OF(w, member)                                                     \
+	((struct writer_role *)(void *)((char *)(w)-offsetof(                  \
+	    struct writer_role, member)))
+
 /* -- writer_peer.c -- */
 /* For r->spare; free() takes it.  NULL: no memory. */
 struct peer *peer_spare(void);
@@ -91,6 +98,11 @@ void peers_close(struct writer_role *r);
 /* Is a recorder connected for this session? */
 bool peers_have(
     const struct writer_role *r, const uint8_t id[static OPS_ID_LEN]);
+
+/* -- writer_bell.c -- */
+/* r->bell was rung: look who has sent something. */
+void bell_take(struct watch *w, uint32_t events);
+void bell_ring(const struct writer_role *r);
 
 /* -- writer_lost.c -- */
 /* Watch a session whose recorder is not connected. */

@@ -322,7 +322,11 @@ copy_once(struct rec *r)
 			hold(r);
 		}
 	}
+	/* A write that may last must not keep it from the disk. */
+	if (!r->outer.private)
+		link_ring(&r->link, UINT64_MAX);
 	outer_write(&r->outer, p, n);
+	link_ring(&r->link, r->now);
 	/* A terminal that is a little behind is waited for here: the way through
 	 * the loop takes five system calls. */
 	outer_wait(&r->outer, BEHIND_MS);
@@ -473,5 +477,6 @@ copy_due(const struct rec *r)
 		sooner(&due, hold_until(r));
 	if (r->master_hup && r->phase == RUNNING)
 		sooner(&due, r->master_retry);
+	sooner(&due, r->link.ring);
 	return due;
 }

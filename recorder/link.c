@@ -22,7 +22,10 @@ link_close(struct link *l, uint64_t now)
 {
 	if (l->fd >= 0)
 		close(l->fd);
-	l->fd = -1;
+	if (l->bell >= 0)
+		close(l->bell);
+	l->fd = l->bell = -1;
+	l->ring = 0;
 	l->held = l->full = false;
 	l->failed++;
 	l->retry =
@@ -127,6 +130,9 @@ got_held(void *conn, struct msg *m, struct ops_err *err)
 		   0) {
 		return -1;
 	}
+	l->bell = m->fds > 0 ? m->fd[0] : -1;
+	if (l->bell >= 0)
+		m->fd[0] = -1;
 	l->held = true;
 	l->failed = 0;
 	return 0;
@@ -170,7 +176,7 @@ link_read(struct link *l, uint64_t now)
 {
 	static const struct msg_rule rules[] = {
 		{ MSG_REC_HELD, "REC_HELD", 1u << GREETED, PROTO_HELD_LEN,
-		    PROTO_HELD_LEN, 0, 0, got_held },
+		    PROTO_HELD_LEN, 0, 1, got_held },
 		{ MSG_REC_ACK, "REC_ACK", 1u << OPEN, 16, 16, 0, 0, got_ack },
 		{ MSG_REC_STATE, "REC_STATE", 1u << GREETED | 1u << OPEN, 1,
 		    1024, 0, 0, got_state },
@@ -222,6 +228,31 @@ send_records(struct link *l, const uint8_t *p, size_t n, uint64_t no,
 	return msg_send2(l->fd, MSG_REC_RECORDS, head, sizeof(head), p, n, err);
 }
 
+/* Much, or an event, is for now; a key's echo is for a little later. */
+static void
+sent(struct link *l, size_t n, uint64_t now)
+{
+	l->unrung += n;
+	if (n == 0 || l->unrung >= LINK_RING_BYTES)
+		l->ring = now;
+	else if (l->ring == 0)
+		l->ring = now + LINK_RING_NS;
+}
+
+void
+link_ring(struct link *l, uint64_t now)
+{
+	uint64_t one = 1;
+
+	if (l->ring == 0 || now < l->ring)
+		return;
+	l->ring = 0;
+	l->unrung = 0;
+	/* EAGAIN: it has been rung, and not been heard yet. */
+	if (l->bell >= 0 && write(l->bell, &one, sizeof(one)) < 0)
+		return;
+}
+
 bool
 link_flush(struct link *l, uint64_t now)
 {
@@ -248,6 +279,7 @@ link_flush(struct link *l, uint64_t now)
 		}
 		if (rc < 0 && err.code == OPS_EBUSY) {
 			l->full = true;
+			l->ring = now; /* for room */
 			return false;
 		}
 		if (rc < 0) {
@@ -255,6 +287,7 @@ link_flush(struct link *l, uint64_t now)
 			return false;
 		}
 		queue_sent(l->queue, n);
+		sent(l, n, now);
 	}
 	return false;
 }

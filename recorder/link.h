@@ -32,6 +32,9 @@ struct link {
 	void *arg;
 
 	int fd;          /* -1: not connected */
+	int bell;        /* came with REC_HELD, see link_ring(); -1: none */
+	size_t unrung;   /* bytes sent since it was rung */
+	uint64_t ring;   /* BOOTTIME when it is to be rung; 0: not */
 	unsigned opened; /* counts connections */
 	bool held;       /* REC_HELD came */
 	bool log_ok;     /* REC_STATE */
@@ -51,6 +54,15 @@ void link_read(struct link *l, uint64_t now);
 void link_outer(struct link *l, uint64_t now);
 /* Send all there is.  True if nothing is left unsent. */
 bool link_flush(struct link *l, uint64_t now);
+/*
+ * What is sent wakes nobody: it lies in the socket, out of our hands.  Once it is
+ * shown, call this; it rings if it is time: at once for an event or for much,
+ * else LINK_RING_NS after what came first (l->ring), so that a person's key
+ * doesn't wait until another process is awake.  now UINT64_MAX: it is time.
+ */
+#define LINK_RING_NS 4000000u
+#define LINK_RING_BYTES 16384
+void link_ring(struct link *l, uint64_t now);
 /* Can records be sent? */
 bool link_open(const struct link *l);
 void link_close(struct link *l, uint64_t now);

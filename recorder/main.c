@@ -292,7 +292,7 @@ main(int argc, char **argv)
 		.signals = -1,
 		.outer = { .fd = -1 },
 		.echo = -1,
-		.link = { .fd = -1 },
+		.link = { .fd = -1, .bell = -1 },
 	};
 	struct options o = { .open = -1, .outer = -1 };
 	struct ops_err err = { 0 };

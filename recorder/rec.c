@@ -441,6 +441,7 @@ turn(struct rec *r)
 	copy_tick(r);
 	tell_found(r);
 	turn_phase(r);
+	link_ring(&r->link, r->now);
 	return 0;
 }
 

@@ -29,7 +29,10 @@
  * == RUN/record.sock (mode 0600, uid opseal): recorder, query and scan -> writer ==
  *
  *	rec -> REC_HELLO	id[10], u32 recorder pid, u64 its start time
- *	    <- REC_HELD		struct proto_held: what the writer has of this session
+ *	    <- REC_HELD		struct proto_held: what the writer has of this session; fd: its
+ *				bell, an eventfd.  From here on a message to the writer wakes
+ *				nobody: whoever has sent something rings (and may do so a few
+ *				ms later, when it is shown); a hang-up is seen without
  *	rec -> REC_EVENT	u64 number of this recorder's event (0: OPEN), u8 type,
  *				u64 time, payload (event.h)
  *	rec -> REC_RECORDS	u64 number of the first, records back to back

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "record/event.h"
 
@@ -51,9 +52,19 @@ batches_free(struct batches *l)
 
 /* -- putting -- */
 
+/* For how long records wait: it begins when they were sent, and what is sent
+ * again after an outage doesn't count. */
+static uint64_t
+sent_at(const uint8_t *record, uint64_t arrival)
+{
+	uint64_t stated = ops_getle64(record + 4);
+
+	return stated < arrival && arrival - stated < SEC ? stated : arrival;
+}
+
 /* The batch that takes n more bytes of record.  Lock held. */
 static struct batch *
-tail_batch(struct writer *w, size_t n, uint64_t arrival)
+tail_batch(struct writer *w, const uint8_t *record, size_t n, uint64_t arrival)
 {
 	static const uint8_t zero[OPS_HASH_LEN];
 	struct batch *b;
@@ -72,6 +83,7 @@ tail_batch(struct writer *w, size_t n, uint64_t arrival)
 	b->b.max = WAL_BATCH_MAX;
 	b->records = 0;
 	b->first_arrival = arrival;
+	b->first_stated = sent_at(record, arrival);
 	b->last_ticket = w->ticket;
 	wal_batch_begin(&b->b, 0, 0, zero);
 	/* An empty batch is never queued. */
@@ -103,7 +115,7 @@ queue_record(struct writer *w, const uint8_t id[static OPS_ID_LEN],
 	/* Strictly ascending, so that a cut between two records is one in time
 	 * as well. */
 	e.arrival = now > w->last_arrival ? now : w->last_arrival + 1;
-	b = tail_batch(w, n, e.arrival);
+	b = tail_batch(w, record, n, e.arrival);
 	if (b == NULL)
 		return ops_fail(err, OPS_ENOMEM, "writer: queue: no memory");
 	memcpy(e.stream, id, OPS_ID_LEN);

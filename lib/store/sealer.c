@@ -14,6 +14,7 @@
 
 struct framing {
 	uint64_t first;     /* arrival of the period's first record; 0: none */
+	uint64_t stated;    /* when that was sent */
 	uint64_t last_seal; /* BOOTTIME */
 	uint64_t due_seen;  /* when the next seal was seen to be due; 0: not */
 	uint64_t bytes;     /* of WAL consumed since */
@@ -52,8 +53,10 @@ consume(struct writer *w, struct framing *fr, struct batch *b)
 		if (!writer_pause(w, &w->frame_cv, &fr->tries))
 			return false;
 	}
-	if (fr->first == 0)
+	if (fr->first == 0) {
 		fr->first = b->first_arrival;
+		fr->stated = b->first_stated;
+	}
 	fr->bytes += b->b.len;
 	batch_done(w, b);
 	return true;
@@ -66,7 +69,7 @@ note_sealed(struct writer *w, struct framing *fr)
 
 	pthread_mutex_lock(&w->lock);
 	if (fr->first != 0)
-		latency_add(&w->sealed_time, now - fr->first);
+		latency_add(&w->sealed_time, now - fr->stated);
 	w->unsealed = framer_pending(w->e->framer);
 	w->stored = framer_stored(w->e->framer);
 	w->sealed_size = w->e->log->sealed;

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-#define GATHER_NS (3 * MS)        /* a lone keystroke waits for company */
+#define GATHER_NS (1 * MS)        /* several recorders may have rung */
 #define GATHER_BYTES (256u << 10) /* enough for a batch: no more waiting */
 
 /* The next batch to make durable; NULL: the writer is closing. */
@@ -47,7 +47,7 @@ static void
 batch_durable(struct writer *w, struct batch *b, uint64_t len, uint64_t now)
 {
 	pthread_mutex_lock(&w->lock);
-	latency_add(&w->durable_time, now - b->first_arrival);
+	latency_add(&w->durable_time, now - b->first_stated);
 	/* What was added since it was queued: chain value and signature. */
 	w->waiting -= len;
 	w->in_flight += b->b.len - len;

@@ -22,6 +22,7 @@ struct batch {
 	struct ops_buf b;
 	uint64_t last_ticket;
 	uint64_t first_arrival;
+	uint64_t first_stated; /* when it was sent, by its own time */
 	uint32_t records;
 	struct batch *next;
 };

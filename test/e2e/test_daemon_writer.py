@@ -158,6 +158,47 @@ class Writer(t.Test):
         self.equal(outputs(inst, r.sid), [(0, b"a"), (1, b"b"), (2, b"c"), (3, b"d")], "records")
         self.check(r.ended(), "the older connection is still there")
 
+    def test_taken_when_it_rings(self):
+        """Records wake nobody until the recorder rings; they are in the log all
+        the same when it is killed before it can."""
+        inst = self.instance(config="seal_after = 30s\n")
+        recorder = self.recorder(inst).begin()
+        recorder.settle()
+        bell, recorder.bell = recorder.bell, None
+        recorder.output(b"one")
+        time.sleep(0.3)
+        self.equal(outputs(inst, recorder.sid), [], "taken without a ring")
+        os.eventfd_write(bell, 1)
+        recorder.settle()
+        recorder.output(*[b"%d" % i for i in range(40)])
+        recorder.sock.setblocking(False)  # one with a timeout waits for a socket three quarters empty
+        for i in range(100):
+            recorder.output(b"two %d" % i)
+        recorder.close()  # as a killed one
+        os.close(bell)
+        t.wait_for("all of them", lambda: len(outputs(inst, recorder.sid)) == 141)
+        self.exits(inst.opseal("verify"), 0)
+
+    def test_many_ring_once(self):
+        """More recorders than are looked at in one turn, and one ring for all."""
+        inst = self.instance()
+        recorders = [self.recorder(inst).begin() for _ in range(150)]
+        bells = []
+        for recorder in recorders:
+            recorder.settle()
+            bells.append(recorder.bell)
+            recorder.bell = None
+        for _ in range(3):
+            for recorder in recorders:
+                recorder.output(b"some")
+            os.eventfd_write(bells[0], 1)
+            for recorder in recorders:
+                recorder.settle()
+        for recorder, bell in zip(recorders, bells):
+            recorder.bell = bell
+            recorder.finish()
+            recorder.settle()
+
     def test_goes_on_after_kill(self):
         """kill -9 of the daemon at any moment: acknowledged is kept, the rest
         is sent again, nothing is there twice."""

@@ -89,6 +89,8 @@ def frame(kind, payload=b"", length=None, zero=0):
 class Conn:
     """A connection to one of the three sockets."""
 
+    bell = None  # a recorder's: came with REC_HELD, rung when something was sent
+
     def __init__(self, path, timeout=20.0):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.settimeout(timeout)
@@ -97,6 +99,8 @@ class Conn:
     def raw(self, data, fds=()):
         anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         self.sock.sendmsg([data], anc)
+        if self.bell is not None:
+            os.eventfd_write(self.bell, 1)
 
     def send(self, kind, payload=b"", fds=()):
         self.raw(frame(kind, payload), fds)
@@ -120,6 +124,8 @@ class Conn:
 
     def recv(self):
         kind, payload, fds = self.recv_fds()
+        if kind == REC_HELD and fds:
+            self.bell = fds.pop()
         for fd in fds:
             os.close(fd)
         return kind, payload
@@ -136,6 +142,9 @@ class Conn:
 
     def close(self):
         self.sock.close()
+        if self.bell is not None:
+            os.close(self.bell)
+            self.bell = None
 
 
 # ---- a recorder -----------------------------------------------------------

@@ -50,6 +50,7 @@ set_up(void **state)
 	r.input.sink = (struct input_sink){ copy_keep, copy_mask, &r };
 	r.link.queue = &r.queue;
 	r.link.fd = ends[0];
+	r.link.bell = -1;
 	r.link.held = r.link.log_ok = true;
 	writer = ends[1];
 	if (queue_room(&r.queue, 0) == NULL)

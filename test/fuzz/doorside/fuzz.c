@@ -533,7 +533,8 @@ begin(uint8_t how)
 		.terminal = (how & 3) != 3,
 		.keep_input = (how & 4) != 0,
 		.refuse = (how & 8) != 0,
-		.link = { .fd = -1, .path = "", .queue = &r.queue } };
+		.link = {
+		    .fd = -1, .bell = -1, .path = "", .queue = &r.queue } };
 	r.link.found = rec_found;
 	r.link.arg = &r;
 	r.link.outer = (struct proto_outer){ .door = 1, .recorder = 1 };

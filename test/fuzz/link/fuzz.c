@@ -440,7 +440,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.outer = { .door = 1, .recorder = 2 },
 		.found = found,
 		.arg = &t,
-		.fd = -1 };
+		.fd = -1,
+		.bell = -1 };
 	memcpy(t.l.id, id, sizeof(id));
 	memcpy(t.l.outer.id, id, sizeof(id));
 	while (in.n > 0)

@@ -19,6 +19,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -364,6 +365,8 @@ client_read(struct client *c)
 			return;
 		}
 		check_message(c, &m);
+		for (unsigned i = 0; i < m.fds; i++)
+			close(m.fd[i]);
 	}
 }
 
@@ -516,8 +519,10 @@ say(struct client *c, struct fuzz_in *in)
 static void
 turn(void)
 {
-	int n = epoll_wait(wr.loop.epfd, wr.loop.batch, LOOP_BATCH, 0);
+	int n;
 
+	bell_ring(&wr);
+	n = epoll_wait(wr.loop.epfd, wr.loop.batch, LOOP_BATCH, 0);
 	wr.loop.n = n < 0 ? 0 : n;
 	for (wr.loop.at = 0; wr.loop.at < wr.loop.n; wr.loop.at++) {
 		struct watch *w = wr.loop.batch[wr.loop.at].data.ptr;
@@ -616,6 +621,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(loop_init(&wr.loop, NULL) == 0);
 	REQUIRE(loop_timer_new(&wr.again.fd, NULL) == 0);
 	REQUIRE(loop_timer_new(&wr.tick.fd, NULL) == 0);
+	wr.inbox = epoll_create1(EPOLL_CLOEXEC);
+	wr.bell =
+	    (struct watch){ eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), bell_take };
+	REQUIRE(wr.inbox >= 0 && wr.bell.fd >= 0);
+	REQUIRE(loop_add(&wr.loop, &wr.bell, EPOLLIN, NULL) == 0);
 	for (unsigned i = 0; i < PEERS; i++)
 		client[i].fd = -1;
 	while (in.n > 0) {
@@ -646,6 +656,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			close(client[i].fd);
 	close(wr.again.fd);
 	close(wr.tick.fd);
+	close(wr.inbox);
+	close(wr.bell.fd);
 	loop_close(&wr.loop);
 	return 0;
 }
