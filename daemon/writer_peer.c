@@ -11,6 +11,7 @@
 #include "record/record.h"
 
 #define MESSAGES_A_TURN 64
+#define LAST_TURNS 64 /* more than a socket holds */
 #define ACCEPTS_A_TURN 64
 /* Two full reads of a terminal in a turn promise more of them.  The recorder's
  * socket holds what comes in some two milliseconds. */
@@ -394,6 +395,11 @@ peers_tell_state(struct writer_role *r)
 void
 peers_close(struct writer_role *r)
 {
+	/* What was shown already and not rung for yet. */
+	for (struct peer *p = r->peers; p != NULL; p = p->next)
+		for (int i = 0; i < LAST_TURNS && p->follows_bell; i++)
+			if (!peer_receive(p))
+				break;
 	for (struct peer *p = r->peers, *next; p != NULL; p = next) {
 		next = p->next;
 		peer_free(p);

@@ -36,9 +36,13 @@ recorder_flush(struct peer *p)
 		p->state_due = !send_state(p, &err);
 	if (p->ack_due && err.code == OPS_OK)
 		p->ack_due = !send_ack(p, &err);
-	if (err.code != OPS_OK && err.code != OPS_EBUSY)
+	if (err.code == OPS_EUNAVAIL)
+		/* It is gone; what it has sent, and shown, is still to be
+		 * taken.  Its hang-up sees to that. */
+		p->state_due = p->ack_due = false;
+	else if (err.code != OPS_OK && err.code != OPS_EBUSY)
 		p->dead = true;
-	else if (p->held == NULL)
+	if (!p->dead && p->held == NULL)
 		loop_change(&p->r->loop, &p->watch,
 		    bell_events(p) |
 			(p->state_due || p->ack_due ? EPOLLOUT : 0u));

@@ -149,8 +149,11 @@ copy_flush(struct rec *r)
 	} else if (!room) {
 		hold(r);
 	}
-	if (!r->stopped)
-		outer_flush(&r->outer);
+	if (r->stopped)
+		return;
+	if (!r->outer.private && outer_pending(&r->outer))
+		link_ring(&r->link, UINT64_MAX); /* as in copy_once() */
+	outer_flush(&r->outer);
 }
 
 /* -- records -- */
@@ -452,6 +455,7 @@ copy_tick(struct rec *r)
 	if (r->small_due != 0 && r->now >= r->small_due) {
 		r->small_due = 0;
 		copy_flush(r);
+		link_ring(&r->link, UINT64_MAX); /* it has waited enough */
 	}
 	input_tick(&r->input, r->now);
 	if (r->hold_since != 0 && r->now >= hold_until(r))

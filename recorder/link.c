@@ -26,6 +26,7 @@ link_close(struct link *l, uint64_t now)
 		close(l->bell);
 	l->fd = l->bell = -1;
 	l->ring = 0;
+	l->unrung = 0;
 	l->held = l->full = false;
 	l->failed++;
 	l->retry =
@@ -74,6 +75,8 @@ link_outer(struct link *l, uint64_t now)
 	proto_outer_encode(&l->outer, p);
 	if (msg_send(l->fd, MSG_REC_OUTER, p, sizeof(p), NULL, 0, NULL) < 0)
 		link_close(l, now);
+	else
+		l->ring = now;
 }
 
 /* The connection's states, for the table of messages. */

@@ -202,9 +202,21 @@ class Bypass(r.Recorded):
 
     def test_root_opens_it_later(self):
         """TIOCEXCL doesn't stop root; the next look finds it."""
+        self.opened_later(lambda: None)
+
+    def test_root_opens_it_after_a_restart(self):
+        """The scanner learns again of a session that does nothing."""
+        def restart():
+            for role in ("writer", "scan"):
+                r.kill(*r.role_pids(self.inst, role))
+            time.sleep(2)
+        self.opened_later(restart)
+
+    def opened_later(self, before):
         term = self.plain()
         time.sleep(1)
         self.equal(self.bypasses(term), 0, "before")
+        before()
         pid = os.fork()
         if pid == 0:
             os.setsid()

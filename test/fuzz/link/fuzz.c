@@ -17,6 +17,7 @@
 #include "../fuzz.h"
 
 #include <stdbool.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -49,7 +50,18 @@ static struct {
 	/* of all: numbers below were acknowledged */
 	uint64_t acked_record, acked_event;
 	unsigned found;
+	int bell, first_descriptor;
 } t;
+
+/* The lowest that is free. */
+static int
+next_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
 
 /* -- what is in a record or event follows from which it is -- */
 
@@ -259,7 +271,8 @@ say_held(uint8_t how, uint8_t record, uint8_t event)
 	if (possible && behind)
 		possible = may_restart();
 	proto_held_encode(&h, b);
-	if (msg_send(t.fd, MSG_REC_HELD, b, sizeof(b), NULL, 0, NULL) < 0)
+	if (msg_send(
+		t.fd, MSG_REC_HELD, b, sizeof(b), &t.bell, how & 1u, NULL) < 0)
 		return;
 	take();
 	link_read(&t.l, t.now);
@@ -271,6 +284,7 @@ say_held(uint8_t how, uint8_t record, uint8_t event)
 		t.acked_event = t.q.event_tail;
 	} else {
 		REQUIRE(t.l.fd >= 0 && t.l.held);
+		REQUIRE((t.l.bell >= 0) == (how & 1));
 		if (behind)
 			restart(&h, tail, event_tail);
 		t.held = true;
@@ -435,6 +449,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memset(&t, 0, sizeof(t));
 	t.fd = -1;
+	t.first_descriptor = next_descriptor();
+	t.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	REQUIRE(t.bell >= 0);
 	t.l = (struct link){ .path = "/nowhere",
 		.queue = &t.q,
 		.outer = { .door = 1, .recorder = 2 },
@@ -447,10 +464,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (in.n > 0)
 		step(&in);
 	finish();
+	REQUIRE(t.l.fd >= 0 || t.l.bell < 0);
 	if (t.l.fd >= 0)
-		close(t.l.fd);
+		link_close(&t.l, t.now);
 	if (t.fd >= 0)
 		close(t.fd);
+	/* Whatever came, no descriptor was kept: the next is as the first. */
+	close(t.bell);
+	REQUIRE(next_descriptor() == t.first_descriptor);
 	queue_free(&t.q);
 	return 0;
 }

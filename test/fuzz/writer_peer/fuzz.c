@@ -606,13 +606,11 @@ check_lost(void)
 	}
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	struct fuzz_in in = { data, size };
+/* -- a run -- */
 
-	if (size > 2048)
-		return 0;
+static void
+begin(void)
+{
 	fake = (struct writer){ .ticket = 1, .now = 1 };
 	ops_clock_set(read_clock);
 	role.user.uid = getuid();
@@ -628,6 +626,89 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(loop_add(&wr.loop, &wr.bell, EPOLLIN, NULL) == 0);
 	for (unsigned i = 0; i < PEERS; i++)
 		client[i].fd = -1;
+}
+
+static void
+end(void)
+{
+	free(wr.lost);
+	for (unsigned i = 0; i < PEERS; i++)
+		if (client[i].fd >= 0)
+			close(client[i].fd);
+	close(wr.again.fd);
+	close(wr.tick.fd);
+	close(wr.inbox);
+	close(wr.bell.fd);
+	loop_close(&wr.loop);
+}
+
+/* A client says what these bytes make it say, see step(). */
+static void
+say_this(struct client *c, uint8_t what)
+{
+	const uint8_t bytes[] = { 0, what, 0 };
+	struct fuzz_in in = { bytes, sizeof(bytes) };
+
+	client_connect(c);
+	say(c, &in);
+}
+
+/*
+ * A recorder is killed when it has sent and shown a record, but not rung; the
+ * acknowledgement of the one before finds nobody.  What it sent is in the log,
+ * even if its last message is one that had to wait for room.
+ */
+static void
+shown_and_killed(bool full)
+{
+	struct fake_session *f = &fake.session[0];
+	struct client *c = &client[0];
+
+	begin();
+	say_this(c, 0); /* hello */
+	turn();
+	say_this(c, 1); /* SESSION-OPEN */
+	say_this(c, 3); /* a record */
+	turn();
+	REQUIRE(f->s.known && f->s.next_record == 1);
+	fake.full = full;
+	say_this(c, 3);
+	if (full)
+		turn();
+	REQUIRE(f->s.next_record == 1);
+	close(c->fd);
+	c->fd = -1;
+	fake.durable = fake.ticket;
+	peers_wake(&wr);
+	fake.full = false;
+	for (int i = 0; i < 3; i++) {
+		peers_wake(&wr);
+		turn();
+	}
+	REQUIRE(f->s.next_record == 2);
+	/* Nor does a clean end leave anything unread. */
+	say_this(c, 0);
+	turn();
+	say_this(c, 3);
+	peers_close(&wr);
+	REQUIRE(f->s.next_record == 3);
+	end();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_in in = { data, size };
+	static bool tried;
+
+	if (size > 2048)
+		return 0;
+	if (!tried) {
+		tried = true;
+		shown_and_killed(false);
+		shown_and_killed(true);
+	}
+	begin();
 	while (in.n > 0) {
 		step(&in);
 		check_lost();
@@ -650,14 +731,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < SESSIONS; i++)
 		REQUIRE(!fake.session[i].s.known || fake.session[i].s.closed ||
 			fake.ticket + 1024 > TICKETS_MAX);
-	free(wr.lost);
-	for (unsigned i = 0; i < PEERS; i++)
-		if (client[i].fd >= 0)
-			close(client[i].fd);
-	close(wr.again.fd);
-	close(wr.tick.fd);
-	close(wr.inbox);
-	close(wr.bell.fd);
-	loop_close(&wr.loop);
+	end();
 	return 0;
 }
