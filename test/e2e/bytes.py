@@ -213,27 +213,30 @@ while not os.path.exists(sys.argv[1]):
         self.check(len(sizes) > 100, "only %d sizes recorded" % len(sizes))
 
 
+SESSIONS = 15 if t.SANITIZE else 50
+
+
 class Many(Bytes):
-    def test_fifty_sessions_at_once(self):
+    def test_many_sessions_at_once(self):
         inst = self.instance()
         rnd = random.Random(5)
         go = self.path("go")
         want, terms = [], []
-        for i in range(50):
+        for i in range(SESSIONS):
             data = b"session %d " % i + rnd.randbytes(rnd.randrange(1, 200000))
             path = self.write("data%d" % i, data)
             want.append(data)
             terms.append(self.record_pty(inst, ["sh", "-c", (
                 "stty raw; while ! [ -e %s ]; do sleep 0.1; done; cat %s; exit %d") % (
                     go, path, i)]))
-        t.wait_for("50 sessions", lambda: len([s for s in self.sessions(inst)
-                                               if s["status"] == "active"]) == 50, 60)
+        t.wait_for("all of them", lambda: len([s for s in self.sessions(inst)
+                                               if s["status"] == "active"]) == SESSIONS, 60)
         open(go, "w").close()
         for i, term in enumerate(terms):
             self.exact(inst, term, i)
             self.equal(bytes(term.out), want[i], "outer terminal of session %d" % i)
         states = [s["status"] for s in self.sessions(inst)]
-        self.equal(states, ["closed"] * 50, "states")
+        self.equal(states, ["closed"] * SESSIONS, "states")
         self.exits(inst.opseal("verify"), 0)
 
 
