@@ -57,10 +57,10 @@ static struct {
 static int
 next_descriptor(void)
 {
-	int fd = dup(STDERR_FILENO);
+	int fd = dup(STDERR_FILENO), number = fd;
 
 	close(fd);
-	return fd;
+	return number;
 }
 
 /* -- what is in a record or event follows from which it is -- */
