@@ -134,6 +134,14 @@ loop_timer_set(int fd, uint64_t after, uint64_t every)
 }
 
 void
+loop_ring(int fd)
+{
+	const uint64_t one = 1;
+
+	(void)!write(fd, &one, sizeof(one));
+}
+
+void
 loop_drain(int fd)
 {
 	uint64_t n;

@@ -50,6 +50,8 @@ int loop_signalfd(const int *signals, int *ret, struct ops_err *err);
  * disarms it. */
 int loop_timer_new(int *ret, struct ops_err *err);
 void loop_timer_set(int fd, uint64_t after, uint64_t every);
+/* Have an eventfd count one more; if it can't, it is ready already. */
+void loop_ring(int fd);
 /* Take what an eventfd or timerfd counted. */
 void loop_drain(int fd);
 

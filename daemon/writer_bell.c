@@ -1,5 +1,4 @@
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "writer_peer.h"
 
@@ -8,11 +7,7 @@
 void
 bell_ring(const struct writer_role *r)
 {
-	uint64_t one = 1;
-
-	/* EAGAIN: it has been rung more often than can be counted. */
-	if (write(r->bell.fd, &one, sizeof(one)) < 0)
-		return;
+	loop_ring(r->bell.fd);
 }
 
 void
