@@ -2,6 +2,8 @@
 
 #include "base/bytes.h"
 #include "ipc/proto.h"
+#include "record/body.h"
+#include "record/body.h"
 #include "record/event.h"
 #include "writer_peer.h"
 
@@ -159,7 +161,7 @@ recorder_on_records(void *conn, struct msg *m, struct ops_err *err)
 
 	if (peer_must_wait(p))
 		return peer_hold(p, m, err);
-	if (writer_put_screen(p->r->w, p->id, ops_getle64(m->p), m->p + 8,
+	if (writer_put_records(p->r->w, p->id, ops_getle64(m->p), m->p + 8,
 		m->n - 8, &ticket, &e) == 0) {
 		if (ticket > p->r->last_ticket)
 			p->r->last_ticket = ticket;
@@ -188,7 +190,7 @@ check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
 	} u;
 	uint8_t id[OPS_ID_LEN];
 
-	if (event_session(b, n, id, err) < 0)
+	if (body_session(b, n, id, err) < 0)
 		return -1;
 	if (memcmp(id, p->id, OPS_ID_LEN) != 0)
 		return ops_fail(err, OPS_EPERM, "an event of another session");

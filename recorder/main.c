@@ -19,6 +19,7 @@
 #include "ipc/msg.h"
 #include "ipc/proto.h"
 #include "rec.h"
+#include "record/body.h"
 
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83 /* Linux 6.16 */
@@ -149,7 +150,7 @@ queue_open(struct rec *r, int fd, struct ops_err *err)
 
 	if (n < 0 || (size_t)n > RECORD_PAYLOAD_MAX)
 		return ops_fail_errno(err, "OPEN event");
-	if (event_session(raw, (size_t)n, id, err) < 0 ||
+	if (body_session(raw, (size_t)n, id, err) < 0 ||
 	    event_open_get(raw, (size_t)n, &e, err) < 0)
 		return -1;
 	if (memcmp(id, r->id, sizeof(id)) != 0)

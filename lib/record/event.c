@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "map.h"
+#include "body.h"
 
 #define TEXT_AT(s, m) offsetof(struct s, m), EVENT_TEXT_MAX
 
@@ -74,40 +74,6 @@ static const struct map_field daemon_fields[] = {
 };
 /* clang-format on */
 
-static const uint8_t no_session[OPS_ID_LEN];
-
-static void
-put_event(struct ops_buf *b, const uint8_t *id, const struct map_field *f,
-    size_t n, const void *from)
-{
-	ops_buf_put(b, id, OPS_ID_LEN);
-	map_put(b, f, n, from);
-}
-
-/* Decode into to[0..size), which stays as it was on failure.  scratch has the
- * same size. */
-static int
-get_event(const uint8_t *p, size_t n, const struct map_field *f,
-    size_t n_fields, void *scratch, size_t size, void *to, struct ops_err *err)
-{
-	struct cbor_reader r;
-
-	if (n < OPS_ID_LEN)
-		return ops_fail(
-		    err, OPS_EFORMAT, "event: %zu bytes, no session id", n);
-	r = (struct cbor_reader){ p + OPS_ID_LEN, n - OPS_ID_LEN };
-	memset(scratch, 0, size);
-	if (map_get(&r, f, n_fields, MAP_SKIP_UNKNOWN, scratch, err) < 0 ||
-	    cbor_end(&r, err) < 0) {
-		/* The payload is whole: more bytes will not come. */
-		if (err != NULL && err->code == OPS_ETRUNC)
-			err->code = OPS_EFORMAT;
-		return ops_context(err, "event");
-	}
-	memcpy(to, scratch, size);
-	return 0;
-}
-
 void
 event_open_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
     const struct event_open *e)
@@ -116,53 +82,55 @@ event_open_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
 
 	if (cut.command.p != NULL && cut.command.n > EVENT_ARGV_MAX)
 		cut.command_cut = true;
-	put_event(b, id, open_fields, OPS_ARRAY_LEN(open_fields), &cut);
+	body_put(b, id, open_fields, OPS_ARRAY_LEN(open_fields), &cut);
 }
 
 void
 event_close_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
     const struct event_close *e)
 {
-	put_event(b, id, close_fields, OPS_ARRAY_LEN(close_fields), e);
+	body_put(b, id, close_fields, OPS_ARRAY_LEN(close_fields), e);
 }
 
 void
 event_access_put(struct ops_buf *b, const struct event_access *e)
 {
-	put_event(
-	    b, no_session, access_fields, OPS_ARRAY_LEN(access_fields), e);
+	body_put(
+	    b, body_no_session, access_fields, OPS_ARRAY_LEN(access_fields), e);
 }
 
 void
 event_gap_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
     const struct event_gap *e)
 {
-	put_event(b, id, gap_fields, OPS_ARRAY_LEN(gap_fields), e);
+	body_put(b, id, gap_fields, OPS_ARRAY_LEN(gap_fields), e);
 }
 
 void
 event_bypass_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
     const struct event_bypass *e)
 {
-	put_event(b, id, bypass_fields, OPS_ARRAY_LEN(bypass_fields), e);
+	body_put(b, id, bypass_fields, OPS_ARRAY_LEN(bypass_fields), e);
 }
 
 void
 event_daemon_put(struct ops_buf *b, const struct event_daemon *e)
 {
-	put_event(
-	    b, no_session, daemon_fields, OPS_ARRAY_LEN(daemon_fields), e);
+	body_put(
+	    b, body_no_session, daemon_fields, OPS_ARRAY_LEN(daemon_fields), e);
 }
 
-int
-event_session(const uint8_t *p, size_t n, uint8_t id[static OPS_ID_LEN],
-    struct ops_err *err)
+bool
+event_owner(const struct record *r, uint8_t id[static OPS_ID_LEN])
 {
-	if (n < OPS_ID_LEN)
-		return ops_fail(
-		    err, OPS_EFORMAT, "event: %zu bytes, no session id", n);
-	memcpy(id, p, OPS_ID_LEN);
-	return 0;
+	/* In a part it stands behind the part's numbers. */
+	size_t skip = (r->flags & RECORD_PART) != 0 ? RECORD_PART_HEADER : 0;
+
+	if (record_type_class(r->type) != CLASS_EVENTS ||
+	    r->len < skip + OPS_ID_LEN)
+		return false;
+	memcpy(id, r->payload + skip, OPS_ID_LEN);
+	return !ops_all_zero(id, OPS_ID_LEN);
 }
 
 int
@@ -171,7 +139,7 @@ event_open_get(
 {
 	struct event_open e;
 
-	return get_event(p, n, open_fields, OPS_ARRAY_LEN(open_fields), &e,
+	return body_get(p, n, open_fields, OPS_ARRAY_LEN(open_fields), &e,
 	    sizeof(e), ret, err);
 }
 
@@ -181,7 +149,7 @@ event_close_get(
 {
 	struct event_close e;
 
-	return get_event(p, n, close_fields, OPS_ARRAY_LEN(close_fields), &e,
+	return body_get(p, n, close_fields, OPS_ARRAY_LEN(close_fields), &e,
 	    sizeof(e), ret, err);
 }
 
@@ -191,7 +159,7 @@ event_access_get(
 {
 	struct event_access e;
 
-	return get_event(p, n, access_fields, OPS_ARRAY_LEN(access_fields), &e,
+	return body_get(p, n, access_fields, OPS_ARRAY_LEN(access_fields), &e,
 	    sizeof(e), ret, err);
 }
 
@@ -201,7 +169,7 @@ event_gap_get(
 {
 	struct event_gap e;
 
-	return get_event(p, n, gap_fields, OPS_ARRAY_LEN(gap_fields), &e,
+	return body_get(p, n, gap_fields, OPS_ARRAY_LEN(gap_fields), &e,
 	    sizeof(e), ret, err);
 }
 
@@ -211,7 +179,7 @@ event_bypass_get(
 {
 	struct event_bypass e;
 
-	return get_event(p, n, bypass_fields, OPS_ARRAY_LEN(bypass_fields), &e,
+	return body_get(p, n, bypass_fields, OPS_ARRAY_LEN(bypass_fields), &e,
 	    sizeof(e), ret, err);
 }
 
@@ -221,6 +189,6 @@ event_daemon_get(
 {
 	struct event_daemon e;
 
-	return get_event(p, n, daemon_fields, OPS_ARRAY_LEN(daemon_fields), &e,
+	return body_get(p, n, daemon_fields, OPS_ARRAY_LEN(daemon_fields), &e,
 	    sizeof(e), ret, err);
 }

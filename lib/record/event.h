@@ -24,6 +24,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "record.h"
 
 #define EVENT_ARGV_MAX 12000 /* bytes of a command kept in one event */
 #define EVENT_TEXT_MAX 256   /* bytes of any other text */
@@ -155,9 +156,9 @@ void event_bypass_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
     const struct event_bypass *e);
 void event_daemon_put(struct ops_buf *b, const struct event_daemon *e);
 
-/* The session id at the head of an event payload; OPS_EFORMAT if too short. */
-int event_session(const uint8_t *p, size_t n, uint8_t id[static OPS_ID_LEN],
-    struct ops_err *err);
+/* The session whose account counts this record: that of an event.  False: none,
+ * or the record is a program's, which may come after the session's end. */
+bool event_owner(const struct record *r, uint8_t id[static OPS_ID_LEN]);
 
 /* Decode the payload of a record of the matching type (id included, skipped).
  * Texts point into p.  Anything wrong is OPS_EFORMAT, leftover bytes too;

@@ -43,7 +43,7 @@ check_magic(const uint8_t *p, size_t n, uint32_t magic, const char *name,
 static int
 check_class(const uint8_t *p, struct ops_err *err)
 {
-	if ((p[0] != CLASS_SCREEN && p[0] != CLASS_EVENTS) || p[1] != 0)
+	if (p[0] == 0 || p[0] >= CLASSES || p[1] != 0)
 		return ops_fail(
 		    err, OPS_EFORMAT, "class %u, then %u", p[0], p[1]);
 	return 0;
@@ -220,8 +220,7 @@ walk_records(struct walk *w, const uint8_t *seed, const uint8_t *p, size_t n,
 			ops_context(err, "record %" PRIu32, w->count);
 			goto out;
 		}
-		if (record_type_is_screen(r.type) !=
-		    (w->class == CLASS_SCREEN)) {
+		if (record_type_class(r.type) != w->class) {
 			ops_fail(err, OPS_EFORMAT,
 			    "record %" PRIu32 " of type %u in class %u",
 			    w->count, r.type, w->class);
@@ -328,7 +327,7 @@ check_request(
 	if (count == 0 || n < RECORD_HEADER || n > FRAME_RAW_MAX - FRAME_SEED)
 		return ops_fail(err, OPS_EUSAGE,
 		    "frame of %" PRIu32 " records, %zu bytes", count, n);
-	if (id->class != CLASS_SCREEN && id->class != CLASS_EVENTS)
+	if (id->class == 0 || id->class >= CLASSES)
 		return ops_fail(
 		    err, OPS_EUSAGE, "frame of class %u", id->class);
 	if (id->first > UINT64_MAX - count)

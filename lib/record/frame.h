@@ -56,7 +56,6 @@
 #define FRAME_STORED_MAX (2u << 20) /* bytes of one whole stored frame */
 #define FRAME_RECORDS_MAX (FRAME_RAW_MAX / RECORD_HEADER)
 
-enum stream_class { CLASS_SCREEN = 1, CLASS_EVENTS = 2 };
 enum frame_codec { CODEC_ZSTD = 1 };
 
 struct frame_id {

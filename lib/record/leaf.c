@@ -114,7 +114,7 @@ static const struct map_field tombstone_fields[] = {
 static int
 check_frame(const struct leaf_frame *f, struct ops_err *err)
 {
-	if (f->class != CLASS_SCREEN && f->class != CLASS_EVENTS)
+	if (f->class == 0 || f->class >= CLASSES)
 		return ops_fail(err, OPS_EFORMAT, "class %u", f->class);
 	if (f->codec != CODEC_ZSTD)
 		return ops_fail(err, OPS_EFORMAT, "codec %u", f->codec);

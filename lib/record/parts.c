@@ -9,7 +9,7 @@
 static size_t
 repeated(uint8_t type)
 {
-	return record_type_is_event(type) ? OPS_ID_LEN : 0;
+	return record_type_class(type) == CLASS_SCREEN ? 0 : OPS_ID_LEN;
 }
 
 /* Bytes of the thing itself that fit into one part. */
@@ -23,7 +23,7 @@ static int
 may_have_parts(uint8_t type)
 {
 	return type == REC_OUTPUT || type == REC_INPUT ||
-	       record_type_is_event(type);
+	       record_type_class(type) > CLASS_SCREEN;
 }
 
 size_t

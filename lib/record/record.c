@@ -6,43 +6,53 @@
 #include "base/bytes.h"
 
 /* What a payload of each type may measure, without the head of a part. */
-enum stream { NEITHER, SCREEN, EVENTS };
 struct rule {
-	uint8_t stream;
+	uint8_t class;
 	uint16_t min, max;
 };
 #define ANY RECORD_PAYLOAD_MAX
 /* clang-format off */
 static const struct rule rules[UINT8_MAX + 1] = {
-	[REC_OUTPUT]	    = { SCREEN, 0, ANY },
-	[REC_INPUT]	    = { SCREEN, 0, ANY },
-	[REC_MASKED]	    = { SCREEN, 1, 1 },
-	[REC_RESIZE]	    = { SCREEN, 4, 4 },
-	[REC_STOP]	    = { SCREEN, 1, 1 },
-	[REC_CONT]	    = { SCREEN, 0, 0 },
-	[REC_ECHO]	    = { SCREEN, 1, 1 },
-	[REC_GAP]	    = { SCREEN, 24, 24 },
-	[REC_EXIT]	    = { SCREEN, 4, 4 },
-	[REC_SESSION_OPEN]  = { EVENTS, OPS_ID_LEN, ANY },
-	[REC_SESSION_CLOSE] = { EVENTS, OPS_ID_LEN, ANY },
-	[REC_ACCESS]	    = { EVENTS, OPS_ID_LEN, ANY },
-	[REC_GAP_EVENT]	    = { EVENTS, OPS_ID_LEN, ANY },
-	[REC_BYPASS]	    = { EVENTS, OPS_ID_LEN, ANY },
-	[REC_DAEMON]	    = { EVENTS, OPS_ID_LEN, ANY },
-	[REC_LOSS]	    = { EVENTS, OPS_ID_LEN, ANY },
+	[REC_OUTPUT]	    = { CLASS_SCREEN, 0, ANY },
+	[REC_INPUT]	    = { CLASS_SCREEN, 0, ANY },
+	[REC_MASKED]	    = { CLASS_SCREEN, 1, 1 },
+	[REC_RESIZE]	    = { CLASS_SCREEN, 4, 4 },
+	[REC_STOP]	    = { CLASS_SCREEN, 1, 1 },
+	[REC_CONT]	    = { CLASS_SCREEN, 0, 0 },
+	[REC_ECHO]	    = { CLASS_SCREEN, 1, 1 },
+	[REC_GAP]	    = { CLASS_SCREEN, 24, 24 },
+	[REC_EXIT]	    = { CLASS_SCREEN, 4, 4 },
+	[REC_SESSION_OPEN]  = { CLASS_EVENTS, OPS_ID_LEN, ANY },
+	[REC_SESSION_CLOSE] = { CLASS_EVENTS, OPS_ID_LEN, ANY },
+	[REC_ACCESS]	    = { CLASS_EVENTS, OPS_ID_LEN, ANY },
+	[REC_GAP_EVENT]	    = { CLASS_EVENTS, OPS_ID_LEN, ANY },
+	[REC_BYPASS]	    = { CLASS_EVENTS, OPS_ID_LEN, ANY },
+	[REC_DAEMON]	    = { CLASS_EVENTS, OPS_ID_LEN, ANY },
+	[REC_CAPTURE]	    = { CLASS_PROGRAMS, OPS_ID_LEN, ANY },
+	[REC_EXEC]	    = { CLASS_PROGRAMS, OPS_ID_LEN, ANY },
+	[REC_ARGS]	    = { CLASS_PROGRAMS, OPS_ID_LEN, ANY },
+	[REC_ENDED]	    = { CLASS_PROGRAMS, OPS_ID_LEN, ANY },
+	[REC_FAILED]	    = { CLASS_PROGRAMS, OPS_ID_LEN, ANY },
+	[REC_LOSS]	    = { CLASS_PROGRAMS, OPS_ID_LEN, ANY },
 };
 /* clang-format on */
 
-int
-record_type_is_screen(uint8_t type)
+const char *
+stream_class_name(uint8_t class)
 {
-	return rules[type].stream == SCREEN;
+	static const char *const names[CLASSES] = {
+		[CLASS_SCREEN] = "screen",
+		[CLASS_EVENTS] = "events",
+		[CLASS_PROGRAMS] = "programs",
+	};
+
+	return class < CLASSES && names[class] != NULL ? names[class] : "?";
 }
 
-int
-record_type_is_event(uint8_t type)
+uint8_t
+record_type_class(uint8_t type)
 {
-	return rules[type].stream == EVENTS;
+	return rules[type].class;
 }
 
 size_t
@@ -93,7 +103,7 @@ check_part(const uint8_t *payload, size_t n, struct ops_err *err)
 static int
 check_head(const uint8_t *p, size_t n, struct ops_err *err)
 {
-	if (n >= 1 && rules[p[0]].stream == NEITHER)
+	if (n >= 1 && rules[p[0]].class == 0)
 		return ops_fail(
 		    err, OPS_EFORMAT, "record: unknown type %u", p[0]);
 	if (n >= 2 && (p[1] & ~RECORD_PART) != 0)

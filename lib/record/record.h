@@ -38,6 +38,16 @@
 #define RECORD_PART_HEADER 4  /* u16 part, u16 parts */
 #define RECORD_PARTS_MAX 1024 /* parts of one thing: 16 MiB */
 
+/* What a stream holds. */
+enum stream_class {
+	CLASS_SCREEN = 1,   /* a session's terminal */
+	CLASS_EVENTS = 2,   /* sessions, and the daemon itself; one a boot */
+	CLASS_PROGRAMS = 3, /* programs that ran, one a run of capture */
+	CLASSES,
+};
+/* The folder below data/ that has streams of this class; "?" for none. */
+const char *stream_class_name(uint8_t class);
+
 enum record_type {
 	/* screen stream */
 	REC_OUTPUT = 1, /* bytes as read from the inner pty */
@@ -59,8 +69,14 @@ enum record_type {
 	REC_BYPASS =
 	    68, /* SCREEN-BYPASS: somebody else holds the outer terminal */
 	REC_DAEMON =
-	    69,        /* opseald started, stopped, lost or regained its disk */
-	REC_LOSS = 70, /* records that could not be captured, counted */
+	    69, /* opseald started, stopped, lost or regained its disk */
+	/* programs stream: session id, then a CBOR map; see program.h */
+	REC_CAPTURE = 96, /* capture began or ended */
+	REC_EXEC = 97,
+	REC_ARGS = 98, /* more of an exec's arguments */
+	REC_ENDED = 99,
+	REC_FAILED = 100, /* an exec that failed; claimed */
+	REC_LOSS = 101,   /* what could not be captured, counted */
 };
 
 enum masked_why {
@@ -76,9 +92,8 @@ struct record {
 	size_t len;
 };
 
-/* Is this a type of the screen stream / of the events stream? */
-int record_type_is_screen(uint8_t type);
-int record_type_is_event(uint8_t type);
+/* The class of streams that this type belongs to; 0: no type. */
+uint8_t record_type_class(uint8_t type);
 
 /* Write header and payload to out (room for RECORD_HEADER + r->len).
  * r->len <= RECORD_PAYLOAD_MAX.  Returns the number of bytes. */

@@ -193,8 +193,7 @@ get_entry(const uint8_t *p, size_t n, struct wal_entry *e, struct ops_err *err)
 	    record_decode(p + WAL_ENTRY_HEADER, n - WAL_ENTRY_HEADER, &r, err);
 	if (used < 0)
 		return -1;
-	if ((p[10] != CLASS_SCREEN && p[10] != CLASS_EVENTS) || p[11] != 0 ||
-	    record_type_is_screen(r.type) != (p[10] == CLASS_SCREEN))
+	if (p[11] != 0 || record_type_class(r.type) != p[10])
 		return ops_fail(err, OPS_EFORMAT,
 		    "record of type %u in class %u, then %u", r.type, p[10],
 		    p[11]);

@@ -131,11 +131,13 @@ check_folders(struct check *c)
 	static const char *const top[] = { "log", "data", "wal", "index",
 		"keys" };
 	static const char *const log[] = { "leaves", "checkpoint", "tile" };
-	static const char *const data[] = { "screen", "events" };
+	const char *data[CLASSES - 1];
 	struct vfs_names names;
 	char dir[300];
 
 	check_names(c, "", top, OPS_ARRAY_LEN(top), stray);
+	for (uint8_t class = CLASS_SCREEN; class < CLASSES; class ++)
+		data[class - 1] = stream_class_name(class);
 	check_names(c, "data", data, OPS_ARRAY_LEN(data), stray);
 	if (vfs_list(c->v, "log", &names, NULL) == 0) {
 		for (size_t i = 0; i < names.n; i++) {
@@ -219,11 +221,12 @@ list_day(struct files *fs, uint8_t class, const char day[static 11],
 static int
 list_class(struct files *fs, uint8_t class, struct ops_err *err)
 {
-	const char *dir = class == CLASS_EVENTS ? "data/events" : "data/screen";
+	char dir[SEGMENT_PATH_MAX];
 	struct ops_err why = { 0 };
 	struct vfs_names days;
 	int rc = 0;
 
+	snprintf(dir, sizeof(dir), "data/%s", stream_class_name(class));
 	if (vfs_list(fs->c->v, dir, &days, &why) < 0) {
 		if (why.code != OPS_ENOENT)
 			check_say(fs->c, FIND_UNREADABLE, dir, "%s", why.msg);
@@ -274,6 +277,12 @@ find_file(struct files *fs, const struct history_stream *s,
 /* -- segments that must be there -- */
 
 /* Frames [from, to) of a segment are not there: gone, or expired. */
+static const char *
+what(uint8_t class)
+{
+	return class == CLASS_SCREEN ? "session" : stream_class_name(class);
+}
+
 static void
 say_missing(struct check *c, const struct check_segment *seg)
 {
@@ -288,13 +297,11 @@ say_missing(struct check *c, const struct check_segment *seg)
 	ops_id_text(s->id, id);
 	if (expired == l->n)
 		check_say(c, FIND_EXPIRED, l->path,
-		    "%s %s: frames %" PRIu64 " to %" PRIu64,
-		    s->class == CLASS_EVENTS ? "events" : "session", id,
+		    "%s %s: frames %" PRIu64 " to %" PRIu64, what(s->class), id,
 		    l->first_frame, s->frame[l->first + l->n - 1].leaf.number);
 	else
 		check_say(c, FIND_MISSING, l->path,
-		    "%s %s: frames %" PRIu64 " to %" PRIu64,
-		    s->class == CLASS_EVENTS ? "events" : "session", id,
+		    "%s %s: frames %" PRIu64 " to %" PRIu64, what(s->class), id,
 		    l->first_frame, s->frame[l->first + l->n - 1].leaf.number);
 }
 
@@ -500,9 +507,8 @@ check_data(struct check *c, struct ops_err *err)
 
 	if (!c->one)
 		check_folders(c);
-	rc = list_class(&fs, CLASS_SCREEN, err);
-	if (rc == 0)
-		rc = list_class(&fs, CLASS_EVENTS, err);
+	for (uint8_t class = CLASS_SCREEN; rc == 0 && class < CLASSES; class ++)
+		rc = list_class(&fs, class, err);
 	if (fs.n > 1)
 		qsort(fs.f, fs.n, sizeof(*fs.f), compare_files);
 	for (size_t i = 0; rc == 0 && i < c->h.streams; i++) {

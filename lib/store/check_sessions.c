@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "check_work.h"
 #include "parallel.h"
+#include "record/body.h"
 #include "record/event.h"
 #include "record/record.h"
 
@@ -180,19 +181,6 @@ advance(struct sessions *ss, uint32_t log, uint64_t index)
 	}
 }
 
-/* Which session does this event belong to?  In a part the id stands behind the
- * part's numbers. */
-static bool
-owner_of(const struct record *r, const uint8_t **id)
-{
-	size_t skip = (r->flags & RECORD_PART) != 0 ? RECORD_PART_HEADER : 0;
-
-	if (!record_type_is_event(r->type) || r->len < skip + OPS_ID_LEN)
-		return false;
-	*id = r->payload + skip;
-	return !ops_all_zero(*id, OPS_ID_LEN);
-}
-
 static void
 say_gap(struct check *c, const char *where, const struct record *r)
 {
@@ -200,7 +188,7 @@ say_gap(struct check *c, const char *where, const struct record *r)
 	uint8_t session[OPS_ID_LEN];
 	struct event_gap g;
 
-	if (event_session(r->payload, r->len, session, NULL) < 0 ||
+	if (body_session(r->payload, r->len, session, NULL) < 0 ||
 	    event_gap_get(r->payload, r->len, &g, NULL) < 0)
 		return;
 	if (c->one && memcmp(session, c->o->session, OPS_ID_LEN) != 0)
@@ -223,12 +211,12 @@ take_records(
 	long used;
 
 	for (size_t at = 0; at < raw->len; at += (size_t)used) {
-		const uint8_t *id;
+		uint8_t id[OPS_ID_LEN];
 
 		used = record_decode(raw->data + at, raw->len - at, &r, NULL);
 		if (used < 0)
 			return true; /* frame_open() has refused that */
-		if (r.type == REC_GAP_EVENT || r.type == REC_LOSS) {
+		if (r.type == REC_GAP_EVENT) {
 			char where[CHECK_WHERE];
 
 			snprintf(where, sizeof(where),
@@ -237,7 +225,7 @@ take_records(
 			    e->f->leaf.number);
 			say_gap(ss->c, where, &r);
 		}
-		if (owner_of(&r, &id)) {
+		if (event_owner(&r, id)) {
 			struct account *a = account_of(ss, id);
 
 			if (a == NULL)

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "record/event.h"
 #include "segment.h"
 #include "streamtab.h"
 
@@ -109,7 +110,7 @@ framer_seen_event(struct framer *f, const struct record *r,
 	uint8_t id[OPS_ID_LEN];
 	struct stream *s;
 
-	if (!stream_event_owner(r, id))
+	if (!event_owner(r, id))
 		return 0;
 	/* The events of a session that has its CLOSE leaf are done with. */
 	if (streamtab_closed(f->tab, id))
@@ -362,7 +363,7 @@ framer_put(struct framer *f, const struct wal_entry *e, struct ops_err *err)
 		return ops_fail(err, OPS_EFORMAT,
 		    "stream: record %" PRIu64 " after %" PRIu64, e->number,
 		    s->pub.next_record);
-	if (e->class == CLASS_EVENTS && stream_event_owner(&r, id) &&
+	if (e->class == CLASS_EVENTS && event_owner(&r, id) &&
 	    (owner = streamtab_get(f->tab, id, CLASS_SCREEN)) == NULL)
 		return ops_fail(err, OPS_ENOMEM, "framer: sessions: no memory");
 	if (s->count > 0 && s->raw.len + e->len > FRAME_ROOM &&

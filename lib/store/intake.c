@@ -166,14 +166,13 @@ writer_queue_event(struct writer *w, uint8_t type, uint64_t time,
 	bool was_open;
 	size_t len;
 
-	if (n > RECORD_PAYLOAD_MAX || !record_type_is_event(type))
+	if (n > RECORD_PAYLOAD_MAX || record_type_class(type) != CLASS_EVENTS)
 		return ops_fail(
 		    err, OPS_EUSAGE, "event of type %u, %zu bytes", type, n);
 	len = record_encode(&r, bytes);
 	if (record_decode(bytes, len, &r, err) < 0)
 		return -1;
-	if (stream_event_owner(&r, id) &&
-	    (s = event_session_of(w, id, err)) == NULL)
+	if (event_owner(&r, id) && (s = event_session_of(w, id, err)) == NULL)
 		return -1;
 	if (queue_record(w, w->e->events, CLASS_EVENTS, w->next_event, bytes,
 		len, err) < 0)
@@ -238,8 +237,18 @@ writer_put_event(struct writer *w, uint8_t type, uint64_t time,
 	return rc;
 }
 
+/* May records be added to this stream? */
+static bool
+takes_records(const struct stream *s)
+{
+	if (s == NULL || s->pub.class == CLASS_EVENTS)
+		return false;
+	return s->pub.class == CLASS_PROGRAMS ||
+	       (s->pub.opened && !s->pub.closing);
+}
+
 static int
-put_screen(struct writer *w, struct stream *s, uint64_t number,
+put_records(struct writer *w, struct stream *s, uint64_t number,
     const uint8_t *records, size_t n, struct ops_err *err)
 {
 	for (size_t at = 0; at < n; number++) {
@@ -248,14 +257,15 @@ put_screen(struct writer *w, struct stream *s, uint64_t number,
 
 		if (len < 0)
 			return -1;
-		if (!record_type_is_screen(r.type))
+		if (record_type_class(r.type) != s->pub.class)
 			return ops_fail(err, OPS_EUSAGE,
-			    "record of type %u in a screen stream", r.type);
+			    "record of type %u in a %s stream", r.type,
+			    stream_class_name(s->pub.class));
 		if (number > s->pub.next_record)
 			return ops_fail(err, OPS_EUSAGE,
 			    "records are missing before this one");
 		if (number == s->pub.next_record) {
-			if (queue_record(w, s->pub.id, CLASS_SCREEN, number,
+			if (queue_record(w, s->pub.id, s->pub.class, number,
 				records + at, (size_t)len, err) < 0)
 				return -1;
 			s->pub.next_record++;
@@ -266,7 +276,24 @@ put_screen(struct writer *w, struct stream *s, uint64_t number,
 }
 
 int
-writer_put_screen(struct writer *w, const uint8_t id[static OPS_ID_LEN],
+writer_programs(
+    struct writer *w, const uint8_t id[static OPS_ID_LEN], struct ops_err *err)
+{
+	struct stream *s;
+	int rc = 0;
+
+	pthread_mutex_lock(&w->lock);
+	s = streamtab_get(w->known, id, CLASS_PROGRAMS);
+	if (s == NULL)
+		rc = ops_fail(err, OPS_ENOMEM, "writer: streams: no memory");
+	else if (s->pub.class != CLASS_PROGRAMS)
+		rc = ops_fail(err, OPS_EUSAGE, "not a stream of programs");
+	pthread_mutex_unlock(&w->lock);
+	return rc;
+}
+
+int
+writer_put_records(struct writer *w, const uint8_t id[static OPS_ID_LEN],
     uint64_t first, const uint8_t *records, size_t n, uint64_t *ticket,
     struct ops_err *err)
 {
@@ -275,12 +302,12 @@ writer_put_screen(struct writer *w, const uint8_t id[static OPS_ID_LEN],
 
 	pthread_mutex_lock(&w->lock);
 	s = streamtab_find(w->known, id);
-	if (s == NULL || !s->pub.opened || s->pub.closing)
+	if (!takes_records(s))
 		rc = ops_fail(err, OPS_EUSAGE, "no such open session");
 	else
 		rc = check_room(w, err);
 	if (rc == 0)
-		rc = put_screen(w, s, first, records, n, err);
+		rc = put_records(w, s, first, records, n, err);
 	if (rc == 0)
 		*ticket = w->ticket;
 	pthread_mutex_unlock(&w->lock);

@@ -12,18 +12,12 @@
 _Static_assert(SEGMENT_HEADER == sizeof(((struct segment_place *)0)->header),
     "a place holds a whole segment header");
 
-static const char *
-class_name(uint8_t class)
-{
-	return class == CLASS_EVENTS ? "events" : "screen";
-}
-
 void
 segment_dir(
     uint8_t class, const char day[static 11], char out[static SEGMENT_PATH_MAX])
 {
-	snprintf(
-	    out, SEGMENT_PATH_MAX, "data/%s/%.10s", class_name(class), day);
+	snprintf(out, SEGMENT_PATH_MAX, "data/%s/%.10s",
+	    stream_class_name(class), day);
 }
 
 void
@@ -35,7 +29,7 @@ segment_path(uint8_t class, const char day[static 11],
 
 	ops_id_text(id, text);
 	snprintf(out, SEGMENT_PATH_MAX, "data/%s/%.10s/%s-%04" PRIu32 ".seg",
-	    class_name(class), day, text, number);
+	    stream_class_name(class), day, text, number);
 }
 
 int
@@ -399,13 +393,13 @@ segment_recover(
 	struct scan sc = { .v = v, .tab = tab };
 	int rc = 0;
 
-	for (uint8_t class = CLASS_SCREEN; rc == 0 && class <= CLASS_EVENTS;
+	for (uint8_t class = CLASS_SCREEN; rc == 0 && class < CLASSES;
 	     class ++) {
 		struct vfs_names days = { 0 };
 		char dir[SEGMENT_PATH_MAX];
 
 		sc.class = class;
-		snprintf(dir, sizeof(dir), "data/%s", class_name(class));
+		snprintf(dir, sizeof(dir), "data/%s", stream_class_name(class));
 		if (!vfs_exists(v, dir))
 			continue;
 		rc = vfs_list(v, dir, &days, err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "record/body.h"
 #include "record/map.h"
 #include "store_work.h"
 
@@ -160,7 +161,7 @@ take_event(struct loader *ld, const struct record *r,
 	struct session *s;
 
 	if ((r->flags & RECORD_PART) != 0 ||
-	    event_session(r->payload, r->len, id, NULL) < 0)
+	    body_session(r->payload, r->len, id, NULL) < 0)
 		return 0;
 	if (r->type == REC_SESSION_OPEN)
 		return take_open(ld, id, r, pos, err);
@@ -505,7 +506,7 @@ decode_wire(const uint8_t *p, size_t n, struct wire *w, struct session *s,
 		return ops_fail(err, OPS_EFORMAT, "no such state");
 	if (w->open.p == NULL)
 		return ops_fail(err, OPS_EFORMAT, "no SESSION-OPEN");
-	if (event_session(w->open.p, w->open.n, id, err) < 0 ||
+	if (body_session(w->open.p, w->open.n, id, err) < 0 ||
 	    event_open_get(w->open.p, w->open.n, &s->open, err) < 0)
 		return -1;
 	if (memcmp(id, w->id, OPS_ID_LEN) != 0)
@@ -513,7 +514,7 @@ decode_wire(const uint8_t *p, size_t n, struct wire *w, struct session *s,
 	if (w->close.p == NULL)
 		return 0;
 	s->has_close = true;
-	if (event_session(w->close.p, w->close.n, id, err) < 0 ||
+	if (body_session(w->close.p, w->close.n, id, err) < 0 ||
 	    event_close_get(w->close.p, w->close.n, &s->close, err) < 0)
 		return -1;
 	if (memcmp(id, w->id, OPS_ID_LEN) != 0)

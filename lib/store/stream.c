@@ -92,8 +92,7 @@ static int
 list_segments(struct store *s, size_t stream, struct ops_err *err)
 {
 	struct store_extra *x = &s->extra[stream];
-	const char *class =
-	    s->h.stream[stream].class == CLASS_EVENTS ? "events" : "screen";
+	const char *class = stream_class_name(s->h.stream[stream].class);
 	char dir[SEGMENT_PATH_MAX];
 	struct vfs_names days;
 	size_t cap = 0;

@@ -156,17 +156,6 @@ streamtab_each(
 	}
 }
 
-bool
-stream_event_owner(const struct record *r, uint8_t id[static OPS_ID_LEN])
-{
-	size_t skip = (r->flags & RECORD_PART) != 0 ? 4 : 0;
-
-	if (!record_type_is_event(r->type) || r->len < skip + OPS_ID_LEN)
-		return false;
-	memcpy(id, r->payload + skip, OPS_ID_LEN);
-	return !ops_all_zero(id, OPS_ID_LEN);
-}
-
 void
 stream_note_event(struct stream *s, const struct record *r)
 {

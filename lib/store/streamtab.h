@@ -67,8 +67,6 @@ void streamtab_settle(struct streamtab *t);
 void streamtab_each(
     struct streamtab *t, void (*fn)(void *arg, struct stream *s), void *arg);
 
-/* The session that an event record belongs to; false: none. */
-bool stream_event_owner(const struct record *r, uint8_t id[static OPS_ID_LEN]);
 /* Note in s what this event of its session says. */
 void stream_note_event(struct stream *s, const struct record *r);
 

@@ -53,11 +53,16 @@ int writer_open(struct vfs *v, const struct writer_opts *o, struct writer **ret,
  * the final seal could not be written; the writer is freed all the same. */
 int writer_close(struct writer *w, struct ops_err *err);
 
-/* Queue `n` bytes of encoded screen records of session id, the first being
- * number `first`.  Records the writer has already (below next_record) are
+/* Records of a run of capture will come, as stream id.  Once more for the same
+ * stream is nothing new. */
+int writer_programs(struct writer *w, const uint8_t id[static OPS_ID_LEN],
+    struct ops_err *err);
+
+/* Queue `n` bytes of encoded records of stream id, an open session's screen or
+ * that of writer_programs(), the first being number `first`.  Records the writer has already (below next_record) are
  * dropped; a number above it is OPS_EUSAGE.  On success *ticket is set.
  * OPS_EBUSY: the queue is full, try again after a wake. */
-int writer_put_screen(struct writer *w, const uint8_t id[static OPS_ID_LEN],
+int writer_put_records(struct writer *w, const uint8_t id[static OPS_ID_LEN],
     uint64_t first, const uint8_t *records, size_t n, uint64_t *ticket,
     struct ops_err *err);
 
@@ -72,7 +77,8 @@ uint64_t writer_durable(const struct writer *w);
  * by a put that failed at a later record. */
 uint64_t writer_newest(struct writer *w);
 
-/* What the writer knows of a session of this kernel boot. */
+/* What the writer knows of a session of this kernel boot; of a programs stream
+ * next_record alone. */
 struct writer_session {
 	bool known;           /* its SESSION-OPEN is here */
 	bool closed;          /* and its SESSION-CLOSE */

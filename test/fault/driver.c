@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "record/body.h"
 #include "record/event.h"
 #include "store/check.h"
 #include "store/store.h"
@@ -249,7 +250,7 @@ count_event(struct seen_events *se, const struct record *r)
 {
 	uint8_t id[OPS_ID_LEN];
 
-	if (event_session(r->payload, r->len, id, NULL) < 0)
+	if (body_session(r->payload, r->len, id, NULL) < 0)
 		return "an event without a session id";
 	for (unsigned i = 0; i < se->d->n; i++) {
 		const struct driver_session *s = &se->d->s[i];

@@ -226,7 +226,7 @@ put_screen(unsigned n)
 		size_t len = record_encode(&r, bytes);
 
 		for (unsigned i = 0; i < TRIES; i++) {
-			if (writer_put_screen(t.w, t.s->id, t.s->put, bytes,
+			if (writer_put_records(t.w, t.s->id, t.s->put, bytes,
 				len, &t.ticket, &err) == 0)
 				break;
 			if (err.code != OPS_ENOMEM || i + 1 == TRIES)
@@ -469,7 +469,7 @@ queue_full(void)
 	if (!all_durable(3 * SEC))
 		wrong("before", "not durable");
 	set_fault(OP(SYNC), EIO, 0);
-	while (n < 10000 && writer_put_screen(t.w, t.s->id, n, bytes, len,
+	while (n < 10000 && writer_put_records(t.w, t.s->id, n, bytes, len,
 				&t.ticket, &err) == 0)
 		n++;
 	if (err.code != OPS_EBUSY || n * len < WRITER_QUEUE_MAX - (2u << 20) ||
@@ -479,7 +479,7 @@ queue_full(void)
 	t.s->put = n;
 	if (!all_durable(20 * SEC))
 		wrong("after", "not durable");
-	if (writer_put_screen(t.w, t.s->id, n, bytes, len, &t.ticket, &err) <
+	if (writer_put_records(t.w, t.s->id, n, bytes, len, &t.ticket, &err) <
 		0 &&
 	    err.code != OPS_EBUSY)
 		wrong("after", err.msg);

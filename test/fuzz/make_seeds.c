@@ -16,6 +16,7 @@
 #include "record/frame.h"
 #include "record/leaf.h"
 #include "record/parts.h"
+#include "record/program.h"
 #include "record/walbatch.h"
 
 static const char *directory;
@@ -194,6 +195,63 @@ event_seeds(void)
 }
 
 static void
+program_seeds(void)
+{
+#define T(s)                                                                   \
+	{                                                                      \
+		(const uint8_t *)(s), sizeof(s) - 1                            \
+	}
+	const struct program_capture capture = { CAPTURE_BEGAN, 42, 1,
+		T("tp_btf"), T("host") };
+	const struct program_exec exec = { .pid = 4242,
+		.start = 123456789,
+		.ppid = 4200,
+		.auid = 1000,
+		.ses = 3,
+		.joined = JOINED_TTY,
+		.argc = 2,
+		.args_len = 6,
+		.has_before = true,
+		.comm = T("ls"),
+		.args = T("ls\0-l\0"),
+		.exe = T("/usr/bin/ls"),
+		.cwd = T("/root"),
+		.holes = T("0123456789abcdef") };
+	const struct program_args args = { 4242, 123456789, 8000, T("x\0") };
+	const struct program_ended ended = { .pid = 4242,
+		.start = 123456789,
+		.status = 0x8b,
+		.has_who = true,
+		.comm = T("ls") };
+	const struct program_failed failed = {
+		.pid = 4242, .error = 2, .comm = T("sh"), .name = T("/nowhere")
+	};
+	const struct program_loss loss = { 1, 2, 3, 4, 5, 6, 7 };
+	struct ops_buf b = { .max = 4096 };
+#undef T
+
+	ops_buf_put8(&b, 0);
+	program_capture_put(&b, &capture);
+	save_buf("program", "capture", &b);
+	ops_buf_put8(&b, 1);
+	program_exec_put(&b, id, &exec);
+	save_buf("program", "exec", &b);
+	ops_buf_put8(&b, 2);
+	program_args_put(&b, id, &args);
+	save_buf("program", "args", &b);
+	ops_buf_put8(&b, 3);
+	program_ended_put(&b, id, &ended);
+	save_buf("program", "ended", &b);
+	ops_buf_put8(&b, 4);
+	program_failed_put(&b, id, &failed);
+	save_buf("program", "failed", &b);
+	ops_buf_put8(&b, 5);
+	program_loss_put(&b, &loss);
+	save_buf("program", "loss", &b);
+	ops_buf_free(&b);
+}
+
+static void
 frame_seeds(void)
 {
 	const struct segment_header segment = { .stream = "stream-id",
@@ -341,6 +399,7 @@ main(int argc, char **argv)
 	cbor_seeds();
 	record_seeds();
 	event_seeds();
+	program_seeds();
 	frame_seeds();
 	leaf_seeds();
 	wal_seeds();

@@ -3,6 +3,8 @@
 
 #include "base/bytes.h"
 #include "record/cbor.h"
+#include "record/body.h"
+#include "record/body.h"
 #include "record/event.h"
 #include "record/record.h"
 
@@ -81,7 +83,7 @@ test_open(void **state)
 
 		event_open_put(&b, id, all[i]);
 		assert_false(b.failed);
-		assert_int_equal(event_session(b.data, b.len, back, NULL), 0);
+		assert_int_equal(body_session(b.data, b.len, back, NULL), 0);
 		assert_memory_equal(back, id, sizeof(id));
 		/* Every cut is refused and leaves the output alone. */
 		for (size_t n = 0; n < b.len; n++) {
@@ -191,7 +193,7 @@ test_access(void **state)
 	assert_true(same_text(got.user, e.user) && same_text(got.what, e.what));
 	assert_true(got.has_session && got.refused);
 	assert_memory_equal(got.session, e.session, OPS_ID_LEN);
-	assert_int_equal(event_session(b.data, b.len, head, NULL), 0);
+	assert_int_equal(body_session(b.data, b.len, head, NULL), 0);
 	assert_true(ops_all_zero(head, sizeof(head)));
 
 	e.has_session = false;

@@ -192,7 +192,7 @@ test_make_refuses(void **state)
 		{ "cut",	1, 1, B("\x01\0\x02\0" T8 "x"), FRAME_STORED_MAX, 0, OPS_EFORMAT },
 		{ "leftover",	1, 1, B("\x01\0\x01\0" T8 "xy"), FRAME_STORED_MAX, 0, OPS_EFORMAT },
 		{ "other class", 2, 1, B("\x01\0\x01\0" T8 "x"), FRAME_STORED_MAX, 0, OPS_EFORMAT },
-		{ "class 3",	3, 1, B("\x01\0\x01\0" T8 "x"), FRAME_STORED_MAX, 0, OPS_EUSAGE },
+		{ "class 4",	CLASSES, 1, B("\x01\0\x01\0" T8 "x"), FRAME_STORED_MAX, 0, OPS_EUSAGE },
 		{ "past the end", 1, 1, B("\x01\0\x01\0" T8 "x"), FRAME_STORED_MAX, UINT64_MAX, OPS_EUSAGE },
 		{ "no room",	1, 1, B("\x01\0\x01\0" T8 "x"), 80, 0, OPS_ENOMEM },
 #undef B
@@ -305,7 +305,7 @@ test_header_fields(void **state)
 		{ "incompatible, high",	19, B("\x80"), OPS_ENEWER },
 		{ "class 0",		20, B("\0"), OPS_EFORMAT },
 		{ "class events",	20, B("\x02"), OPS_OK },
-		{ "class 3",		20, B("\x03"), OPS_EFORMAT },
+		{ "class 4",		20, B("\x04"), OPS_EFORMAT },
 		{ "byte 21",		21, B("\x01"), OPS_EFORMAT },
 		{ "first + count over",	40, B("\xfe\xff\xff\xff\xff\xff\xff\xff"), OPS_EFORMAT },
 		{ "first just fits",	40, B("\xfc\xff\xff\xff\xff\xff\xff\xff"), OPS_OK },

@@ -218,7 +218,7 @@ test_refused(void **state)
 
 		memcpy(before, now, sizeof(before));
 		switch (i) {
-		case 0: l.u.frame.class = 3; break;
+		case 0: l.u.frame.class = CLASSES; break;
 		case 1: l.u.frame.codec = 2; break;
 		case 2: l.u.frame.has_prev = true; break;
 		case 3: l.u.frame.count = 0; break;

@@ -7,8 +7,9 @@ static const enum record_type screen_types[] = { REC_OUTPUT, REC_INPUT,
 	REC_MASKED, REC_RESIZE, REC_STOP, REC_CONT, REC_ECHO, REC_GAP,
 	REC_EXIT };
 static const enum record_type event_types[] = { REC_SESSION_OPEN,
-	REC_SESSION_CLOSE, REC_ACCESS, REC_GAP_EVENT, REC_BYPASS, REC_DAEMON,
-	REC_LOSS };
+	REC_SESSION_CLOSE, REC_ACCESS, REC_GAP_EVENT, REC_BYPASS, REC_DAEMON };
+static const enum record_type program_types[] = { REC_CAPTURE, REC_EXEC,
+	REC_ARGS, REC_ENDED, REC_FAILED, REC_LOSS };
 
 #define T8 "\x01\x02\x03\x04\x05\x06\x07\x08" /* a time */
 #define ID "0123456789"
@@ -138,21 +139,33 @@ test_encode(void **state)
 }
 
 static void
+are_of(uint8_t class, const enum record_type *types, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(record_type_class((uint8_t)types[i]), class);
+}
+
+static void
 test_types(void **state)
 {
-	int screen = 0, events = 0;
+	size_t count[CLASSES] = { 0 };
 
 	(void)state;
 	for (unsigned t = 0; t < 256; t++) {
-		screen += record_type_is_screen((uint8_t)t);
-		events += record_type_is_event((uint8_t)t);
+		uint8_t class = record_type_class((uint8_t)t);
+
+		assert_true(class < CLASSES);
+		count[class]++;
 	}
-	assert_int_equal(screen, OPS_ARRAY_LEN(screen_types));
-	assert_int_equal(events, OPS_ARRAY_LEN(event_types));
-	for (size_t i = 0; i < OPS_ARRAY_LEN(screen_types); i++)
-		assert_true(record_type_is_screen((uint8_t)screen_types[i]));
-	for (size_t i = 0; i < OPS_ARRAY_LEN(event_types); i++)
-		assert_true(record_type_is_event((uint8_t)event_types[i]));
+	assert_int_equal(count[CLASS_SCREEN], OPS_ARRAY_LEN(screen_types));
+	assert_int_equal(count[CLASS_EVENTS], OPS_ARRAY_LEN(event_types));
+	assert_int_equal(count[CLASS_PROGRAMS], OPS_ARRAY_LEN(program_types));
+	are_of(CLASS_SCREEN, screen_types, OPS_ARRAY_LEN(screen_types));
+	are_of(CLASS_EVENTS, event_types, OPS_ARRAY_LEN(event_types));
+	are_of(CLASS_PROGRAMS, program_types, OPS_ARRAY_LEN(program_types));
+	assert_string_equal(stream_class_name(CLASS_PROGRAMS), "programs");
+	assert_string_equal(stream_class_name(0), "?");
+	assert_string_equal(stream_class_name(CLASSES), "?");
 }
 
 int

@@ -147,7 +147,7 @@ screen(const uint8_t *id, uint64_t first, unsigned n, struct ops_err *err)
 
 		len += record_encode(&r, bytes + len);
 	}
-	return writer_put_screen(t.w, id, first, bytes, len, &t.ticket, err);
+	return writer_put_records(t.w, id, first, bytes, len, &t.ticket, err);
 }
 
 static void
@@ -218,6 +218,51 @@ test_exactly_once(void **state)
 	end();
 }
 
+/* A run of capture has a stream that no session opens or closes. */
+static void
+test_programs(void **state)
+{
+	uint8_t bytes[65536], payload[OPS_ID_LEN + 1] = { 0 };
+	const struct record r = { .type = REC_ENDED,
+		.time = 1,
+		.payload = payload,
+		.len = sizeof(payload) };
+	struct ops_err err = { 0 };
+	struct writer_session s;
+	size_t len = 0;
+
+	(void)state;
+	begin();
+	for (unsigned i = 0; i < 100; i++)
+		len += record_encode(&r, bytes + len);
+	assert_int_equal(
+	    writer_put_records(t.w, A, 0, bytes, len, &t.ticket, &err), -1);
+	assert_int_equal(err.code, OPS_EUSAGE); /* no such stream */
+	assert_int_equal(writer_programs(t.w, A, NULL), 0);
+	assert_int_equal(
+	    writer_put_records(t.w, A, 0, bytes, len, &t.ticket, NULL), 0);
+	assert_int_equal(screen(A, 100, 1, &err), -1); /* not its class */
+	assert_int_equal(err.code, OPS_EUSAGE);
+	assert_int_equal(event(REC_SESSION_OPEN, B, NULL), 0);
+	assert_int_equal(writer_programs(t.w, B, &err), -1); /* a session */
+	assert_int_equal(err.code, OPS_EUSAGE);
+	wait_durable();
+	close_writer();
+	/* The next writer goes on where it was, and no session is open. */
+	open_with(1, 0);
+	assert_int_equal(writer_programs(t.w, A, NULL), 0);
+	writer_session(t.w, A, &s);
+	assert_false(s.known);
+	assert_int_equal(s.next_record, 100);
+	assert_int_equal(
+	    writer_put_records(t.w, A, 50, bytes, len, &t.ticket, NULL), 0);
+	assert_int_equal(event(REC_SESSION_CLOSE, B, NULL), 0);
+	wait_durable();
+	writer_session(t.w, A, &s);
+	assert_int_equal(s.next_record, 150);
+	end();
+}
+
 /* What a put took before it failed is known by its ticket, too. */
 static void
 test_half_taken(void **state)
@@ -233,8 +278,8 @@ test_half_taken(void **state)
 	assert_int_equal(event(REC_SESSION_OPEN, A, NULL), 0);
 	assert_int_equal(writer_newest(t.w), t.ticket);
 	memset(bytes + len, 0xff, RECORD_HEADER);
-	assert_int_equal(
-	    writer_put_screen(t.w, A, 0, bytes, sizeof(bytes), &t.ticket, &err),
+	assert_int_equal(writer_put_records(
+			     t.w, A, 0, bytes, sizeof(bytes), &t.ticket, &err),
 	    -1);
 	writer_session(t.w, A, &s);
 	assert_int_equal(s.next_record, 1);
@@ -381,6 +426,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exactly_once),
+		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_half_taken),
 		cmocka_unit_test(test_after_close),
 		cmocka_unit_test(test_tickets),

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "record/body.h"
 #include "record/event.h"
 #include "record/record.h"
 
@@ -34,7 +35,7 @@ again(unsigned which, const uint8_t *p, size_t n, struct ops_buf *out)
 		struct event_daemon daemon;
 	} e;
 
-	if (event_session(p, n, id, NULL) < 0)
+	if (body_session(p, n, id, NULL) < 0)
 		return false;
 	switch (which) {
 	case 0:

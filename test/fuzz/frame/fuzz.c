@@ -60,10 +60,11 @@ as_records(const uint8_t *data, size_t size)
 	size_t n = 0, at;
 	long used;
 
-	id.class = size > 0 && record_type_is_event(data[0]) ? CLASS_EVENTS
-							     : CLASS_SCREEN;
+	id.class = size > 0 ? record_type_class(data[0]) : 0;
+	if (id.class == 0)
+		id.class = CLASS_SCREEN;
 	while ((used = record_decode(data + n, size - n, &r, NULL)) > 0 &&
-	       record_type_is_event(r.type) == (id.class == CLASS_EVENTS)) {
+	       record_type_class(r.type) == id.class) {
 		n += (size_t)used;
 		count++;
 	}

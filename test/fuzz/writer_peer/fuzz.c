@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "logline.h"
 #include "procid.h"
+#include "record/body.h"
 #include "record/record.h"
 #include "writer_peer.h"
 
@@ -118,7 +119,7 @@ check_room(struct ops_err *err)
 }
 
 int
-writer_put_screen(struct writer *w, const uint8_t id[static OPS_ID_LEN],
+writer_put_records(struct writer *w, const uint8_t id[static OPS_ID_LEN],
     uint64_t first, const uint8_t *records, size_t n, uint64_t *ticket,
     struct ops_err *err)
 {
@@ -207,7 +208,7 @@ writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
 		REQUIRE(event_access_get(p, n, &access, NULL) == 0);
 		fake.ticket++;
 	} else {
-		REQUIRE(event_session(p, n, id, NULL) == 0);
+		REQUIRE(body_session(p, n, id, NULL) == 0);
 		f = session_of(id);
 		/* As the real one does. */
 		if (f == NULL || f->s.closed || f->s.next_event == TICKETS_MAX)

@@ -1,0 +1,787 @@
+// SPDX-License-Identifier: Dual MIT/GPL
+/*
+ * capture - each program that was started and each process that ended.
+ *
+ * At sched_process_exec the kernel has copied the arguments and the new
+ * program hasn't run yet, so what is read here is what it was given.
+ *
+ * Each hook is here twice, as tp_btf, which may follow pointers by itself, and
+ * as raw_tp for kernels where that doesn't load; one body serves both.  Nothing
+ * is put together anywhere but in the ring itself: a program here can be
+ * preempted, and memory of its CPU could be another's by then.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "capture.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* Set before loading: sched_process_exit tells whether the group is dead. */
+const volatile bool has_group_dead = true;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, CAP_HEADS_SIZE);
+} heads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, CAP_BULK_SIZE);
+} bulk SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct cap_counts);
+} counts SEC(".maps");
+
+/* Where a string is measured; what it holds is never read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, char[CAP_PATH_MAX]);
+} ruler SEC(".maps");
+
+/* Credentials of a thread on its way into an exec. */
+struct before {
+	u32 uid, euid;
+	u64 caps;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64); /* tgid and tid */
+	__type(value, struct before);
+} befores SEC(".maps");
+
+/* Only without has_group_dead: processes whose end was told. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64); /* start ^ tgid */
+	__type(value, u8);
+} ended SEC(".maps");
+
+static __always_inline struct cap_counts *
+counters(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&counts, &zero);
+}
+
+static __always_inline u64
+next_seq(struct cap_counts *c, u32 ring)
+{
+	/* Atomic since a program can be preempted here by another. Linux 5.12. */
+	return __sync_fetch_and_add(&c->seq[ring], 1);
+}
+
+static __always_inline u64
+start_of(struct task_struct *leader)
+{
+	struct task_struct___old *old = (void *)leader;
+
+	if (bpf_core_field_exists(leader->start_boottime))
+		return BPF_CORE_READ(leader, start_boottime);
+	return BPF_CORE_READ(old, real_start_time);
+}
+
+static __always_inline void
+fill_head(struct cap_head *h, struct task_struct *task, u32 type, u64 seq)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
+	struct task_struct *pleader = BPF_CORE_READ(parent, group_leader);
+
+	h->type = type;
+	h->cpu = bpf_get_smp_processor_id();
+	h->seq = seq;
+	h->time = bpf_ktime_get_boot_ns();
+	h->pid = BPF_CORE_READ(task, tgid);
+	h->start = start_of(leader);
+	h->ppid = BPF_CORE_READ(parent, tgid);
+	h->pstart = start_of(pleader);
+}
+
+static __always_inline void
+fill_who(u32 who[4], struct task_struct *task)
+{
+	struct cred *cred = BPF_CORE_READ(task, cred);
+
+	who[0] = BPF_CORE_READ(cred, uid).val;
+	who[1] = BPF_CORE_READ(cred, euid).val;
+	who[2] = who[3] = CAP_UNSET;
+	if (bpf_core_field_exists(task->loginuid))
+		who[2] = BPF_CORE_READ(task, loginuid).val;
+	if (bpf_core_field_exists(task->sessionid))
+		who[3] = BPF_CORE_READ(task, sessionid);
+}
+
+static __always_inline void
+fill_tty(u32 tty[3], struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct tty_struct *t = BPF_CORE_READ(signal, tty);
+	struct tty_driver *driver;
+	struct dentry *dentry;
+
+	tty[0] = tty[1] = tty[2] = 0;
+	if (t == NULL)
+		return;
+	driver = BPF_CORE_READ(t, driver);
+	tty[0] = BPF_CORE_READ(driver, major);
+	tty[1] = BPF_CORE_READ(driver, minor_start) + BPF_CORE_READ(t, index);
+	/* The other side of a pty: its dentry says which devpts. */
+	if (tty[0] >= 136 && tty[0] <= 143) {
+		dentry = BPF_CORE_READ(t, driver_data);
+		tty[2] = BPF_CORE_READ(dentry, d_sb, s_dev);
+	}
+}
+
+/* -- names -- */
+
+struct place {
+	struct dentry *dentry;
+	struct vfsmount *mnt;
+};
+
+/* One step outwards.  1: *name is one of the path; 0: it was a mount; -1: end. */
+static __always_inline int
+outwards(struct place *p, struct dentry **name)
+{
+	struct dentry *dentry = p->dentry;
+	struct vfsmount *mnt = p->mnt;
+	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+	struct dentry *root = BPF_CORE_READ(mnt, mnt_root);
+	struct mount *m, *above;
+
+	if (dentry != root && dentry != parent) {
+		*name = dentry;
+		p->dentry = parent;
+		return 1;
+	}
+	m = (void *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
+	above = BPF_CORE_READ(m, mnt_parent);
+	if (above == m || above == NULL)
+		return -1;
+	p->dentry = BPF_CORE_READ(m, mnt_mountpoint);
+	p->mnt = (void *)((char *)above + bpf_core_field_offset(struct mount, mnt));
+	return 0;
+}
+
+__noinline int
+path_length(u64 dentry, u64 mnt)
+{
+	struct place p = { (void *)dentry, (void *)mnt };
+	struct dentry *name;
+	u32 n = 0;
+
+	for (int i = 0; i < CAP_DEPTH_MAX; i++) {
+		int step = outwards(&p, &name);
+
+		if (step < 0)
+			break;
+		if (step > 0)
+			n += BPF_CORE_READ(name, d_name.len) + 1;
+	}
+	return n;
+}
+
+static __always_inline struct kernfs_node *
+kernfs_parent(struct kernfs_node *kn)
+{
+	struct kernfs_node___old *old = (void *)kn;
+
+	if (bpf_core_field_exists(kn->__parent))
+		return BPF_CORE_READ(kn, __parent);
+	return (void *)BPF_CORE_READ(old, parent);
+}
+
+static __always_inline u32
+string_length(const char *s)
+{
+	u32 zero = 0;
+	char *to = bpf_map_lookup_elem(&ruler, &zero);
+	long n;
+
+	if (to == NULL)
+		return 0;
+	n = bpf_probe_read_kernel_str(to, CAP_PATH_MAX, s);
+	return n > 0 ? (u32)n - 1 : 0;
+}
+
+/* Room behind a record, for a copy whose length is known only afterwards. */
+#define SLACK CAP_NAME_MAX
+
+/*
+ * The end of what was put lies in the record: what is read from there the
+ * verifier takes for any number, so that all ways to get to a loop's next turn
+ * are one to it.
+ */
+
+/* Copy s without its NUL. */
+static __always_inline void
+put_string(struct cap_exec *e, u8 *data, const u32 room, const char *s)
+{
+	for (int i = 0; i < CAP_PATH_MAX / (CAP_NAME_MAX - 1) + 1; i++) {
+		u32 at = e->end;
+		long n;
+
+		if (at > room)
+			return;
+		n = bpf_probe_read_kernel_str(data + at, CAP_NAME_MAX, s);
+		if (n <= 0)
+			return;
+		e->end = at + (u32)n - 1;
+		if (n < CAP_NAME_MAX)
+			return;
+		s += CAP_NAME_MAX - 1;
+	}
+}
+
+/* Copy a name with its NUL. */
+static __always_inline void
+put_name(struct cap_exec *e, u8 *data, const u32 room, const void *s)
+{
+	u32 at = e->end;
+	long n;
+
+	if (at > room)
+		return;
+	n = bpf_probe_read_kernel_str(data + at, CAP_NAME_MAX, s);
+	if (n > 0)
+		e->end = at + (u32)n;
+}
+
+static __always_inline void
+put_path(
+    struct cap_exec *e, u8 *data, const u32 room, struct place p, u32 cut)
+{
+	struct dentry *name;
+
+	for (int i = 0; i < CAP_DEPTH_MAX; i++) {
+		int step = outwards(&p, &name);
+
+		if (step < 0)
+			return;
+		if (step > 0)
+			put_name(e, data, room, BPF_CORE_READ(name, d_name.name));
+	}
+	e->flags |= cut;
+}
+
+static __always_inline void
+put_cgroup(
+    struct cap_exec *e, u8 *data, const u32 room, struct kernfs_node *kn)
+{
+	for (int i = 0; i < CAP_CGROUP_DEPTH && kn != NULL; i++) {
+		struct kernfs_node *parent = kernfs_parent(kn);
+
+		if (parent == NULL)
+			return;
+		put_name(e, data, room, BPF_CORE_READ(kn, name));
+		kn = parent;
+	}
+}
+
+/* -- exec -- */
+
+/* What is found before room is reserved for it. */
+struct found {
+	struct task_struct *task;
+	struct linux_binprm *bprm;
+	struct place exe, cwd;
+	struct kernfs_node *cgroup;
+	u64 args_at, args_len, seq, time, start;
+	u32 old_pid, need, pid;
+};
+
+__noinline int
+cgroup_length(u64 node)
+{
+	struct kernfs_node *kn = (void *)node;
+	u32 n = 0;
+
+	for (int i = 0; i < CAP_CGROUP_DEPTH && kn != NULL; i++) {
+		n += string_length(BPF_CORE_READ(kn, name)) + 1;
+		kn = kernfs_parent(kn);
+	}
+	return n;
+}
+
+static __always_inline void
+find(struct found *f)
+{
+	struct task_struct *task = f->task;
+	struct linux_binprm *bprm = f->bprm;
+	struct file *file = BPF_CORE_READ(bprm, file);
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+
+	f->exe.dentry = BPF_CORE_READ(file, f_path.dentry);
+	f->exe.mnt = BPF_CORE_READ(file, f_path.mnt);
+	f->cwd.dentry = BPF_CORE_READ(fs, pwd.dentry);
+	f->cwd.mnt = BPF_CORE_READ(fs, pwd.mnt);
+	f->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+	f->args_at = BPF_CORE_READ(mm, arg_start);
+	f->args_len = BPF_CORE_READ(mm, arg_end) - f->args_at;
+	f->need = string_length(BPF_CORE_READ(bprm, filename)) +
+	          string_length(BPF_CORE_READ(bprm, interp)) + 
+	          path_length((u64)f->exe.dentry, (u64)f->exe.mnt) +
+	          path_length((u64)f->cwd.dentry, (u64)f->cwd.mnt) + cgroup_length((u64)f->cgroup);
+	if (f->args_len <= CAP_ARGS_INLINE)
+		f->need += f->args_len;
+}
+
+static __always_inline void
+fill_before(struct cap_exec *e, u32 tid)
+{
+	u64 key = (u64)e->head.pid << 32 | tid;
+	struct before *b = bpf_map_lookup_elem(&befores, &key);
+
+	if (b == NULL)
+		return;
+	e->flags |= CAP_BEFORE;
+	e->before_uid = b->uid;
+	e->before_euid = b->euid;
+	e->before_caps = b->caps;
+	bpf_map_delete_elem(&befores, &key);
+}
+
+static __always_inline u32
+number_of(struct signal_struct *signal, u32 type)
+{
+	struct pid *pid;
+
+	bpf_core_read(&pid, sizeof(pid), &signal->pids[type]);
+	return BPF_CORE_READ(pid, numbers[0].nr);
+}
+
+static __always_inline void
+fill_spaces(struct cap_exec *e, struct task_struct *task)
+{
+	struct nsproxy *ns = BPF_CORE_READ(task, nsproxy);
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	u32 level = BPF_CORE_READ(pid, level) & 31; /* MAX_PID_NS_LEVEL */
+	struct upid upid;
+
+	bpf_probe_read_kernel(&upid, sizeof(upid), &pid->numbers[level]);
+	e->nspid = upid.nr;
+	e->ns_pid = BPF_CORE_READ(upid.ns, ns.inum);
+	e->ns_mnt = BPF_CORE_READ(ns, mnt_ns, ns.inum);
+	e->ns_net = BPF_CORE_READ(ns, net_ns, ns.inum);
+	e->ns_uts = BPF_CORE_READ(ns, uts_ns, ns.inum);
+	e->ns_cgroup = BPF_CORE_READ(ns, cgroup_ns, ns.inum);
+	e->ns_user = BPF_CORE_READ(task, cred, user_ns, ns.inum);
+}
+
+static __always_inline void
+fill_file(struct cap_exec *e, struct linux_binprm *bprm)
+{
+	struct file *file = BPF_CORE_READ(bprm, file);
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	e->exe_dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	e->exe_ino = BPF_CORE_READ(inode, i_ino);
+	e->exe_mode = BPF_CORE_READ(inode, i_mode);
+	e->exe_uid = BPF_CORE_READ(inode, i_uid.val);
+	e->exe_nlink = BPF_CORE_READ(inode, i_nlink);
+	if (e->exe_nlink == 0)
+		e->flags |= CAP_UNLINKED;
+	if (BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
+		e->flags |= CAP_SECURE;
+}
+
+static __always_inline void
+fill_exec(struct cap_exec *e, struct found *f)
+{
+	struct task_struct *task = f->task;
+	struct linux_binprm *bprm = f->bprm;
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct cred *cred = BPF_CORE_READ(task, cred);
+
+	fill_head(&e->head, task, CAP_EXEC, f->seq);
+	e->flags = 0;
+	fill_who(&e->uid, task);
+	e->gid = BPF_CORE_READ(cred, gid).val;
+	e->egid = BPF_CORE_READ(cred, egid).val;
+	bpf_core_read(&e->caps, sizeof(e->caps), &cred->cap_effective);
+	e->before_uid = e->before_euid = 0;
+	e->before_caps = 0;
+	fill_before(e, f->old_pid);
+	if (f->old_pid != e->head.pid)
+		e->flags |= CAP_THREAD;
+	e->pgrp = number_of(signal, bpf_core_enum_value(enum pid_type, PIDTYPE_PGID));
+	e->sid = number_of(signal, bpf_core_enum_value(enum pid_type, PIDTYPE_SID));
+	fill_tty(&e->tty_major, task);
+	fill_spaces(e, task);
+	fill_file(e, bprm);
+	e->argc = BPF_CORE_READ(bprm, argc);
+	e->args_len = f->args_len;
+	bpf_core_read(e->comm, sizeof(e->comm), &task->comm);
+}
+
+static __always_inline void
+put_args(struct cap_exec *e, u8 *data, const u32 room, struct found *f)
+{
+	u64 n = f->args_len;
+
+	e->end = 0;
+	if (n > CAP_ARGS_INLINE) {
+		e->flags |= CAP_ARGS_BULK;
+		return;
+	}
+	if (n > room)
+		return;
+	if (bpf_probe_read_user(data, n, (void *)f->args_at) != 0) {
+		struct cap_counts *c = counters();
+
+		if (c != NULL)
+			__sync_fetch_and_add(&c->faults, 1);
+		e->flags |= CAP_ARGS_FAULT;
+		return;
+	}
+	e->end = n;
+}
+
+static __always_inline void
+put_exec(struct cap_exec *e, u8 *data, const u32 room, struct found *f)
+{
+	struct linux_binprm *bprm = f->bprm;
+	struct dentry *cwd = f->cwd.dentry;
+
+	put_args(e, data, room, f);
+	e->args_end = e->end;
+	put_string(e, data, room, BPF_CORE_READ(bprm, filename));
+	e->filename_end = e->end;
+	put_string(e, data, room, BPF_CORE_READ(bprm, interp));
+	e->interp_end = e->end;
+	put_path(e, data, room, f->exe, CAP_EXE_CUT);
+	e->exe_end = e->end;
+	put_path(e, data, room, f->cwd, CAP_CWD_CUT);
+	e->cwd_end = e->end;
+	put_cgroup(e, data, room, f->cgroup);
+	if (BPF_CORE_READ(cwd, d_inode, i_nlink) == 0)
+		e->flags |= CAP_CWD_UNLINKED;
+	e->head.size = sizeof(*e) + e->end;
+}
+
+/*
+ * A ring gives only room of a size that is known here, so there are a few
+ * sizes.  Each has a function of its own that isn't static: the verifier looks
+ * at it once, by itself, and not for each way to get there.
+ */
+#define EXEC_OF(n)                                                             \
+	struct exec_##n {                                                      \
+		struct cap_exec e;                                             \
+		u8 data[n + SLACK];                                            \
+	};                                                                     \
+	__noinline int put_exec_##n(struct exec_##n *r, struct found *f)       \
+	{                                                                      \
+		if (r == NULL || f == NULL)                                    \
+			return 0;                                              \
+		put_exec(&r->e, r->data, n, f);                                \
+		return 0;                                                      \
+	}
+
+EXEC_OF(256)
+EXEC_OF(768)
+EXEC_OF(2048)
+EXEC_OF(6144)
+EXEC_OF(24576) /* all that five paths and inline arguments can have */
+
+/* -- arguments that are too long for a head -- */
+
+/* Functions of their own, not static: so each is verified once, by itself. */
+
+/* One bad page doesn't take the others with it.  Bit i of *ret: not page i. */
+static __always_inline u32
+read_pages(u8 *data, u64 at, u32 n)
+{
+	u32 faults = 0;
+
+	for (u32 i = 0; i < CAP_CHUNK / CAP_PAGE; i++)
+		if (i * CAP_PAGE < n &&
+		    bpf_probe_read_user(data + i * CAP_PAGE, CAP_PAGE,
+		        (void *)(at + i * CAP_PAGE)) != 0)
+			faults |= 1u << i;
+	return faults;
+}
+
+__noinline int
+put_chunk(u64 at, u64 left, u64 time, u64 start, u32 pid)
+{
+	struct cap_counts *c = counters();
+	struct cap_chunk *k;
+	u64 n = left, seq;
+
+	if (c == NULL)
+		return 0;
+	seq = next_seq(c, 1);
+	k = bpf_ringbuf_reserve(&bulk, sizeof(*k) + CAP_CHUNK, 0);
+	if (k == NULL) {
+		__sync_fetch_and_add(&c->drops[CAP_CHUNK_DATA], 1);
+		return 0;
+	}
+	k->head = (struct cap_head){
+		.type = CAP_CHUNK_DATA,
+		.cpu = bpf_get_smp_processor_id(),
+		.seq = seq,
+		.time = time,
+		.start = start,
+		.pid = pid,
+	};
+	k->left = left;
+	k->n = n < CAP_CHUNK ? n : CAP_CHUNK;
+	k->head.size = sizeof(*k) + k->n;
+	n = k->n; /* read again, so that clang and the verifier agree */
+	if (n > CAP_CHUNK)
+		n = CAP_CHUNK;
+	barrier_var(n);
+	k->faults = 0;
+	if (bpf_probe_read_user(k + 1, n, (void *)at) != 0) {
+		k->faults = read_pages((u8 *)(k + 1), at, n);
+		__sync_fetch_and_add(&c->faults, 1);
+	}
+	bpf_ringbuf_submit(k, 0);
+	return 0;
+}
+
+__noinline int
+put_bulk(u64 at, u64 left, u64 time, u64 start, u32 pid)
+{
+	for (u32 i = 0; i < CAP_CHUNKS_MAX; i++) {
+		put_chunk(at, left, time, start, pid);
+		if (left <= CAP_CHUNK)
+			break;
+		at += CAP_CHUNK;
+		left -= CAP_CHUNK;
+	}
+	return 0;
+}
+
+#define TELL_EXEC(n)                                                           \
+	do {                                                                   \
+		struct exec_##n *r_;                                           \
+		if (f->need > n)                                               \
+			break;                                                 \
+		r_ = bpf_ringbuf_reserve(&heads, sizeof(*r_), 0);              \
+		if (r_ == NULL)                                                \
+			return false;                                          \
+		fill_exec(&r_->e, f);                                          \
+		put_exec_##n(r_, f);                                           \
+		f->time = r_->e.head.time;                                     \
+		f->start = r_->e.head.start;                                   \
+		f->pid = r_->e.head.pid;                                       \
+		bpf_ringbuf_submit(r_, 0);                                     \
+		return true;                                                   \
+	} while (0)
+
+static __always_inline bool
+tell_exec(struct found *f)
+{
+	TELL_EXEC(256);
+	TELL_EXEC(768);
+	TELL_EXEC(2048);
+	TELL_EXEC(6144);
+	f->need = 0;
+	TELL_EXEC(24576);
+	return false;
+}
+
+static __always_inline int
+on_exec(struct task_struct *task, u32 old_pid, struct linux_binprm *bprm)
+{
+	struct found f = { .task = task, .bprm = bprm, .old_pid = old_pid };
+	struct cap_counts *c = counters();
+
+	if (c == NULL)
+		return 0;
+	f.seq = next_seq(c, 0);
+	find(&f);
+	if (!tell_exec(&f))
+		__sync_fetch_and_add(&c->drops[CAP_EXEC], 1);
+	else if (f.args_len > CAP_ARGS_INLINE)
+		put_bulk(f.args_at, f.args_len, f.time, f.start, f.pid);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int
+BPF_PROG(exec_btf, struct task_struct *task, pid_t old_pid,
+    struct linux_binprm *bprm)
+{
+	return on_exec(task, old_pid, bprm);
+}
+
+SEC("raw_tp/sched_process_exec")
+int
+exec_raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	return on_exec(
+	    (void *)ctx->args[0], ctx->args[1], (void *)ctx->args[2]);
+}
+
+/* -- fork -- */
+
+static __always_inline int
+on_fork(struct task_struct *child)
+{
+	struct cap_counts *c = counters();
+	struct cap_fork *e;
+	u64 seq;
+
+	/* A thread is no process. */
+	if (c == NULL || BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid))
+		return 0;
+	seq = next_seq(c, 0);
+	e = bpf_ringbuf_reserve(&heads, sizeof(*e), 0);
+	if (e == NULL) {
+		__sync_fetch_and_add(&c->drops[CAP_FORK], 1);
+		return 0;
+	}
+	fill_head(&e->head, child, CAP_FORK, seq);
+	e->head.size = sizeof(*e);
+	fill_who(&e->uid, child);
+	bpf_core_read(e->comm, sizeof(e->comm), &child->comm);
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int
+BPF_PROG(fork_btf, struct task_struct *parent, struct task_struct *child)
+{
+	return on_fork(child);
+}
+
+SEC("raw_tp/sched_process_fork")
+int
+fork_raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	return on_fork((void *)ctx->args[1]);
+}
+
+/* -- exit -- */
+
+/* Without the kernel's word for it the last threads may each look like the
+ * last one. */
+static __always_inline bool
+first_to_end(struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	u64 key = start_of(leader) ^ (u64)BPF_CORE_READ(task, tgid) << 32;
+	u8 one = 1;
+
+	if (BPF_CORE_READ(signal, live.counter) != 0)
+		return false;
+	return bpf_map_update_elem(&ended, &key, &one, BPF_NOEXIST) == 0;
+}
+
+static __always_inline void
+fill_usage(struct cap_exit *e, struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+
+	if (bpf_core_field_exists(signal->pacct)) {
+		/* All threads, this one too; kept with accounting off as well. */
+		e->utime = BPF_CORE_READ(signal, pacct.ac_utime);
+		e->stime = BPF_CORE_READ(signal, pacct.ac_stime);
+		e->minflt = BPF_CORE_READ(signal, pacct.ac_minflt);
+		e->majflt = BPF_CORE_READ(signal, pacct.ac_majflt);
+	} else {
+		e->utime = BPF_CORE_READ(signal, utime) + BPF_CORE_READ(task, utime);
+		e->stime = BPF_CORE_READ(signal, stime) + BPF_CORE_READ(task, stime);
+		e->minflt = BPF_CORE_READ(signal, min_flt) + BPF_CORE_READ(task, min_flt);
+		e->majflt = BPF_CORE_READ(signal, maj_flt) + BPF_CORE_READ(task, maj_flt);
+	}
+	e->maxrss = BPF_CORE_READ(signal, maxrss);
+	e->read_bytes = e->write_bytes = 0;
+	if (bpf_core_field_exists(task->ioac.read_bytes)) {
+		e->read_bytes = BPF_CORE_READ(signal, ioac.read_bytes) +
+		                BPF_CORE_READ(task, ioac.read_bytes);
+		e->write_bytes = BPF_CORE_READ(signal, ioac.write_bytes) +
+		                 BPF_CORE_READ(task, ioac.write_bytes);
+	}
+}
+
+#define SIGNAL_GROUP_EXIT 4
+
+static __always_inline int
+on_exit(struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct cap_counts *c = counters();
+	struct cap_exit *e;
+	u64 seq;
+
+	if (c == NULL)
+		return 0;
+	seq = next_seq(c, 0);
+	e = bpf_ringbuf_reserve(&heads, sizeof(*e), 0);
+	if (e == NULL) {
+		__sync_fetch_and_add(&c->drops[CAP_EXIT], 1);
+		return 0;
+	}
+	fill_head(&e->head, task, CAP_EXIT, seq);
+	e->head.size = sizeof(*e);
+	fill_who(&e->uid, task);
+	/* As wait(2) will have it, kernel/exit.c. */
+	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		e->status = BPF_CORE_READ(signal, group_exit_code);
+	else
+		e->status = BPF_CORE_READ(leader, exit_code);
+	e->pad = 0;
+	fill_usage(e, task);
+	bpf_core_read(e->comm, sizeof(e->comm), &leader->comm);
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int
+exit_btf(u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	bool dead = has_group_dead ? (bool)ctx[1] : first_to_end(task);
+
+	return dead ? on_exit(task) : 0;
+}
+
+SEC("raw_tp/sched_process_exit")
+int
+exit_raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[0];
+	bool dead =
+	    has_group_dead ? (bool)ctx->args[1] : first_to_end(task);
+
+	return dead ? on_exit(task) : 0;
+}
+
+/* -- credentials until an exec; newer kernels only -- */
+
+SEC("tp_btf/sched_prepare_exec")
+int
+BPF_PROG(prepare_btf, struct task_struct *task, struct linux_binprm *bprm)
+{
+	u64 key = bpf_get_current_pid_tgid();
+	struct before b = {
+		.uid = task->cred->uid.val,
+		.euid = task->cred->euid.val,
+	};
+
+	bpf_core_read(&b.caps, sizeof(b.caps), &task->cred->cap_effective);
+	bpf_map_update_elem(&befores, &key, &b, BPF_ANY);
+	return 0;
+}
