@@ -173,7 +173,8 @@ outwards(struct place *p, struct dentry **name)
 	if (above == m || above == NULL)
 		return -1;
 	p->dentry = BPF_CORE_READ(m, mnt_mountpoint);
-	p->mnt = (void *)((char *)above + bpf_core_field_offset(struct mount, mnt));
+	p->mnt =
+	    (void *)((char *)above + bpf_core_field_offset(struct mount, mnt));
 	return 0;
 }
 
@@ -262,8 +263,7 @@ put_name(struct cap_exec *e, u8 *data, const u32 room, const void *s)
 }
 
 static __always_inline void
-put_path(
-    struct cap_exec *e, u8 *data, const u32 room, struct place p, u32 cut)
+put_path(struct cap_exec *e, u8 *data, const u32 room, struct place p, u32 cut)
 {
 	struct dentry *name;
 
@@ -273,14 +273,14 @@ put_path(
 		if (step < 0)
 			return;
 		if (step > 0)
-			put_name(e, data, room, BPF_CORE_READ(name, d_name.name));
+			put_name(
+			    e, data, room, BPF_CORE_READ(name, d_name.name));
 	}
 	e->flags |= cut;
 }
 
 static __always_inline void
-put_cgroup(
-    struct cap_exec *e, u8 *data, const u32 room, struct kernfs_node *kn)
+put_cgroup(struct cap_exec *e, u8 *data, const u32 room, struct kernfs_node *kn)
 {
 	for (int i = 0; i < CAP_CGROUP_DEPTH && kn != NULL; i++) {
 		struct kernfs_node *parent = kernfs_parent(kn);
@@ -334,9 +334,10 @@ find(struct found *f)
 	f->args_at = BPF_CORE_READ(mm, arg_start);
 	f->args_len = BPF_CORE_READ(mm, arg_end) - f->args_at;
 	f->need = string_length(BPF_CORE_READ(bprm, filename)) +
-	          string_length(BPF_CORE_READ(bprm, interp)) + 
-	          path_length((u64)f->exe.dentry, (u64)f->exe.mnt) +
-	          path_length((u64)f->cwd.dentry, (u64)f->cwd.mnt) + cgroup_length((u64)f->cgroup);
+		  string_length(BPF_CORE_READ(bprm, interp)) +
+		  path_length((u64)f->exe.dentry, (u64)f->exe.mnt) +
+		  path_length((u64)f->cwd.dentry, (u64)f->cwd.mnt) +
+		  cgroup_length((u64)f->cgroup);
 	if (f->args_len <= CAP_ARGS_INLINE)
 		f->need += f->args_len;
 }
@@ -419,8 +420,10 @@ fill_exec(struct cap_exec *e, struct found *f)
 	fill_before(e, f->old_pid);
 	if (f->old_pid != e->head.pid)
 		e->flags |= CAP_THREAD;
-	e->pgrp = number_of(signal, bpf_core_enum_value(enum pid_type, PIDTYPE_PGID));
-	e->sid = number_of(signal, bpf_core_enum_value(enum pid_type, PIDTYPE_SID));
+	e->pgrp =
+	    number_of(signal, bpf_core_enum_value(enum pid_type, PIDTYPE_PGID));
+	e->sid =
+	    number_of(signal, bpf_core_enum_value(enum pid_type, PIDTYPE_SID));
 	fill_tty(&e->tty_major, task);
 	fill_spaces(e, task);
 	fill_file(e, bprm);
@@ -511,7 +514,7 @@ read_pages(u8 *data, u64 at, u32 n)
 	for (u32 i = 0; i < CAP_CHUNK / CAP_PAGE; i++)
 		if (i * CAP_PAGE < n &&
 		    bpf_probe_read_user(data + i * CAP_PAGE, CAP_PAGE,
-		        (void *)(at + i * CAP_PAGE)) != 0)
+			(void *)(at + i * CAP_PAGE)) != 0)
 			faults |= 1u << i;
 	return faults;
 }
@@ -640,7 +643,8 @@ on_fork(struct task_struct *child)
 	u64 seq;
 
 	/* A thread is no process. */
-	if (c == NULL || BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid))
+	if (c == NULL ||
+	    BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid))
 		return 0;
 	seq = next_seq(c, 0);
 	e = bpf_ringbuf_reserve(&heads, sizeof(*e), 0);
@@ -699,18 +703,22 @@ fill_usage(struct cap_exit *e, struct task_struct *task)
 		e->minflt = BPF_CORE_READ(signal, pacct.ac_minflt);
 		e->majflt = BPF_CORE_READ(signal, pacct.ac_majflt);
 	} else {
-		e->utime = BPF_CORE_READ(signal, utime) + BPF_CORE_READ(task, utime);
-		e->stime = BPF_CORE_READ(signal, stime) + BPF_CORE_READ(task, stime);
-		e->minflt = BPF_CORE_READ(signal, min_flt) + BPF_CORE_READ(task, min_flt);
-		e->majflt = BPF_CORE_READ(signal, maj_flt) + BPF_CORE_READ(task, maj_flt);
+		e->utime =
+		    BPF_CORE_READ(signal, utime) + BPF_CORE_READ(task, utime);
+		e->stime =
+		    BPF_CORE_READ(signal, stime) + BPF_CORE_READ(task, stime);
+		e->minflt = BPF_CORE_READ(signal, min_flt) +
+			    BPF_CORE_READ(task, min_flt);
+		e->majflt = BPF_CORE_READ(signal, maj_flt) +
+			    BPF_CORE_READ(task, maj_flt);
 	}
 	e->maxrss = BPF_CORE_READ(signal, maxrss);
 	e->read_bytes = e->write_bytes = 0;
 	if (bpf_core_field_exists(task->ioac.read_bytes)) {
 		e->read_bytes = BPF_CORE_READ(signal, ioac.read_bytes) +
-		                BPF_CORE_READ(task, ioac.read_bytes);
+				BPF_CORE_READ(task, ioac.read_bytes);
 		e->write_bytes = BPF_CORE_READ(signal, ioac.write_bytes) +
-		                 BPF_CORE_READ(task, ioac.write_bytes);
+				 BPF_CORE_READ(task, ioac.write_bytes);
 	}
 }
 
@@ -763,8 +771,7 @@ int
 exit_raw(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (void *)ctx->args[0];
-	bool dead =
-	    has_group_dead ? (bool)ctx->args[1] : first_to_end(task);
+	bool dead = has_group_dead ? (bool)ctx->args[1] : first_to_end(task);
 
 	return dead ? on_exit(task) : 0;
 }

@@ -15,12 +15,16 @@
 #ifndef OPS_BPF_CAPTURE_H
 #define OPS_BPF_CAPTURE_H
 
+#ifndef __bpf__ /* there vmlinux.h has them */
+#include <linux/types.h>
+#endif
+
 #define CAP_HEADS_SIZE (2u << 20) /* bytes; powers of 2, whole pages */
 #define CAP_BULK_SIZE (2u << 20)
-#define CAP_COMM 16           /* TASK_COMM_LEN */
-#define CAP_NAME_MAX 256      /* longest name in a directory, with a NUL */
-#define CAP_PATH_MAX 4096     /* PATH_MAX */
-#define CAP_DEPTH_MAX 128     /* names in a path; more: CAP_*_CUT */
+#define CAP_COMM 16       /* TASK_COMM_LEN */
+#define CAP_NAME_MAX 256  /* longest name in a directory, with a NUL */
+#define CAP_PATH_MAX 4096 /* PATH_MAX */
+#define CAP_DEPTH_MAX 128 /* names in a path; more: CAP_*_CUT */
 #define CAP_CGROUP_DEPTH 32
 #define CAP_ARGS_INLINE 4096  /* arguments as long as that are in the head */
 #define CAP_CHUNK 32768       /* of longer ones, a record in BULK */
@@ -39,10 +43,10 @@ enum cap_type {
 
 /* Begins each record. */
 struct cap_head {
-	__u16 type;  /* enum cap_type */
+	__u16 type; /* enum cap_type */
 	__u16 cpu;
-	__u32 size;  /* of what is used, this included */
-	__u64 seq;   /* number on this CPU, in this ring, from 0 */
+	__u32 size; /* of what is used, this included */
+	__u64 seq;  /* number on this CPU, in this ring, from 0 */
 	__u64 time;
 	__u64 start; /* the process's */
 	__u32 pid;   /* tgid */
@@ -59,9 +63,10 @@ struct cap_fork {
 };
 
 enum cap_flag {
-	CAP_SECURE = 1 << 0,     /* AT_SECURE: privileges came with the file */
-	CAP_UNLINKED = 1 << 1,   /* the file has no name any more */
-	CAP_EXE_CUT = 1 << 2,    /* deeper than CAP_DEPTH_MAX: begins in the middle */
+	CAP_SECURE = 1 << 0,   /* AT_SECURE: privileges came with the file */
+	CAP_UNLINKED = 1 << 1, /* the file has no name any more */
+	CAP_EXE_CUT =
+	    1 << 2, /* deeper than CAP_DEPTH_MAX: begins in the middle */
 	CAP_CWD_CUT = 1 << 3,
 	CAP_CWD_UNLINKED = 1 << 4,
 	CAP_THREAD = 1 << 5,     /* by a thread that wasn't the leader */
@@ -78,9 +83,9 @@ struct cap_exec {
 	__u32 before_uid, before_euid; /* of the process until then */
 	__u32 pgrp, sid;               /* process group, session leader */
 	__u32 nspid;
-	__u64 caps, before_caps;       /* effective capabilities */
-	__u32 tty_major, tty_minor;    /* 0, 0: none */
-	__u32 tty_dev;                 /* of the devpts instance, 0 if it's no pty */
+	__u64 caps, before_caps;    /* effective capabilities */
+	__u32 tty_major, tty_minor; /* 0, 0: none */
+	__u32 tty_dev; /* of the devpts instance, 0 if it's no pty */
 	__u32 ns_pid, ns_mnt, ns_net, ns_uts, ns_user, ns_cgroup;
 	__u32 exe_dev;
 	__u64 exe_ino;
@@ -129,14 +134,14 @@ struct cap_chunk {
 	__u64 left; /* bytes from here to the end of all */
 	__u32 n;
 	__u32 faults; /* bit i: page i of it couldn't be read */
-	/* data */
+		      /* data */
 };
 
 /* Per CPU, written by the kernel's side only. */
 struct cap_counts {
-	__u64 seq[2];            /* next number: HEADS, BULK */
+	__u64 seq[2]; /* next number: HEADS, BULK */
 	__u64 drops[CAP_TYPES];
-	__u64 faults;            /* memory that couldn't be read */
+	__u64 faults; /* memory that couldn't be read */
 };
 
 #endif

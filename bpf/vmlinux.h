@@ -13,7 +13,7 @@
 #define OPS_BPF_VMLINUX_H
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
-#pragma clang attribute push( \
+#pragma clang attribute push(                                                  \
     __attribute__((preserve_access_index)), apply_to = record)
 #endif
 
@@ -235,7 +235,7 @@ struct task_struct {
 	struct fs_struct *fs;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
-	kuid_t loginuid;  /* with CONFIG_AUDIT */
+	kuid_t loginuid; /* with CONFIG_AUDIT */
 	u32 sessionid;
 	struct task_io_accounting ioac;
 	struct css_set *cgroups;

@@ -1,0 +1,380 @@
+#include "capture_order.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct node {
+	struct order_event ev;
+	uint8_t *args; /* own memory of pieces; NULL: inline, or none came */
+	bool waits;    /* for more pieces */
+	bool whole;    /* nothing more is taken, what is missing is named */
+	uint64_t end;  /* of what came */
+	_Alignas(8) uint8_t bytes[];
+};
+
+/* A piece whose exec hasn't been seen yet. */
+struct piece {
+	struct piece *next;
+	struct cap_chunk k;
+	uint8_t data[];
+};
+
+struct order {
+	/* Waiting events by time: node[first..end). */
+	struct node **node;
+	size_t first, end, cap;
+	struct piece *piece, **last_piece;
+	size_t memory;                    /* of pieces and of args */
+	uint64_t next[2][ORDER_CPUS_MAX]; /* numbers, by ring and CPU */
+	uint64_t lost;
+};
+
+struct order *
+order_new(void)
+{
+	struct order *o = calloc(1, sizeof(*o));
+
+	if (o != NULL)
+		o->last_piece = &o->piece;
+	return o;
+}
+
+static void
+free_node(struct order *o, struct node *n)
+{
+	if (n->args != NULL)
+		o->memory -= n->ev.args_n;
+	free(n->args);
+	free(n);
+}
+
+static void
+free_pieces(struct order *o)
+{
+	struct piece *p;
+
+	while ((p = o->piece) != NULL) {
+		o->piece = p->next;
+		o->memory -= p->k.n;
+		free(p);
+	}
+	o->last_piece = &o->piece;
+}
+
+void
+order_free(struct order *o)
+{
+	if (o == NULL)
+		return;
+	for (size_t i = o->first; i < o->end; i++)
+		free_node(o, o->node[i]);
+	free_pieces(o);
+	free(o->node);
+	free(o);
+}
+
+/* -- numbers -- */
+
+static void
+count(struct order *o, enum order_ring ring, const struct cap_head *h)
+{
+	uint64_t *next = &o->next[ring][h->cpu];
+
+	if (h->seq >= *next) {
+		o->lost += h->seq - *next;
+		*next = h->seq + 1;
+	} else if (o->lost > 0) {
+		/* A program that was preempted comes late. */
+		o->lost--;
+	}
+}
+
+uint64_t
+order_lost(struct order *o)
+{
+	uint64_t lost = o->lost;
+
+	o->lost = 0;
+	return lost;
+}
+
+/* -- events -- */
+
+static bool
+grow(struct order *o)
+{
+	size_t n = o->end - o->first, cap;
+	struct node **more;
+
+	if (o->end < o->cap)
+		return true;
+	if (o->first > o->cap / 2) {
+		memmove(o->node, o->node + o->first, n * sizeof(*o->node));
+		o->first = 0;
+		o->end = n;
+		return true;
+	}
+	cap = o->cap == 0 ? 1024 : 2 * o->cap;
+	more = realloc(o->node, cap * sizeof(*o->node));
+	if (more == NULL)
+		return false;
+	o->node = more;
+	o->cap = cap;
+	return true;
+}
+
+/* Most come nearly in order, so look from the end. */
+static void
+insert(struct order *o, struct node *n)
+{
+	size_t at = o->end++;
+
+	while (at > o->first &&
+	       o->node[at - 1]->ev.u->head.time > n->ev.u->head.time) {
+		o->node[at] = o->node[at - 1];
+		at--;
+	}
+	o->node[at] = n;
+}
+
+static int
+check_exec(const struct cap_exec *e, size_t n, struct ops_err *err)
+{
+	const uint32_t end[] = { e->args_end, e->filename_end, e->interp_end,
+		e->exe_end, e->cwd_end, e->end };
+	uint32_t before = 0;
+
+	for (size_t i = 0; i < sizeof(end) / sizeof(*end); i++) {
+		if (end[i] < before || end[i] > n - sizeof(*e))
+			return ops_fail(err, OPS_EFORMAT,
+			    "capture: exec: part %zu ends at %u", i, end[i]);
+		before = end[i];
+	}
+	return 0;
+}
+
+static int
+check_event(
+    const uint8_t *p, size_t n, const struct cap_head *h, struct ops_err *err)
+{
+	struct cap_exec e;
+	struct cap_failed f;
+
+	switch (h->type) {
+	case CAP_FORK:
+		if (n == sizeof(struct cap_fork))
+			return 0;
+		break;
+	case CAP_EXIT:
+		if (n == sizeof(struct cap_exit))
+			return 0;
+		break;
+	case CAP_EXEC:
+		if (n < sizeof(e))
+			break;
+		memcpy(&e, p, sizeof(e));
+		return check_exec(&e, n, err);
+	case CAP_FAILED:
+		if (n < sizeof(f))
+			break;
+		memcpy(&f, p, sizeof(f));
+		if (f.name_n == n - sizeof(f))
+			return 0;
+		break;
+	default:
+		break;
+	}
+	return ops_fail(
+	    err, OPS_EFORMAT, "capture: type %u of %zu bytes", h->type, n);
+}
+
+static int
+take_event(struct order *o, const uint8_t *p, size_t n, struct ops_err *err)
+{
+	struct node *node = NULL;
+
+	if (grow(o))
+		node = calloc(1, sizeof(*node) + n);
+	if (node == NULL) {
+		o->lost++;
+		return ops_fail(err, OPS_ENOMEM, "capture: no memory");
+	}
+	memcpy(node->bytes, p, n);
+	node->ev.u = (void *)node->bytes;
+	node->ev.n = n;
+	if (node->ev.u->head.type == CAP_EXEC) {
+		const struct cap_exec *e = &node->ev.u->exec;
+
+		node->waits = (e->flags & CAP_ARGS_BULK) != 0 &&
+			      e->args_len <= ORDER_ARGS_MAX;
+		node->ev.args = (const uint8_t *)(e + 1);
+		node->ev.args_n = e->args_end;
+	}
+	insert(o, node);
+	return 0;
+}
+
+/* -- pieces -- */
+
+static void
+hole(struct order_event *ev, uint64_t offset, uint64_t length)
+{
+	struct order_hole *last =
+	    ev->holes > 0 ? &ev->hole[ev->holes - 1] : NULL;
+
+	if (length == 0)
+		return;
+	if (last != NULL &&
+	    (last->offset + last->length == offset || ev->holes == ORDER_HOLES))
+		last->length = offset + length - last->offset;
+	else
+		ev->hole[ev->holes++] = (struct order_hole){ offset, length };
+}
+
+static void
+put_piece(struct order *o, struct node *n, const struct piece *p)
+{
+	uint64_t all = n->ev.u->exec.args_len;
+	uint64_t at = all - p->k.left;
+
+	if (p->k.left > all || at < n->end || at + p->k.n > all)
+		return; /* of no use; what it stood for stays a hole */
+	if (n->args == NULL) {
+		n->args = calloc(1, all);
+		if (n->args == NULL)
+			return;
+		n->ev.args = n->args;
+		n->ev.args_n = all;
+		o->memory += all;
+	}
+	hole(&n->ev, n->end, at - n->end);
+	memcpy(n->args + at, p->data, p->k.n);
+	for (uint32_t i = 0; i < CAP_CHUNK / CAP_PAGE; i++)
+		if ((p->k.faults & 1u << i) != 0 && i * CAP_PAGE < p->k.n) {
+			uint64_t length = p->k.n - i * CAP_PAGE;
+
+			if (length > CAP_PAGE)
+				length = CAP_PAGE;
+			memset(n->args + at + i * CAP_PAGE, 0, length);
+			hole(&n->ev, at + i * CAP_PAGE, length);
+		}
+	n->end = at + p->k.n;
+	n->waits = n->end < all;
+}
+
+static struct node *
+exec_of(struct order *o, const struct cap_head *h)
+{
+	/* The newest of that process and time, so look from the end. */
+	for (size_t i = o->end; i > o->first; i--) {
+		struct node *n = o->node[i - 1];
+		const struct cap_head *x = &n->ev.u->head;
+
+		if (x->time < h->time)
+			return NULL;
+		if (n->waits && x->time == h->time && x->pid == h->pid &&
+		    x->start == h->start)
+			return n;
+	}
+	return NULL;
+}
+
+static int
+take_piece(struct order *o, const uint8_t *p, size_t n, struct ops_err *err)
+{
+	struct cap_chunk k;
+	struct piece *piece;
+
+	if (n < sizeof(k))
+		return ops_fail(
+		    err, OPS_EFORMAT, "capture: a piece of %zu bytes", n);
+	memcpy(&k, p, sizeof(k));
+	if (k.n > CAP_CHUNK || k.n != n - sizeof(k) || k.n > k.left ||
+	    k.head.type != CAP_CHUNK_DATA)
+		return ops_fail(err, OPS_EFORMAT,
+		    "capture: a piece of %u bytes in %zu", k.n, n);
+	count(o, ORDER_BULK, &k.head);
+	if (o->memory + k.n > ORDER_MEMORY ||
+	    (piece = malloc(sizeof(*piece) + k.n)) == NULL) {
+		o->lost++;
+		return ops_fail(err, OPS_ENOMEM, "capture: no memory");
+	}
+	piece->next = NULL;
+	piece->k = k;
+	memcpy(piece->data, p + sizeof(k), k.n);
+	*o->last_piece = piece;
+	o->last_piece = &piece->next;
+	o->memory += k.n;
+	return 0;
+}
+
+int
+order_take(struct order *o, enum order_ring ring, const uint8_t *p, size_t n,
+    struct ops_err *err)
+{
+	struct cap_head h;
+
+	if (n < sizeof(h))
+		return ops_fail(err, OPS_EFORMAT, "capture: %zu bytes", n);
+	memcpy(&h, p, sizeof(h));
+	if (h.size < sizeof(h) || h.size > n || h.cpu >= ORDER_CPUS_MAX)
+		return ops_fail(err, OPS_EFORMAT,
+		    "capture: %u bytes in %zu, CPU %u", h.size, n, h.cpu);
+	if (ring == ORDER_BULK)
+		return take_piece(o, p, h.size, err);
+	if (check_event(p, h.size, &h, err) < 0)
+		return -1;
+	count(o, ORDER_HEADS, &h);
+	return take_event(o, p, h.size, err);
+}
+
+void
+order_read(struct order *o)
+{
+	for (const struct piece *p = o->piece; p != NULL; p = p->next) {
+		struct node *n = exec_of(o, &p->k.head);
+
+		if (n != NULL)
+			put_piece(o, n, p);
+	}
+	free_pieces(o);
+}
+
+const struct order_event *
+order_next(struct order *o, uint64_t until)
+{
+	struct node *n;
+	uint64_t all, have;
+
+	if (o->first == o->end)
+		return NULL;
+	n = o->node[o->first];
+	if (n->ev.u->head.time >= until)
+		return NULL;
+	if (n->waits && until - n->ev.u->head.time < ORDER_ARGS_NS)
+		return NULL;
+	if (!n->whole && n->ev.u->head.type == CAP_EXEC) {
+		all = n->ev.u->exec.args_len;
+		have = n->args != NULL ? n->end : n->ev.args_n;
+		hole(&n->ev, have, have < all ? all - have : 0);
+	}
+	n->waits = false;
+	n->whole = true;
+	return &n->ev;
+}
+
+void
+order_done(struct order *o)
+{
+	assert(o->first < o->end);
+	free_node(o, o->node[o->first++]);
+	if (o->first == o->end)
+		o->first = o->end = 0;
+}
+
+bool
+order_empty(const struct order *o)
+{
+	return o->first == o->end;
+}

@@ -1,0 +1,341 @@
+#include "capture_procs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "record/program.h"
+
+#define BUCKETS_MIN 1024
+
+struct entry {
+	struct proc p; /* first: an entry is its process */
+	struct entry *next;
+};
+
+struct procs {
+	struct entry **bucket;
+	size_t buckets, n; /* buckets: a power of 2 */
+	struct procs_session *session;
+	size_t sessions, sessions_cap;
+};
+
+struct procs *
+procs_new(void)
+{
+	struct procs *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->buckets = BUCKETS_MIN;
+	p->bucket = calloc(p->buckets, sizeof(*p->bucket));
+	if (p->bucket == NULL) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void
+procs_free(struct procs *p)
+{
+	struct entry *next;
+
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->buckets; i++)
+		for (struct entry *e = p->bucket[i]; e != NULL; e = next) {
+			next = e->next;
+			free(e);
+		}
+	free(p->bucket);
+	free(p->session);
+	free(p);
+}
+
+size_t
+procs_count(const struct procs *p)
+{
+	return p->n;
+}
+
+/* -- the table: one process a pid, as the kernel has it -- */
+
+static size_t
+bucket_of(uint32_t pid, size_t buckets)
+{
+	return (pid * 2654435761u) & (buckets - 1); /* Knuth, TAOCP 6.4 */
+}
+
+/* Where the entry of this pid is linked, or the end of its bucket. */
+static struct entry **
+place_of(const struct procs *p, uint32_t pid)
+{
+	struct entry **at = &p->bucket[bucket_of(pid, p->buckets)];
+
+	while (*at != NULL && (*at)->p.pid != pid)
+		at = &(*at)->next;
+	return at;
+}
+
+static void
+grow(struct procs *p)
+{
+	size_t buckets = 2 * p->buckets;
+	struct entry **more = calloc(buckets, sizeof(*more)), *next;
+
+	if (more == NULL)
+		return; /* longer lists, that's all */
+	for (size_t i = 0; i < p->buckets; i++)
+		for (struct entry *e = p->bucket[i]; e != NULL; e = next) {
+			size_t b = bucket_of(e->p.pid, buckets);
+
+			next = e->next;
+			e->next = more[b];
+			more[b] = e;
+		}
+	free(p->bucket);
+	p->bucket = more;
+	p->buckets = buckets;
+}
+
+static bool
+same_start(const struct proc *p, uint64_t start)
+{
+	if (p->seeded)
+		return start / PROCS_TICK == p->start / PROCS_TICK;
+	return p->start == start;
+}
+
+struct proc *
+procs_find(struct procs *p, uint32_t pid, uint64_t start)
+{
+	struct entry *e = *place_of(p, pid);
+
+	return e != NULL && same_start(&e->p, start) ? &e->p : NULL;
+}
+
+/* Find or make; what had this pid before is gone, its end wasn't told. */
+static struct proc *
+get(struct procs *p, uint32_t pid, uint64_t start, bool *made)
+{
+	struct entry **at = place_of(p, pid), *e = *at;
+
+	*made = false;
+	if (e != NULL && same_start(&e->p, start)) {
+		if (e->p.seeded) {
+			e->p.start = start; /* now it is known exactly */
+			e->p.seeded = false;
+		}
+		return &e->p;
+	}
+	*made = true;
+	if (e == NULL) {
+		if (p->n >= PROCS_MAX)
+			return NULL;
+		if (p->n >= p->buckets)
+			grow(p);
+		e = calloc(1, sizeof(*e));
+		if (e == NULL)
+			return NULL;
+		at = &p->bucket[bucket_of(pid, p->buckets)];
+		e->next = *at;
+		*at = e;
+		p->n++;
+	}
+	e->p = (struct proc){ .pid = pid, .start = start };
+	return &e->p;
+}
+
+/* -- what happens -- */
+
+static void
+set_parent(struct procs *p, struct proc *child, const struct cap_head *h)
+{
+	const struct proc *parent = procs_find(p, h->ppid, h->pstart);
+
+	child->ppid = h->ppid;
+	child->pstart = h->pstart;
+	if (parent == NULL)
+		return;
+	child->has_session = parent->has_session;
+	memcpy(child->session, parent->session, OPS_ID_LEN);
+	child->tty_major = parent->tty_major;
+	child->tty_minor = parent->tty_minor;
+	child->tty_fs = parent->tty_fs;
+}
+
+struct proc *
+procs_fork(struct procs *p, const struct cap_fork *e)
+{
+	bool made;
+	struct proc *x = get(p, e->head.pid, e->head.start, &made);
+
+	if (x == NULL)
+		return NULL;
+	/* Told late, after its first exec, it has nothing new but this. */
+	set_parent(p, x, &e->head);
+	if (!made)
+		return x;
+	x->uid = e->uid;
+	x->euid = e->euid;
+	x->auid = e->auid;
+	x->ses = e->ses;
+	memcpy(x->comm, e->comm, CAP_COMM);
+	return x;
+}
+
+struct proc *
+procs_exec(struct procs *p, const struct cap_exec *e)
+{
+	bool made;
+	struct proc *x = get(p, e->head.pid, e->head.start, &made);
+
+	if (x == NULL)
+		return NULL;
+	/* The parent that is stated now may be who took an orphan. */
+	if (made)
+		set_parent(p, x, &e->head);
+	x->executed = true;
+	x->uid = e->uid;
+	x->euid = e->euid;
+	x->auid = e->auid;
+	x->ses = e->ses;
+	x->tty_major = e->tty_major;
+	x->tty_minor = e->tty_minor;
+	x->tty_fs = e->tty_dev;
+	memcpy(x->comm, e->comm, CAP_COMM);
+	return x;
+}
+
+bool
+procs_exit(struct procs *p, const struct cap_exit *e, struct proc *ret)
+{
+	struct entry **at = place_of(p, e->head.pid), *x = *at;
+
+	if (x == NULL || !same_start(&x->p, e->head.start))
+		return false;
+	*ret = x->p;
+	*at = x->next;
+	p->n--;
+	free(x);
+	return true;
+}
+
+int
+procs_seed(struct procs *p, const struct proc *seen)
+{
+	struct entry *e = *place_of(p, seen->pid);
+	struct proc *x;
+	bool made;
+
+	/* What capture saw is exact, and newer. */
+	if (e != NULL)
+		return 0;
+	x = get(p, seen->pid, seen->start, &made);
+	if (x == NULL)
+		return -1;
+	*x = *seen;
+	x->seeded = true;
+	return 0;
+}
+
+/* -- sessions -- */
+
+static struct procs_session *
+session_of(const struct procs *p, const uint8_t id[static OPS_ID_LEN])
+{
+	for (size_t i = 0; i < p->sessions; i++)
+		if (memcmp(p->session[i].id, id, OPS_ID_LEN) == 0)
+			return &p->session[i];
+	return NULL;
+}
+
+int
+procs_session(struct procs *p, const struct procs_session *s)
+{
+	struct procs_session *at = session_of(p, s->id);
+	struct entry *door = *place_of(p, s->door);
+
+	if (at == NULL) {
+		if (p->sessions == p->sessions_cap) {
+			size_t cap =
+			    p->sessions_cap == 0 ? 64 : 2 * p->sessions_cap;
+
+			if (cap > PROCS_SESSIONS_MAX)
+				return -1;
+			at = realloc(p->session, cap * sizeof(*at));
+			if (at == NULL)
+				return -1;
+			p->session = at;
+			p->sessions_cap = cap;
+		}
+		at = &p->session[p->sessions++];
+	}
+	*at = *s;
+	/* From here on its children are the session's. */
+	if (door != NULL && door->p.start / PROCS_TICK == s->door_start) {
+		door->p.has_session = true;
+		memcpy(door->p.session, s->id, OPS_ID_LEN);
+	}
+	return 0;
+}
+
+void
+procs_session_ended(
+    struct procs *p, const uint8_t id[static OPS_ID_LEN], uint64_t when)
+{
+	struct procs_session *s = session_of(p, id);
+
+	if (s != NULL && s->until == 0)
+		s->until = when;
+}
+
+void
+procs_sessions_before(struct procs *p, uint64_t when)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->sessions; i++)
+		if (p->session[i].until == 0 || p->session[i].until >= when)
+			p->session[kept++] = p->session[i];
+	p->sessions = kept;
+}
+
+static bool
+on_its_tty(const struct procs_session *s, const struct proc *x)
+{
+	return s->tty_major != 0 && s->tty_major == x->tty_major &&
+	       s->tty_minor == x->tty_minor &&
+	       (s->tty_fs == x->tty_fs || s->tty_fs == 0 || x->tty_fs == 0);
+}
+
+uint32_t
+procs_joined(const struct procs *p, const struct proc *x, uint64_t time,
+    uint8_t ret[static OPS_ID_LEN])
+{
+	const struct procs_session *login = NULL;
+
+	/* The newest first: a terminal's number is soon another's. */
+	for (size_t i = p->sessions; i-- > 0;) {
+		const struct procs_session *s = &p->session[i];
+
+		if (time < s->from || (s->until != 0 && time > s->until))
+			continue;
+		if (on_its_tty(s, x)) {
+			memcpy(ret, s->id, OPS_ID_LEN);
+			return JOINED_TTY;
+		}
+		if (login == NULL && s->ses != CAP_UNSET && s->ses == x->ses)
+			login = s;
+	}
+	if (x->has_session) {
+		memcpy(ret, x->session, OPS_ID_LEN);
+		return JOINED_DESCENT;
+	}
+	if (login != NULL) {
+		memcpy(ret, login->id, OPS_ID_LEN);
+		return JOINED_LOGIN;
+	}
+	memset(ret, 0, OPS_ID_LEN);
+	return JOINED_NOTHING;
+}

@@ -1,0 +1,201 @@
+/* Covers: capture_procs */
+#include "check.h"
+
+#include "capture_procs.h"
+#include "record/program.h"
+
+static const uint8_t A[OPS_ID_LEN] = { 1 }, B[OPS_ID_LEN] = { 2 };
+static struct procs *p;
+
+static struct proc *
+forked(uint32_t pid, uint64_t start, uint32_t ppid, uint64_t pstart)
+{
+	const struct cap_fork f = { .head = { .pid = pid,
+					.start = start,
+					.ppid = ppid,
+					.pstart = pstart },
+		.ses = CAP_UNSET,
+		.comm = "fork" };
+	struct proc *x = procs_fork(p, &f);
+
+	assert_non_null(x);
+	return x;
+}
+
+static struct proc *
+execd(uint32_t pid, uint64_t start, uint32_t ppid, uint64_t pstart,
+    uint32_t minor, uint32_t ses)
+{
+	const struct cap_exec e = { .head = { .pid = pid,
+					.start = start,
+					.ppid = ppid,
+					.pstart = pstart },
+		.tty_major = minor != 0 ? 136 : 0,
+		.tty_minor = minor,
+		.tty_dev = minor != 0 ? 77 : 0,
+		.ses = ses,
+		.comm = "exec" };
+	struct proc *x = procs_exec(p, &e);
+
+	assert_non_null(x);
+	return x;
+}
+
+static void
+joined(const struct proc *x, uint64_t time, uint32_t how, const uint8_t *id)
+{
+	static const uint8_t none[OPS_ID_LEN];
+	uint8_t got[OPS_ID_LEN];
+
+	assert_int_equal(procs_joined(p, x, time, got), how);
+	assert_memory_equal(got, id != NULL ? id : none, OPS_ID_LEN);
+}
+
+static void
+session(const uint8_t *id, uint32_t minor, uint32_t door, uint32_t ses,
+    uint64_t from)
+{
+	struct procs_session s = { .tty_major = 136,
+		.tty_minor = minor,
+		.tty_fs = 77,
+		.door = door,
+		.door_start = 1,
+		.ses = ses,
+		.from = from };
+
+	memcpy(s.id, id, OPS_ID_LEN);
+	assert_int_equal(procs_session(p, &s), 0);
+}
+
+static void
+begin(void)
+{
+	p = procs_new();
+	assert_non_null(p);
+}
+
+static void
+test_life(void **state)
+{
+	const struct cap_exit e = { .head = { .pid = 5, .start = 100 } };
+	struct proc got;
+
+	(void)state;
+	begin();
+	forked(5, 100, 1, 10);
+	assert_null(procs_find(p, 5, 101));
+	assert_int_equal(procs_find(p, 5, 100)->ppid, 1);
+	/* Its maker is gone: who has it now isn't who made it. */
+	execd(5, 100, 2, 20, 0, CAP_UNSET);
+	assert_int_equal(procs_find(p, 5, 100)->ppid, 1);
+	assert_string_equal(procs_find(p, 5, 100)->comm, "exec");
+	assert_true(procs_exit(p, &e, &got));
+	assert_true(got.executed && got.ppid == 1);
+	assert_false(procs_exit(p, &e, &got));
+	/* A number used again, without an end having been told. */
+	forked(6, 1, 1, 10);
+	execd(6, 2, 3, 10, 0, CAP_UNSET);
+	assert_null(procs_find(p, 6, 1));
+	assert_int_equal(procs_find(p, 6, 2)->ppid, 3);
+	assert_int_equal(procs_count(p), 1);
+	procs_free(p);
+}
+
+static void
+test_many(void **state)
+{
+	struct proc got;
+
+	(void)state;
+	begin();
+	for (uint32_t i = 1; i <= 50000; i++)
+		forked(i, i, i - 1, i - 1);
+	assert_int_equal(procs_count(p), 50000);
+	for (uint32_t i = 1; i <= 50000; i++) {
+		const struct cap_exit e = { .head = { .pid = i, .start = i } };
+
+		assert_non_null(procs_find(p, i, i));
+		assert_true(procs_exit(p, &e, &got));
+		assert_int_equal(got.ppid, i - 1);
+	}
+	assert_int_equal(procs_count(p), 0);
+	procs_free(p);
+}
+
+static void
+test_seed(void **state)
+{
+	const struct proc seen = {
+		.pid = 5, .start = 3 * PROCS_TICK, .ppid = 4, .comm = "old"
+	};
+	const struct proc other = { .pid = 7, .start = 9 * PROCS_TICK };
+
+	(void)state;
+	begin();
+	assert_int_equal(procs_seed(p, &seen), 0);
+	assert_non_null(procs_find(p, 5, 3 * PROCS_TICK + 4711));
+	assert_null(procs_find(p, 5, 4 * PROCS_TICK));
+	/* Seen again by capture, it is the same one, now exactly. */
+	assert_int_equal(
+	    execd(5, 3 * PROCS_TICK + 4711, 1, 1, 0, CAP_UNSET)->ppid, 4);
+	assert_null(procs_find(p, 5, 3 * PROCS_TICK));
+	/* What capture saw stays. */
+	forked(7, 100 * PROCS_TICK, 1, 1);
+	assert_int_equal(procs_seed(p, &other), 0);
+	assert_non_null(procs_find(p, 7, 100 * PROCS_TICK));
+	procs_free(p);
+}
+
+static void
+test_joined(void **state)
+{
+	struct proc *x;
+
+	(void)state;
+	begin();
+	forked(10, PROCS_TICK + 5, 1, 1); /* a door */
+	session(A, 3, 10, 42, 1000);
+	/* Its shell, before and after it has its terminal. */
+	x = forked(11, 2000, 10, PROCS_TICK + 5);
+	joined(x, 2000, JOINED_DESCENT, A);
+	x = execd(11, 2000, 10, PROCS_TICK + 5, 3, CAP_UNSET);
+	joined(x, 2001, JOINED_TTY, A);
+	/* A child inherits the terminal, and the descent where it has none. */
+	forked(12, 3000, 11, 2000);
+	joined(procs_find(p, 12, 3000), 3000, JOINED_TTY, A);
+	x = execd(12, 3000, 11, 2000, 0, CAP_UNSET);
+	joined(x, 3001, JOINED_DESCENT, A);
+	/* Another terminal (tmux) is none of the session's. */
+	x = execd(12, 3000, 11, 2000, 9, CAP_UNSET);
+	joined(x, 3002, JOINED_DESCENT, A);
+	/* Of the same login, and else nothing. */
+	x = execd(13, 3000, 1, 1, 0, 42);
+	joined(x, 3000, JOINED_LOGIN, A);
+	x = execd(14, 3000, 1, 1, 0, 43);
+	joined(x, 3000, JOINED_NOTHING, NULL);
+	/* The number of the terminal, before that session and after. */
+	x = execd(15, 3000, 1, 1, 3, CAP_UNSET);
+	joined(x, 999, JOINED_NOTHING, NULL);
+	procs_session_ended(p, A, 5000);
+	joined(x, 5000, JOINED_TTY, A);
+	session(B, 3, 99, CAP_UNSET, 6000);
+	joined(x, 5500, JOINED_NOTHING, NULL);
+	joined(x, 6000, JOINED_TTY, B);
+	procs_sessions_before(p, 5001);
+	joined(x, 4000, JOINED_NOTHING, NULL);
+	joined(x, 6000, JOINED_TTY, B);
+	procs_free(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_joined),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
