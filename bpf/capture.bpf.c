@@ -163,9 +163,10 @@ outwards(struct place *p, struct dentry **name)
 	struct dentry *root = BPF_CORE_READ(mnt, mnt_root);
 	struct mount *m, *above;
 
-	if (dentry != root && dentry != parent) {
+	if (dentry != root) {
 		*name = dentry;
-		p->dentry = parent;
+		/* A memfd is its own parent, and has a name all the same. */
+		p->dentry = dentry != parent ? parent : root;
 		return 1;
 	}
 	m = (void *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
