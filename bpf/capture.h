@@ -137,7 +137,7 @@ struct cap_chunk {
 		      /* data */
 };
 
-/* Per CPU, written by the kernel's side only. */
+/* Per CPU, written by the kernel's side only; whole numbers of 64 bytes. */
 struct cap_counts {
 	__u64 seq[2]; /* next number: HEADS, BULK */
 	__u64 drops[CAP_TYPES];

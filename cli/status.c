@@ -76,7 +76,12 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 	json_key(&j, "sources");
 	json_begin_array(&j);
 	json_str(&j, "sessions");
+	if (s->capture == CAPTURE_ON)
+		json_str(&j, "programs");
 	json_end_array(&j);
+	put_json_text(&j, "capture", &s->capture_text);
+	json_key(&j, "capture_lost");
+	json_uint(&j, s->capture_lost);
 	put_json_text(&j, "origin", &s->origin);
 	put_json_text(&j, "anchor", &s->anchor);
 	put_json_text(&j, "store", &s->store);
@@ -146,6 +151,20 @@ put_store(const struct proto_status *s, struct ops_buf *out)
 }
 
 static void
+put_capture(const struct proto_status *s, struct ops_buf *out)
+{
+	line(out, "programs");
+	if (s->capture != CAPTURE_ON)
+		ops_buf_puts(out, "NOT captured: ");
+	else
+		ops_buf_puts(out, "captured (");
+	describe_text(out, &s->capture_text);
+	if (s->capture == CAPTURE_ON)
+		ops_buf_printf(out, "), %" PRIu64 " lost", s->capture_lost);
+	ops_buf_puts(out, "\n");
+}
+
+static void
 put_text(const struct proto_status *s, bool utc, struct ops_buf *out)
 {
 	char bytes[24], started[OPS_TIME_TEXT];
@@ -155,6 +174,7 @@ put_text(const struct proto_status *s, bool utc, struct ops_buf *out)
 	ops_time_short(s->started, utc, started);
 	line(out, "sessions");
 	ops_buf_printf(out, "%" PRIu64 " recorded now\n", s->sessions);
+	put_capture(s, out);
 	line(out, "records");
 	ops_buf_printf(
 	    out, "%" PRIu64 " (%s) since %s\n", s->records, bytes, started);

@@ -27,7 +27,8 @@ struct order {
 	struct piece *piece, **last_piece;
 	size_t memory;                    /* of pieces and of args */
 	uint64_t next[2][ORDER_CPUS_MAX]; /* numbers, by ring and CPU */
-	uint64_t lost;
+	uint64_t skipped;
+	uint64_t refused[CAP_TYPES];
 };
 
 struct order *
@@ -56,10 +57,8 @@ free_pieces(struct order *o)
 
 	while ((p = o->piece) != NULL) {
 		o->piece = p->next;
-		o->memory -= p->k.n;
 		free(p);
 	}
-	o->last_piece = &o->piece;
 }
 
 void
@@ -82,21 +81,24 @@ count(struct order *o, enum order_ring ring, const struct cap_head *h)
 	uint64_t *next = &o->next[ring][h->cpu];
 
 	if (h->seq >= *next) {
-		o->lost += h->seq - *next;
+		o->skipped += h->seq - *next;
 		*next = h->seq + 1;
-	} else if (o->lost > 0) {
+	} else if (o->skipped > 0) {
 		/* A program that was preempted comes late. */
-		o->lost--;
+		o->skipped--;
 	}
 }
 
 uint64_t
-order_lost(struct order *o)
+order_skipped(const struct order *o)
 {
-	uint64_t lost = o->lost;
+	return o->skipped;
+}
 
-	o->lost = 0;
-	return lost;
+void
+order_refused(const struct order *o, uint64_t ret[static CAP_TYPES])
+{
+	memcpy(ret, o->refused, sizeof(o->refused));
 }
 
 /* -- events -- */
@@ -190,14 +192,15 @@ check_event(
 }
 
 static int
-take_event(struct order *o, const uint8_t *p, size_t n, struct ops_err *err)
+take_event(struct order *o, const uint8_t *p, size_t n, uint16_t type,
+    struct ops_err *err)
 {
 	struct node *node = NULL;
 
 	if (grow(o))
 		node = calloc(1, sizeof(*node) + n);
 	if (node == NULL) {
-		o->lost++;
+		o->refused[type]++;
 		return ops_fail(err, OPS_ENOMEM, "capture: no memory");
 	}
 	memcpy(node->bytes, p, n);
@@ -297,7 +300,7 @@ take_piece(struct order *o, const uint8_t *p, size_t n, struct ops_err *err)
 	count(o, ORDER_BULK, &k.head);
 	if (o->memory + k.n > ORDER_MEMORY ||
 	    (piece = malloc(sizeof(*piece) + k.n)) == NULL) {
-		o->lost++;
+		o->refused[CAP_CHUNK_DATA]++;
 		return ops_fail(err, OPS_ENOMEM, "capture: no memory");
 	}
 	piece->next = NULL;
@@ -326,19 +329,28 @@ order_take(struct order *o, enum order_ring ring, const uint8_t *p, size_t n,
 	if (check_event(p, h.size, &h, err) < 0)
 		return -1;
 	count(o, ORDER_HEADS, &h);
-	return take_event(o, p, h.size, err);
+	return take_event(o, p, h.size, h.type, err);
 }
 
 void
-order_read(struct order *o)
+order_read(struct order *o, uint64_t now)
 {
-	for (const struct piece *p = o->piece; p != NULL; p = p->next) {
+	struct piece **at = &o->piece, *p;
+
+	while ((p = *at) != NULL) {
 		struct node *n = exec_of(o, &p->k.head);
 
 		if (n != NULL)
 			put_piece(o, n, p);
+		else if (p->k.head.time + ORDER_ARGS_NS > now) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		o->memory -= p->k.n;
+		free(p);
 	}
-	free_pieces(o);
+	o->last_piece = at;
 }
 
 const struct order_event *
@@ -373,8 +385,8 @@ order_done(struct order *o)
 		o->first = o->end = 0;
 }
 
-bool
-order_empty(const struct order *o)
+size_t
+order_count(const struct order *o)
 {
-	return o->first == o->end;
+	return o->end - o->first;
 }

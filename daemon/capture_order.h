@@ -8,11 +8,11 @@
  *
  * An exec whose arguments came in pieces waits for the last of them, for
  * ORDER_ARGS_NS at most, and so do the events behind it.  Read the ring of the
- * pieces first, then that of the heads, and call order_read() after both: pieces
- * that belong to nothing then belong to an event that was lost.
+ * pieces first, then that of the heads, and call order_read() after both.  Pieces
+ * that still belong to nothing wait as long: a record that isn't finished yet
+ * hides those behind it.  Then their event was lost.
  *
- * Lost: a record has a number on its CPU and ring.  order_lost() says how many
- * were skipped.
+ * Lost: a record has a number on its CPU and ring.
  *
  * Pure: no I/O, no clock.  Fuzzed: capture_order
  */
@@ -65,17 +65,19 @@ enum order_ring { ORDER_HEADS, ORDER_BULK };
  * left out); OPS_ENOMEM: no memory, it counts as lost. */
 int order_take(struct order *o, enum order_ring ring, const uint8_t *p,
     size_t n, struct ops_err *err);
-/* Both rings have been read. */
-void order_read(struct order *o);
+/* Both rings have been read at that time. */
+void order_read(struct order *o, uint64_t now);
 
 /* The next event, if its time is before until; it stays the order's until
  * order_done().  NULL: none yet. */
 const struct order_event *order_next(struct order *o, uint64_t until);
 void order_done(struct order *o);
 
-/* Are there any? */
-bool order_empty(const struct order *o);
-/* Records that were skipped, of both rings, since the last call. */
-uint64_t order_lost(struct order *o);
+/* How many are waiting. */
+size_t order_count(const struct order *o);
+/* Since the begin: numbers that were skipped, in both rings; and records that
+ * came but couldn't be kept. */
+uint64_t order_skipped(const struct order *o);
+void order_refused(const struct order *o, uint64_t ret[static CAP_TYPES]);
 
 #endif

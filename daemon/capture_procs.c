@@ -291,6 +291,14 @@ procs_session_ended(
 }
 
 void
+procs_sessions_over(struct procs *p, uint64_t when)
+{
+	for (size_t i = 0; i < p->sessions; i++)
+		if (p->session[i].until == 0)
+			p->session[i].until = when;
+}
+
+void
 procs_sessions_before(struct procs *p, uint64_t when)
 {
 	size_t kept = 0;

@@ -72,6 +72,8 @@ int procs_session(struct procs *p, const struct procs_session *s);
 /* It ended then.  It is kept for what is told late. */
 void procs_session_ended(
     struct procs *p, const uint8_t id[static OPS_ID_LEN], uint64_t when);
+/* All that haven't ended then. */
+void procs_sessions_over(struct procs *p, uint64_t when);
 /* Forget those that ended before. */
 void procs_sessions_before(struct procs *p, uint64_t when);
 

@@ -18,7 +18,7 @@
  * role can keep only what its supervisor had. */
 #define SUPERVISOR_CAPS                                                        \
 	(CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP) |    \
-	    CAP_BIT(CAP_KILL) | DROP_LOOK)
+	    CAP_BIT(CAP_KILL) | DROP_LOOK | DROP_CAPTURE)
 
 int
 drop_find_user(bool no_drop, struct drop_user *ret, struct ops_err *err)
@@ -102,6 +102,12 @@ drop_kept(uint64_t keep)
 		return false;
 	return (((uint64_t)data[1].effective << 32 | data[0].effective) &
 		   keep) == keep;
+}
+
+int
+drop_rest(const struct drop_user *u, struct ops_err *err)
+{
+	return u->change ? set_capabilities(0, err) : 0;
 }
 
 static int

@@ -23,7 +23,7 @@
 
 struct options {
 	const char *store, *run, *config; /* config NULL: not given */
-	bool foreground, no_drop, to_syslog;
+	bool foreground, no_drop, no_capture, to_syslog;
 	const char *role; /* NULL: the supervisor */
 	pid_t parent;
 };
@@ -34,6 +34,7 @@ enum {
 	OPT_CONFIG,
 	OPT_FOREGROUND,
 	OPT_NO_DROP,
+	OPT_NO_CAPTURE,
 	OPT_VERSION,
 	OPT_HELP,
 	OPT_ROLE,
@@ -48,6 +49,7 @@ static const struct option long_options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "no-drop", no_argument, NULL, OPT_NO_DROP },
+	{ "no-capture", no_argument, NULL, OPT_NO_CAPTURE },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "role", required_argument, NULL, OPT_ROLE },
@@ -58,7 +60,7 @@ static const struct option long_options[] = {
 
 static const char usage[] =
     "usage: opseald [--store DIR] [--run DIR] [--config FILE] [--foreground]\n"
-    "               [--no-drop]\n"
+    "               [--no-drop] [--no-capture]\n"
     "\n"
     "Records sessions into a sealed store and answers who may read it.\n"
     "\n"
@@ -70,6 +72,7 @@ static const char usage[] =
     "  --foreground   stay here and say what happens on stderr\n"
     "  --no-drop      started as root: stay root instead of becoming " DROP_USER
     "\n"
+    "  --no-capture   record sessions only, and not which programs are started\n"
     "  --version      print the version\n"
     "  --help         print this\n"
     "\n"
@@ -113,6 +116,9 @@ parse_options(int argc, char **argv, struct options *o)
 		case OPT_NO_DROP:
 			o->no_drop = true;
 			break;
+		case OPT_NO_CAPTURE:
+			o->no_capture = true;
+			break;
 		case OPT_VERSION:
 			puts("opseald " OPSEAL_VERSION);
 			return 0;
@@ -147,6 +153,7 @@ run_role(const struct options *o)
 	struct role r = { .store = o->store,
 		.run = o->run,
 		.no_drop = o->no_drop,
+		.no_capture = o->no_capture,
 		.to_syslog = o->to_syslog,
 		.parent = o->parent };
 	int id = role_find(o->role);
@@ -240,7 +247,10 @@ static int
 run_supervisor(const struct options *o)
 {
 	struct supervisor_opts s = {
-		.store = o->store, .run = o->run, .no_drop = o->no_drop
+		.store = o->store,
+		.run = o->run,
+		.no_drop = o->no_drop,
+		.no_capture = o->no_capture
 	};
 	struct ops_buf text = { 0 };
 	struct ops_err err = { 0 };

@@ -72,8 +72,8 @@ procid_name(pid_t pid, struct procid_name *ret, struct ops_err *err)
 	struct procid_name who = { 0 };
 	uint32_t parent, uid;
 
-	if (n < 0 || procstat_line(text, (size_t)n, "PPid", &parent, err) < 0 ||
-	    procstat_line(text, (size_t)n, "Uid", &uid, err) < 0)
+	if (n < 0 || procstat_line(text, (size_t)n, "PPid", 0, &parent, err) < 0 ||
+	    procstat_line(text, (size_t)n, "Uid", 0, &uid, err) < 0)
 		return -1;
 	who.parent = (pid_t)parent;
 	who.uid = uid;
@@ -82,6 +82,37 @@ procid_name(pid_t pid, struct procid_name *ret, struct ops_err *err)
 		return -1;
 	procstat_comm(text, (size_t)n, who.comm, sizeof(who.comm));
 	*ret = who;
+	return 0;
+}
+
+int
+procid_see(pid_t pid, struct procid_seen *ret, struct ops_err *err)
+{
+	char text[PROCSTAT_TEXT_MAX];
+	struct procid_seen seen = { 0 };
+	struct procstat st;
+	ssize_t n = read_text(pid, "stat", text, err);
+
+	if (n < 0 || procstat_parse(text, (size_t)n, &st, err) < 0)
+		return -1;
+	seen.parent = st.parent;
+	seen.start = st.start;
+	seen.tty_major = st.tty_major;
+	seen.tty_minor = st.tty_minor;
+	n = read_text(pid, "status", text, err);
+	if (n < 0 ||
+	    procstat_line(text, (size_t)n, "Uid", 0, &seen.uid, err) < 0 ||
+	    procstat_line(text, (size_t)n, "Uid", 1, &seen.euid, err) < 0 ||
+	    procstat_line(text, (size_t)n, "Gid", 0, &seen.gid, err) < 0 ||
+	    procstat_line(text, (size_t)n, "Gid", 1, &seen.egid, err) < 0)
+		return -1;
+	n = read_text(pid, "comm", text, err);
+	if (n < 0)
+		return -1;
+	procstat_comm(text, (size_t)n, seen.comm, sizeof(seen.comm));
+	seen.auid = read_audit(pid, "loginuid");
+	seen.ses = read_audit(pid, "sessionid");
+	*ret = seen;
 	return 0;
 }
 

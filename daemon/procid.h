@@ -33,6 +33,18 @@ struct procid_name {
 };
 int procid_name(pid_t pid, struct procid_name *ret, struct ops_err *err);
 
+/* What everybody may see of a process.  Not held by a pidfd: the pid may be
+ * another's at the end than at the begin. */
+struct procid_seen {
+	pid_t parent;
+	uint64_t start;                /* clock ticks since boot */
+	uint32_t tty_major, tty_minor; /* 0, 0: none */
+	uint32_t uid, euid, gid, egid;
+	uint32_t auid, ses;
+	char comm[PROCID_COMM_MAX + 1];
+};
+int procid_see(pid_t pid, struct procid_seen *ret, struct ops_err *err);
+
 /* Has the process of this pidfd ended? */
 bool procid_gone(int pidfd);
 

@@ -18,6 +18,7 @@ const struct role_info role_table[ROLES] = {
 	[ROLE_QUERY]   = { "query",   "control.sock", 0666, false, true,  0,         role_query },
 	[ROLE_SESSION] = { "session", "session.sock", 0666, true,  true,  0,         role_session },
 	[ROLE_SCAN]    = { "scan",    NULL,           0,    false, false, DROP_LOOK, role_scan },
+	[ROLE_CAPTURE] = { "capture", NULL,           0,    false, false, DROP_CAPTURE, role_capture },
 };
 /* clang-format on */
 

@@ -18,7 +18,7 @@
 #include "config.h"
 #include "drop.h"
 
-enum role_id { ROLE_WRITER, ROLE_QUERY, ROLE_SESSION, ROLE_SCAN, ROLES };
+enum role_id { ROLE_WRITER, ROLE_QUERY, ROLE_SESSION, ROLE_SCAN, ROLE_CAPTURE, ROLES };
 
 /* Descriptors a role is started with, besides 0 to 2. */
 enum role_fd {
@@ -38,7 +38,7 @@ struct role {
 	struct config config;
 	struct drop_user user; /* who it is, or became */
 	pid_t parent;
-	bool no_drop, to_syslog; /* as it was told */
+	bool no_drop, to_syslog, no_capture; /* as it was told */
 	int listener;            /* non-blocking */
 	int ready;               /* -1 after role_ready() */
 	int pulse; /* what becomes of it in a watched role; see pulse.h */
@@ -62,6 +62,7 @@ int role_writer(struct role *r, struct ops_err *err);
 int role_query(struct role *r, struct ops_err *err);
 int role_session(struct role *r, struct ops_err *err);
 int role_scan(struct role *r, struct ops_err *err);
+int role_capture(struct role *r, struct ops_err *err);
 
 /* The role of this name, or -1. */
 int role_find(const char *name);

@@ -321,6 +321,7 @@ run(struct writer_role *r, struct ops_err *err)
 		return -1;
 	ops_clock_read(&now);
 	r->started = now.realtime;
+	capture_gone(r);
 	lost_start(r);
 	look_at_state(r);
 	if (start_anchors(r, err) < 0 ||

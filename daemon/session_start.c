@@ -105,6 +105,9 @@ fill_open(struct starting *t, const struct proto_open *o,
 	e.login = text_of(t->login);
 	e.tty = text_of(t->tty.outer);
 	e.inner = text_of(t->tty.inner);
+	e.has_inner = t->tty.inner_dev != 0;
+	e.inner_fs = t->tty.inner_fs;
+	e.inner_dev = t->tty.inner_dev;
 	e.host = text_of(host->nodename);
 	e.realtime = now.realtime;
 	if (procid_start(getpid(), &e.recorder_start, err) < 0)

@@ -109,6 +109,13 @@ open_slave(int master, struct ops_err *err)
 	return fd;
 }
 
+/* As the kernel has it: proc(5) and stat(2) each have their own. */
+static uint32_t
+device(dev_t d)
+{
+	return major(d) << 20 | minor(d);
+}
+
 static int
 check_inner(int slave, const struct stat *outer, uid_t uid,
     struct session_tty *t, struct ops_err *err)
@@ -126,6 +133,8 @@ check_inner(int slave, const struct stat *outer, uid_t uid,
 		return ops_fail(err, OPS_EUSAGE,
 		    "the outer terminal is the inner one itself");
 	tty_name(st.st_dev, st.st_rdev, t->inner);
+	t->inner_fs = device(st.st_dev);
+	t->inner_dev = device(st.st_rdev);
 	return 0;
 }
 

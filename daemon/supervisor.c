@@ -98,7 +98,7 @@ execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 {
 	char role[32], pid[16];
 	const char *argv[] = { "opseald", role, "--parent", pid, "--store",
-		s->in.store, "--run", s->in.run, NULL, NULL, NULL };
+		s->in.store, "--run", s->in.run, NULL, NULL, NULL, NULL };
 	size_t n = 8;
 	sigset_t none;
 	const int from[] = { s->null, ready,
@@ -112,6 +112,8 @@ execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 	(void)snprintf(pid, sizeof(pid), "%d", (int)parent);
 	if (s->o->no_drop)
 		argv[n++] = "--no-drop";
+	if (s->o->no_capture)
+		argv[n++] = "--no-capture";
 	if (s->o->to_syslog)
 		argv[n++] = "--syslog";
 	sigemptyset(&none);
@@ -304,6 +306,12 @@ look_at_pulses(struct supervisor *s, uint64_t now)
 
 /* -- waiting -- */
 
+static bool
+is_wanted(const struct supervisor *s, int id)
+{
+	return id != ROLE_CAPTURE || !s->o->no_capture;
+}
+
 static void
 hear(struct supervisor *s, enum role_id id)
 {
@@ -318,7 +326,7 @@ start_what_is_due(struct supervisor *s, uint64_t now)
 	if (!s->restarts || s->stop)
 		return;
 	for (int id = 0; id < ROLES; id++)
-		if (s->child[id].state == DOWN &&
+		if (s->child[id].state == DOWN && is_wanted(s, id) &&
 		    s->child[id].restart_at <= now)
 			start(s, (enum role_id)id);
 }
@@ -330,7 +338,7 @@ next_due(const struct supervisor *s, uint64_t now, uint64_t deadline)
 	uint64_t first = deadline;
 
 	for (int id = 0; id < ROLES && s->restarts && !s->stop; id++)
-		if (s->child[id].state == DOWN &&
+		if (s->child[id].state == DOWN && is_wanted(s, id) &&
 		    s->child[id].restart_at < first)
 			first = s->child[id].restart_at;
 	if (s->restarts && !s->stop && s->look < first)
@@ -393,7 +401,7 @@ start_all(struct supervisor *s, struct ops_err *err)
 	if (!s->stop && instance_lock(&s->in, err) < 0)
 		return -1;
 	for (int id = ROLE_WRITER + 1; id < ROLES && !s->stop; id++)
-		if (start_first(s, (enum role_id)id, err) < 0)
+		if (is_wanted(s, id) && start_first(s, (enum role_id)id, err) < 0)
 			return -1;
 	if (s->stop)
 		return 0;
@@ -434,7 +442,8 @@ stop_roles(
 static int
 stop_all(struct supervisor *s)
 {
-	const enum role_id front[] = { ROLE_SESSION, ROLE_QUERY, ROLE_SCAN };
+	const enum role_id front[] = { ROLE_SESSION, ROLE_QUERY, ROLE_SCAN,
+		ROLE_CAPTURE };
 	const enum role_id writer = ROLE_WRITER;
 
 	s->restarts = false;

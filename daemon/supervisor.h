@@ -14,7 +14,7 @@
 struct supervisor_opts {
 	const char *store, *run;
 	const struct ops_buf *config; /* text of the file, already checked */
-	bool no_drop;
+	bool no_drop, no_capture;
 	bool to_syslog; /* the roles' lines, and ours once all are ready */
 	void (*ready)(void *arg); /* called once all roles answer */
 	void *arg;

@@ -119,6 +119,7 @@ close_lost(struct writer_role *r, const struct lost *l, struct ops_err *err)
 		    b.data, b.len, NULL, err);
 	ops_buf_free(&b);
 	if (rc == 0) {
+		capture_over(r, l->id);
 		ops_id_text(l->id, text);
 		logline("session %s: its recorder (process %d) is gone; "
 			"closed as lost",

@@ -30,11 +30,15 @@ static const struct msg_rule rules[] = {
 	/* type            name           states                          min                           max                                   fds   handler */
 	{ MSG_REC_HELLO,   "REC_HELLO",   IN(PEER_NEW),                   PEER_HELLO_LEN,               PEER_HELLO_LEN,                       0, 0, recorder_on_hello },
 	{ MSG_REC_EVENT,   "REC_EVENT",   IN(PEER_RECORDER),              PEER_EVENT_HEAD + OPS_ID_LEN, PEER_EVENT_HEAD + RECORD_PAYLOAD_MAX, 0, 0, recorder_on_event },
-	{ MSG_REC_RECORDS, "REC_RECORDS", IN(PEER_RECORDER),              8 + RECORD_HEADER,            MSG_PAYLOAD_MAX,                      0, 0, recorder_on_records },
+	{ MSG_REC_RECORDS, "REC_RECORDS", IN(PEER_RECORDER) | IN(PEER_CAPTURE), 8 + RECORD_HEADER,            MSG_PAYLOAD_MAX,                      0, 0, recorder_on_records },
 	{ Q_ACCESS,        "Q_ACCESS",    IN(PEER_NEW) | IN(PEER_QUERY),  OPS_ID_LEN,                   RECORD_PAYLOAD_MAX,                   0, 0, writer_query_access },
 	{ Q_STATUS,        "Q_STATUS",    IN(PEER_NEW) | IN(PEER_QUERY),  0,                            0,                                    0, 0, writer_query_status },
 	{ Q_SEAL,          "Q_SEAL",      IN(PEER_NEW) | IN(PEER_QUERY),  0,                            0,                                    0, 0, writer_query_seal },
 	{ MSG_REC_OUTER,   "REC_OUTER",   IN(PEER_RECORDER),              PROTO_OUTER_LEN,              PROTO_OUTER_LEN,                      0, 0, recorder_on_outer },
+	{ MSG_REC_INNER,   "REC_INNER",   IN(PEER_RECORDER),              PROTO_INNER_LEN,              PROTO_INNER_LEN,                      0, 0, recorder_on_inner },
+	{ MSG_CAP_HELLO,   "CAP_HELLO",   IN(PEER_NEW),                   PEER_HELLO_LEN,               PEER_HELLO_LEN,                       0, 0, capture_on_hello },
+	{ MSG_CAP_STATE,   "CAP_STATE",   IN(PEER_CAPTURE),               PROTO_CAPTURE_HEAD,           PROTO_CAPTURE_HEAD + PROTO_CAPTURE_TEXT, 0, 0, capture_on_state },
+	{ MSG_CAP_SYNC,    "CAP_SYNC",    IN(PEER_CAPTURE),               8,                            8,                                    0, 0, capture_on_sync },
 	{ Q_WATCH,         "Q_WATCH",     IN(PEER_NEW),                   0,                            0,                                    0, 0, writer_scan_watch },
 	{ Q_FOUND,         "Q_FOUND",     IN(PEER_SCAN),                  PROTO_FOUND_HEAD,             PROTO_FOUND_HEAD + PROTO_COMM_MAX,    0, 0, writer_scan_found },
 };
@@ -161,6 +165,8 @@ peer_free(struct peer *p)
 	r->n_peers--;
 	if (r->scan == p)
 		r->scan = NULL;
+	if (r->capture == p)
+		capture_gone(r);
 	leave_line(p);
 	if (p->held == NULL)
 		loop_remove(&r->loop, &p->watch);
@@ -249,8 +255,11 @@ on_ready(struct watch *w, uint32_t events)
 		scan_flush(r);
 	else if (events & EPOLLOUT)
 		recorder_flush(p);
+	if (events & EPOLLOUT && p->state == PEER_CAPTURE)
+		capture_flush(r);
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		(void)peer_receive(p);
+	capture_sync(p);
 	peers_free_dead(r);
 }
 
@@ -350,6 +359,12 @@ retry_all(struct writer_role *r)
 			return;
 }
 
+static bool
+is_recorder(const struct peer *p)
+{
+	return p->state == PEER_RECORDER || p->state == PEER_CAPTURE;
+}
+
 /* Who stands in line for long may have nothing left to be acknowledged; that
  * the log can be written is said again, before he takes us for dead. */
 static void
@@ -362,7 +377,7 @@ comfort(struct writer_role *r)
 		return;
 	r->comforted = now;
 	for (struct peer *p = r->wait_first; p != NULL; p = p->wait_next)
-		p->state_due = p->state == PEER_RECORDER;
+		p->state_due = is_recorder(p);
 }
 
 void
@@ -388,7 +403,7 @@ void
 peers_tell_state(struct writer_role *r)
 {
 	for (struct peer *p = r->peers; p != NULL; p = p->next)
-		if (p->state == PEER_RECORDER)
+		if (is_recorder(p))
 			p->state_due = true;
 }
 

@@ -5,6 +5,7 @@
  *	writer_recorder.c	what a recorder says, and its acknowledgements
  *	writer_query.c		what the query role says
  *	writer_scan.c		what the scan role is told, and says
+ *	writer_capture.c	what the capture role is told, and says
  *	writer_bell.c		when a recorder's messages are looked at
  *
  * Fuzzed: writer_peer
@@ -31,6 +32,7 @@ enum peer_state {
 	PEER_QUERY,
 	PEER_QUERY_WAITS, /* its event is on the way to the disk */
 	PEER_SCAN,
+	PEER_CAPTURE, /* a recorder of programs */
 };
 /* Once `ticket` is durable, so is all below these numbers. */
 struct ack {
@@ -48,7 +50,7 @@ struct peer {
 	bool spare; /* memory was short when it came, and this is the role's
 		     * one spare: for a question, and not for a recorder */
 
-	uint8_t id[OPS_ID_LEN]; /* PEER_RECORDER */
+	uint8_t id[OPS_ID_LEN]; /* PEER_RECORDER, PEER_CAPTURE: the stream */
 	uint64_t start;
 	uint64_t next_record, next_event; /* what the writer takes next */
 	struct ack ack[PEER_ACKS_MAX];
@@ -57,6 +59,11 @@ struct peer {
 	bool ack_due, state_due;
 	struct proto_outer outer; /* door 0: not told */
 	bool outer_due;           /* the scan role doesn't know it yet */
+	struct proto_inner inner; /* door 0: not told */
+	bool inner_due;           /* the capture role doesn't know it yet */
+	bool told;                /* PEER_CAPTURE: wants to be told of them */
+	bool sync_due;            /* and has asked for a sync */
+	uint64_t sync;
 
 	uint64_t ticket; /* PEER_QUERY_WAITS, PEER_LATE */
 
@@ -104,6 +111,8 @@ uint32_t bell_events(const struct peer *p);
 
 /* -- writer_recorder.c; handlers as in struct msg_rule -- */
 int recorder_on_hello(void *conn, struct msg *m, struct ops_err *err);
+/* Say what is held of p->id, and begin to acknowledge. */
+int recorder_begin(struct peer *p, struct ops_err *err);
 int recorder_on_records(void *conn, struct msg *m, struct ops_err *err);
 int recorder_on_event(void *conn, struct msg *m, struct ops_err *err);
 /* Note what became durable; recorder_flush() says it. */
@@ -119,6 +128,16 @@ int writer_query_status(void *conn, struct msg *m, struct ops_err *err);
 int writer_query_seal(void *conn, struct msg *m, struct ops_err *err);
 /* Its event is durable, or can't become so: answer. */
 int writer_query_waiting(struct peer *p, uint64_t durable);
+
+/* -- writer_capture.c -- */
+int capture_on_hello(void *conn, struct msg *m, struct ops_err *err);
+int capture_on_state(void *conn, struct msg *m, struct ops_err *err);
+int capture_on_sync(void *conn, struct msg *m, struct ops_err *err);
+int recorder_on_inner(void *conn, struct msg *m, struct ops_err *err);
+/* Tell the capture role of the sessions that are due. */
+void capture_flush(struct writer_role *r);
+/* Answer a sync that is due. */
+void capture_sync(struct peer *p);
 
 /* -- writer_scan.c -- */
 int recorder_on_outer(void *conn, struct msg *m, struct ops_err *err);

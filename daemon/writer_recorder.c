@@ -3,7 +3,6 @@
 #include "base/bytes.h"
 #include "ipc/proto.h"
 #include "record/body.h"
-#include "record/body.h"
 #include "record/event.h"
 #include "writer_peer.h"
 
@@ -94,8 +93,8 @@ send_held(struct peer *p, const struct writer_session *s, struct ops_err *err)
 	uint8_t b[PROTO_HELD_LEN];
 
 	proto_held_encode(&held, b);
-	return msg_send(
-	    p->watch.fd, MSG_REC_HELD, b, sizeof(b), &p->r->bell.fd, 1, err);
+	return msg_send(p->watch.fd, MSG_REC_HELD, b, sizeof(b), &p->r->bell.fd,
+	    p->state == PEER_CAPTURE ? 0 : 1, err);
 }
 
 int
@@ -108,6 +107,26 @@ recorder_late(struct peer *p, uint64_t durable, struct ops_err *err)
 	writer_session(p->r->w, p->id, &s);
 	p->ticket = UINT64_MAX; /* once */
 	return send_held(p, &s, err);
+}
+
+int
+recorder_begin(struct peer *p, struct ops_err *err)
+{
+	struct writer_session s;
+
+	writer_session(p->r->w, p->id, &s);
+	/* Records of a put that failed have a ticket, too. */
+	p->r->last_ticket = writer_newest(p->r->w);
+	p->next_record = s.next_record;
+	p->next_event = s.next_event;
+	if (send_held(p, &s, err) < 0)
+		return -1;
+	/* What the writer holds need not be durable yet. */
+	expect_ack(p);
+	recorder_take_acks(p, writer_durable(p->r->w));
+	p->state_due = true;
+	recorder_flush(p);
+	return 0;
 }
 
 int
@@ -139,16 +158,7 @@ recorder_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	end_older(p);
 	lost_remove(p->r, p->id);
 	p->state = PEER_RECORDER;
-	p->next_record = s.next_record;
-	p->next_event = s.next_event;
-	if (send_held(p, &s, err) < 0 || bell_follow(p, err) < 0)
-		return -1;
-	/* What the writer holds need not be durable yet. */
-	expect_ack(p);
-	recorder_take_acks(p, writer_durable(p->r->w));
-	p->state_due = true;
-	recorder_flush(p);
-	return 0;
+	return recorder_begin(p, err) < 0 ? -1 : bell_follow(p, err);
 }
 
 int
@@ -252,6 +262,8 @@ recorder_on_event(void *conn, struct msg *m, struct ops_err *err)
 		return -1;
 	}
 	p->next_event++;
+	if (type == REC_SESSION_CLOSE)
+		capture_over(p->r, p->id);
 	expect_ack(p);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "anchor.h"
+#include "ipc/proto.h"
 #include "loop.h"
 #include "merkle/note.h"
 #include "role.h"
@@ -54,6 +55,10 @@ struct writer_role {
 	struct peer *peers;
 	size_t n_peers;
 	struct peer *scan; /* of these; NULL: not there */
+	struct peer *capture;
+	enum capture_state capture_state; /* as it said last */
+	char capture_text[PROTO_CAPTURE_TEXT + 1];
+	uint64_t capture_lost;
 	/* For who asks what is wrong while there is no memory for another;
 	 * NULL: in use. */
 	struct peer *spare;
@@ -103,6 +108,12 @@ bool peers_have(
 /* r->bell was rung: look who has sent something. */
 void bell_take(struct watch *w, uint32_t events);
 void bell_ring(const struct writer_role *r);
+
+/* -- writer_capture.c -- */
+/* r->capture is no more, or has never been. */
+void capture_gone(struct writer_role *r);
+/* This session has ended. */
+void capture_over(struct writer_role *r, const uint8_t id[static OPS_ID_LEN]);
 
 /* -- writer_lost.c -- */
 /* Watch a session whose recorder is not connected. */

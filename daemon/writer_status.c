@@ -76,6 +76,9 @@ status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
 	if (vfs_space(r->vfs, &s.space, NULL) < 0)
 		s.space = 0;
 	s.store = text_of(r->role->store);
+	s.capture = r->capture_state;
+	s.capture_text = text_of(r->capture_text);
+	s.capture_lost = r->capture_lost;
 	proto_status_put(out, &s);
 	return ops_buf_check(out, "status", err);
 }

@@ -79,7 +79,7 @@ got_cont(void *conn, struct msg *m, struct ops_err *err)
 	}
 	/* What was reported meanwhile had every right to the terminal. */
 	if (r->stopped)
-		link_outer(&r->link, r->now);
+		uplink_outer(&r->uplink, r->now);
 	r->stopped = r->paused = false;
 	outer_raw(&r->outer);
 	copy_size(r);

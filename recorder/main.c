@@ -145,6 +145,7 @@ queue_open(struct rec *r, int fd, struct ops_err *err)
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	uint8_t id[OPS_ID_LEN];
 	struct event_open e;
+	uint64_t begun = ops_boottime();
 	ssize_t n = pread(fd, raw, sizeof(raw), 0);
 	int rc;
 
@@ -161,11 +162,18 @@ queue_open(struct rec *r, int fd, struct ops_err *err)
 		e.recorder_start = r->link.start;
 	}
 	r->door = (pid_t)e.pid;
-	r->link.outer.door_start = e.start;
+	r->uplink.outer.door_start = e.start;
+	r->uplink.inner = (struct proto_inner){ .fs = e.inner_fs,
+		.dev = e.inner_dev,
+		.door = e.pid,
+		.door_start = e.start,
+		.ses = e.ses,
+		.begun = begun };
+	memcpy(r->uplink.inner.id, r->id, OPS_ID_LEN);
 	event_open_put(&b, r->id, &e);
 	rc = ops_buf_check(&b, "OPEN event", err);
-	if (rc == 0 && queue_event(&r->queue, REC_SESSION_OPEN, ops_boottime(),
-			   b.data, b.len, 1) < 0)
+	if (rc == 0 && queue_event(&r->queue, REC_SESSION_OPEN, begun, b.data,
+			   b.len, 1) < 0)
 		rc = ops_fail(err, OPS_ENOMEM, "OPEN event: no memory");
 	ops_buf_free(&b);
 	return rc;
@@ -199,7 +207,7 @@ harden(struct rec *r, struct ops_err *err)
 static int
 name_outer(struct rec *r, struct ops_err *err)
 {
-	struct proto_outer *o = &r->link.outer;
+	struct proto_outer *o = &r->uplink.outer;
 	unsigned number;
 	struct stat st;
 
@@ -300,8 +308,11 @@ main(int argc, char **argv)
 	int rc;
 
 	r.link.queue = &r.queue;
-	r.link.found = rec_found;
-	r.link.arg = &r;
+	r.link.owner = &uplink_owner;
+	r.link.arg = &r.uplink;
+	r.uplink.link = &r.link;
+	r.uplink.found = rec_found;
+	r.uplink.arg = &r;
 	r.input.sink = (struct input_sink){ copy_keep, copy_mask, &r };
 	if (parse(argc, argv, &r, &o) < 0) {
 		fputs(usage, stderr);

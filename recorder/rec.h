@@ -15,7 +15,7 @@
  *	rec.c		the loop and the phases of a session
  *	copy.c		bytes: outer, master, holding, gaps
  *	doorside.c	the messages of the door
- *	queue, link	what must reach the writer, and the way there
+ *	uplink		what only a recorder says to the writer (ipc/link.h)
  *	outer, input	the person's terminal; what of its keyboard is kept
  *	guard		what keeps a call from lasting
  *	proc		what the kernel says about processes
@@ -35,10 +35,11 @@
 #include "base/text.h"
 #include "guard.h"
 #include "input.h"
-#include "link.h"
+#include "ipc/link.h"
+#include "ipc/queue.h"
 #include "outer.h"
 #include "proc.h"
-#include "queue.h"
+#include "uplink.h"
 #include "record/event.h"
 
 #define READ_SIZE 8192 /* of the master; the kernel gives at most 4095 */
@@ -90,6 +91,7 @@ struct rec {
 
 	struct queue queue;
 	struct link link;
+	struct uplink uplink;
 	struct outer outer;
 	struct input input;
 	struct guard guard;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define PARENT_FIELD 4 /* of proc(5), counted from 1 */
+#define TTY_FIELD 7
 #define START_FIELD 22
 
 struct text {
@@ -58,6 +59,22 @@ skip_number(struct text *t)
 	return i > 0;
 }
 
+/* As new_encode_dev() of the kernel's linux/kdev_t.h. */
+static bool
+take_tty(struct text *t, struct procstat *st)
+{
+	uint64_t v = 0;
+	bool negative = take(t, '-'); /* it prints the 32 bits as an int */
+	uint32_t dev;
+
+	if (!take_number(t, UINT32_MAX, &v))
+		return false;
+	dev = negative ? (uint32_t)-v : (uint32_t)v;
+	st->tty_major = (dev & 0xfff00) >> 8;
+	st->tty_minor = (dev & 0xff) | ((dev >> 12) & 0xfff00);
+	return true;
+}
+
 int
 procstat_parse(
     const char *p, size_t n, struct procstat *ret, struct ops_err *err)
@@ -79,7 +96,8 @@ procstat_parse(
 	}
 	good = good && take(&t, ' ') && take_number(&t, INT_MAX, &parent);
 	for (int i = PARENT_FIELD + 1; good && i < START_FIELD; i++)
-		good = take(&t, ' ') && skip_number(&t);
+		good = take(&t, ' ') &&
+		       (i == TTY_FIELD ? take_tty(&t, &st) : skip_number(&t));
 	/* What follows shows that the number is whole. */
 	good = good && take(&t, ' ') &&
 	       take_number(&t, UINT64_MAX, &st.start) && take(&t, ' ');
@@ -99,24 +117,26 @@ is_blank(char c)
 
 /* The number in a line that begins after "NAME:". */
 static bool
-line_number(struct text t, uint32_t *ret)
+line_number(struct text t, unsigned word, uint32_t *ret)
 {
-	uint64_t v;
+	uint64_t v = 0;
 
-	while (t.n > 0 && is_blank(*t.p)) {
-		t.p++;
-		t.n--;
+	for (unsigned i = 0; i <= word; i++) {
+		while (t.n > 0 && is_blank(*t.p)) {
+			t.p++;
+			t.n--;
+		}
+		if (!take_number(&t, UINT32_MAX, &v) || t.n == 0 ||
+		    !(is_blank(*t.p) || *t.p == '\n'))
+			return false;
 	}
-	if (!take_number(&t, UINT32_MAX, &v) || t.n == 0 ||
-	    !(is_blank(*t.p) || *t.p == '\n'))
-		return false;
 	*ret = (uint32_t)v;
 	return true;
 }
 
 int
-procstat_line(const char *p, size_t n, const char *name, uint32_t *ret,
-    struct ops_err *err)
+procstat_line(const char *p, size_t n, const char *name, unsigned word,
+    uint32_t *ret, struct ops_err *err)
 {
 	const char *end = p + n;
 	size_t len = strlen(name);
@@ -127,9 +147,9 @@ procstat_line(const char *p, size_t n, const char *name, uint32_t *ret,
 					      : (size_t)(end - p);
 
 		if (line > len && memcmp(p, name, len) == 0 && p[len] == ':') {
-			if (line_number(
-				(struct text){ p + len + 1, line - len - 1 },
-				ret))
+			struct text t = { p + len + 1, line - len - 1 };
+
+			if (line_number(t, word, ret))
 				return 0;
 			break;
 		}

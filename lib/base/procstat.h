@@ -23,6 +23,7 @@
 struct procstat {
 	char state;     /* 'R', 'S', 'T', 'Z', ... */
 	pid_t parent;   /* 0: none, or not in our pid namespace */
+	uint32_t tty_major, tty_minor; /* field 7; 0, 0: none */
 	uint64_t start; /* clock ticks since boot, field 22 */
 };
 
@@ -31,11 +32,12 @@ struct procstat {
 int procstat_parse(
     const char *p, size_t n, struct procstat *ret, struct ops_err *err);
 
-/* The number behind "NAME:" and blanks at the beginning of a line, as in
- * status; more words may follow it in the line.  The kernel escapes
- * a newline in a name there, so none can imitate a line. */
-int procstat_line(const char *p, size_t n, const char *name, uint32_t *ret,
-    struct ops_err *err);
+/* The number that is word `word` (from 0) behind "NAME:" and blanks at the
+ * beginning of a line, as in status; all before it are numbers, more words may
+ * follow.  The kernel escapes a newline in a name there, so none can imitate a
+ * line. */
+int procstat_line(const char *p, size_t n, const char *name, unsigned word,
+    uint32_t *ret, struct ops_err *err);
 
 /* The whole file is one number: loginuid, sessionid. */
 int procstat_number(

@@ -39,6 +39,9 @@ static const struct map_field status_fields[] = {
 	{ 20, MAP_UINT, MAP_AT(proto_status, started) },
 	{ 21, MAP_UINT, MAP_AT(proto_status, space) },
 	{ 22, MAP_VIEW, offsetof(struct proto_status, store), PROTO_PATH_MAX },
+	{ 23, MAP_UINT, MAP_AT(proto_status, capture) },
+	{ 24, MAP_VIEW, TEXT_AT(proto_status, capture_text) },
+	{ 25, MAP_UINT, MAP_AT(proto_status, capture_lost) },
 };
 
 static const struct map_field filter_fields[] = {
@@ -158,6 +161,66 @@ proto_outer_decode(
 		return ops_fail(
 		    err, OPS_EFORMAT, "an outer terminal: no process");
 	*ret = o;
+	return 0;
+}
+
+void
+proto_inner_encode(
+    const struct proto_inner *i, uint8_t out[static PROTO_INNER_LEN])
+{
+	memcpy(out, i->id, OPS_ID_LEN);
+	out += OPS_ID_LEN;
+	ops_putle32(out, i->fs);
+	ops_putle32(out + 4, i->dev);
+	ops_putle32(out + 8, i->door);
+	ops_putle64(out + 12, i->door_start);
+	ops_putle32(out + 20, i->ses);
+	ops_putle64(out + 24, i->begun);
+}
+
+int
+proto_inner_decode(
+    const uint8_t *p, size_t n, struct proto_inner *ret, struct ops_err *err)
+{
+	struct proto_inner i;
+
+	if (n != PROTO_INNER_LEN)
+		return ops_fail(err, OPS_EFORMAT,
+		    "an inner terminal: %zu bytes, not %d", n, PROTO_INNER_LEN);
+	memcpy(i.id, p, OPS_ID_LEN);
+	p += OPS_ID_LEN;
+	i.fs = ops_getle32(p);
+	i.dev = ops_getle32(p + 4);
+	i.door = ops_getle32(p + 8);
+	i.door_start = ops_getle64(p + 12);
+	i.ses = ops_getle32(p + 20);
+	i.begun = ops_getle64(p + 24);
+	if (i.door == 0)
+		return ops_fail(
+		    err, OPS_EFORMAT, "an inner terminal: no process");
+	*ret = i;
+	return 0;
+}
+
+void
+proto_capture_put(struct ops_buf *b, const struct proto_capture *c)
+{
+	ops_buf_put8(b, (uint8_t)c->state);
+	ops_buf_putle64(b, c->lost);
+	ops_buf_put(b, c->text.p,
+	    c->text.n < PROTO_CAPTURE_TEXT ? c->text.n : PROTO_CAPTURE_TEXT);
+}
+
+int
+proto_capture_get(
+    const uint8_t *p, size_t n, struct proto_capture *ret, struct ops_err *err)
+{
+	if (n < PROTO_CAPTURE_HEAD ||
+	    n > PROTO_CAPTURE_HEAD + PROTO_CAPTURE_TEXT || p[0] > CAPTURE_ON)
+		return ops_fail(
+		    err, OPS_EFORMAT, "state of capture: %zu bytes", n);
+	*ret = (struct proto_capture){ p[0], ops_getle64(p + 1),
+		{ p + PROTO_CAPTURE_HEAD, n - PROTO_CAPTURE_HEAD } };
 	return 0;
 }
 

@@ -38,6 +38,8 @@
  *	rec -> REC_RECORDS	u64 number of the first, records back to back
  *	    <- REC_ACK		u64 next screen record, u64 next event: durable below these
  *	    <- REC_STATE	u8 1 ok / 0 log can't be written, text: reason
+ *	rec -> REC_INNER	struct proto_inner: the session's own terminal; after each
+ *				REC_HELD, before DOOR_GO
  *	rec -> REC_OUTER	struct proto_outer: the session's outer terminal; after each
  *				REC_HELD, and when the session goes on after a stop
  *	    <- REC_FOUND	struct proto_found: somebody else has that terminal open
@@ -50,6 +52,13 @@
  *	scan -> Q_WATCH		empty: name the terminals of all sessions, now and later
  *	     <- Q_OUTER		struct proto_outer, each time a recorder sent one
  *	scan -> Q_FOUND		struct proto_found; goes to the session's recorder
+ *	cap -> CAP_HELLO	as REC_HELLO, of a programs stream; answered by REC_HELD without
+ *				a bell, then REC_RECORDS, REC_ACK and REC_STATE as above
+ *	    -> CAP_STATE	struct proto_capture: whether it captures; any time
+ *	    <- Q_INNER		struct proto_inner, of all sessions, now and later
+ *	    <- Q_OVER		id[10], u64 BOOTTIME: that session has ended
+ *	cap -> CAP_SYNC		u64 any: once the writer has seen what recorders sent before
+ *	    <- CAP_SYNCED	the same
  *
  * == RUN/control.sock (mode 0666): opseal (CLI) -> query ==
  *
@@ -122,6 +131,13 @@ enum proto_type {
 	Q_WATCH,
 	Q_OUTER,
 	Q_FOUND,
+	MSG_REC_INNER,
+	Q_INNER,
+	Q_OVER,
+	MSG_CAP_HELLO,
+	MSG_CAP_STATE,
+	MSG_CAP_SYNC,
+	MSG_CAP_SYNCED,
 
 	C_HELLO = 64,
 	C_WELCOME,
@@ -199,6 +215,23 @@ void proto_outer_encode(
 int proto_outer_decode(
     const uint8_t *p, size_t n, struct proto_outer *ret, struct ops_err *err);
 
+/* MSG_REC_INNER, Q_INNER: id[10], u32 fs, u32 dev, u32 door, u64 its start time,
+ * u32 ses, u64 begun.  The devices are as in struct event_open, 0 in a session
+ * without a terminal. */
+struct proto_inner {
+	uint8_t id[OPS_ID_LEN];
+	uint32_t fs, dev;    /* the inner terminal's */
+	uint32_t door;       /* or the command itself */
+	uint64_t door_start; /* clock ticks since boot, proc(5) */
+	uint32_t ses;        /* EVENT_UNSET: none */
+	uint64_t begun;      /* BOOTTIME */
+};
+#define PROTO_INNER_LEN (OPS_ID_LEN + 32)
+void proto_inner_encode(
+    const struct proto_inner *i, uint8_t out[static PROTO_INNER_LEN]);
+int proto_inner_decode(
+    const uint8_t *p, size_t n, struct proto_inner *ret, struct ops_err *err);
+
 /* MSG_REC_FOUND, Q_FOUND: id[10], u32 pid (not 0), u64 its start time, u32 uid, name */
 #define PROTO_COMM_MAX 64
 #define PROTO_FOUND_HEAD (OPS_ID_LEN + 16)
@@ -212,6 +245,22 @@ struct proto_found {
 void proto_found_put(struct ops_buf *b, const struct proto_found *f);
 int proto_found_get(
     const uint8_t *p, size_t n, struct proto_found *ret, struct ops_err *err);
+
+/* MSG_CAP_STATE: u8 state, u64 lost, text */
+enum capture_state {
+	CAPTURE_OFF = 0, /* text: why */
+	CAPTURE_ON = 1,  /* text: how */
+};
+#define PROTO_CAPTURE_HEAD 9
+#define PROTO_CAPTURE_TEXT 400
+struct proto_capture {
+	uint32_t state;         /* enum capture_state */
+	uint64_t lost;          /* execs and exits, since it began */
+	struct event_text text; /* p is never NULL after a get */
+};
+void proto_capture_put(struct ops_buf *b, const struct proto_capture *c);
+int proto_capture_get(
+    const uint8_t *p, size_t n, struct proto_capture *ret, struct ops_err *err);
 
 /* Q_STATUS_IS, C_STATUS_IS */
 #define PROTO_PATH_MAX 4096 /* bytes of the store's path */
@@ -237,6 +286,9 @@ struct proto_status {
 	uint64_t started;          /* 20 CLOCK_REALTIME ns */
 	uint64_t space;            /* 21 bytes free where the store is */
 	struct event_text store;   /* 22 path */
+	uint32_t capture;          /* 23 enum capture_state */
+	struct event_text capture_text; /* 24 how, or why not */
+	uint64_t capture_lost; /* 25 execs and exits that it couldn't see */
 };
 void proto_status_put(struct ops_buf *b, const struct proto_status *s);
 int proto_status_get(

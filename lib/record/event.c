@@ -31,6 +31,8 @@ static const struct map_field open_fields[] = {
 	{ 20, MAP_FLAG, MAP_AT(event_open, input) },
 	{ 21, MAP_UINT, MAP_AT(event_open, realtime) },
 	{ 22, MAP_VIEW, TEXT_AT(event_open, login) },
+	{ 23, MAP_UINT, MAP_AT(event_open, inner_fs), .has = MAP_HAS(event_open, has_inner) },
+	{ 24, MAP_UINT, MAP_AT(event_open, inner_dev), .has = MAP_HAS(event_open, has_inner) },
 };
 
 static const struct map_field close_fields[] = {

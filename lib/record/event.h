@@ -68,6 +68,9 @@ struct event_open {
 	bool input;              /* 20 input recording is on */
 	uint64_t realtime;       /* 21 CLOCK_REALTIME at open, ns */
 	struct event_text login; /* 22 name of auid, absent if unset */
+	/* The inner terminal's number, and its devpts's: major << 20 | minor. */
+	bool has_inner;
+	uint32_t inner_fs, inner_dev; /* 23, 24 */
 };
 
 enum close_state {

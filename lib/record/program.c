@@ -110,6 +110,7 @@ static const struct map_field loss_fields[] = {
 	{ 5, UINT(program_loss, forks) },
 	{ 6, UINT(program_loss, failed) },
 	{ 7, UINT(program_loss, args) },
+	{ 8, UINT(program_loss, other) },
 };
 /* clang-format on */
 

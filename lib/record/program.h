@@ -152,6 +152,8 @@ struct program_loss {
 	uint64_t forks;       /* 5 */
 	uint64_t failed;      /* 6 */
 	uint64_t args;        /* 7 pieces of arguments */
+	uint64_t other; /* 8 numbers that are missing for no reason known, and
+			 * events that the kernel didn't call capture for */
 };
 
 /* As event_*_put() and event_*_get(), see there; OPS_EFORMAT as well if a number

@@ -259,6 +259,14 @@ add_units(struct units *us, size_t segment, struct ops_err *err)
 }
 
 /* Events need their order where they are opened: check_sessions.c does it. */
+static bool
+is_for_units(const struct check *c, uint8_t class)
+{
+	if (c->one)
+		return class == CLASS_SCREEN;
+	return c->o->quick || class != CLASS_EVENTS;
+}
+
 int
 check_frames(struct check *c, struct ops_err *err)
 {
@@ -268,9 +276,7 @@ check_frames(struct check *c, struct ops_err *err)
 	for (size_t i = 0; rc == 0 && i < c->segments; i++) {
 		uint8_t class = c->h.stream[c->segment[i].stream].class;
 
-		if (c->segment[i].there &&
-		    (c->o->quick ? !c->one || class == CLASS_SCREEN
-				 : class == CLASS_SCREEN))
+		if (c->segment[i].there && is_for_units(c, class))
 			rc = add_units(&us, i, err);
 	}
 	for (unsigned i = 0; rc == 0 && i < c->threads; i++) {

@@ -53,12 +53,15 @@ batches_free(struct batches *l)
 /* -- putting -- */
 
 /* For how long records wait: it begins when they were sent, and what is sent
- * again after an outage doesn't count. */
+ * again after an outage doesn't count.  Those of programs are put in order
+ * first, which takes its time. */
 static uint64_t
 sent_at(const uint8_t *record, uint64_t arrival)
 {
 	uint64_t stated = ops_getle64(record + 4);
 
+	if (record_type_class(record[0]) == CLASS_PROGRAMS)
+		return arrival;
 	return stated < arrival && arrival - stated < SEC ? stated : arrival;
 }
 

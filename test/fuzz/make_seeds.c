@@ -226,7 +226,7 @@ program_seeds(void)
 	const struct program_failed failed = {
 		.pid = 4242, .error = 2, .comm = T("sh"), .name = T("/nowhere")
 	};
-	const struct program_loss loss = { 1, 2, 3, 4, 5, 6, 7 };
+	const struct program_loss loss = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	struct ops_buf b = { .max = 4096 };
 #undef T
 

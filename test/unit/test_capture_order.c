@@ -90,7 +90,7 @@ test_order(void **state)
 	fork_at(1, 200, 2);
 	fork_at(2, 50, 3);
 	fork_at(0, 200, 4);
-	order_read(o);
+	order_read(o, 0);
 	assert_null(order_next(o, 50));
 	for (size_t i = 0; i < 4; i++) {
 		const struct order_event *ev = order_next(o, 201);
@@ -101,8 +101,8 @@ test_order(void **state)
 		order_done(o);
 	}
 	assert_null(order_next(o, UINT64_MAX));
-	assert_true(order_empty(o));
-	assert_int_equal(order_lost(o), 0);
+	assert_int_equal(order_count(o), 0);
+	assert_int_equal(order_skipped(o), 0);
 	order_free(o);
 }
 
@@ -144,7 +144,7 @@ test_args(void **state)
 	(void)state;
 	begin();
 	exec_at(10, 1, "ls\0-l", 6);
-	order_read(o);
+	order_read(o, 0);
 	ev = order_next(o, 11);
 	assert_int_equal(ev->args_n, 6);
 	assert_memory_equal(ev->args, "ls\0-l", 6);
@@ -153,11 +153,11 @@ test_args(void **state)
 	/* In pieces, which may be read before their exec. */
 	piece(20, 1, CAP_CHUNK + 5, CAP_CHUNK, 0);
 	exec_at(20, 1, NULL, CAP_CHUNK + 5);
-	order_read(o);
+	order_read(o, 0);
 	fork_at(1, 21, 2);
 	assert_null(order_next(o, 22)); /* it waits, and what is behind it */
 	piece(20, 1, 5, 5, 0);
-	order_read(o);
+	order_read(o, 0);
 	ev = order_next(o, 22);
 	assert_non_null(ev);
 	assert_int_equal(ev->args_n, CAP_CHUNK + 5);
@@ -180,7 +180,7 @@ test_holes(void **state)
 	piece(20, 1, 3 * CAP_CHUNK, CAP_CHUNK, 1u << 1 | 1u << 2);
 	seq[1][0]++;           /* the second was lost, */
 	piece(20, 9, 5, 5, 0); /* and somebody else's exec */
-	order_read(o);
+	order_read(o, 0);
 	assert_null(order_next(o, 21));
 	ev = order_next(o, 20 + ORDER_ARGS_NS);
 	assert_non_null(ev);
@@ -193,14 +193,14 @@ test_holes(void **state)
 	assert_int_equal(ev->args[0], 'd');
 	/* What comes now comes too late. */
 	piece(20, 1, CAP_CHUNK, CAP_CHUNK, 0);
-	order_read(o);
+	order_read(o, 0);
 	assert_ptr_equal(order_next(o, UINT64_MAX), ev);
 	assert_int_equal(ev->holes, 2);
 	order_done(o);
-	assert_int_equal(order_lost(o), 1);
+	assert_int_equal(order_skipped(o), 1);
 	/* None came at all. */
 	exec_at(30, 1, NULL, 9000);
-	order_read(o);
+	order_read(o, 0);
 	ev = order_next(o, UINT64_MAX);
 	assert_int_equal(ev->args_n, 0);
 	assert_int_equal(ev->holes, 1);
@@ -218,8 +218,7 @@ test_lost(void **state)
 	fork_at(0, 2, 2);
 	seq[0][0] -= 3; /* one of them was only late */
 	fork_at(0, 3, 3);
-	assert_int_equal(order_lost(o), 4);
-	assert_int_equal(order_lost(o), 0);
+	assert_int_equal(order_skipped(o), 4);
 	order_free(o);
 }
 
@@ -250,10 +249,11 @@ test_refused(void **state)
 	k.n = 1;
 	k.left = 1;
 	assert_int_equal(take(ORDER_BULK, &k, sizeof(k), NULL), -1);
-	k.n = k.left = 0;
+	k.n = 0;
+	k.left = 0;
 	k.head.type = CAP_EXIT;
 	assert_int_equal(take(ORDER_BULK, &k, sizeof(k), NULL), -1);
-	assert_true(order_empty(o));
+	assert_int_equal(order_count(o), 0);
 	order_free(o);
 }
 

@@ -94,7 +94,7 @@ test_line(void **state)
 		uint8_t *text = heap_copy(rows[i].text, n);
 		struct ops_err err = { 0 };
 		uint32_t v = 0;
-		int rc = procstat_line((char *)text, n, "Uid", &v, &err);
+		int rc = procstat_line((char *)text, n, "Uid", 0, &v, &err);
 
 		free(text);
 		CHECK(
@@ -145,9 +145,9 @@ test_real(void **state)
 	assert_non_null(f);
 	n = fread(text, 1, sizeof(text), f);
 	fclose(f);
-	CHECK(procstat_line(text, n, "PPid", &v, &err) == 0, "PPid", err.msg);
+	CHECK(procstat_line(text, n, "PPid", 0, &v, &err) == 0, "PPid", err.msg);
 	assert_int_equal(v, getppid());
-	CHECK(procstat_line(text, n, "Uid", &v, &err) == 0, "Uid", err.msg);
+	CHECK(procstat_line(text, n, "Uid", 0, &v, &err) == 0, "Uid", err.msg);
 	assert_int_equal(v, getuid());
 }
 

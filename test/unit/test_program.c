@@ -146,7 +146,7 @@ test_others(void **state)
 	const struct program_failed f = {
 		.pid = 1, .error = 2, .ses = 8, .name = T("/nowhere")
 	};
-	const struct program_loss l = { 1, 2, 3, 4, 5, 6, 7 };
+	const struct program_loss l = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	struct program_capture c2;
 	struct program_args a2;

@@ -1,7 +1,7 @@
 #include "base/bytes.h"
 #include "check.h"
 #include "nomem.h"
-#include "recorder/queue.h"
+#include "ipc/queue.h"
 
 static const uint8_t *p;
 static const struct queue_event *ev;

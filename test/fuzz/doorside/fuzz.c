@@ -535,9 +535,12 @@ begin(uint8_t how)
 		.refuse = (how & 8) != 0,
 		.link = {
 		    .fd = -1, .bell = -1, .path = "", .queue = &r.queue } };
-	r.link.found = rec_found;
+	r.link.owner = &uplink_owner;
+	r.uplink.link = &r.link;
+	r.uplink.found = rec_found;
+	r.uplink.arg = &r;
 	r.link.arg = &r;
-	r.link.outer = (struct proto_outer){ .door = 1, .recorder = 1 };
+	r.uplink.outer = (struct proto_outer){ .door = 1, .recorder = 1 };
 	r.input.sink = (struct input_sink){ copy_keep, copy_mask, &r };
 	memcpy(r.id, id, sizeof(id));
 	memcpy(r.link.id, id, sizeof(id));

@@ -24,7 +24,7 @@
 #include "base/bytes.h"
 #include "ipc/msg.h"
 #include "record/record.h"
-#include "recorder/link.h"
+#include "recorder/uplink.h"
 
 #define NUMBERS_MAX 16384
 #define RESTARTS_MAX 2048 /* an input has no more bytes */
@@ -35,6 +35,7 @@ static const uint8_t id[OPS_ID_LEN] = "recorder";
 static struct {
 	struct queue q;
 	struct link l;
+	struct uplink u;
 	int fd; /* the writer's end; -1: none */
 	uint64_t now;
 	/* By number: which of those that were queued it is, or GAP; and of
@@ -164,8 +165,10 @@ take(void)
 		else if (m.type == MSG_REC_EVENT)
 			got_event(&m);
 		else
-			REQUIRE(
-			    m.type == MSG_REC_OUTER && m.n == PROTO_OUTER_LEN);
+			REQUIRE((m.type == MSG_REC_OUTER &&
+				    m.n == PROTO_OUTER_LEN) ||
+				(m.type == MSG_REC_INNER &&
+				    m.n == PROTO_INNER_LEN));
 	}
 }
 
@@ -454,13 +457,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(t.bell >= 0);
 	t.l = (struct link){ .path = "/nowhere",
 		.queue = &t.q,
-		.outer = { .door = 1, .recorder = 2 },
-		.found = found,
-		.arg = &t,
+		.owner = &uplink_owner,
+		.arg = &t.u,
 		.fd = -1,
 		.bell = -1 };
 	memcpy(t.l.id, id, sizeof(id));
-	memcpy(t.l.outer.id, id, sizeof(id));
+	t.u = (struct uplink){ .link = &t.l,
+		.inner = { .door = 1 },
+		.outer = { .door = 1, .recorder = 2 },
+		.found = found,
+		.arg = &t };
+	memcpy(t.u.inner.id, id, sizeof(id));
+	memcpy(t.u.outer.id, id, sizeof(id));
 	while (in.n > 0)
 		step(&in);
 	finish();

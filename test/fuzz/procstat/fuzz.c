@@ -27,12 +27,14 @@ check_stat(struct fuzz_in in)
 	fuzz_take(&in, &parent, sizeof(parent));
 	fuzz_take(&in, &want.start, sizeof(want.start));
 	want.parent = (pid_t)(parent & INT_MAX);
+	want.tty_major = 136; /* 34818: the third pty */
+	want.tty_minor = 2;
 	fuzz_take(&in, name, len);
 	n = (size_t)snprintf(text, sizeof(text), "%d (", 4711);
 	memcpy(text + n, name, len);
 	n += len;
 	n += (size_t)snprintf(text + n, sizeof(text) - n,
-	    ") %c %d 1 -2 3 4 5 6 7 8 9 10 11 12 13 14 -15 16 17 %" PRIu64
+	    ") %c %d 1 -2 34818 4 5 6 7 8 9 10 11 12 13 14 -15 16 17 %" PRIu64
 	    " 23 24\n",
 	    want.state, want.parent, want.start);
 	for (size_t cut = 0; cut <= n; cut++) {
@@ -43,7 +45,9 @@ check_stat(struct fuzz_in in)
 		if (rc == 0 && memchr(name, ')', len) == NULL)
 			REQUIRE(got.state == want.state &&
 				got.parent == want.parent &&
-				got.start == want.start);
+				got.start == want.start &&
+				got.tty_major == want.tty_major &&
+				got.tty_minor == want.tty_minor);
 	}
 	REQUIRE(got.state == want.state && got.parent == want.parent &&
 		got.start == want.start);
@@ -60,7 +64,7 @@ check_any(const char *p, size_t n)
 		REQUIRE(st.state == '?' && st.parent == 7 && st.start == 9);
 	else
 		REQUIRE(st.parent >= 0 && st.state > ' ' && st.state <= '~');
-	if (procstat_line(p, n, "Uid", &v, NULL) < 0)
+	if (procstat_line(p, n, "Uid", 0, &v, NULL) < 0)
 		REQUIRE(v == 77);
 	else
 		REQUIRE(memmem(p, n, "Uid:", 4) != NULL);
@@ -94,7 +98,7 @@ check_line(struct fuzz_in in)
 		text[n++] = '\n';
 	n += (size_t)snprintf(
 	    text + n, sizeof(text) - n, "Uid:\t%" PRIu32 "\t0\n", v);
-	REQUIRE(procstat_line(text, n, "Uid", &got, NULL) == 0);
+	REQUIRE(procstat_line(text, n, "Uid", 0, &got, NULL) == 0);
 	REQUIRE(got == v);
 }
 

@@ -1,34 +1,52 @@
 /*
- * link - the connection to the writer: sends what the queue holds, takes
- * acknowledgements, and connects again when the writer was away.
+ * link - the connection of who records to the writer: sends what the queue holds,
+ * takes acknowledgements, and connects again when the writer was away.
  *
- * The link is open when the writer has said what it holds of this session and
+ * The link is open when the writer has said what it holds of this stream and
  * that the log can be written; only then is anything sent.
+ *
+ * A recorder and the capture role have one each; what is their own is in
+ * struct link_owner.
  *
  * Fuzzed: link
  */
-#ifndef OPS_LINK_H
-#define OPS_LINK_H
+#ifndef OPS_IPC_LINK_H
+#define OPS_IPC_LINK_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/text.h"
-#include "ipc/proto.h"
+#include "msg.h"
+#include "proto.h"
 #include "queue.h"
 
 #define LINK_RETRY_NS 100000000u /* between attempts to connect */
 #define LINK_SLOW_AFTER 50       /* attempts; then ten times as rarely */
 
+/* What an owner of a link says and hears besides.  Each gets link.arg. */
+struct link_owner {
+	uint16_t hello; /* MSG_REC_HELLO, MSG_CAP_HELLO */
+	/* Messages of the writer once it has said what it holds; the state in
+	 * a rule is 1 << LINK_OPEN. */
+	const struct msg_rule *rules;
+	size_t n_rules;
+	/* It has said it: link_say() what must come before all else. */
+	void (*held)(void *arg, uint64_t now);
+	/* It has less than was acknowledged (see queue_behind()): set the
+	 * queue to what it has, or -1 to hang up. */
+	int (*behind)(void *arg, const struct proto_held *h, uint64_t now,
+	    struct ops_err *err);
+};
+#define LINK_OPEN 1
+
 struct link {
 	const char *path;
-	uint8_t id[OPS_ID_LEN];
-	uint64_t start; /* our start time, for REC_HELLO */
+	uint8_t id[OPS_ID_LEN]; /* of the stream */
+	uint64_t start;         /* our start time, for the hello */
 	struct queue *queue;
-	struct proto_outer outer; /* for REC_OUTER; door 0: no terminal */
-	/* Somebody else has it open; f is valid during the call. */
-	void (*found)(void *arg, const struct proto_found *f);
+	const struct link_owner *owner;
 	void *arg;
 
 	int fd;          /* -1: not connected */
@@ -50,8 +68,10 @@ struct link {
 void link_connect(struct link *l, uint64_t now);
 /* Take what has arrived.  A peer that talks nonsense is disconnected. */
 void link_read(struct link *l, uint64_t now);
-/* Have it looked for who else has the terminal open, from now on anew. */
-void link_outer(struct link *l, uint64_t now);
+/* Send a message of the owner's own, and ring for it.  Not while nothing is
+ * held: see link_owner.held. */
+void link_say(
+    struct link *l, uint16_t type, const void *p, size_t n, uint64_t now);
 /* Send all there is.  True if nothing is left unsent. */
 bool link_flush(struct link *l, uint64_t now);
 /*

@@ -9,9 +9,9 @@
 
 #define FIRST_CAP 65536
 #define GAP_SIZE (RECORD_HEADER + QUEUE_GAP_LEN)
-#define GAPS_MAX 65536 /* bytes of them beyond QUEUE_MAX */
+#define EXTRA_MAX 65536 /* bytes of what is inserted, beyond QUEUE_MAX */
 
-static_assert(QUEUE_MAX + GAPS_MAX <= QUEUE_MEMORY, "a full queue can go on");
+static_assert(QUEUE_MAX + EXTRA_MAX <= QUEUE_MEMORY, "a full queue can go on");
 
 static_assert(
     QUEUE_MEMORY % FIRST_CAP == 0 &&
@@ -282,26 +282,22 @@ queue_gap(
 }
 
 /*
- * A GAP becomes the record of this number; those from there on move up by one.
- * What the session adds keeps to QUEUE_MAX, this needn't: who can't go on until
- * the queue has room gets no room until he goes on.
+ * This becomes the record of this number; those from there on move up by one.
+ * What is added keeps to QUEUE_MAX, this needn't: who can't go on until the queue
+ * has room gets no room until he goes on.
  */
 static void
-insert_gap(struct queue *q, uint64_t record, uint64_t time,
-    const uint8_t payload[static QUEUE_GAP_LEN])
+insert(struct queue *q, uint64_t record, const struct record *r)
 {
-	const struct record gap = { .type = REC_GAP,
-		.time = time,
-		.payload = payload,
-		.len = QUEUE_GAP_LEN };
 	size_t used = q->tail - q->head, at = place_of(q, record) - q->head;
+	size_t size = RECORD_HEADER + r->len;
 
 	/* What stands before it moves to the front, and makes room there. */
 	memmove(q->data, q->data + q->head, at);
-	memmove(q->data + at + GAP_SIZE, q->data + q->head + at, used - at);
-	record_encode(&gap, q->data + at);
+	memmove(q->data + at + size, q->data + q->head + at, used - at);
+	record_encode(r, q->data + at);
 	q->head = 0;
-	q->tail = used + GAP_SIZE;
+	q->tail = used + size;
 	q->tail_no++;
 	while (q->cap < q->tail)
 		q->cap *= 2;
@@ -316,12 +312,16 @@ queue_restart(struct queue *q, uint64_t record, uint64_t event,
 {
 	struct queue_event kept[QUEUE_EVENTS_MAX];
 	const struct queue_event *first = &q->first;
+	const struct record screen = { .type = REC_GAP,
+		.time = gap->time,
+		.payload = payload,
+		.len = QUEUE_GAP_LEN };
 	size_t n = 0, put = 1;
 	bool reopen = event == 0 && q->event_head > 0;
 
 	if (record > q->tail_no || event > q->event_tail ||
 	    q->event_tail - q->event_head + 2 > QUEUE_EVENTS_MAX ||
-	    queue_bytes(q) + GAP_SIZE > QUEUE_MAX + GAPS_MAX ||
+	    queue_bytes(q) + GAP_SIZE > QUEUE_MAX + EXTRA_MAX ||
 	    (q->data == NULL && begin(q) < 0))
 		return -1;
 	if (reopen && copy_event(&kept[n++], 0, first->time, first->type,
@@ -335,7 +335,7 @@ queue_restart(struct queue *q, uint64_t record, uint64_t event,
 	put = ++n;
 	if (record < q->head_no)
 		renumber(q, record);
-	insert_gap(q, record, gap->time, payload);
+	insert(q, record, &screen);
 	for (size_t i = 0; i < put; i++)
 		kept[i].after = q->head_no;
 	for (uint64_t i = q->event_head; i < q->event_tail; i++) {
@@ -354,6 +354,24 @@ queue_restart(struct queue *q, uint64_t record, uint64_t event,
 	q->missing += q->acked;
 	q->acked = q->acked_gaps = 0;
 	return queue_rewind(q, record, event, NULL);
+}
+
+int
+queue_anew(
+    struct queue *q, uint8_t type, uint64_t time, const void *p, size_t n)
+{
+	const struct record r = {
+		.type = type, .time = time, .payload = p, .len = n
+	};
+
+	if (q->event_tail > 0 || n > RECORD_PAYLOAD_MAX ||
+	    queue_bytes(q) + RECORD_HEADER + n > QUEUE_MAX + EXTRA_MAX ||
+	    (q->data == NULL && begin(q) < 0))
+		return -1;
+	renumber(q, 0);
+	insert(q, 0, &r);
+	q->acked = q->acked_gaps = 0;
+	return queue_rewind(q, 0, 0, NULL);
 }
 
 int

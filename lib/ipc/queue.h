@@ -13,8 +13,8 @@
  *
  * Fuzzed: link
  */
-#ifndef OPS_QUEUE_H
-#define OPS_QUEUE_H
+#ifndef OPS_IPC_QUEUE_H
+#define OPS_IPC_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -110,6 +110,11 @@ void queue_gap(const struct queue *q, uint64_t record, uint64_t now,
  */
 int queue_restart(struct queue *q, uint64_t record, uint64_t event,
     const struct queue_event *gap, const uint8_t payload[static QUEUE_GAP_LEN]);
+
+/* Without events: what is kept becomes another stream, from number 0 on, with
+ * this record in front of it.  -1: no memory or no room. */
+int queue_anew(
+    struct queue *q, uint8_t type, uint64_t time, const void *p, size_t n);
 
 int queue_all_sent(const struct queue *q);
 /* All was sent, and the last of it was a SESSION-CLOSE. */

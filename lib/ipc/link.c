@@ -1,15 +1,11 @@
 #include "link.h"
 
-#include <assert.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "ipc/msg.h"
-#include "ipc/proto.h"
-#include "record/event.h"
 #include "record/record.h"
 
 #define SEND_BUFFER (1 << 20)
@@ -61,55 +57,23 @@ link_connect(struct link *l, uint64_t now)
 	l->log_ok = true; /* until told otherwise */
 	if (flags < 0 || fcntl(l->fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
 	    msg_send(
-		l->fd, MSG_REC_HELLO, hello, sizeof(hello), NULL, 0, NULL) < 0)
+		l->fd, l->owner->hello, hello, sizeof(hello), NULL, 0, NULL) < 0)
 		link_close(l, now);
 }
 
 void
-link_outer(struct link *l, uint64_t now)
+link_say(struct link *l, uint16_t type, const void *p, size_t n, uint64_t now)
 {
-	uint8_t p[PROTO_OUTER_LEN];
-
-	if (!l->held || l->outer.door == 0)
-		return; /* it is sent when it is held */
-	proto_outer_encode(&l->outer, p);
-	if (msg_send(l->fd, MSG_REC_OUTER, p, sizeof(p), NULL, 0, NULL) < 0)
+	if (!l->held)
+		return;
+	if (msg_send(l->fd, type, p, n, NULL, 0, NULL) < 0)
 		link_close(l, now);
 	else
 		l->ring = now;
 }
 
 /* The connection's states, for the table of messages. */
-enum { GREETED, OPEN };
-
-/* The log that the session was in is gone or damaged.  What goes on is recorded
- * where it can be, and says that what came before is not there: to who lists
- * sessions, and at its place to who reads the screen. */
-static int
-go_on(struct link *l, const struct proto_held *h, struct ops_err *err)
-{
-	uint8_t payload[QUEUE_GAP_LEN], bytes[QUEUE_EVENT_SMALL];
-	struct ops_buf b = OPS_BUF_FIXED(bytes);
-	struct queue_event gap = { .type = REC_GAP_EVENT };
-	struct queue_gap g;
-	struct event_gap e;
-
-	queue_gap(l->queue, h->next_record, l->now, &g);
-	e = (struct event_gap){ g.bytes, g.from, g.until };
-	event_gap_put(&b, l->id, &e);
-	assert(!b.failed);
-	ops_putle64(payload, g.bytes);
-	ops_putle64(payload + 8, g.from);
-	ops_putle64(payload + 16, g.until);
-	gap.time = g.until;
-	gap.p = b.data;
-	gap.n = b.len;
-	if (queue_restart(
-		l->queue, h->next_record, h->next_event, &gap, payload) < 0)
-		return ops_fail(
-		    err, OPS_ENOMEM, "going on in another log: no memory");
-	return 0;
-}
+enum { GREETED, OPEN = LINK_OPEN };
 
 static int
 got_held(void *conn, struct msg *m, struct ops_err *err)
@@ -127,7 +91,7 @@ got_held(void *conn, struct msg *m, struct ops_err *err)
 		return queue_ack(
 		    l->queue, l->queue->tail_no, l->queue->event_tail, err);
 	if (queue_behind(l->queue, h.next_record, h.next_event)) {
-		if (go_on(l, &h, err) < 0)
+		if (l->owner->behind(l->arg, &h, l->now, err) < 0)
 			return -1;
 	} else if (queue_rewind(l->queue, h.next_record, h.next_event, err) <
 		   0) {
@@ -160,22 +124,9 @@ got_state(void *conn, struct msg *m, struct ops_err *err)
 	return 0;
 }
 
+/* What every link hears, then what only this owner does. */
 static int
-got_found(void *conn, struct msg *m, struct ops_err *err)
-{
-	struct link *l = conn;
-	struct proto_found f;
-
-	if (proto_found_get(m->p, m->n, &f, err) < 0)
-		return -1;
-	if (memcmp(f.id, l->id, OPS_ID_LEN) != 0)
-		return ops_fail(err, OPS_EFORMAT, "of another session");
-	l->found(l->arg, &f);
-	return 0;
-}
-
-void
-link_read(struct link *l, uint64_t now)
+dispatch(struct link *l, struct msg *m, struct ops_err *err)
 {
 	static const struct msg_rule rules[] = {
 		{ MSG_REC_HELD, "REC_HELD", 1u << GREETED, PROTO_HELD_LEN,
@@ -183,9 +134,28 @@ link_read(struct link *l, uint64_t now)
 		{ MSG_REC_ACK, "REC_ACK", 1u << OPEN, 16, 16, 0, 0, got_ack },
 		{ MSG_REC_STATE, "REC_STATE", 1u << GREETED | 1u << OPEN, 1,
 		    1024, 0, 0, got_state },
-		{ MSG_REC_FOUND, "REC_FOUND", 1u << OPEN, PROTO_FOUND_HEAD,
-		    PROTO_FOUND_HEAD + PROTO_COMM_MAX, 0, 0, got_found },
 	};
+	const struct link_owner *o = l->owner;
+	unsigned state = l->held ? OPEN : GREETED;
+
+	for (size_t i = 0; i < o->n_rules; i++)
+		if (o->rules[i].type == m->type)
+			return msg_dispatch(
+			    o->rules, o->n_rules, state, l->arg, m, err);
+	return msg_dispatch(rules, OPS_ARRAY_LEN(rules), state, l, m, err);
+}
+
+/* An owner's own messages say nothing about the disk. */
+static bool
+says_it_writes(uint16_t type)
+{
+	return type == MSG_REC_HELD || type == MSG_REC_ACK ||
+	       type == MSG_REC_STATE;
+}
+
+void
+link_read(struct link *l, uint64_t now)
+{
 	static uint8_t buf[MSG_MAX];
 	struct ops_err err;
 	struct msg m;
@@ -198,12 +168,11 @@ link_read(struct link *l, uint64_t now)
 		rc = msg_recv(l->fd, buf, &m, &err);
 		if (rc < 0 && err.code == OPS_EBUSY)
 			return;
-		if (rc <= 0 || msg_dispatch(rules, OPS_ARRAY_LEN(rules),
-				   l->held ? OPEN : GREETED, l, &m, &err) < 0)
+		if (rc <= 0 || dispatch(l, &m, &err) < 0)
 			link_close(l, now);
 		else if (l->held && !held)
-			link_outer(l, now);
-		if (rc > 0 && l->log_ok && m.type != MSG_REC_FOUND)
+			l->owner->held(l->arg, now);
+		if (rc > 0 && l->log_ok && says_it_writes(m.type))
 			l->heard = now;
 	}
 }

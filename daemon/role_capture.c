@@ -1,0 +1,554 @@
+/*
+ * role_capture - which programs are started on this machine, and how they end.
+ *
+ *	bpf/			what the kernel's side sees
+ *	capture_kernel		loads it and reads its rings
+ *	capture_order		what it said, whole and in order
+ *	capture_procs		which processes there are, and their sessions
+ *	capture_seed		those that were there before
+ *	capture_record		the records of it
+ *	ipc/queue, ipc/link	to the writer, again after it was away
+ *
+ * It has its rights for as long as it takes to attach, and then none.  Where
+ * that can't be done it says so to the writer, for `opseal status`, and sleeps.
+ *
+ * The rings are read when the kernel says that something is there, after a nap
+ * in which more comes, and then after each nap until none did.  What is read
+ * waits in order for ORDER_WAIT_NS, and until the writer has answered a sync:
+ * then the sessions in which it may have happened are known.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "capture_kernel.h"
+#include "capture_order.h"
+#include "capture_procs.h"
+#include "capture_record.h"
+#include "capture_seed.h"
+#include "ipc/link.h"
+#include "ipc/proto.h"
+#include "ipc/queue.h"
+#include "logline.h"
+#include "loop.h"
+#include "procid.h"
+#include "record/program.h"
+#include "role.h"
+
+#define MS UINT64_C(1000000)
+#define NAP (20 * MS)
+#define SYNC_WAIT (1000 * MS) /* for a writer that doesn't answer */
+#define LAST_WAIT (3000 * MS) /* at the end, for the writer to have it all */
+#define FORGET (60000 * MS)   /* sessions that ended so long ago */
+#define EVENTS_MAX 16384      /* that wait; the rings keep the rest */
+#define TEXT_MAX 400
+
+struct capture_role {
+	struct role *role;
+	struct loop loop;
+	struct watch signals, timer, rings, writer;
+	unsigned watched;      /* link.opened of the connection in the loop */
+	struct kernel *kernel; /* NULL: capture is off */
+	char why[TEXT_MAX];    /* then: why */
+	struct order *order;
+	struct procs *procs;
+	size_t at; /* of the first event in order, see capture_record() */
+	struct queue queue;
+	struct link link;
+	bool napping;     /* the rings are read when it is over */
+	uint64_t read_at; /* BOOTTIME: then */
+	uint64_t synced;  /* the sessions begun before then are known */
+	uint64_t syncing; /* when the one was sent that isn't answered; 0 */
+	/* What was lost, as far as the log knows; and when that was counted. */
+	struct program_loss told;
+	uint64_t counted;
+	bool ending;
+	uint64_t end_by;
+};
+
+static struct capture_role *
+role_of(struct watch *w, size_t member)
+{
+	return (struct capture_role *)(void *)((char *)w - member);
+}
+#define CAPTURE_OF(w, m) role_of(w, offsetof(struct capture_role, m))
+
+/* -- records -- */
+
+static bool
+put(void *arg, uint8_t type, uint64_t time, const uint8_t *p, size_t n)
+{
+	struct capture_role *r = arg;
+
+	return queue_put(&r->queue, type, time, p, n) == 0;
+}
+
+static struct event_text
+text(const char *s)
+{
+	return (struct event_text){ (const uint8_t *)s, strlen(s) };
+}
+
+/* The body of a REC_CAPTURE. */
+static void
+fill_capture(struct capture_role *r, enum capture_what what, struct ops_buf *b)
+{
+	struct program_capture e = { .what = what, .pid = (uint32_t)getpid() };
+	struct utsname host;
+	struct ops_clock now;
+
+	ops_clock_read(&now);
+	e.realtime = now.realtime;
+	e.how = text(kernel_how(r->kernel));
+	if (uname(&host) == 0)
+		e.host = text(host.nodename);
+	program_capture_put(b, &e);
+}
+
+static bool
+put_capture(struct capture_role *r, enum capture_what what)
+{
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	bool rc;
+
+	fill_capture(r, what, &b);
+	rc = !b.failed && put(r, REC_CAPTURE, ops_boottime(), b.data, b.len);
+	ops_buf_free(&b);
+	return rc;
+}
+
+/* All that was lost so far. */
+static void
+count_loss(const struct capture_role *r, struct program_loss *ret)
+{
+	struct kernel_counts k;
+	uint64_t refused[CAP_TYPES], known = 0;
+
+	kernel_count(r->kernel, &k);
+	order_refused(r->order, refused);
+	for (int i = 0; i < CAP_TYPES; i++) {
+		known += k.drops[i];
+		k.drops[i] += refused[i];
+	}
+	*ret = (struct program_loss){ .execs = k.drops[CAP_EXEC],
+		.ends = k.drops[CAP_EXIT],
+		.forks = k.drops[CAP_FORK],
+		.failed = k.drops[CAP_FAILED],
+		.args = k.drops[CAP_CHUNK_DATA],
+		.other = k.skipped };
+	if (order_skipped(r->order) > known)
+		ret->other += order_skipped(r->order) - known;
+}
+
+static uint64_t
+sum(const struct program_loss *l)
+{
+	return l->execs + l->ends + l->forks + l->failed + l->args + l->other;
+}
+
+static void tell_state(void *arg, uint64_t now);
+
+/* The rings have just been read: what was lost was lost since the last time. */
+static void
+put_loss(struct capture_role *r, uint64_t now)
+{
+	struct program_loss all, e;
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+
+	count_loss(r, &all);
+	if (sum(&all) == sum(&r->told)) {
+		r->counted = now;
+		return;
+	}
+	e = (struct program_loss){ .from = r->counted,
+		.until = now,
+		.execs = all.execs - r->told.execs,
+		.ends = all.ends - r->told.ends,
+		.forks = all.forks - r->told.forks,
+		.failed = all.failed - r->told.failed,
+		.args = all.args - r->told.args,
+		.other = all.other - r->told.other };
+	program_loss_put(&b, &e);
+	if (!b.failed && put(r, REC_LOSS, now, b.data, b.len)) {
+		r->told = all;
+		r->counted = now;
+		tell_state(r, now);
+	}
+	ops_buf_free(&b);
+}
+
+/* Until when events can be told. */
+static uint64_t
+told_until(const struct capture_role *r, uint64_t now)
+{
+	uint64_t until = now - ORDER_WAIT_NS;
+
+	if (r->ending)
+		return UINT64_MAX;
+	/* Without the writer no session begins either. */
+	if (!link_open(&r->link) ||
+	    (r->syncing != 0 && now - r->syncing > SYNC_WAIT))
+		return until;
+	return until < r->synced ? until : r->synced;
+}
+
+static void
+put_events(struct capture_role *r, uint64_t now)
+{
+	const struct capture_sink sink = { put, r };
+	uint64_t until = told_until(r, now);
+	const struct order_event *ev;
+
+	while ((ev = order_next(r->order, until)) != NULL &&
+	       capture_record(ev, r->procs, &r->at, &sink)) {
+		order_done(r->order);
+		r->at = 0;
+	}
+}
+
+/* -- the writer -- */
+
+static void
+tell_state(void *arg, uint64_t now)
+{
+	struct capture_role *r = arg;
+	struct ops_buf b = { .max =
+				 PROTO_CAPTURE_HEAD + PROTO_CAPTURE_TEXT };
+	struct proto_capture c = { .state = CAPTURE_OFF,
+		.text = text(r->why) };
+
+	if (r->kernel != NULL) {
+		c.state = CAPTURE_ON;
+		c.lost = r->told.execs + r->told.ends + r->told.other;
+		c.text = text(kernel_how(r->kernel));
+	}
+	proto_capture_put(&b, &c);
+	if (!b.failed)
+		link_say(&r->link, MSG_CAP_STATE, b.data, b.len, now);
+	ops_buf_free(&b);
+}
+
+static void
+on_held(void *arg, uint64_t now)
+{
+	struct capture_role *r = arg;
+
+	r->syncing = 0;
+	/* Those that go on are named again, now. */
+	if (r->procs != NULL)
+		procs_sessions_over(r->procs, now);
+	tell_state(r, now);
+}
+
+/* What we had in the log is gone, with the log.  The rest goes into a stream of
+ * its own, which says in front where it comes from. */
+static int
+on_behind(void *arg, const struct proto_held *h, uint64_t now,
+    struct ops_err *err)
+{
+	struct capture_role *r = arg;
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	int rc;
+
+	(void)h;
+	fill_capture(r, CAPTURE_BEGAN, &b);
+	rc = b.failed ? -1
+		      : queue_anew(&r->queue, REC_CAPTURE, now, b.data, b.len);
+	ops_buf_free(&b);
+	if (rc < 0)
+		return ops_fail(err, OPS_ENOMEM, "going on in another log");
+	ops_random(r->link.id, sizeof(r->link.id));
+	logline("the log lacks what was captured before; going on in stream "
+		"%02x%02x%02x%02x",
+	    r->link.id[0], r->link.id[1], r->link.id[2], r->link.id[3]);
+	return ops_fail(err, OPS_EUNAVAIL, "another stream");
+}
+
+static int
+got_session(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct capture_role *r = conn;
+	struct proto_inner i;
+	struct procs_session s;
+
+	if (proto_inner_decode(m->p, m->n, &i, err) < 0)
+		return -1;
+	s = (struct procs_session){ .tty_major = i.dev >> 20,
+		.tty_minor = i.dev & 0xfffff,
+		.tty_fs = i.fs,
+		.door = i.door,
+		.door_start = i.door_start,
+		.ses = i.ses,
+		.from = i.begun };
+	memcpy(s.id, i.id, OPS_ID_LEN);
+	if (r->procs != NULL && procs_session(r->procs, &s) < 0)
+		return ops_fail(err, OPS_ENOMEM, "sessions: no memory");
+	return 0;
+}
+
+static int
+got_over(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct capture_role *r = conn;
+
+	(void)err;
+	if (r->procs != NULL)
+		procs_session_ended(r->procs, m->p, ops_getle64(m->p + OPS_ID_LEN));
+	return 0;
+}
+
+static int
+got_synced(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct capture_role *r = conn;
+
+	(void)err;
+	r->synced = ops_getle64(m->p);
+	r->syncing = 0;
+	return 0;
+}
+
+static const struct msg_rule rules[] = {
+	{ Q_INNER, "Q_INNER", 1u << LINK_OPEN, PROTO_INNER_LEN, PROTO_INNER_LEN,
+	    0, 0, got_session },
+	{ Q_OVER, "Q_OVER", 1u << LINK_OPEN, OPS_ID_LEN + 8, OPS_ID_LEN + 8, 0,
+	    0, got_over },
+	{ MSG_CAP_SYNCED, "CAP_SYNCED", 1u << LINK_OPEN, 8, 8, 0, 0,
+	    got_synced },
+};
+
+static const struct link_owner owner = {
+	.hello = MSG_CAP_HELLO,
+	.rules = rules,
+	.n_rules = OPS_ARRAY_LEN(rules),
+	.held = on_held,
+	.behind = on_behind,
+};
+
+static void
+ask_sync(struct capture_role *r, uint64_t now)
+{
+	uint8_t b[8];
+
+	if (r->syncing != 0 || !link_open(&r->link))
+		return;
+	ops_putle64(b, now);
+	link_say(&r->link, MSG_CAP_SYNC, b, sizeof(b), now);
+	r->syncing = now;
+}
+
+/* -- a turn of the loop -- */
+
+static void
+read_rings(struct capture_role *r, uint64_t now)
+{
+	size_t waiting = order_count(r->order), n = 0;
+
+	if (waiting < EVENTS_MAX)
+		n = kernel_read(r->kernel, r->order, EVENTS_MAX - waiting);
+	order_read(r->order, now);
+	put_loss(r, now);
+	if (order_count(r->order) > 0)
+		ask_sync(r, now);
+	r->napping = n > 0 || order_count(r->order) > 0;
+	r->read_at = now + NAP;
+	if (!r->napping)
+		loop_change(&r->loop, &r->rings, EPOLLIN);
+	procs_sessions_before(
+	    r->procs, now > FORGET ? now - FORGET : 0);
+}
+
+static void
+watch_writer(struct capture_role *r)
+{
+	uint32_t events = EPOLLIN | (r->link.full ? EPOLLOUT : 0u);
+
+	if (r->link.fd < 0)
+		return; /* closed, and so out of the loop */
+	if (r->watched == r->link.opened) {
+		loop_change(&r->loop, &r->writer, events);
+		return;
+	}
+	r->writer.fd = r->link.fd;
+	r->watched = r->link.opened;
+	if (loop_add(&r->loop, &r->writer, events, NULL) < 0)
+		link_close(&r->link, ops_boottime());
+}
+
+static void
+set_timer(struct capture_role *r, uint64_t now)
+{
+	uint64_t due = UINT64_MAX;
+
+	if (r->napping)
+		due = r->read_at;
+	if (r->link.fd < 0 && r->link.retry < due)
+		due = r->link.retry;
+	if (r->ending && r->end_by < due)
+		due = r->end_by;
+	if (due == UINT64_MAX)
+		loop_timer_set(r->timer.fd, 0, 0);
+	else
+		loop_timer_set(r->timer.fd, due > now ? due - now : 1, 0);
+}
+
+/* At the end, what is left is read and told; then the writer must have it. */
+static void
+look_for_end(struct capture_role *r, uint64_t now)
+{
+	if (!r->ending)
+		return;
+	if (now >= r->end_by || r->kernel == NULL ||
+	    (order_count(r->order) == 0 && queue_empty(&r->queue)))
+		r->loop.stop = true;
+}
+
+static void
+turn(struct capture_role *r)
+{
+	uint64_t now = ops_boottime();
+
+	link_connect(&r->link, now);
+	if (r->kernel != NULL) {
+		if (r->napping && now >= r->read_at)
+			read_rings(r, now);
+		put_events(r, now);
+		(void)link_flush(&r->link, now);
+	}
+	watch_writer(r);
+	look_for_end(r, now);
+	set_timer(r, now);
+}
+
+static void
+on_rings(struct watch *w, uint32_t events)
+{
+	struct capture_role *r = CAPTURE_OF(w, rings);
+
+	(void)events;
+	/* As long as nothing is taken the kernel says no more. */
+	loop_change(&r->loop, w, 0);
+	r->napping = true;
+	r->read_at = ops_boottime() + NAP;
+	turn(r);
+}
+
+static void
+on_timer(struct watch *w, uint32_t events)
+{
+	(void)events;
+	loop_drain(w->fd);
+	turn(CAPTURE_OF(w, timer));
+}
+
+static void
+on_writer(struct watch *w, uint32_t events)
+{
+	struct capture_role *r = CAPTURE_OF(w, writer);
+
+	(void)events;
+	link_read(&r->link, ops_boottime());
+	turn(r);
+}
+
+static void
+on_signal(struct watch *w, uint32_t events)
+{
+	struct capture_role *r = CAPTURE_OF(w, signals);
+	uint64_t now = ops_boottime();
+
+	(void)events;
+	loop_remove(&r->loop, w); /* once */
+	r->ending = true;
+	r->end_by = now + LAST_WAIT;
+	if (r->kernel != NULL) {
+		read_rings(r, now);
+		put_events(r, now);
+		(void)put_capture(r, CAPTURE_ENDED);
+	}
+	turn(r);
+}
+
+/* -- starting -- */
+
+static int
+start_kernel(struct capture_role *r, struct ops_err *err)
+{
+	const struct capture_sink sink = { put, r };
+	struct ops_err why = { 0 };
+
+	if (kernel_open(&r->kernel, &why) < 0) {
+		r->kernel = NULL;
+		(void)snprintf(r->why, sizeof(r->why), "%s", why.msg);
+		logline("programs are not captured: %s", r->why);
+		return drop_rest(&r->role->user, err);
+	}
+	if (drop_rest(&r->role->user, err) < 0)
+		return -1;
+	r->order = order_new();
+	r->procs = procs_new();
+	if (r->order == NULL || r->procs == NULL ||
+	    queue_room(&r->queue, 0) == NULL ||
+	    !put_capture(r, CAPTURE_BEGAN))
+		return ops_fail(err, OPS_ENOMEM, "out of memory");
+	r->counted = ops_boottime();
+	if (capture_seed(r->procs, r->counted, &sink, err) < 0)
+		return -1;
+	r->rings = (struct watch){ kernel_fd(r->kernel), on_rings };
+	return loop_add(&r->loop, &r->rings, EPOLLIN, err);
+}
+
+static int
+run(struct capture_role *r, char path[static PATH_MAX], struct ops_err *err)
+{
+	const int signals[] = { SIGTERM, 0 };
+	int n = snprintf(path, PATH_MAX, "%s/%s", r->role->run,
+	    role_table[ROLE_WRITER].socket);
+
+	if (n < 0 || n >= PATH_MAX)
+		return ops_fail(err, OPS_EUSAGE, "RUN: too long");
+	if (loop_init(&r->loop, err) < 0 ||
+	    loop_signalfd(signals, &r->signals.fd, err) < 0 ||
+	    loop_add(&r->loop, &r->signals, EPOLLIN, err) < 0 ||
+	    loop_timer_new(&r->timer.fd, err) < 0 ||
+	    loop_add(&r->loop, &r->timer, EPOLLIN, err) < 0 ||
+	    procid_start(getpid(), &r->link.start, err) < 0 ||
+	    start_kernel(r, err) < 0)
+		return -1;
+	role_ready(r->role);
+	turn(r);
+	return loop_run(&r->loop, err);
+}
+
+int
+role_capture(struct role *role, struct ops_err *err)
+{
+	static char path[PATH_MAX];
+	struct capture_role r = { .role = role,
+		.signals = { -1, on_signal },
+		.timer = { -1, on_timer },
+		.writer = { -1, on_writer },
+		.link = { .path = path, .fd = -1, .bell = -1, .owner = &owner } };
+	int rc;
+
+	r.link.queue = &r.queue;
+	r.link.arg = &r;
+	ops_random(r.link.id, sizeof(r.link.id));
+	rc = run(&r, path, err);
+	kernel_close(r.kernel);
+	order_free(r.order);
+	procs_free(r.procs);
+	queue_free(&r.queue);
+	if (r.link.fd >= 0)
+		close(r.link.fd);
+	loop_close(&r.loop);
+	return rc;
+}

@@ -1,0 +1,163 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "ipc/proto.h"
+#include "writer_peer.h"
+
+int
+capture_on_hello(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct peer *p = conn;
+	uint32_t pid = ops_getle32(m->p + OPS_ID_LEN);
+
+	if (p->spare) /* it will try again, and nothing is lost meanwhile */
+		return ops_fail(err, OPS_ENOMEM, "out of memory");
+	if (pid != (uint32_t)p->who.pid)
+		return ops_fail(err, OPS_EPERM, "says it is process %u", pid);
+	memcpy(p->id, m->p, OPS_ID_LEN);
+	if (writer_programs(p->r->w, p->id, err) < 0)
+		return -1;
+	if (p->r->capture != NULL)
+		p->r->capture->dead = true; /* a new one has given it up */
+	p->r->capture = p;
+	p->state = PEER_CAPTURE;
+	return recorder_begin(p, err);
+}
+
+/* -- its state, for `opseal status` -- */
+
+static void
+say(struct writer_role *r, enum capture_state state, const char *text,
+    size_t n)
+{
+	size_t room = sizeof(r->capture_text) - 1;
+
+	r->capture_state = state;
+	n = n < room ? n : room;
+	memcpy(r->capture_text, text, n);
+	r->capture_text[n] = '\0';
+}
+
+int
+capture_on_state(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct peer *me = conn;
+	struct writer_role *r = me->r;
+	struct proto_capture c;
+
+	if (proto_capture_get(m->p, m->n, &c, err) < 0)
+		return -1;
+	say(r, c.state, (const char *)c.text.p, c.text.n);
+	r->capture_lost = c.lost;
+	if (c.state != CAPTURE_ON || me->told)
+		return 0;
+	me->told = true;
+	for (struct peer *p = r->peers; p != NULL; p = p->next)
+		p->inner_due = p->inner.door != 0;
+	capture_flush(r);
+	return 0;
+}
+
+void
+capture_gone(struct writer_role *r)
+{
+	const char *why = r->role->no_capture
+			      ? "switched off (--no-capture)"
+			      : "the capture role is being started";
+
+	r->capture = NULL;
+	say(r, CAPTURE_OFF, why, strlen(why));
+}
+
+/* -- the sessions -- */
+
+void
+capture_flush(struct writer_role *r)
+{
+	uint8_t b[PROTO_INNER_LEN];
+	struct peer *to = r->capture;
+	struct ops_err err = { 0 };
+
+	if (to == NULL || to->dead || !to->told)
+		return;
+	for (struct peer *p = r->peers; p != NULL && err.code == OPS_OK;
+	     p = p->next) {
+		if (!p->inner_due || p->dead)
+			continue;
+		proto_inner_encode(&p->inner, b);
+		p->inner_due = msg_send(to->watch.fd, Q_INNER, b, sizeof(b),
+				   NULL, 0, &err) < 0;
+	}
+	if (err.code == OPS_EBUSY)
+		loop_change(&r->loop, &to->watch, EPOLLIN | EPOLLOUT);
+	else if (err.code != OPS_OK)
+		to->dead = true;
+}
+
+int
+recorder_on_inner(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct peer *p = conn;
+	struct proto_inner i;
+
+	if (proto_inner_decode(m->p, m->n, &i, err) < 0)
+		return -1;
+	if (memcmp(i.id, p->id, OPS_ID_LEN) != 0)
+		return ops_fail(err, OPS_EPERM, "another session's terminal");
+	p->inner = i;
+	p->inner_due = true;
+	capture_flush(p->r);
+	return 0;
+}
+
+void
+capture_over(struct writer_role *r, const uint8_t id[static OPS_ID_LEN])
+{
+	uint8_t b[OPS_ID_LEN + 8];
+	struct peer *to = r->capture;
+
+	if (to == NULL || to->dead || !to->told)
+		return;
+	memcpy(b, id, OPS_ID_LEN);
+	ops_putle64(b + OPS_ID_LEN, ops_boottime());
+	/* Who connects again takes all sessions for ended but those named. */
+	if (msg_send(to->watch.fd, Q_OVER, b, sizeof(b), NULL, 0, NULL) < 0)
+		to->dead = true;
+}
+
+/* -- sync -- */
+
+int
+capture_on_sync(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct peer *p = conn;
+
+	(void)err;
+	/* Not here: it looks into other connections. */
+	p->sync_due = true;
+	p->sync = ops_getle64(m->p);
+	return 0;
+}
+
+/* A recorder says which terminal is its session's before the door may start a
+ * program in it: it lies in the recorder's socket, though nobody may have rung
+ * for it yet. */
+void
+capture_sync(struct peer *p)
+{
+	uint8_t b[8];
+
+	if (!p->sync_due || p->dead)
+		return;
+	p->sync_due = false;
+	for (struct peer *q = p->r->peers; q != NULL; q = q->next)
+		if (q->follows_bell && q->inner.door == 0)
+			(void)peer_receive(q);
+	capture_flush(p->r);
+	ops_putle64(b, p->sync);
+	if (msg_send(p->watch.fd, MSG_CAP_SYNCED, b, sizeof(b), NULL, 0, NULL) <
+	    0)
+		p->dead = true;
+}
