@@ -795,3 +795,95 @@ BPF_PROG(prepare_btf, struct task_struct *task, struct linux_binprm *bprm)
 	bpf_map_update_elem(&befores, &key, &b, BPF_ANY);
 	return 0;
 }
+
+/*
+ * -- execs that failed: what the program says it wanted, and the errno --
+ *
+ * The name is read where the call's argument points, after the call: so it is in
+ * memory, and so another thread may have changed it.  Of x86-64 alone; a 32-bit
+ * program's call isn't seen.
+ */
+#ifdef __TARGET_ARCH_x86
+
+/* The tracepoint's record, tracefs' events/syscalls/sys_exit_execve/format. */
+struct sys_exit {
+	u64 common;
+	u32 nr, pad;
+	long ret;
+};
+
+#define FAILED_OF(n)                                                           \
+	struct failed_##n {                                                    \
+		struct cap_failed e;                                           \
+		char name[n];                                                  \
+	};                                                                     \
+	static __always_inline bool tell_failed_##n(                           \
+	    struct task_struct *task, u64 name, long ret, u64 seq)             \
+	{                                                                      \
+		struct failed_##n *r =                                         \
+		    bpf_ringbuf_reserve(&heads, sizeof(*r), 0);                \
+		long len;                                                      \
+                                                                               \
+		if (r == NULL)                                                 \
+			return false;                                          \
+		fill_failed(&r->e, task, ret, seq);                            \
+		len = bpf_probe_read_user_str(r->name, n, (void *)name);       \
+		r->e.name_n = len > 0 ? (u32)len - 1 : 0;                      \
+		r->e.head.size = sizeof(r->e) + r->e.name_n;                   \
+		bpf_ringbuf_submit(r, 0);                                      \
+		return true;                                                   \
+	}
+
+static __always_inline void
+fill_failed(struct cap_failed *e, struct task_struct *task, long ret, u64 seq)
+{
+	fill_head(&e->head, task, CAP_FAILED, seq);
+	fill_who(&e->uid, task);
+	fill_tty(&e->tty_major, task);
+	e->error = -ret;
+	e->pad = 0;
+	bpf_core_read(e->comm, sizeof(e->comm), &task->comm);
+}
+
+FAILED_OF(256)
+FAILED_OF(4096)
+
+static __always_inline int
+on_failed(struct sys_exit *ctx, bool at)
+{
+	u32 zero = 0;
+	struct cap_counts *c = counters();
+	char *to = bpf_map_lookup_elem(&ruler, &zero);
+	struct task_struct *task;
+	struct pt_regs *regs;
+	u64 seq, name;
+	long len;
+
+	if (ctx->ret >= 0 || c == NULL || to == NULL)
+		return 0;
+	task = bpf_get_current_task_btf();
+	regs = (void *)bpf_task_pt_regs(task);
+	name = at ? PT_REGS_PARM2_CORE_SYSCALL(regs)
+		  : PT_REGS_PARM1_CORE_SYSCALL(regs);
+	seq = next_seq(c, 0);
+	len = bpf_probe_read_user_str(to, CAP_PATH_MAX, (void *)name);
+	if (!(len <= 256 ? tell_failed_256(task, name, ctx->ret, seq)
+			 : tell_failed_4096(task, name, ctx->ret, seq)))
+		__sync_fetch_and_add(&c->drops[CAP_FAILED], 1);
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_execve")
+int
+failed_execve(struct sys_exit *ctx)
+{
+	return on_failed(ctx, false);
+}
+
+SEC("tracepoint/syscalls/sys_exit_execveat")
+int
+failed_execveat(struct sys_exit *ctx)
+{
+	return on_failed(ctx, true);
+}
+#endif

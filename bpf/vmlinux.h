@@ -11,6 +11,7 @@
  */
 #ifndef OPS_BPF_VMLINUX_H
 #define OPS_BPF_VMLINUX_H
+#define __VMLINUX_H__ /* so bpf_tracing.h takes the kernel's names */
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute push(                                                  \

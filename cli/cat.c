@@ -1,4 +1,6 @@
 /* opseal cat - the text that was on the screen. */
+#include <string.h>
+
 #include "base/bytes.h"
 #include "cli.h"
 #include "describe.h"
@@ -7,9 +9,40 @@
 
 #define OUT_MAX (256u << 20)
 
+/* What a command wrote last is read from its terminal a little after its end. */
+#define LATE_NS UINT64_C(20000000)
+
+/*
+ * Does this record still belong to a command that ended at `until`?  What came
+ * late may have the shell's next prompt behind it: a line editor's begins with
+ * bracketed paste (xterm's mode 2004) or a mark of its own (OSC 133), so there
+ * it is cut.
+ */
+static bool
+belongs(struct screen_record *r, uint64_t until)
+{
+	static const char *const prompts[] = { "\033[?2004h", "\033]133;" };
+	bool whole = true;
+
+	if (r->offset <= until)
+		return true;
+	if (r->offset - until > LATE_NS || r->rec.type != REC_OUTPUT)
+		return false;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(prompts); i++) {
+		const uint8_t *at = memmem(r->rec.payload, r->rec.len,
+		    prompts[i], strlen(prompts[i]));
+
+		if (at != NULL) {
+			r->rec.len = (size_t)(at - r->rec.payload);
+			whole = false;
+		}
+	}
+	return whole || r->rec.len > 0;
+}
+
 static int
 print_lines(struct screen *sc, const struct session *s, uint64_t from,
-    struct ops_err *err)
+    uint64_t until, struct ops_err *err)
 {
 	struct ops_buf out = { .max = OUT_MAX };
 	struct screen_record r;
@@ -22,6 +55,8 @@ print_lines(struct screen *sc, const struct session *s, uint64_t from,
 		/* What came before still moved the cursor and the width. */
 		bool before = r.offset < from;
 
+		if (!belongs(&r, until))
+			break;
 		describe_line(l, &r, &out);
 		rc = ops_buf_check(&out, "text", err);
 		if (before)
@@ -51,7 +86,8 @@ cmd_cat(struct cli *cli, const void *opts, int argc, char **argv)
 	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
 	    screen_from(s, &place, &from, &err) < 0 ||
 	    screen_open(cli, s, &sc, &err) < 0 ||
-	    print_lines(sc, s, from, &err) < 0)
+	    print_lines(sc, s, from,
+		place.has_until ? place.until : UINT64_MAX, &err) < 0)
 		status = cli_fail(cli, &err);
 	else
 		status = screen_status(sc);

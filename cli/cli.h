@@ -86,6 +86,7 @@ void cli_put(struct ops_buf *b);
 /* -- the commands -- */
 int cmd_record(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_ls(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_log(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_show(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_play(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_cat(struct cli *cli, const void *opts, int argc, char **argv);
@@ -99,6 +100,12 @@ struct ls_opts {
 	uint64_t since, until;
 	unsigned count;
 	bool mine, active, reverse, json;
+};
+struct log_opts {
+	const char *user, *euid, *session, *exe, *tty;
+	uint64_t since, until;
+	unsigned count;
+	bool failed, tree, reverse, json;
 };
 struct show_opts {
 	bool json;

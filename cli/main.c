@@ -46,6 +46,24 @@ static const struct opt ls_options[] = {
 	{ 0 },
 };
 
+static const struct opt log_options[] = {
+#define AT(m) offsetof(struct log_opts, m)
+	{ "user",    'u', OPT_TEXT,  "NAME", "of who logged in as NAME, also through su and sudo", AT(user), 0 },
+	{ "euid",    0,   OPT_TEXT,  "NAME", "that ran with NAME's rights",         AT(euid), 0 },
+	{ "session", 's', OPT_TEXT,  "SESSION", "of this session",                  AT(session), 0 },
+	{ "exe",     0,   OPT_TEXT,  "PATTERN", "whose file's path matches, such as '/tmp/*'", AT(exe), 0 },
+	{ "tty",     't', OPT_TEXT,  "TTY",  "on this terminal: pts/3",             AT(tty), 0 },
+	{ "since",   'S', OPT_TIME,  "TIME", "started after TIME: 09:00, yesterday, -2h", AT(since), 0 },
+	{ "until",   'U', OPT_TIME,  "TIME", "started before TIME",                 AT(until), 0 },
+	{ "failed",  0,   OPT_FLAG,  NULL,   "that failed: status not 0, a signal, not executed", AT(failed), 0 },
+	{ "tree",    0,   OPT_FLAG,  NULL,   "who started whom",                    AT(tree), 0 },
+	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
+	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
+	{ "json",    0,   OPT_FLAG,  NULL,   "one JSON object a line",              AT(json), 0 },
+#undef AT
+	{ 0 },
+};
+
 static const struct opt show_options[] = {
 	{ "json", 0, OPT_FLAG, NULL, "as one JSON object", offsetof(struct show_opts, json), 0 },
 	{ 0 },
@@ -97,6 +115,8 @@ static const struct opt status_options[] = {
 static const struct command commands[] = {
 	{ "ls", GROUP_SEE, "", "List recorded sessions",
 	    NEED_STORE | NEED_PAGER, 0, 0, ls_options, sizeof(struct ls_opts), cmd_ls },
+	{ "log", GROUP_SEE, "[PROGRAM]", "List the programs that ran",
+	    NEED_STORE | NEED_PAGER, 0, 1, log_options, sizeof(struct log_opts), cmd_log },
 	{ "show", GROUP_SEE, "SESSION[@TIME]", "Who, when, from where: one session",
 	    NEED_STORE | NEED_PAGER, 1, 1, show_options, sizeof(struct show_opts), cmd_show },
 	{ "play", GROUP_SEE, "SESSION[@TIME]", "Play a session back",
@@ -423,6 +443,7 @@ run_words(struct cli *cli, int argc, char **argv)
 	struct ops_err err = { 0 };
 	union {
 		struct ls_opts ls;
+		struct log_opts log;
 		struct play_opts play;
 		struct export_opts export;
 		struct verify_opts verify;

@@ -392,6 +392,60 @@ remote_sessions(struct remote *r, const struct proto_filter *f,
 	return 0;
 }
 
+/* The rest of the arguments of the program that came last. */
+static int
+receive_args(struct remote *r, struct program_list *l, uint64_t more,
+    struct ops_err *err)
+{
+	struct msg m;
+
+	while (more > 0) {
+		if (receive(r, C_PROGRAM_ARGS, C_PROGRAM_ARGS, &m, err) < 0)
+			return -1;
+		msg_close_fds(&m);
+		if (program_more(m.p, m.n, l, &more, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+remote_programs(struct remote *r, const struct proto_programs *f,
+    struct program_list *ret, struct ops_err *err)
+{
+	struct ops_buf body = { .max = MSG_PAYLOAD_MAX };
+	struct program_list list = { 0 };
+	struct msg m = { .type = 0 };
+	uint64_t more;
+	int rc;
+
+	proto_programs_put(&body, f);
+	rc = ops_buf_check(&body, "filter", err);
+	if (rc == 0)
+		rc = request(r, C_PROGRAMS, body.data, body.len, C_PROGRAM,
+		    C_END, &m, err);
+	ops_buf_free(&body);
+	while (rc == 0 && m.type == C_PROGRAM) {
+		rc = program_get(m.p, m.n, &list, &more, err);
+		if (rc == 0)
+			rc = receive_args(r, &list, more, err);
+		if (rc == 0)
+			rc = receive(r, C_PROGRAM, C_END, &m, err);
+		if (rc == 0)
+			msg_close_fds(&m);
+	}
+	if (rc == 0 && (m.n != 8 || ops_getle32(m.p) != list.n))
+		rc = ops_fail(
+		    err, OPS_EFORMAT, "the daemon's list is not whole");
+	if (rc < 0) {
+		program_list_free(&list);
+		return -1;
+	}
+	list.missing = ops_getle32(m.p + 4);
+	*ret = list;
+	return 0;
+}
+
 int
 remote_read(struct remote *r, const uint8_t *id, struct ops_err *err)
 {

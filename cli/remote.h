@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "ipc/proto.h"
+#include "store/programs.h"
 #include "store/session.h"
 #include "store/vfs.h"
 
@@ -37,6 +38,8 @@ int remote_status(struct remote *r, struct ops_buf *answer,
     struct proto_status *ret, struct ops_err *err);
 int remote_sessions(struct remote *r, const struct proto_filter *f,
     struct session_list *ret, struct ops_err *err);
+int remote_programs(struct remote *r, const struct proto_programs *f,
+    struct program_list *ret, struct ops_err *err);
 /* Announce reading a session, or (id NULL) everything. */
 int remote_read(struct remote *r, const uint8_t *id, struct ops_err *err);
 /* Records of the session that may not be sealed yet, back to back, appended

@@ -33,6 +33,47 @@ struct screen {
 	uint64_t gap_bytes; /* not recorded, by GAP records */
 };
 
+/* Where its Nth command is. */
+static int
+find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
+    struct ops_err *err)
+{
+	struct program_filter f = { .has_session = true };
+	struct program_list l;
+	const struct program *p = NULL;
+	uint32_t last = 0;
+	int rc = 0;
+
+	memcpy(f.session, s->id, OPS_ID_LEN);
+	if (source_programs(cli->source, &f, &l, err) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++) {
+		if (l.p[i].number > last)
+			last = l.p[i].number;
+		if (l.p[i].number == place->number)
+			p = &l.p[i];
+	}
+	if (p == NULL)
+		rc = ops_fail(err, OPS_ENOENT,
+		    "session %s has no command %" PRIu64 ", the last is %" PRIu32,
+		    s->id_text, place->number, last);
+	else if (!p->has_offset)
+		rc = ops_fail(err, OPS_EUSAGE,
+		    "command %" PRIu64 " of %s did not run on its terminal, so "
+		    "it has no place in the recording",
+		    place->number, s->id_text);
+	if (rc == 0 && !place->has_offset) {
+		place->has_offset = true;
+		place->offset = p->offset;
+	}
+	if (rc == 0 && (p->has_end || p->replaced)) {
+		place->has_until = true;
+		place->until = p->offset + (p->ended - p->boottime);
+	}
+	program_list_free(&l);
+	return rc;
+}
+
 int
 screen_find(struct cli *cli, const char *arg, struct session_list *list,
     const struct session **ret, struct sessionarg *place, struct ops_err *err)
@@ -45,11 +86,6 @@ screen_find(struct cli *cli, const char *arg, struct session_list *list,
 
 	if (sessionarg_parse(arg, place, err) < 0)
 		return -1;
-	if (place->has_number)
-		return ops_fail(err, OPS_EUSAGE,
-		    "\"%.60s\": commands have no numbers yet; they come with "
-		    "kernel capture (use @OFFSET)",
-		    arg);
 	if (strcmp(place->name, ".") == 0) {
 		if (ttyname_r(STDIN_FILENO, tty, sizeof(tty)) != 0 &&
 		    ttyname_r(STDERR_FILENO, tty, sizeof(tty)) != 0)
@@ -61,7 +97,8 @@ screen_find(struct cli *cli, const char *arg, struct session_list *list,
 	if (source_sessions(cli->source, &all, false, list, err) < 0)
 		return -1;
 	if (session_find(list, place->name, mine, ret, &why) == 0)
-		return 0;
+		return place->has_number ? find_command(cli, *ret, place, err)
+					 : 0;
 	/* Somebody else's session isn't in our list.  Named in full, it is asked
 	 * for all the same: whether he may, and that he tried, is the daemon's
 	 * to say and to keep. */

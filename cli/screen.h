@@ -24,7 +24,8 @@ struct screen_record {
 };
 
 /* Find the session that arg names.  The list owns *ret; no such session is
- * OPS_ENOENT.  *place is what stood after the name. */
+ * OPS_ENOENT.  *place is what stood after the name; of :N the offset is where
+ * that command began, and until where it ended, if it has. */
 int screen_find(struct cli *cli, const char *arg, struct session_list *list,
     const struct session **ret, struct sessionarg *place, struct ops_err *err);
 

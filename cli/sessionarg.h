@@ -26,6 +26,9 @@ struct sessionarg {
 	uint64_t number; /* 1.. */
 	bool has_offset;
 	uint64_t offset; /* ns */
+	/* Not in the text: where what it names ends, screen_find() knows. */
+	bool has_until;
+	uint64_t until; /* ns */
 };
 
 /* OPS_EUSAGE if s can't name a session. */

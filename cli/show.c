@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli.h"
 #include "describe.h"
+#include "programs.h"
 #include "screen.h"
 
 #define OUT_MAX (64u << 20)
@@ -17,6 +18,9 @@ struct tally {
 	struct ops_buf timeline;
 	struct ops_buf json; /* the same, as members of an array */
 	uint64_t from;       /* the timeline begins here, ns */
+	const struct session *s;
+	const struct program_list *programs; /* its commands, */
+	size_t next;                         /* from this on not told yet */
 	uint64_t records, output, input, unsealed;
 };
 
@@ -161,6 +165,8 @@ put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 	ops_buf_puts(out, "in ");
 	describe_count(out, t->records, "record");
 	ops_buf_puts(out, "\n");
+	label(out, "commands");
+	ops_buf_printf(out, "%zu\n", t->programs->n);
 	label(out, "sealed");
 	if (s->sealed)
 		ops_buf_puts(out, "yes, all of it\n");
@@ -198,12 +204,54 @@ put_places(struct ops_buf *out, struct screen *sc, const struct session *s)
 }
 
 static void
+put_command(struct tally *t, const struct program *p, uint64_t offset)
+{
+	struct ops_buf line = { .max = 4096 };
+	char at[24], how[32];
+
+	ops_offset_text(offset, at);
+	programs_command(p, &line);
+	programs_exit(p, how);
+	ops_buf_printf(&t->timeline, "%*s  ", LABEL, at);
+	if (p->number > 0)
+		ops_buf_printf(&t->timeline, ":%" PRIu32 " ", p->number);
+	ops_buf_printf(&t->timeline, "%.*s%s  (%s%s)%s\n", (int)line.len,
+	    (const char *)line.data, line.failed ? "..." : "",
+	    strcmp(how, "-") == 0 || p->kind != PROGRAM_RAN ? "" : "exit ",
+	    strcmp(how, "-") != 0 ? how
+	    : p->replaced	  ? "became another"
+				  : "goes on",
+	    p->sealed ? "" : "  (not sealed yet)");
+	ops_buf_free(&line);
+}
+
+/* Those that began before then. */
+static void
+put_commands(struct tally *t, uint64_t until)
+{
+	const struct program_list *l = t->programs;
+
+	for (; t->next < l->n; t->next++) {
+		const struct program *p = &l->p[t->next];
+		uint64_t offset = p->boottime > t->s->start_boottime
+				      ? p->boottime - t->s->start_boottime
+				      : 0;
+
+		if (offset >= until)
+			return;
+		if (offset >= t->from)
+			put_command(t, p, offset);
+	}
+}
+
+static void
 take_record(
     struct tally *t, const struct session *s, const struct screen_record *r)
 {
 	struct ops_buf line = { .max = 4096 };
 	char at[24];
 
+	put_commands(t, r->offset);
 	t->records++;
 	if (!r->sealed)
 		t->unsealed++;
@@ -254,7 +302,13 @@ put_json(struct cli *cli, const struct session *s, const struct tally *t)
 	describe_session_json(s, cli->global.utc, &out);
 	if (!out.failed && out.len > 0)
 		out.len--; /* the closing brace: one more member */
-	ops_buf_puts(&out, ",\"timeline\":[");
+	ops_buf_puts(&out, ",\"programs\":[");
+	for (size_t i = 0; i < t->programs->n; i++) {
+		if (i > 0)
+			ops_buf_put8(&out, ',');
+		programs_json(&t->programs->p[i], cli->global.utc, &out);
+	}
+	ops_buf_puts(&out, "],\"timeline\":[");
 	ops_buf_put(&out, t->json.data, t->json.len);
 	ops_buf_puts(&out, "]}\n");
 	cli_put(&out);
@@ -263,16 +317,19 @@ put_json(struct cli *cli, const struct session *s, const struct tally *t)
 
 static int
 show(struct cli *cli, const struct session *s, struct screen *sc, uint64_t from,
-    bool json)
+    const struct program_list *programs, bool json)
 {
-	struct tally t = {
-		.timeline.max = OUT_MAX, .json.max = OUT_MAX, .from = from
-	};
+	struct tally t = { .timeline.max = OUT_MAX,
+		.json.max = OUT_MAX,
+		.from = from,
+		.s = s,
+		.programs = programs };
 	struct ops_err err = { 0 };
 	int status;
 
 	for (struct screen_record r; screen_next_noted(sc, &r);)
 		take_record(&t, s, &r);
+	put_commands(&t, UINT64_MAX);
 	if (ops_buf_check(&t.timeline, "timeline", &err) < 0 ||
 	    ops_buf_check(&t.json, "timeline", &err) < 0) {
 		status = cli_fail(cli, &err);
@@ -288,12 +345,30 @@ show(struct cli *cli, const struct session *s, struct screen *sc, uint64_t from,
 	return status;
 }
 
+static int
+commands_of(struct cli *cli, const struct session *s, struct program_list *ret,
+    struct ops_err *err)
+{
+	struct program_filter f = { .has_session = true };
+	size_t n = 0;
+
+	memcpy(f.session, s->id, OPS_ID_LEN);
+	if (source_programs(cli->source, &f, ret, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ret->n; i++)
+		if (ret->p[i].kind != PROGRAM_LOST)
+			ret->p[n++] = ret->p[i];
+	ret->n = n;
+	return 0;
+}
+
 int
 cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
 {
 	const struct show_opts *o = opts;
 	struct session_list list = { 0 };
 	const struct session *s;
+	struct program_list programs = { 0 };
 	struct screen *sc = NULL;
 	struct sessionarg place;
 	struct ops_err err = { 0 };
@@ -303,10 +378,12 @@ cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
 	(void)argc;
 	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
 	    screen_from(s, &place, &from, &err) < 0 ||
+	    commands_of(cli, s, &programs, &err) < 0 ||
 	    screen_open(cli, s, &sc, &err) < 0)
 		status = cli_fail(cli, &err);
 	else
-		status = show(cli, s, sc, from, o->json);
+		status = show(cli, s, sc, from, &programs, o->json);
+	program_list_free(&programs);
 	screen_free(sc);
 	session_list_free(&list);
 	return status;

@@ -166,6 +166,36 @@ source_sessions(struct source *s, const struct session_filter *f, bool mine,
 }
 
 int
+source_programs(struct source *s, const struct program_filter *f,
+    struct program_list *ret, struct ops_err *err)
+{
+	struct proto_programs remote = { .has_login = f->has_login,
+		.has_euid = f->has_euid,
+		.login = f->login,
+		.euid = f->euid,
+		.has_session = f->has_session,
+		.since = f->since,
+		.until = f->until,
+		.failed = f->failed,
+		.newest = f->newest };
+	struct store *store;
+	int rc;
+
+	if (s->remote != NULL) {
+		remote.name = text_of(f->name);
+		remote.exe = text_of(f->exe);
+		remote.tty = text_of(f->tty);
+		memcpy(remote.session, f->session, OPS_ID_LEN);
+		return remote_programs(s->remote, &remote, ret, err);
+	}
+	if (store_open(s->dir, 0, &store, err) < 0)
+		return ops_context(err, "store %s", s->name);
+	rc = program_list_load(store, f, ret, err);
+	store_free(store);
+	return rc;
+}
+
+int
 source_vfs(
     struct source *s, bool everything, struct vfs **ret, struct ops_err *err)
 {

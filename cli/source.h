@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "cli.h"
 #include "ipc/proto.h"
+#include "store/programs.h"
 #include "store/session.h"
 #include "store/store.h"
 #include "store/vfs.h"
@@ -32,6 +33,10 @@ bool source_is_daemon(const struct source *s);
 /* Sessions, oldest first; mine: those of this user only. */
 int source_sessions(struct source *s, const struct session_filter *f, bool mine,
     struct session_list *ret, struct ops_err *err);
+
+/* Programs, oldest first. */
+int source_programs(struct source *s, const struct program_filter *f,
+    struct program_list *ret, struct ops_err *err);
 
 /* The files; for checks and checkpoints.  everything: announce that all of it
  * will be read (verify).  Borrowed. */

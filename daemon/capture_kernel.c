@@ -24,6 +24,7 @@
 struct kernel {
 	struct capture *skel;
 	bool btf; /* its tp_btf programs, not the raw_tp ones */
+	bool failed; /* execs that failed, too */
 	struct ring_buffer *heads, *bulk;
 	const struct cap_counts *counts; /* mapped, one a CPU */
 	unsigned cpus;
@@ -51,6 +52,12 @@ static bool
 is_btf(const struct bpf_program *p)
 {
 	return strncmp(bpf_program__section_name(p), "tp_btf/", 7) == 0;
+}
+
+static bool
+is_syscall(const struct bpf_program *p)
+{
+	return strncmp(bpf_program__section_name(p), "tracepoint/", 11) == 0;
 }
 
 /* Has this kernel the tracepoint?  How many arguments, the context included,
@@ -82,8 +89,10 @@ choose(struct kernel *k, const struct btf *btf)
 		const char *tracepoint =
 		    strchr(bpf_program__section_name(p), '/') + 1;
 
-		bpf_program__set_autoload(p, is_btf(p) == k->btf &&
-		    tracepoint_args(btf, tracepoint) > 0);
+		bpf_program__set_autoload(p,
+		    is_syscall(p) ? k->failed
+				  : is_btf(p) == k->btf &&
+					tracepoint_args(btf, tracepoint) > 0);
 	}
 	k->skel->rodata->has_group_dead =
 	    tracepoint_args(btf, "sched_process_exit") >= 3;
@@ -170,24 +179,24 @@ static int
 attach(struct kernel *k, struct ops_err *err)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	int error;
+	int error = 0, rc = -1;
 
 	if (btf == NULL)
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the kernel has no BTF (/sys/kernel/btf/vmlinux, "
 		    "CONFIG_DEBUG_INFO_BTF)");
 	why[0] = '\0';
-	k->btf = true;
-	if (load(k, btf) < 0) {
-		error = errno;
-		k->btf = false;
-		if (error == EPERM || error == EACCES || load(k, btf) < 0) {
-			btf__free(btf);
-			return cannot(error, err);
-		}
+	/* From the best to what is still worth having. */
+	for (unsigned i = 0; i < 4; i++) {
+		k->btf = i < 2;
+		k->failed = i % 2 == 0;
+		rc = load(k, btf);
+		if (rc == 0)
+			break;
+		error = i == 0 ? errno : error;
 	}
 	btf__free(btf);
-	return 0;
+	return rc == 0 ? 0 : cannot(error, err);
 }
 
 int
@@ -227,6 +236,9 @@ kernel_close(struct kernel *k)
 const char *
 kernel_how(const struct kernel *k)
 {
+	if (!k->failed)
+		return k->btf ? "tp_btf, no failed starts"
+			      : "raw_tp, no failed starts";
 	return k->btf ? "tp_btf" : "raw_tp";
 }
 

@@ -1,8 +1,8 @@
 /*
  * capture_kernel - the BPF programs of bpf/capture.bpf.c, and what they say.
  *
- * To load and attach takes CAP_BPF and CAP_PERFMON; everything else works
- * without any right.  Closing detaches them.
+ * To load and attach takes CAP_BPF and CAP_PERFMON, and CAP_DAC_READ_SEARCH where
+ * only root may look into tracefs; everything else works without any right.  Closing detaches them.
  *
  * Built with -Dcapture=disabled, kernel_open() says so.
  */
@@ -23,7 +23,7 @@ struct kernel;
 int kernel_open(struct kernel **ret, struct ops_err *err);
 void kernel_close(struct kernel *k);
 
-/* "tp_btf" or "raw_tp". */
+/* "tp_btf" or "raw_tp", and what is missing. */
 const char *kernel_how(const struct kernel *k);
 /* Readable once something has come into rings that had been read empty. */
 int kernel_fd(const struct kernel *k);

@@ -317,6 +317,22 @@ on_its_tty(const struct procs_session *s, const struct proc *x)
 	       (s->tty_fs == x->tty_fs || s->tty_fs == 0 || x->tty_fs == 0);
 }
 
+/* The kernel counts them from 1. */
+static bool
+is_login(uint32_t ses)
+{
+	return ses != CAP_UNSET && ses != 0;
+}
+
+/* The door was executed before its session began. */
+static bool
+began(const struct procs *p, const uint8_t id[static OPS_ID_LEN], uint64_t time)
+{
+	const struct procs_session *s = session_of(p, id);
+
+	return s == NULL || time >= s->from;
+}
+
 uint32_t
 procs_joined(const struct procs *p, const struct proc *x, uint64_t time,
     uint8_t ret[static OPS_ID_LEN])
@@ -333,10 +349,10 @@ procs_joined(const struct procs *p, const struct proc *x, uint64_t time,
 			memcpy(ret, s->id, OPS_ID_LEN);
 			return JOINED_TTY;
 		}
-		if (login == NULL && s->ses != CAP_UNSET && s->ses == x->ses)
+		if (login == NULL && is_login(s->ses) && s->ses == x->ses)
 			login = s;
 	}
-	if (x->has_session) {
+	if (x->has_session && began(p, x->session, time)) {
 		memcpy(ret, x->session, OPS_ID_LEN);
 		return JOINED_DESCENT;
 	}

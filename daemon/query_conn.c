@@ -304,10 +304,12 @@ on_read_all(void *conn, struct msg *m, struct ops_err *err)
 	return done(q, err);
 }
 
+/* A list of others' doings is logged; of one's own it needn't be. */
 static int
-on_sessions(void *conn, struct msg *m, struct ops_err *err)
+list_logged(struct query_conn *q, struct msg *m,
+    int (*list)(void *conn, struct msg *m, struct ops_err *err),
+    struct ops_err *err)
 {
-	struct query_conn *q = conn;
 	bool logged;
 
 	if (q->who.full) {
@@ -316,7 +318,19 @@ on_sessions(void *conn, struct msg *m, struct ops_err *err)
 		if (!logged)
 			return 0;
 	}
-	return query_on_sessions(conn, m, err);
+	return list(q, m, err);
+}
+
+static int
+on_sessions(void *conn, struct msg *m, struct ops_err *err)
+{
+	return list_logged(conn, m, query_on_sessions, err);
+}
+
+static int
+on_programs(void *conn, struct msg *m, struct ops_err *err)
+{
+	return list_logged(conn, m, query_on_programs, err);
 }
 
 /* clang-format off */
@@ -325,6 +339,7 @@ static const struct msg_rule rules[] = {
 	{ C_HELLO,    "C_HELLO",    IN(QUERY_NEW),  1,          QUERY_WHAT_MAX,  0, 0, on_hello },
 	{ C_STATUS,   "C_STATUS",   IN(QUERY_OPEN), 0,          0,               0, 0, on_status },
 	{ C_SESSIONS, "C_SESSIONS", IN(QUERY_OPEN), 1,          4096,            0, 0, on_sessions },
+	{ C_PROGRAMS, "C_PROGRAMS", IN(QUERY_OPEN), 1,          4096,            0, 0, on_programs },
 	{ C_READ,     "C_READ",     IN(QUERY_OPEN), OPS_ID_LEN, OPS_ID_LEN,      0, 0, on_read },
 	{ C_READ_ALL, "C_READ_ALL", IN(QUERY_OPEN), 0,          0,               0, 0, on_read_all },
 	{ C_OPEN,     "C_OPEN",     IN(QUERY_OPEN), 1,          QUERY_PATH_MAX,  0, 0, query_on_open },

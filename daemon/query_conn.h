@@ -3,6 +3,7 @@
  *
  *	query_conn.c	message table, permission, access records
  *	query_read.c	the answers that read the store
+ *	query_programs.c	those about programs
  *
  * Fuzzed: query_conn
  */
@@ -57,6 +58,7 @@ int query_log(
 bool query_may(const struct query_conn *q, const uint8_t id[static OPS_ID_LEN]);
 
 int query_on_sessions(void *conn, struct msg *m, struct ops_err *err);
+int query_on_programs(void *conn, struct msg *m, struct ops_err *err);
 int query_on_open(void *conn, struct msg *m, struct ops_err *err);
 int query_on_list(void *conn, struct msg *m, struct ops_err *err);
 int query_on_tail(void *conn, struct msg *m, struct ops_err *err);

@@ -52,6 +52,18 @@ static const struct map_field filter_fields[] = {
 	{ 5, MAP_VIEW, TEXT_AT(proto_filter, command) },
 	{ 6, MAP_FLAG, MAP_AT(proto_filter, mine) },
 };
+static const struct map_field programs_fields[] = {
+	{ 1,  MAP_UINT,  MAP_AT(proto_programs, login), .has = MAP_HAS(proto_programs, has_login) },
+	{ 2,  MAP_UINT,  MAP_AT(proto_programs, euid), .has = MAP_HAS(proto_programs, has_euid) },
+	{ 3,  MAP_VIEW,  TEXT_AT(proto_programs, name) },
+	{ 4,  MAP_VIEW,  TEXT_AT(proto_programs, exe) },
+	{ 5,  MAP_VIEW,  TEXT_AT(proto_programs, tty) },
+	{ 6,  MAP_BYTES, MAP_AT(proto_programs, session), .has = MAP_HAS(proto_programs, has_session) },
+	{ 7,  MAP_UINT,  MAP_AT(proto_programs, since) },
+	{ 8,  MAP_UINT,  MAP_AT(proto_programs, until) },
+	{ 9,  MAP_FLAG,  MAP_AT(proto_programs, failed) },
+	{ 10, MAP_UINT,  MAP_AT(proto_programs, newest) },
+};
 /* clang-format on */
 
 /* Read one map and nothing behind it into *to, which is zeroed here. */
@@ -291,6 +303,26 @@ proto_filter_get(
 
 	/* An unknown condition can't be skipped: the answer would be wrong. */
 	if (get_map(p, n, filter_fields, OPS_ARRAY_LEN(filter_fields),
+		MAP_REFUSE_UNKNOWN, &f, sizeof(f), err) < 0)
+		return ops_context(err, "filter");
+	*ret = f;
+	return 0;
+}
+
+void
+proto_programs_put(struct ops_buf *b, const struct proto_programs *f)
+{
+	map_put(b, programs_fields, OPS_ARRAY_LEN(programs_fields), f);
+}
+
+int
+proto_programs_get(
+    const uint8_t *p, size_t n, struct proto_programs *ret, struct ops_err *err)
+{
+	struct proto_programs f;
+
+	/* As above. */
+	if (get_map(p, n, programs_fields, OPS_ARRAY_LEN(programs_fields),
 		MAP_REFUSE_UNKNOWN, &f, sizeof(f), err) < 0)
 		return ops_context(err, "filter");
 	*ret = f;

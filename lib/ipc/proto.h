@@ -70,6 +70,10 @@
  *				5 command bytes, 6 mine (1)
  *	    <- C_SESSION	CBOR of one session (store/session.h session_put), each
  *	    <- C_END		u32 how many
+ *	cli -> C_PROGRAMS	CBOR, struct proto_programs
+ *	    <- C_PROGRAM	one program (store/programs.h program_put), each
+ *	    <- C_PROGRAM_ARGS	the rest of its arguments, in pieces
+ *	    <- C_END		u32 how many, u32 frames that could not be read
  *	cli -> C_READ		id[10]: about to read this session; its access record is
  *				written before the answer; C_DONE or C_FAILED
  *	cli -> C_READ_ALL	empty: about to read everything (verify); full readers only
@@ -156,6 +160,9 @@ enum proto_type {
 	C_END,
 	C_DONE,
 	C_FAILED,
+	C_PROGRAMS,
+	C_PROGRAM,
+	C_PROGRAM_ARGS,
 };
 
 enum door_notice {
@@ -305,6 +312,23 @@ struct proto_filter {
 void proto_filter_put(struct ops_buf *b, const struct proto_filter *f);
 int proto_filter_get(
     const uint8_t *p, size_t n, struct proto_filter *ret, struct ops_err *err);
+
+/* C_PROGRAMS: which, as struct program_filter of store/programs.h */
+struct proto_programs {
+	bool has_login, has_euid;
+	uint32_t login, euid;         /* 1, 2 */
+	struct event_text name;       /* 3 */
+	struct event_text exe;        /* 4 */
+	struct event_text tty;        /* 5 */
+	bool has_session;
+	uint8_t session[OPS_ID_LEN];  /* 6 */
+	uint64_t since, until;        /* 7, 8 CLOCK_REALTIME ns; 0: open */
+	bool failed;                  /* 9 */
+	uint32_t newest;              /* 10 at most so many; 0: all */
+};
+void proto_programs_put(struct ops_buf *b, const struct proto_programs *f);
+int proto_programs_get(
+    const uint8_t *p, size_t n, struct proto_programs *ret, struct ops_err *err);
 
 /* -- what the acceptor tells opseal-rec on its command line and descriptors --
  * argv: opseal-rec --session ID --record PATH-OF-RECORD.SOCK [--input]

@@ -4,18 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "record/body.h"
 #include "record/map.h"
 #include "store_work.h"
-
-/* Texts lie in blocks that never move. */
-struct arena {
-	struct arena *next;
-	size_t used, size;
-	uint8_t data[];
-};
-#define ARENA_BLOCK 65536
 
 static int
 no_memory(struct ops_err *err)
@@ -27,25 +20,10 @@ no_memory(struct ops_err *err)
 static bool
 keep_text(struct session_list *l, struct event_text *t)
 {
-	struct arena *a = l->arena;
-
 	if (t->p == NULL)
 		return true;
-	if (a == NULL || a->size - a->used < t->n) {
-		size_t size = t->n > ARENA_BLOCK ? t->n : ARENA_BLOCK;
-
-		a = malloc(sizeof(*a) + size);
-		if (a == NULL)
-			return false;
-		a->next = l->arena;
-		a->used = 0;
-		a->size = size;
-		l->arena = a;
-	}
-	memcpy(a->data + a->used, t->p, t->n);
-	t->p = a->data + a->used;
-	a->used += t->n;
-	return true;
+	t->p = arena_copy(&l->arena, t->p, t->n);
+	return t->p != NULL;
 }
 
 static bool
@@ -77,12 +55,7 @@ add_session(struct session_list *l)
 void
 session_list_free(struct session_list *l)
 {
-	struct arena *a = l->arena, *next;
-
-	for (; a != NULL; a = next) {
-		next = a->next;
-		free(a);
-	}
+	arena_free(&l->arena);
 	free(l->s);
 	*l = (struct session_list){ 0 };
 }

@@ -43,7 +43,7 @@ struct session {
 struct session_list {
 	struct session *s; /* oldest first */
 	size_t n;
-	void *arena;
+	struct arena *arena;
 };
 
 /* Which to keep; zero-initialised keeps all. */

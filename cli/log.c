@@ -1,0 +1,367 @@
+/* opseal log - the programs that ran, newest last; what lastcomm(1) was for. */
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli.h"
+#include "describe.h"
+#include "programs.h"
+#include "screen.h"
+#include "source.h"
+#include "table.h"
+
+#define OUT_MAX (1u << 30)
+#define PREFIX 8 /* characters of a session's id */
+
+/* clang-format off */
+static const struct table_column columns[] = {
+	{ "TIME",     false, 0, 0 },
+	{ "LOGIN",    false, 0, 16 },
+	{ "AS",       false, 3, 16 },
+	{ "TTY",      false, 4, 10 },
+	{ "PID",      true,  1, 0 },
+	{ "EXIT",     true,  0, 0 },
+	{ "DURATION", true,  2, 0 },
+	{ "CPU",      true,  2, 0 },
+	{ "COMMAND",  false, 0, 0 },
+	{ "SESSION",  false, 0, 0 },
+};
+/* clang-format on */
+
+/* -- who: names of numbers -- */
+
+static int
+uid_of(const char *name, uint32_t *ret, struct ops_err *err)
+{
+	const struct passwd *pw = getpwnam(name);
+	char *end;
+	unsigned long n;
+
+	if (pw != NULL) {
+		*ret = pw->pw_uid;
+		return 0;
+	}
+	n = strtoul(name, &end, 10);
+	if (name[0] < '0' || name[0] > '9' || *end != '\0' || n >= EVENT_UNSET)
+		return ops_fail(err, OPS_EUSAGE, "no user %.64s", name);
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+/* -- a row -- */
+
+static void
+cell_user(struct table *t, uint32_t uid)
+{
+	char name[PROGRAMS_USER];
+
+	programs_user(uid, name);
+	table_cell_str(t, name);
+}
+
+static void
+cell_exit(struct table *t, const struct program *p)
+{
+	char text[32];
+
+	programs_exit(p, text);
+	table_cell_str(t, text);
+	if (p->has_end && p->end.status != 0)
+		table_colour(t, "31");
+}
+
+static void
+cell_span(struct table *t, bool known, uint64_t ns)
+{
+	char text[24] = "-";
+
+	if (known)
+		describe_span(ns, text);
+	table_cell_str(t, text);
+}
+
+static void
+cell_command(struct table *t, const struct program *p, unsigned depth)
+{
+	struct ops_buf b = { .max = OUT_MAX };
+
+	for (unsigned i = 0; i < depth; i++)
+		ops_buf_puts(&b, "  ");
+	programs_command(p, &b);
+	table_cell(t, b.data, b.len);
+	ops_buf_free(&b);
+}
+
+static void
+cell_session(struct table *t, const struct program *p)
+{
+	char id[OPS_ID_TEXT_LEN + 1], text[64];
+
+	if (ops_all_zero(p->session, OPS_ID_LEN)) {
+		table_cell_str(t, "-");
+		return;
+	}
+	ops_id_text(p->session, id);
+	if (p->number > 0)
+		(void)snprintf(
+		    text, sizeof(text), "%.*s:%u", PREFIX, id, p->number);
+	else
+		(void)snprintf(text, sizeof(text), "%.*s", PREFIX, id);
+	table_cell_str(t, text);
+}
+
+static void
+put_row(struct table *t, const struct cli *cli, const struct program *p,
+    unsigned depth)
+{
+	char text[OPS_TIME_TEXT], tty[PROGRAM_TTY_NAME];
+	bool ran = p->kind == PROGRAM_RAN, lost = p->kind == PROGRAM_LOST;
+	uint32_t euid = ran ? p->exec.euid : p->failed.euid;
+	uint64_t end = p->has_end || p->replaced ? p->ended : 0;
+
+	ops_time_short(p->time, cli->global.utc, text);
+	table_row(t);
+	table_cell_str(t, text);
+	cell_user(t, p->login);
+	cell_user(t, lost || euid == p->login ? EVENT_UNSET : euid);
+	program_tty(ran ? p->exec.tty : 0, tty);
+	table_cell_str(t, tty);
+	(void)snprintf(
+	    text, sizeof(text), "%u", ran ? p->exec.pid : p->failed.pid);
+	table_cell_str(t, lost ? "-" : text);
+	cell_exit(t, p);
+	cell_span(t, end > p->boottime, end - p->boottime);
+	cell_span(t, p->has_end, p->end.utime + p->end.stime);
+	cell_command(t, p, depth);
+	cell_session(t, p);
+}
+
+/* -- the tree: who started whom -- */
+
+struct branch {
+	size_t parent, child, next; /* indices + 1; 0: none */
+	size_t last;                /* child */
+};
+
+struct key {
+	uint32_t pid;
+	uint64_t start;
+	uint64_t time;
+	size_t at;
+};
+
+static int
+by_process(const void *a, const void *b)
+{
+	const struct key *x = a, *y = b;
+
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->time < y->time ? -1 : x->time > y->time;
+}
+
+/* The exec that was this process's at that time; NULL: it isn't here. */
+static const struct key *
+find_key(const struct key *k, size_t n, uint32_t pid, uint64_t start,
+    uint64_t time)
+{
+	const struct key want = { pid, start, time, 0 };
+	size_t from = 0, to = n;
+
+	while (from < to) {
+		size_t mid = from + (to - from) / 2;
+
+		if (by_process(&k[mid], &want) < 0)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	if (from == 0 || k[from - 1].pid != pid || k[from - 1].start != start)
+		return NULL;
+	return &k[from - 1];
+}
+
+static void
+hang(struct branch *b, size_t parent, size_t child)
+{
+	b[child].parent = parent + 1;
+	if (b[parent].last != 0)
+		b[b[parent].last - 1].next = child + 1;
+	else
+		b[parent].child = child + 1;
+	b[parent].last = child + 1;
+}
+
+/* An exec of a process hangs where its fork does; one after the other. */
+static void
+grow_tree(struct branch *b, const struct program_list *l, struct key *k)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->p[i].kind == PROGRAM_RAN)
+			k[n++] = (struct key){ l->p[i].exec.pid,
+				l->p[i].exec.start, l->p[i].boottime, i };
+	qsort(k, n, sizeof(*k), by_process);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct program *p = &l->p[i];
+		bool ran = p->kind == PROGRAM_RAN;
+		const struct key *parent = NULL;
+
+		if (ran)
+			parent = find_key(k, n, p->exec.ppid, p->exec.pstart,
+			    p->exec.start);
+		else if (p->kind == PROGRAM_FAILED)
+			parent = find_key(k, n, p->failed.pid, p->failed.start,
+			    p->boottime);
+		if (parent != NULL && parent->at != i)
+			hang(b, parent->at, i);
+	}
+}
+
+static int
+put_tree(struct table *t, const struct cli *cli, const struct program_list *l,
+    struct ops_err *err)
+{
+	struct branch *b = calloc(l->n + 1, sizeof(*b));
+	struct key *k = calloc(l->n + 1, sizeof(*k));
+	unsigned depth = 0;
+
+	if (b == NULL || k == NULL) {
+		free(b);
+		free(k);
+		return ops_fail(err, OPS_ENOMEM, "log: no memory");
+	}
+	grow_tree(b, l, k);
+	for (size_t root = 0; root < l->n; root++) {
+		size_t at = root + 1;
+
+		if (b[root].parent != 0)
+			continue;
+		while (at != 0) {
+			put_row(t, cli, &l->p[at - 1], depth);
+			if (b[at - 1].child != 0) {
+				at = b[at - 1].child;
+				depth++;
+				continue;
+			}
+			while (at != 0 && b[at - 1].next == 0) {
+				at = b[at - 1].parent;
+				depth -= at != 0;
+			}
+			if (at != 0)
+				at = b[at - 1].next;
+		}
+		depth = 0;
+	}
+	free(b);
+	free(k);
+	return 0;
+}
+
+/* -- all of it -- */
+
+static int
+print_table(const struct cli *cli, const struct log_opts *o,
+    const struct program_list *l, struct ops_err *err)
+{
+	struct ops_buf out = { .max = OUT_MAX };
+	struct table *t;
+	int rc = 0;
+
+	if (table_new(columns, OPS_ARRAY_LEN(columns), &t, err) < 0)
+		return -1;
+	if (o->tree)
+		rc = put_tree(t, cli, l, err);
+	else
+		for (size_t i = 0; i < l->n; i++)
+			put_row(t, cli, &l->p[o->reverse ? l->n - 1 - i : i], 0);
+	if (rc == 0)
+		rc = table_put(t, cli->width, cli->colour, &out, err);
+	cli_put(&out);
+	ops_buf_free(&out);
+	table_free(t);
+	return rc;
+}
+
+static void
+print_json(const struct cli *cli, const struct log_opts *o,
+    const struct program_list *l)
+{
+	struct ops_buf out = { .max = OUT_MAX };
+
+	for (size_t i = 0; i < l->n; i++) {
+		programs_json(&l->p[o->reverse ? l->n - 1 - i : i],
+		    cli->global.utc, &out);
+		ops_buf_put8(&out, '\n');
+		cli_put(&out);
+	}
+	ops_buf_free(&out);
+}
+
+static int
+fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
+    struct program_filter *f, struct ops_err *err)
+{
+	struct session_list list = { 0 };
+	const struct session *s;
+	struct sessionarg place;
+
+	*f = (struct program_filter){ .name = name,
+		.exe = o->exe,
+		.tty = o->tty,
+		.since = o->since,
+		.until = o->until,
+		.failed = o->failed,
+		.newest = o->count };
+	f->has_login = o->user != NULL;
+	f->has_euid = o->euid != NULL;
+	if ((f->has_login && uid_of(o->user, &f->login, err) < 0) ||
+	    (f->has_euid && uid_of(o->euid, &f->euid, err) < 0))
+		return -1;
+	if (o->session == NULL)
+		return 0;
+	if (screen_find(cli, o->session, &list, &s, &place, err) < 0)
+		return -1;
+	f->has_session = true;
+	memcpy(f->session, s->id, OPS_ID_LEN);
+	session_list_free(&list);
+	return 0;
+}
+
+int
+cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
+{
+	const struct log_opts *o = opts;
+	struct program_list list = { 0 };
+	struct program_filter f;
+	struct ops_err err = { 0 };
+	int status = CLI_FINE;
+
+	if (fill_filter(cli, o, argc > 0 ? argv[0] : NULL, &f, &err) < 0 ||
+	    source_programs(cli->source, &f, &list, &err) < 0)
+		return cli_fail(cli, &err);
+	if (list.n == 0) {
+		cli_note(cli, "no programs");
+		status = CLI_NOTHING;
+	} else if (o->json) {
+		print_json(cli, o, &list);
+	} else if (print_table(cli, o, &list, &err) < 0) {
+		status = cli_fail(cli, &err);
+	}
+	if (list.missing > 0) {
+		cli_note(cli,
+		    "%" PRIu64 " frames of programs are missing or damaged; "
+		    "`opseal verify` names them",
+		    list.missing);
+		status = status == CLI_TROUBLE ? status : CLI_PARTIAL;
+	}
+	program_list_free(&list);
+	return status;
+}

@@ -1,0 +1,466 @@
+#include "programs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "describe.h"
+
+/* -- who -- */
+
+/* Lists name the same few again and again. */
+#define CACHE 64
+static struct {
+	bool used;
+	uint32_t uid;
+	char name[PROGRAMS_USER];
+} cache[CACHE];
+
+void
+programs_user(uint32_t uid, char out[static PROGRAMS_USER])
+{
+	size_t at = uid % CACHE;
+	const struct passwd *pw;
+
+	if (uid == EVENT_UNSET) {
+		(void)snprintf(out, PROGRAMS_USER, "-");
+		return;
+	}
+	if (!cache[at].used || cache[at].uid != uid) {
+		pw = getpwuid(uid);
+		cache[at].used = true;
+		cache[at].uid = uid;
+		if (pw != NULL)
+			(void)snprintf(cache[at].name, PROGRAMS_USER, "%.*s",
+			    PROGRAMS_USER - 1, pw->pw_name);
+		else
+			(void)snprintf(
+			    cache[at].name, PROGRAMS_USER, "%" PRIu32, uid);
+	}
+	memcpy(out, cache[at].name, PROGRAMS_USER);
+}
+
+/* -- how it ended -- */
+
+void
+programs_exit(const struct program *p, char out[static 32])
+{
+	const char *name;
+	int w = (int)p->end.status;
+
+	if (p->kind == PROGRAM_FAILED) {
+		name = strerrorname_np((int)p->failed.error);
+		(void)snprintf(out, 32, "%s", name != NULL ? name : "failed");
+	} else if (!p->has_end || p->replaced) {
+		(void)snprintf(out, 32, "-");
+	} else if (WIFSIGNALED(w)) {
+		name = sigabbrev_np(WTERMSIG(w));
+		if (name != NULL)
+			(void)snprintf(out, 32, "SIG%s%s", name,
+			    WCOREDUMP(w) ? "*" : "");
+		else
+			(void)snprintf(out, 32, "signal %d%s", WTERMSIG(w),
+			    WCOREDUMP(w) ? "*" : "");
+	} else {
+		(void)snprintf(out, 32, "%d", WEXITSTATUS(w));
+	}
+}
+
+/* -- what it was -- */
+
+/* Would a shell take it for more or less than one word? */
+static bool
+needs_quotes(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] <= ' ' || strchr("\"'$`&|;<>()*?[]{}!#~", p[i]) != NULL)
+			return true;
+	return n == 0;
+}
+
+static void
+put_word(struct ops_buf *out, const uint8_t *p, size_t n)
+{
+	bool quote = needs_quotes(p, n);
+	const char *mark = memchr(p, '\'', n) != NULL ? "\"" : "'";
+
+	ops_buf_puts(out, quote ? mark : "");
+	ops_escape(out, p, n);
+	ops_buf_puts(out, quote ? mark : "");
+}
+
+static void
+put_args(struct ops_buf *out, struct event_text args)
+{
+	for (size_t at = 0; at < args.n;) {
+		size_t n = strnlen((const char *)args.p + at, args.n - at);
+
+		if (at > 0)
+			ops_buf_puts(out, " ");
+		put_word(out, args.p + at, n);
+		at += n + 1;
+	}
+}
+
+static struct event_text
+last_part(struct event_text t)
+{
+	const uint8_t *slash = t.n > 0 ? memrchr(t.p, '/', t.n) : NULL;
+
+	if (slash == NULL)
+		return t;
+	return (struct event_text){ slash + 1,
+		t.n - (size_t)(slash + 1 - t.p) };
+}
+
+static bool
+is_same(struct event_text a, struct event_text b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+/* Its folder; /bin is /usr/bin. */
+static struct event_text
+folder(struct event_text path)
+{
+	struct event_text t = { path.p, path.n - last_part(path).n };
+
+	if (t.n > 4 && memcmp(t.p, "/usr/", 5) == 0)
+		t = (struct event_text){ t.p + 4, t.n - 4 };
+	return t;
+}
+
+/* Does argv[0] name the file that ran: as it is, as a login shell, or by a link
+ * beside it (sh, python3)? */
+static bool
+is_named(const struct program_exec *e)
+{
+	struct event_text a = { e->args.p,
+		e->args.n > 0 ? strnlen((const char *)e->args.p, e->args.n)
+			      : 0 };
+
+	a = last_part(a);
+	if (a.n > 1 && a.p[0] == '-')
+		a = (struct event_text){ a.p + 1, a.n - 1 };
+	if (e->exe.n == 0 || is_same(a, last_part(e->exe)))
+		return true;
+	return e->filename.p != NULL && is_same(a, last_part(e->filename)) &&
+	       is_same(folder(e->filename), folder(e->exe));
+}
+
+static void
+put_marks(struct ops_buf *out, const struct program_exec *e)
+{
+	static const struct {
+		uint32_t flag;
+		const char *text;
+	} marks[] = {
+		{ PROGRAM_SECURE, "gained privileges" },
+		{ PROGRAM_UNLINKED, "file without a name" },
+		{ PROGRAM_CWD_UNLINKED, "removed directory" },
+	};
+
+	for (size_t i = 0; i < OPS_ARRAY_LEN(marks); i++)
+		if ((e->flags & marks[i].flag) != 0)
+			ops_buf_printf(out, " [%s]", marks[i].text);
+	if (e->holes.n > 0)
+		ops_buf_puts(out, " [arguments are missing]");
+	if (e->joined == JOINED_INFERRED)
+		ops_buf_puts(out, " [session inferred]");
+}
+
+void
+programs_command(const struct program *p, struct ops_buf *out)
+{
+	const struct program_loss *l = &p->loss;
+
+	if (p->kind == PROGRAM_LOST) {
+		ops_buf_printf(out,
+		    "[lost: %" PRIu64 " starts, %" PRIu64 " ends, %" PRIu64
+		    " failed starts, %" PRIu64 " pieces of arguments, %" PRIu64
+		    " others]",
+		    l->execs, l->ends, l->failed, l->args, l->other);
+		return;
+	}
+	if (p->kind == PROGRAM_FAILED) {
+		ops_escape(out, p->failed.name.p, p->failed.name.n);
+		ops_buf_puts(out, " [not executed, claimed]");
+		return;
+	}
+	if (!is_named(&p->exec)) {
+		ops_buf_puts(out, "(");
+		ops_escape(out, p->exec.exe.p, p->exec.exe.n);
+		ops_buf_puts(out, ") ");
+	}
+	put_args(out, p->exec.args);
+	put_marks(out, &p->exec);
+}
+
+/* -- JSON -- */
+
+static void
+json_user(struct json *j, const char *key, uint32_t uid)
+{
+	char name[PROGRAMS_USER];
+
+	json_key(j, key);
+	if (uid == EVENT_UNSET) {
+		json_nil(j);
+		return;
+	}
+	programs_user(uid, name);
+	json_str(j, name);
+}
+
+static void
+json_number(struct json *j, const char *key, uint64_t v)
+{
+	json_key(j, key);
+	json_uint(j, v);
+}
+
+static void
+json_unset(struct json *j, const char *key, uint32_t v)
+{
+	json_key(j, key);
+	if (v == EVENT_UNSET)
+		json_nil(j);
+	else
+		json_uint(j, v);
+}
+
+/* Each argument by itself; as base64 too if one isn't valid UTF-8. */
+static void
+json_args(struct json *j, struct event_text args)
+{
+	bool valid = true;
+
+	for (int base64 = 0; base64 < (valid ? 1 : 2); base64++) {
+		json_key(j, base64 ? "argv_b64" : "argv");
+		json_begin_array(j);
+		for (size_t at = 0; at < args.n;) {
+			size_t n =
+			    strnlen((const char *)args.p + at, args.n - at);
+
+			if (base64)
+				json_base64(j, args.p + at, n);
+			else
+				json_text(j, args.p + at, n);
+			valid &= ops_utf8_valid(args.p + at, n);
+			at += n + 1;
+		}
+		json_end_array(j);
+	}
+}
+
+static void
+json_flags(struct json *j, uint32_t flags)
+{
+	static const char *const names[] = { "secure", "unlinked", "exe_cut",
+		"cwd_cut", "cwd_unlinked", "thread", "seeded", "forked",
+		"unseen" };
+
+	json_key(j, "flags");
+	json_begin_array(j);
+	for (size_t i = 0; i < OPS_ARRAY_LEN(names); i++)
+		if ((flags & 1u << i) != 0)
+			json_str(j, names[i]);
+	json_end_array(j);
+}
+
+static void
+json_place(struct json *j, const struct program *p, uint32_t joined)
+{
+	static const char *const how[] = { NULL, "tty", "descent", "login",
+		"inferred" };
+	char id[OPS_ID_TEXT_LEN + 1];
+
+	json_key(j, "session");
+	if (ops_all_zero(p->session, OPS_ID_LEN)) {
+		json_nil(j);
+		return;
+	}
+	ops_id_text(p->session, id);
+	json_str(j, id);
+	if (p->number > 0)
+		json_number(j, "number", p->number);
+	json_key(j, "joined");
+	json_str(j, joined < OPS_ARRAY_LEN(how) ? how[joined] : NULL);
+	if (p->has_offset) {
+		json_key(j, "offset");
+		json_seconds(j, p->offset);
+	}
+}
+
+static void
+json_end(struct json *j, const struct program *p)
+{
+	const struct program_ended *e = &p->end;
+	int w = (int)e->status;
+
+	if (p->replaced || p->has_end) {
+		json_key(j, "duration");
+		json_seconds(j, p->ended - p->boottime);
+	}
+	if (p->replaced) {
+		json_key(j, "replaced");
+		json_bool(j, true);
+	}
+	if (!p->has_end || p->replaced)
+		return;
+	json_key(j, "exit");
+	if (WIFEXITED(w))
+		json_int(j, WEXITSTATUS(w));
+	else
+		json_nil(j);
+	json_key(j, "signal");
+	if (WIFSIGNALED(w))
+		json_int(j, WTERMSIG(w));
+	else
+		json_nil(j);
+	json_key(j, "core");
+	json_bool(j, WIFSIGNALED(w) && WCOREDUMP(w));
+	json_number(j, "status", e->status);
+	json_key(j, "cpu");
+	json_seconds(j, e->utime + e->stime);
+	json_key(j, "cpu_user");
+	json_seconds(j, e->utime);
+	json_number(j, "maxrss", e->maxrss);
+	json_number(j, "read_bytes", e->read_bytes);
+	json_number(j, "write_bytes", e->write_bytes);
+	json_number(j, "minflt", e->minflt);
+	json_number(j, "majflt", e->majflt);
+}
+
+static void
+json_file(struct json *j, const struct program_exec *e)
+{
+	char text[32];
+
+	json_text_bytes(j, "exe", e->exe.p, e->exe.n);
+	if (e->filename.p != NULL)
+		json_text_bytes(j, "filename", e->filename.p, e->filename.n);
+	if (e->interp.p != NULL)
+		json_text_bytes(j, "interp", e->interp.p, e->interp.n);
+	json_text_bytes(j, "cwd", e->cwd.p, e->cwd.n);
+	(void)snprintf(
+	    text, sizeof(text), "%u:%u", e->exe_dev >> 20, e->exe_dev & 0xfffff);
+	json_key(j, "exe_dev");
+	json_str(j, text);
+	json_number(j, "exe_ino", e->exe_ino);
+	(void)snprintf(text, sizeof(text), "%04o", e->exe_mode & 07777);
+	json_key(j, "exe_mode");
+	json_str(j, text);
+	json_number(j, "exe_uid", e->exe_uid);
+}
+
+static void
+json_exec(struct json *j, const struct program *p)
+{
+	const struct program_exec *e = &p->exec;
+	char tty[PROGRAM_TTY_NAME];
+
+	json_place(j, p, e->joined);
+	json_user(j, "user", e->uid);
+	json_number(j, "uid", e->uid);
+	json_unset(j, "auid", e->auid);
+	json_number(j, "euid", e->euid);
+	json_number(j, "gid", e->gid);
+	json_number(j, "egid", e->egid);
+	json_unset(j, "ses", e->ses);
+	json_user(j, "login", p->login);
+	json_number(j, "pid", e->pid);
+	json_number(j, "start", e->start);
+	json_number(j, "ppid", e->ppid);
+	json_number(j, "ppid_start", e->pstart);
+	json_number(j, "pgrp", e->pgrp);
+	json_number(j, "sid", e->sid);
+	json_number(j, "nspid", e->nspid);
+	json_text_bytes(j, "comm", e->comm.p, e->comm.n);
+	json_file(j, e);
+	json_args(j, e->args);
+	json_number(j, "args_len", e->args_len);
+	program_tty(e->tty, tty);
+	json_key(j, "tty");
+	json_str(j, e->tty != 0 ? tty : NULL);
+	json_number(j, "caps", e->caps);
+	if (e->has_before) {
+		json_number(j, "before_uid", e->before_uid);
+		json_number(j, "before_euid", e->before_euid);
+		json_number(j, "before_caps", e->before_caps);
+	}
+	if (e->cgroup.p != NULL)
+		json_text_bytes(j, "cgroup", e->cgroup.p, e->cgroup.n);
+	json_number(j, "ns_pid", e->ns_pid);
+	json_number(j, "ns_mnt", e->ns_mnt);
+	json_number(j, "ns_net", e->ns_net);
+	json_number(j, "ns_user", e->ns_user);
+	json_flags(j, e->flags);
+	json_end(j, p);
+}
+
+static void
+json_failed(struct json *j, const struct program *p)
+{
+	const struct program_failed *f = &p->failed;
+
+	json_place(j, p, f->joined);
+	json_user(j, "user", f->uid);
+	json_number(j, "uid", f->uid);
+	json_unset(j, "auid", f->auid);
+	json_number(j, "euid", f->euid);
+	json_user(j, "login", p->login);
+	json_number(j, "pid", f->pid);
+	json_text_bytes(j, "comm", f->comm.p, f->comm.n);
+	json_text_bytes(j, "filename", f->name.p, f->name.n);
+	json_number(j, "errno", f->error);
+	json_key(j, "provenance");
+	json_str(j, "claimed");
+}
+
+static void
+json_loss(struct json *j, const struct program_loss *l)
+{
+	json_key(j, "seconds");
+	json_seconds(j, l->until - l->from);
+	json_number(j, "execs", l->execs);
+	json_number(j, "ends", l->ends);
+	json_number(j, "forks", l->forks);
+	json_number(j, "failed", l->failed);
+	json_number(j, "args", l->args);
+	json_number(j, "other", l->other);
+}
+
+void
+programs_json(const struct program *p, bool utc, struct ops_buf *out)
+{
+	static const char *const kinds[] = { [PROGRAM_RAN] = "exec",
+		[PROGRAM_FAILED] = "failed",
+		[PROGRAM_LOST] = "lost" };
+	char text[OPS_TIME_TEXT];
+	struct json j = { .out = out };
+
+	json_begin_object(&j);
+	json_key(&j, "kind");
+	json_str(&j, kinds[p->kind]);
+	ops_time_rfc3339(p->time, utc, text);
+	json_key(&j, "time");
+	json_str(&j, text);
+	json_key(&j, "sealed");
+	json_bool(&j, p->sealed);
+	if (p->kind == PROGRAM_RAN)
+		json_exec(&j, p);
+	else if (p->kind == PROGRAM_FAILED)
+		json_failed(&j, p);
+	else
+		json_loss(&j, &p->loss);
+	json_end_object(&j);
+}

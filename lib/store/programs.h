@@ -1,0 +1,99 @@
+/*
+ * programs - what ran, told from the programs streams of a store.
+ *
+ * One entry an exec; a process that executes again has one more, and its end
+ * belongs to the last.  Execs that failed, and what was lost, are entries too.
+ * Strings are owned by the list.
+ *
+ * Fuzzed: programs
+ */
+#ifndef OPS_PROGRAMS_H
+#define OPS_PROGRAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "record/program.h"
+#include "store.h"
+
+enum program_kind {
+	PROGRAM_RAN = 1,
+	PROGRAM_FAILED = 2, /* claimed: an exec that did not happen */
+	PROGRAM_LOST = 3,   /* what capture could not see */
+};
+
+struct program {
+	uint8_t kind;                /* enum program_kind */
+	bool sealed;                 /* its start */
+	bool replaced;               /* by the process's next exec */
+	uint8_t session[OPS_ID_LEN]; /* all zero: none */
+	uint32_t number;             /* of its session's commands, from 1 */
+	uint32_t login;              /* uid of who logged in; EVENT_UNSET */
+	uint64_t time;               /* CLOCK_REALTIME, ns */
+	uint64_t boottime;
+	bool has_offset; /* it happened on its session's terminal */
+	uint64_t offset; /* ns since that session's begin */
+	struct program_exec exec;     /* PROGRAM_RAN; args: all there are */
+	struct program_failed failed; /* PROGRAM_FAILED */
+	struct program_loss loss;     /* PROGRAM_LOST */
+	bool has_end;                 /* PROGRAM_RAN */
+	uint64_t ended;               /* BOOTTIME */
+	struct program_ended end;
+};
+
+struct program_list {
+	struct program *p; /* in the order of their times */
+	size_t n;
+	uint64_t missing; /* frames that can't be read, or don't fit */
+	size_t cap;
+	struct arena *arena;
+	struct ops_buf args; /* of the last one, behind those that it has */
+};
+
+/* Which to keep; zero-initialised keeps all. */
+struct program_filter {
+	bool has_owner;
+	uint32_t owner; /* who may see only what he or his login ran */
+	bool has_login, has_euid;
+	uint32_t login, euid;
+	const char *name; /* of the program: of its file, or as it was called */
+	const char *exe;  /* path of the file; fnmatch(3) */
+	const char *tty;  /* "pts/3" */
+	bool has_session;
+	uint8_t session[OPS_ID_LEN];
+	uint64_t since, until; /* wall clock, ns; 0: open */
+	bool failed;           /* ended by a signal or with a status that is not
+				* 0, or could not be executed */
+	uint32_t newest;       /* at most so many; 0: all */
+};
+
+int program_list_load(struct store *s, const struct program_filter *f,
+    struct program_list *ret, struct ops_err *err);
+void program_list_free(struct program_list *l);
+
+/* Append a copy; then, if it is an exec whose arguments go on, what came into
+ * l->args.  -1: no memory. */
+int program_list_add(
+    struct program_list *l, const struct program *p, struct ops_err *err);
+int program_list_args(struct program_list *l, struct ops_err *err);
+
+/* Name of a terminal by its number (major << 20 | minor): "pts/3". */
+#define PROGRAM_TTY_NAME 24
+void program_tty(uint32_t tty, char out[static PROGRAM_TTY_NAME]);
+/* The last part of the executed file's path; else of argv[0], else comm. */
+struct event_text program_name(const struct program *p);
+
+/*
+ * One entry as bytes and back, for query's answers.  Arguments over
+ * PROGRAM_ARGS_MAX are not in it: *more says how many bytes of them follow, for
+ * program_more() in as many pieces as there are.  get: the entry is appended to
+ * the list, which owns its texts.
+ */
+void program_put(struct ops_buf *b, const struct program *p);
+int program_get(const uint8_t *p, size_t n, struct program_list *l,
+    uint64_t *more, struct ops_err *err);
+int program_more(const uint8_t *p, size_t n, struct program_list *l,
+    uint64_t *more, struct ops_err *err);
+
+#endif
