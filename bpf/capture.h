@@ -19,8 +19,10 @@
 #include <linux/types.h>
 #endif
 
-#define CAP_HEADS_SIZE (2u << 20) /* bytes; powers of 2, whole pages */
-#define CAP_BULK_SIZE (2u << 20)
+/* Bytes; powers of 2, whole pages.  A program's 6 MiB of arguments come within
+ * a millisecond or two, so BULK must hold them all. */
+#define CAP_HEADS_SIZE (2u << 20)
+#define CAP_BULK_SIZE (8u << 20)
 #define CAP_COMM 16       /* TASK_COMM_LEN */
 #define CAP_NAME_MAX 256  /* longest name in a directory, with a NUL */
 #define CAP_PATH_MAX 4096 /* PATH_MAX */

@@ -105,7 +105,7 @@ struct log_opts {
 	const char *user, *euid, *session, *exe, *tty;
 	uint64_t since, until;
 	unsigned count;
-	bool failed, tree, reverse, json;
+	bool failed, forks, tree, reverse, json;
 };
 struct show_opts {
 	bool json;

@@ -119,7 +119,8 @@ put_row(struct table *t, const struct cli *cli, const struct program *p,
     unsigned depth)
 {
 	char text[OPS_TIME_TEXT], tty[PROGRAM_TTY_NAME];
-	bool ran = p->kind == PROGRAM_RAN, lost = p->kind == PROGRAM_LOST;
+	bool lost = p->kind == PROGRAM_LOST;
+	bool ran = p->kind == PROGRAM_RAN || p->kind == PROGRAM_ENDED;
 	uint32_t euid = ran ? p->exec.euid : p->failed.euid;
 	uint64_t end = p->has_end || p->replaced ? p->ended : 0;
 
@@ -319,6 +320,7 @@ fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
 		.since = o->since,
 		.until = o->until,
 		.failed = o->failed,
+		.forks = o->forks,
 		.newest = o->count };
 	f->has_login = o->user != NULL;
 	f->has_euid = o->euid != NULL;

@@ -195,6 +195,13 @@ programs_command(const struct program *p, struct ops_buf *out)
 		ops_buf_puts(out, " [not executed, claimed]");
 		return;
 	}
+	if (p->kind == PROGRAM_ENDED) {
+		ops_escape(out, p->exec.comm.p, p->exec.comm.n);
+		ops_buf_puts(out, (p->exec.flags & PROGRAM_FORKED) != 0
+				      ? " [executed nothing]"
+				      : " [its start was not seen]");
+		return;
+	}
 	if (!is_named(&p->exec)) {
 		ops_buf_puts(out, "(");
 		ops_escape(out, p->exec.exe.p, p->exec.exe.n);
@@ -329,6 +336,7 @@ json_end(struct json *j, const struct program *p)
 	json_key(j, "core");
 	json_bool(j, WIFSIGNALED(w) && WCOREDUMP(w));
 	json_number(j, "status", e->status);
+	json_number(j, "ended", p->ended);
 	json_key(j, "cpu");
 	json_seconds(j, e->utime + e->stime);
 	json_key(j, "cpu_user");
@@ -408,6 +416,25 @@ json_exec(struct json *j, const struct program *p)
 }
 
 static void
+json_fork(struct json *j, const struct program *p)
+{
+	const struct program_exec *e = &p->exec;
+
+	json_place(j, p, e->joined);
+	json_user(j, "user", e->uid);
+	json_number(j, "uid", e->uid);
+	json_unset(j, "auid", e->auid);
+	json_number(j, "euid", e->euid);
+	json_user(j, "login", p->login);
+	json_number(j, "pid", e->pid);
+	json_number(j, "start", e->start);
+	json_number(j, "ppid", e->ppid);
+	json_text_bytes(j, "comm", e->comm.p, e->comm.n);
+	json_flags(j, e->flags);
+	json_end(j, p);
+}
+
+static void
 json_failed(struct json *j, const struct program *p)
 {
 	const struct program_failed *f = &p->failed;
@@ -444,7 +471,8 @@ programs_json(const struct program *p, bool utc, struct ops_buf *out)
 {
 	static const char *const kinds[] = { [PROGRAM_RAN] = "exec",
 		[PROGRAM_FAILED] = "failed",
-		[PROGRAM_LOST] = "lost" };
+		[PROGRAM_LOST] = "lost",
+		[PROGRAM_ENDED] = "ended" };
 	char text[OPS_TIME_TEXT];
 	struct json j = { .out = out };
 
@@ -454,10 +482,13 @@ programs_json(const struct program *p, bool utc, struct ops_buf *out)
 	ops_time_rfc3339(p->time, utc, text);
 	json_key(&j, "time");
 	json_str(&j, text);
+	json_number(&j, "boottime", p->boottime);
 	json_key(&j, "sealed");
 	json_bool(&j, p->sealed);
 	if (p->kind == PROGRAM_RAN)
 		json_exec(&j, p);
+	else if (p->kind == PROGRAM_ENDED)
+		json_fork(&j, p);
 	else if (p->kind == PROGRAM_FAILED)
 		json_failed(&j, p);
 	else

@@ -177,6 +177,7 @@ source_programs(struct source *s, const struct program_filter *f,
 		.since = f->since,
 		.until = f->until,
 		.failed = f->failed,
+		.forks = f->forks,
 		.newest = f->newest };
 	struct store *store;
 	int rc;

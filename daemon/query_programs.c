@@ -39,6 +39,7 @@ fill_filter(struct query_conn *q, const struct proto_programs *asked,
 		.since = asked->since,
 		.until = asked->until,
 		.failed = asked->failed,
+		.forks = asked->forks,
 		.newest = asked->newest };
 	memcpy(f->session, asked->session, OPS_ID_LEN);
 	return copy(&asked->name, t->name, &f->name, err) < 0 ||

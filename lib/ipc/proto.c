@@ -63,6 +63,7 @@ static const struct map_field programs_fields[] = {
 	{ 8,  MAP_UINT,  MAP_AT(proto_programs, until) },
 	{ 9,  MAP_FLAG,  MAP_AT(proto_programs, failed) },
 	{ 10, MAP_UINT,  MAP_AT(proto_programs, newest) },
+	{ 11, MAP_FLAG,  MAP_AT(proto_programs, forks) },
 };
 /* clang-format on */
 

@@ -325,6 +325,7 @@ struct proto_programs {
 	uint64_t since, until;        /* 7, 8 CLOCK_REALTIME ns; 0: open */
 	bool failed;                  /* 9 */
 	uint32_t newest;              /* 10 at most so many; 0: all */
+	bool forks;                   /* 11 */
 };
 void proto_programs_put(struct ops_buf *b, const struct proto_programs *f);
 int proto_programs_get(

@@ -221,6 +221,8 @@ program_name(const struct program *p)
 
 	if (p->kind == PROGRAM_FAILED)
 		return last_part(p->failed.name);
+	if (p->kind == PROGRAM_ENDED)
+		return e->comm;
 	if (e->exe.n > 0)
 		return last_part(e->exe);
 	return e->args.n > 0 ? last_part(first_arg(e)) : e->comm;
@@ -294,14 +296,14 @@ is_owned(const struct program *p, uint32_t owner)
 	if (p->kind == PROGRAM_LOST)
 		return true; /* says nothing of anybody */
 	return p->login == owner ||
-	       (p->kind == PROGRAM_RAN ? p->exec.uid : p->failed.uid) == owner;
+	       (p->kind == PROGRAM_FAILED ? p->failed.uid : p->exec.uid) == owner;
 }
 
 static bool
 wanted(const struct program *p, const struct program_filter *f)
 {
 	uint32_t euid =
-	    p->kind == PROGRAM_RAN ? p->exec.euid : p->failed.euid;
+	    p->kind == PROGRAM_FAILED ? p->failed.euid : p->exec.euid;
 	bool lost = p->kind == PROGRAM_LOST;
 
 	if ((f->since != 0 && p->time < f->since) ||
@@ -323,7 +325,8 @@ wanted(const struct program *p, const struct program_filter *f)
 static bool
 did_fail(const struct program *p)
 {
-	return p->kind != PROGRAM_RAN || (p->has_end && p->end.status != 0);
+	return p->kind == PROGRAM_FAILED || p->kind == PROGRAM_LOST ||
+	       (p->has_end && p->end.status != 0);
 }
 
 /* -- records -- */
@@ -436,15 +439,56 @@ end_args(struct loader *ld, struct ops_err *err)
 	return followed ? program_list_args(ld->l, err) : 0;
 }
 
+void
+program_from_end(struct program *p)
+{
+	const struct program_ended *e = &p->end;
+
+	p->exec = (struct program_exec){ .pid = e->pid,
+		.start = e->start,
+		.ppid = e->ppid,
+		.pstart = e->pstart,
+		.uid = e->uid,
+		.euid = e->euid,
+		.auid = e->auid,
+		.ses = e->ses,
+		.joined = e->joined,
+		.flags = e->flags,
+		.comm = e->comm };
+}
+
+/* An end without an exec. */
 static int
-take_ended(struct loader *ld, const struct record *r, struct ops_err *err)
+take_fork(struct loader *ld, const struct record *r,
+    const struct stream_pos *pos, const uint8_t id[static OPS_ID_LEN],
+    const struct program_ended *e, struct ops_err *err)
+{
+	const struct session_count *s = session_of(ld, id);
+	struct program p = { .kind = PROGRAM_ENDED,
+		.has_end = true,
+		.end = *e,
+		.ended = r->time };
+
+	program_from_end(&p);
+	fill(&p, r, pos, id, s, e->joined);
+	p.login = login_of(e->auid, e->uid, s);
+	return wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
+}
+
+static int
+take_ended(struct loader *ld, const struct record *r,
+    const struct stream_pos *pos, const uint8_t id[static OPS_ID_LEN],
+    struct ops_err *err)
 {
 	struct program_ended e;
 	struct process *x;
 	struct program *p;
 
-	if (ld->processes.size == 0 ||
-	    program_ended_get(r->payload, r->len, &e, NULL) < 0)
+	if (program_ended_get(r->payload, r->len, &e, NULL) < 0)
+		return 0;
+	if (e.has_who && ld->f->forks)
+		return take_fork(ld, r, pos, id, &e, err);
+	if (ld->processes.size == 0)
 		return 0;
 	x = place_of(&ld->processes, e.pid);
 	if (x->pid == 0 || x->at == NONE || !is_same(x, e.start))
@@ -504,7 +548,7 @@ take(struct loader *ld, const struct record *r, const struct stream_pos *pos,
 	case REC_EXEC:
 		return take_exec(ld, r, pos, id, err);
 	case REC_ENDED:
-		return take_ended(ld, r, err);
+		return take_ended(ld, r, pos, id, err);
 	case REC_FAILED:
 		return take_failed(ld, r, pos, id, err);
 	case REC_LOSS:

@@ -21,6 +21,8 @@ enum program_kind {
 	PROGRAM_RAN = 1,
 	PROGRAM_FAILED = 2, /* claimed: an exec that did not happen */
 	PROGRAM_LOST = 3,   /* what capture could not see */
+	PROGRAM_ENDED = 4,  /* of a process whose exec is not here: it executed
+			     * nothing (PROGRAM_FORKED), or before capture ran */
 };
 
 struct program {
@@ -34,10 +36,11 @@ struct program {
 	uint64_t boottime;
 	bool has_offset; /* it happened on its session's terminal */
 	uint64_t offset; /* ns since that session's begin */
-	struct program_exec exec;     /* PROGRAM_RAN; args: all there are */
+	struct program_exec exec; /* PROGRAM_RAN; args: all there are.
+				   * PROGRAM_ENDED: who, and no more */
 	struct program_failed failed; /* PROGRAM_FAILED */
 	struct program_loss loss;     /* PROGRAM_LOST */
-	bool has_end;                 /* PROGRAM_RAN */
+	bool has_end;                 /* PROGRAM_RAN, PROGRAM_ENDED */
 	uint64_t ended;               /* BOOTTIME */
 	struct program_ended end;
 };
@@ -65,6 +68,7 @@ struct program_filter {
 	uint64_t since, until; /* wall clock, ns; 0: open */
 	bool failed;           /* ended by a signal or with a status that is not
 				* 0, or could not be executed */
+	bool forks;            /* PROGRAM_ENDED too */
 	uint32_t newest;       /* at most so many; 0: all */
 };
 
@@ -77,6 +81,9 @@ void program_list_free(struct program_list *l);
 int program_list_add(
     struct program_list *l, const struct program *p, struct ops_err *err);
 int program_list_args(struct program_list *l, struct ops_err *err);
+
+/* PROGRAM_ENDED: fill exec from end. */
+void program_from_end(struct program *p);
 
 /* Name of a terminal by its number (major << 20 | minor): "pts/3". */
 #define PROGRAM_TTY_NAME 24

@@ -22,6 +22,8 @@ put_body(struct ops_buf *b, const struct program *p)
 	case PROGRAM_RAN:
 		program_exec_put(b, p->session, &p->exec);
 		break;
+	case PROGRAM_ENDED:
+		break; /* its end says it */
 	case PROGRAM_FAILED:
 		program_failed_put(b, p->session, &p->failed);
 		break;
@@ -73,6 +75,8 @@ get_body(struct program *p, const uint8_t *body, size_t n, struct ops_err *err)
 		return program_failed_get(body, n, &p->failed, err);
 	case PROGRAM_LOST:
 		return program_loss_get(body, n, &p->loss, err);
+	case PROGRAM_ENDED:
+		return n == 0 ? 0 : ops_fail(err, OPS_EFORMAT, "an exec too much");
 	default:
 		return ops_fail(
 		    err, OPS_EFORMAT, "no program is of kind %u", p->kind);
@@ -116,6 +120,8 @@ program_get(const uint8_t *p, size_t n, struct program_list *l, uint64_t *more,
 		? program_ended_get(p + body, n - body, &got.end, err) < 0
 		: body != n)
 		return ops_fail(err, OPS_EFORMAT, "a program's end");
+	if (got.kind == PROGRAM_ENDED)
+		program_from_end(&got);
 	return program_list_add(l, &got, err);
 }
 
