@@ -82,8 +82,9 @@ choose(struct kernel *k, const struct btf *btf)
 		const char *tracepoint =
 		    strchr(bpf_program__section_name(p), '/') + 1;
 
-		bpf_program__set_autoload(p, is_btf(p) == k->btf &&
-		    tracepoint_args(btf, tracepoint) > 0);
+		bpf_program__set_autoload(
+		    p, is_btf(p) == k->btf &&
+			   tracepoint_args(btf, tracepoint) > 0);
 	}
 	k->skel->rodata->has_group_dead =
 	    tracepoint_args(btf, "sched_process_exit") >= 3;
@@ -162,8 +163,9 @@ cannot(int error, struct ops_err *err)
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "BPF programs may not be loaded: that takes CAP_BPF and "
 		    "CAP_PERFMON (root)");
-	return ops_fail(err, OPS_EUNAVAIL, "BPF programs can't be loaded: %s%s%s",
-	    strerror(error), why[0] != '\0' ? ": " : "", why);
+	return ops_fail(err, OPS_EUNAVAIL,
+	    "BPF programs can't be loaded: %s%s%s", strerror(error),
+	    why[0] != '\0' ? ": " : "", why);
 }
 
 static int
