@@ -487,11 +487,13 @@ class Instance:
 
     config: text of its configuration file.  daemon_args: more arguments.
     env: more environment for the daemon.  As root, the daemon runs as the
-    user opseal if there is one; pass drop=False for --no-drop.
+    user opseal if there is one; pass drop=False for --no-drop.  capture: whether
+    it captures programs, where it may; many daemons at once each would see
+    what all the others do.
     """
 
     def __init__(self, folder, config=None, daemon_args=(), env=None, drop=True, start=True,
-                 preexec=None, name=""):
+                 preexec=None, name="", capture=False):
         self.base = os.path.join(folder, name) if name else folder
         os.makedirs(self.base, exist_ok=True)
         self.store = os.path.join(self.base, "store")
@@ -499,6 +501,8 @@ class Instance:
         self.log_path = os.path.join(self.base, "opseald.log")
         self.config_path = os.path.join(self.base, "opseal.conf")
         self.daemon_args = list(daemon_args)
+        if not capture:
+            self.daemon_args.append("--no-capture")
         self.env = dict(env or {})
         self.preexec = preexec
         self.proc = None

@@ -305,7 +305,7 @@ struct client {
 	/* A recorder: it has said more than hello; that was its terminal. */
 	bool said, said_inner;
 	/* Capture: it has asked for the sessions, and heard of these. */
-	bool capture, told, heard[SESSIONS], over[SESSIONS];
+	bool capture, may_hear, told, heard[SESSIONS], over[SESSIONS];
 	/* The syncs it asked for, which recorders had then said their terminal,
 	 * and the last one answered, with what it had heard of by then. */
 	uint64_t asked, synced;
@@ -376,7 +376,7 @@ check_told(struct client *c, const struct msg *m)
 {
 	size_t i = number_of(m->p);
 
-	REQUIRE(c->capture && c->held && c->told);
+	REQUIRE(c->capture && c->held && c->may_hear);
 	if (i == SESSIONS)
 		return;
 	REQUIRE(!c->over[i]);
@@ -661,6 +661,7 @@ who_said_inner(void)
 static void
 note_said(struct client *c, uint16_t type, const struct ops_buf *b, bool right)
 {
+	c->may_hear |= type == MSG_CAP_STATE;
 	if (type == MSG_CAP_STATE && right && b->data[0] == CAPTURE_ON)
 		c->told = true;
 	if (type == MSG_CAP_SYNC && right)
