@@ -136,7 +136,7 @@ struct cap_chunk {
 	__u64 left; /* bytes from here to the end of all */
 	__u32 n;
 	__u32 faults; /* bit i: page i of it couldn't be read */
-		      /* data */
+	/* data */
 };
 
 /* Per CPU, written by the kernel's side only; whole numbers of 64 bytes. */

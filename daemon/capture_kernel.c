@@ -171,8 +171,9 @@ cannot(int error, struct ops_err *err)
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "BPF programs may not be loaded: that takes CAP_BPF and "
 		    "CAP_PERFMON (root)");
-	return ops_fail(err, OPS_EUNAVAIL, "BPF programs can't be loaded: %s%s%s",
-	    strerror(error), why[0] != '\0' ? ": " : "", why);
+	return ops_fail(err, OPS_EUNAVAIL,
+	    "BPF programs can't be loaded: %s%s%s", strerror(error),
+	    why[0] != '\0' ? ": " : "", why);
 }
 
 static int

@@ -235,21 +235,32 @@ hole(struct order_event *ev, uint64_t offset, uint64_t length)
 		ev->hole[ev->holes++] = (struct order_hole){ offset, length };
 }
 
+/* Room for all the arguments, once the first piece is there. */
+static bool
+make_room(struct order *o, struct node *n, uint64_t all)
+{
+	if (n->args != NULL)
+		return true;
+	if (o->memory + all > ORDER_MEMORY ||
+	    (n->args = calloc(1, all)) == NULL)
+		return false;
+	n->ev.args = n->args;
+	n->ev.args_n = all;
+	o->memory += all;
+	return true;
+}
+
 static void
 put_piece(struct order *o, struct node *n, const struct piece *p)
 {
 	uint64_t all = n->ev.u->exec.args_len;
 	uint64_t at = all - p->k.left;
 
-	if (p->k.left > all || at < n->end || at + p->k.n > all)
+	if (p->k.left > all || at < n->end || p->k.n == 0)
 		return; /* of no use; what it stood for stays a hole */
-	if (n->args == NULL) {
-		n->args = calloc(1, all);
-		if (n->args == NULL)
-			return;
-		n->ev.args = n->args;
-		n->ev.args_n = all;
-		o->memory += all;
+	if (!make_room(o, n, all)) {
+		o->refused[CAP_CHUNK_DATA]++;
+		return;
 	}
 	hole(&n->ev, n->end, at - n->end);
 	memcpy(n->args + at, p->data, p->k.n);
@@ -389,4 +400,10 @@ size_t
 order_count(const struct order *o)
 {
 	return o->end - o->first;
+}
+
+size_t
+order_memory(const struct order *o)
+{
+	return o->memory;
 }

@@ -73,8 +73,9 @@ void order_read(struct order *o, uint64_t now);
 const struct order_event *order_next(struct order *o, uint64_t until);
 void order_done(struct order *o);
 
-/* How many are waiting. */
+/* How many are waiting; and the bytes of pieces, at most ORDER_MEMORY. */
 size_t order_count(const struct order *o);
+size_t order_memory(const struct order *o);
 /* Since the begin: numbers that were skipped, in both rings; and records that
  * came but couldn't be kept. */
 uint64_t order_skipped(const struct order *o);

@@ -72,7 +72,8 @@ static const char usage[] =
     "  --foreground   stay here and say what happens on stderr\n"
     "  --no-drop      started as root: stay root instead of becoming " DROP_USER
     "\n"
-    "  --no-capture   record sessions only, and not which programs are started\n"
+    "  --no-capture   record sessions only, and not which programs are "
+    "started\n"
     "  --version      print the version\n"
     "  --help         print this\n"
     "\n"
@@ -246,12 +247,10 @@ run_background(const struct supervisor_opts *o)
 static int
 run_supervisor(const struct options *o)
 {
-	struct supervisor_opts s = {
-		.store = o->store,
+	struct supervisor_opts s = { .store = o->store,
 		.run = o->run,
 		.no_drop = o->no_drop,
-		.no_capture = o->no_capture
-	};
+		.no_capture = o->no_capture };
 	struct ops_buf text = { 0 };
 	struct ops_err err = { 0 };
 	struct config config;

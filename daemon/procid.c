@@ -72,7 +72,8 @@ procid_name(pid_t pid, struct procid_name *ret, struct ops_err *err)
 	struct procid_name who = { 0 };
 	uint32_t parent, uid;
 
-	if (n < 0 || procstat_line(text, (size_t)n, "PPid", 0, &parent, err) < 0 ||
+	if (n < 0 ||
+	    procstat_line(text, (size_t)n, "PPid", 0, &parent, err) < 0 ||
 	    procstat_line(text, (size_t)n, "Uid", 0, &uid, err) < 0)
 		return -1;
 	who.parent = (pid_t)parent;

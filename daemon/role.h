@@ -18,7 +18,14 @@
 #include "config.h"
 #include "drop.h"
 
-enum role_id { ROLE_WRITER, ROLE_QUERY, ROLE_SESSION, ROLE_SCAN, ROLE_CAPTURE, ROLES };
+enum role_id {
+	ROLE_WRITER,
+	ROLE_QUERY,
+	ROLE_SESSION,
+	ROLE_SCAN,
+	ROLE_CAPTURE,
+	ROLES
+};
 
 /* Descriptors a role is started with, besides 0 to 2. */
 enum role_fd {
@@ -39,8 +46,8 @@ struct role {
 	struct drop_user user; /* who it is, or became */
 	pid_t parent;
 	bool no_drop, to_syslog, no_capture; /* as it was told */
-	int listener;            /* non-blocking */
-	int ready;               /* -1 after role_ready() */
+	int listener;                        /* non-blocking */
+	int ready;                           /* -1 after role_ready() */
 	int pulse; /* what becomes of it in a watched role; see pulse.h */
 };
 

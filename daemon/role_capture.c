@@ -220,10 +220,8 @@ static void
 tell_state(void *arg, uint64_t now)
 {
 	struct capture_role *r = arg;
-	struct ops_buf b = { .max =
-				 PROTO_CAPTURE_HEAD + PROTO_CAPTURE_TEXT };
-	struct proto_capture c = { .state = CAPTURE_OFF,
-		.text = text(r->why) };
+	struct ops_buf b = { .max = PROTO_CAPTURE_HEAD + PROTO_CAPTURE_TEXT };
+	struct proto_capture c = { .state = CAPTURE_OFF, .text = text(r->why) };
 
 	if (r->kernel != NULL) {
 		c.state = CAPTURE_ON;
@@ -251,8 +249,8 @@ on_held(void *arg, uint64_t now)
 /* What we had in the log is gone, with the log.  The rest goes into a stream of
  * its own, which says in front where it comes from. */
 static int
-on_behind(void *arg, const struct proto_held *h, uint64_t now,
-    struct ops_err *err)
+on_behind(
+    void *arg, const struct proto_held *h, uint64_t now, struct ops_err *err)
 {
 	struct capture_role *r = arg;
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
@@ -301,7 +299,8 @@ got_over(void *conn, struct msg *m, struct ops_err *err)
 
 	(void)err;
 	if (r->procs != NULL)
-		procs_session_ended(r->procs, m->p, ops_getle64(m->p + OPS_ID_LEN));
+		procs_session_ended(
+		    r->procs, m->p, ops_getle64(m->p + OPS_ID_LEN));
 	return 0;
 }
 
@@ -362,8 +361,7 @@ read_rings(struct capture_role *r, uint64_t now)
 	r->read_at = now + NAP;
 	if (!r->napping)
 		loop_change(&r->loop, &r->rings, EPOLLIN);
-	procs_sessions_before(
-	    r->procs, now > FORGET ? now - FORGET : 0);
+	procs_sessions_before(r->procs, now > FORGET ? now - FORGET : 0);
 }
 
 static void
@@ -496,8 +494,7 @@ start_kernel(struct capture_role *r, struct ops_err *err)
 	r->order = order_new();
 	r->procs = procs_new();
 	if (r->order == NULL || r->procs == NULL ||
-	    queue_room(&r->queue, 0) == NULL ||
-	    !put_capture(r, CAPTURE_BEGAN))
+	    queue_room(&r->queue, 0) == NULL || !put_capture(r, CAPTURE_BEGAN))
 		return ops_fail(err, OPS_ENOMEM, "out of memory");
 	r->counted = ops_boottime();
 	if (capture_seed(r->procs, r->counted, &sink, err) < 0)
@@ -536,7 +533,8 @@ role_capture(struct role *role, struct ops_err *err)
 		.signals = { -1, on_signal },
 		.timer = { -1, on_timer },
 		.writer = { -1, on_writer },
-		.link = { .path = path, .fd = -1, .bell = -1, .owner = &owner } };
+		.link = {
+		    .path = path, .fd = -1, .bell = -1, .owner = &owner } };
 	int rc;
 
 	r.link.queue = &r.queue;

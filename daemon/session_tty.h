@@ -18,7 +18,7 @@ struct session_tty {
 	char outer[SESSION_TTY_NAME];
 	char inner[SESSION_TTY_NAME];
 	uint32_t inner_fs, inner_dev; /* as in struct event_open */
-	uint16_t cols, rows; /* of the outer one */
+	uint16_t cols, rows;          /* of the outer one */
 };
 
 /*

@@ -401,7 +401,8 @@ start_all(struct supervisor *s, struct ops_err *err)
 	if (!s->stop && instance_lock(&s->in, err) < 0)
 		return -1;
 	for (int id = ROLE_WRITER + 1; id < ROLES && !s->stop; id++)
-		if (is_wanted(s, id) && start_first(s, (enum role_id)id, err) < 0)
+		if (is_wanted(s, id) &&
+		    start_first(s, (enum role_id)id, err) < 0)
 			return -1;
 	if (s->stop)
 		return 0;

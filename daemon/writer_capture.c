@@ -29,8 +29,7 @@ capture_on_hello(void *conn, struct msg *m, struct ops_err *err)
 /* -- its state, for `opseal status` -- */
 
 static void
-say(struct writer_role *r, enum capture_state state, const char *text,
-    size_t n)
+say(struct writer_role *r, enum capture_state state, const char *text, size_t n)
 {
 	size_t room = sizeof(r->capture_text) - 1;
 
@@ -90,22 +89,27 @@ capture_flush(struct writer_role *r)
 		p->inner_due = msg_send(to->watch.fd, Q_INNER, b, sizeof(b),
 				   NULL, 0, &err) < 0;
 	}
-	if (err.code == OPS_EBUSY)
-		loop_change(&r->loop, &to->watch, EPOLLIN | EPOLLOUT);
-	else if (err.code != OPS_OK)
+	to->told_waits = err.code == OPS_EBUSY;
+	if (err.code != OPS_OK && err.code != OPS_EBUSY)
 		to->dead = true;
+	else if (to->held == NULL)
+		loop_change(&r->loop, &to->watch, peer_events(to));
 }
 
 int
 recorder_on_inner(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct peer *p = conn;
+	struct writer_session s;
 	struct proto_inner i;
 
 	if (proto_inner_decode(m->p, m->n, &i, err) < 0)
 		return -1;
 	if (memcmp(i.id, p->id, OPS_ID_LEN) != 0)
 		return ops_fail(err, OPS_EPERM, "another session's terminal");
+	writer_session(p->r->w, p->id, &s);
+	if (s.closed)
+		return 0; /* capture was told that it is over */
 	p->inner = i;
 	p->inner_due = true;
 	capture_flush(p->r);
@@ -118,6 +122,14 @@ capture_over(struct writer_role *r, const uint8_t id[static OPS_ID_LEN])
 	uint8_t b[OPS_ID_LEN + 8];
 	struct peer *to = r->capture;
 
+	/* Told of it after its end, capture would take it for open. */
+	capture_flush(r);
+	for (struct peer *p = r->peers; p != NULL; p = p->next)
+		if (p->state == PEER_RECORDER &&
+		    memcmp(p->id, id, OPS_ID_LEN) == 0) {
+			p->inner = (struct proto_inner){ 0 };
+			p->inner_due = false;
+		}
 	if (to == NULL || to->dead || !to->told)
 		return;
 	memcpy(b, id, OPS_ID_LEN);
@@ -148,16 +160,20 @@ void
 capture_sync(struct peer *p)
 {
 	uint8_t b[8];
+	struct ops_err err = { 0 };
 
 	if (!p->sync_due || p->dead)
 		return;
-	p->sync_due = false;
 	for (struct peer *q = p->r->peers; q != NULL; q = q->next)
 		if (q->follows_bell && q->inner.door == 0)
 			(void)peer_receive(q);
 	capture_flush(p->r);
 	ops_putle64(b, p->sync);
-	if (msg_send(p->watch.fd, MSG_CAP_SYNCED, b, sizeof(b), NULL, 0, NULL) <
-	    0)
+	if (!p->dead && !p->told_waits)
+		p->sync_due = msg_send(p->watch.fd, MSG_CAP_SYNCED, b,
+				  sizeof(b), NULL, 0, &err) < 0;
+	if (err.code != OPS_OK && err.code != OPS_EBUSY)
 		p->dead = true;
+	else if (!p->dead && p->held == NULL)
+		loop_change(&p->r->loop, &p->watch, peer_events(p));
 }

@@ -122,6 +122,14 @@ peer_hold(struct peer *p, const struct msg *m, struct ops_err *err)
 	return 0;
 }
 
+uint32_t
+peer_events(const struct peer *p)
+{
+	bool more = p->state_due || p->ack_due || p->told_waits || p->sync_due;
+
+	return bell_events(p) | (more ? EPOLLOUT : 0u);
+}
+
 struct peer *
 peer_spare(void)
 {
@@ -337,9 +345,7 @@ retry(struct peer *p)
 	free(p->held);
 	p->held = NULL;
 	if (bell_resume(p, &err) < 0 ||
-	    loop_add(&p->r->loop, &p->watch,
-		bell_events(p) | (p->state_due || p->ack_due ? EPOLLOUT : 0u),
-		&err) < 0) {
+	    loop_add(&p->r->loop, &p->watch, peer_events(p), &err) < 0) {
 		logline("record.sock: %s", err.msg);
 		p->dead = true;
 	}

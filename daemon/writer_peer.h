@@ -61,7 +61,8 @@ struct peer {
 	bool outer_due;           /* the scan role doesn't know it yet */
 	struct proto_inner inner; /* door 0: not told */
 	bool inner_due;           /* the capture role doesn't know it yet */
-	bool told;                /* PEER_CAPTURE: wants to be told of them */
+	bool told;                /* PEER_CAPTURE: wants to be told of them, */
+	bool told_waits;          /* has no room for one, */
 	bool sync_due;            /* and has asked for a sync */
 	uint64_t sync;
 
@@ -86,6 +87,9 @@ struct peer {
 bool peer_must_wait(const struct peer *p);
 /* Keep a message for later: the writer's queue is full, or others wait. */
 int peer_hold(struct peer *p, const struct msg *m, struct ops_err *err);
+
+/* What the loop is to wait for, of p. */
+uint32_t peer_events(const struct peer *p);
 
 /* Take what it sent.  True: there may be more. */
 bool peer_receive(struct peer *p);
@@ -134,9 +138,10 @@ int capture_on_hello(void *conn, struct msg *m, struct ops_err *err);
 int capture_on_state(void *conn, struct msg *m, struct ops_err *err);
 int capture_on_sync(void *conn, struct msg *m, struct ops_err *err);
 int recorder_on_inner(void *conn, struct msg *m, struct ops_err *err);
-/* Tell the capture role of the sessions that are due. */
+/* Tell the capture role of the sessions that are due; what doesn't fit into the
+ * socket stays due. */
 void capture_flush(struct writer_role *r);
-/* Answer a sync that is due. */
+/* Answer a sync that is due, if all could be told. */
 void capture_sync(struct peer *p);
 
 /* -- writer_scan.c -- */

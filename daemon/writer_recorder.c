@@ -44,9 +44,7 @@ recorder_flush(struct peer *p)
 	else if (err.code != OPS_OK && err.code != OPS_EBUSY)
 		p->dead = true;
 	if (!p->dead && p->held == NULL)
-		loop_change(&p->r->loop, &p->watch,
-		    bell_events(p) |
-			(p->state_due || p->ack_due ? EPOLLOUT : 0u));
+		loop_change(&p->r->loop, &p->watch, peer_events(p));
 }
 
 /* All that was taken so far is durable once the newest ticket is. */

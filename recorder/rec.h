@@ -39,8 +39,8 @@
 #include "ipc/queue.h"
 #include "outer.h"
 #include "proc.h"
-#include "uplink.h"
 #include "record/event.h"
+#include "uplink.h"
 
 #define READ_SIZE 8192 /* of the master; the kernel gives at most 4095 */
 #define DRAIN_MAX (256u << 10)   /* bytes read after the shell's end */

@@ -21,10 +21,10 @@
 #define PROCSTAT_TEXT_MAX 4096 /* more than any of these files has */
 
 struct procstat {
-	char state;     /* 'R', 'S', 'T', 'Z', ... */
-	pid_t parent;   /* 0: none, or not in our pid namespace */
+	char state;   /* 'R', 'S', 'T', 'Z', ... */
+	pid_t parent; /* 0: none, or not in our pid namespace */
 	uint32_t tty_major, tty_minor; /* field 7; 0, 0: none */
-	uint64_t start; /* clock ticks since boot, field 22 */
+	uint64_t start;                /* clock ticks since boot, field 22 */
 };
 
 /* The n bytes at p are /proc/PID/stat, or its beginning up to field 22 and

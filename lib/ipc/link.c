@@ -56,8 +56,8 @@ link_connect(struct link *l, uint64_t now)
 	l->opened++;
 	l->log_ok = true; /* until told otherwise */
 	if (flags < 0 || fcntl(l->fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-	    msg_send(
-		l->fd, l->owner->hello, hello, sizeof(hello), NULL, 0, NULL) < 0)
+	    msg_send(l->fd, l->owner->hello, hello, sizeof(hello), NULL, 0,
+		NULL) < 0)
 		link_close(l, now);
 }
 

@@ -289,11 +289,11 @@ struct proto_status {
 	struct event_text origin; /* 17 of the log */
 	struct event_text
 	    anchor; /* 18 newest anchor: "size 41200 journal 2026-..", absent: none */
-	struct event_text version; /* 19 of the daemon */
-	uint64_t started;          /* 20 CLOCK_REALTIME ns */
-	uint64_t space;            /* 21 bytes free where the store is */
-	struct event_text store;   /* 22 path */
-	uint32_t capture;          /* 23 enum capture_state */
+	struct event_text version;      /* 19 of the daemon */
+	uint64_t started;               /* 20 CLOCK_REALTIME ns */
+	uint64_t space;                 /* 21 bytes free where the store is */
+	struct event_text store;        /* 22 path */
+	uint32_t capture;               /* 23 enum capture_state */
 	struct event_text capture_text; /* 24 how, or why not */
 	uint64_t capture_lost; /* 25 execs and exits that it couldn't see */
 };

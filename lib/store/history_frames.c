@@ -12,8 +12,7 @@ check_frame(struct history_work *w, const struct leaf_frame *f,
 {
 	bool first = s->log != w->log;
 
-	if (f->class != s->class ||
-	    f->class == 0 || f->class >= CLASSES ||
+	if (f->class != s->class || f->class == 0 || f->class >= CLASSES ||
 	    f->codec != CODEC_ZSTD)
 		history_say_here(w, FIND_TAMPER,
 		    "stream %s: a class or codec that can't be", id);

@@ -151,6 +151,10 @@ event_session_of(
 		ops_fail(err, OPS_EUSAGE, "the session is closed");
 		return NULL;
 	}
+	if (s != NULL && s->pub.class != CLASS_SCREEN) {
+		ops_fail(err, OPS_EUSAGE, "a stream of programs is no session");
+		return NULL;
+	}
 	if (s == NULL &&
 	    (s = streamtab_get(w->known, id, CLASS_SCREEN)) == NULL)
 		ops_fail(err, OPS_ENOMEM, "writer: sessions: no memory");

@@ -55,8 +55,8 @@ int writer_close(struct writer *w, struct ops_err *err);
 
 /* Records of a run of capture will come, as stream id.  Once more for the same
  * stream is nothing new. */
-int writer_programs(struct writer *w, const uint8_t id[static OPS_ID_LEN],
-    struct ops_err *err);
+int writer_programs(
+    struct writer *w, const uint8_t id[static OPS_ID_LEN], struct ops_err *err);
 
 /* Queue `n` bytes of encoded records of stream id, an open session's screen or
  * that of writer_programs(), the first being number `first`.  Records the writer has already (below next_record) are

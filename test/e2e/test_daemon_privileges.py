@@ -7,11 +7,12 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealipc as ipc
 import opsealtest as t
 
 # linux/capability.h, the ones a table may name.
 CAPABILITIES = {"chown": 0, "dac_override": 1, "dac_read_search": 2, "fowner": 3, "kill": 5,
-                "setgid": 6, "setuid": 7, "setpcap": 8, "sys_ptrace": 19}
+                "setgid": 6, "setuid": 7, "setpcap": 8, "sys_ptrace": 19, "perfmon": 38, "bpf": 39}
 
 
 def tables(path):
@@ -64,11 +65,14 @@ class Privileges(t.Test):
         return found
 
     def test_as_the_tables_say(self):
-        inst = self.instance()
+        inst = self.instance(capture=True)
         rows = tables("doc/design/processes.md")
         summary = tables("ARCHITECTURE.md")
         pids = self.processes(inst)
-        self.equal(sorted(pids), ["query", "scan", "session", "supervisor", "writer"], "processes")
+        self.equal(sorted(pids), ["capture", "query", "scan", "session", "supervisor", "writer"],
+                   "processes")
+        # Where it can't attach it has said so by now, and has no more rights than else.
+        t.wait_for("what capture says", lambda: not self.starting(inst))
         self.with_recorder(inst, pids)
         for name, pid in pids.items():
             row, st = rows[name], status(pid)
@@ -89,6 +93,12 @@ class Privileges(t.Test):
                 self.equal(mask(summary[name]["capabilities"]), mask(row["capabilities"]),
                            name + ": capabilities in ARCHITECTURE.md")
 
+    def starting(self, inst):
+        client = ipc.Client(inst.run_dir)
+        text = ipc.uncbor(client.ask(ipc.C_STATUS)[1]).get(24, b"")
+        client.close()
+        return b"is being started" in text
+
     def with_recorder(self, inst, pids):
         """Add a recorder, if there is one to start."""
         if not os.path.exists(os.path.join(t.BIN, "opseal-door")):
@@ -106,7 +116,7 @@ class Privileges(t.Test):
         self.matches(limits, r"^Max core file size +0 +0 ", name + ": core files")
 
     def test_nobody_traces_a_role(self):
-        inst = self.instance()
+        inst = self.instance(capture=True)
         for name, pid in self.processes(inst).items():
             errno = t.call_as(t.person(), lambda: t.ptrace_attach(pid))
             self.check(errno != 0, "a stranger can trace %s" % name)
@@ -116,7 +126,7 @@ class Privileges(t.Test):
                 self.check(errno != 0, "opseal can trace %s" % name)
 
     def test_no_drop_keeps_root_but_locks_down(self):
-        inst = self.instance(drop=False)
+        inst = self.instance(drop=False, capture=True)
         for name, pid in self.processes(inst).items():
             st = status(pid)
             self.equal(st["Uid"].split(), ["0"] * 4, name + ": uid")
@@ -125,7 +135,7 @@ class Privileges(t.Test):
 
     def test_descriptors(self):
         """A role holds nothing of another: no second listening socket."""
-        inst = self.instance()
+        inst = self.instance(capture=True)
         for name, pid in self.processes(inst).items():
             listening = 0
             inodes = set()
@@ -142,7 +152,7 @@ class Privileges(t.Test):
                     words = line.split()
                     if words[6] in inodes and words[3] == "00010000":
                         listening += 1
-            self.equal(listening, {"supervisor": 3, "scan": 0}.get(name, 1),
+            self.equal(listening, {"supervisor": 3, "scan": 0, "capture": 0}.get(name, 1),
                        name + ": listening sockets")
 
 

@@ -101,6 +101,15 @@ BAD = [
     ("terminal too long", lambda r: ipc.frame(ipc.REC_OUTER, outer(r.sid) + b"x")),
     ("terminal of another session", lambda r: ipc.frame(ipc.REC_OUTER, outer(b"x" * 10))),
     ("terminal of no door", lambda r: ipc.frame(ipc.REC_OUTER, outer(r.sid, door=0))),
+    ("inner terminal too short", lambda r: ipc.frame(ipc.REC_INNER, inner(r.sid)[:-1])),
+    ("inner terminal too long", lambda r: ipc.frame(ipc.REC_INNER, inner(r.sid) + b"x")),
+    ("inner one of another session", lambda r: ipc.frame(ipc.REC_INNER, inner(b"x" * 10))),
+    ("inner one of no door", lambda r: ipc.frame(ipc.REC_INNER, inner(r.sid, door=0))),
+    ("recorder that would capture", lambda r: ipc.frame(ipc.CAP_HELLO, r.sid + struct.pack(
+        "<IQ", os.getpid(), ipc.start_time(os.getpid())))),
+    ("recorder that says it captures", lambda r: ipc.frame(ipc.CAP_STATE, b"\1" + bytes(8))),
+    ("recorder that syncs", lambda r: ipc.frame(ipc.CAP_SYNC, bytes(8))),
+    ("record of a program", lambda r: records(r, 0, ipc.record(ipc.LOSS, bytes(10) + b"\xa0"))),
     ("recorder that would watch", lambda r: ipc.frame(ipc.Q_WATCH)),
     ("recorder that reports", lambda r: ipc.frame(ipc.Q_FOUND, holder(r.sid))),
 ]
@@ -108,6 +117,10 @@ BAD = [
 
 def outer(sid, door=1, dev=0x8805):
     return sid + struct.pack("<QQIQIQ", 22, dev, door, 1, os.getpid(), 1)
+
+
+def inner(sid, door=1, dev=136 << 20 | 5):
+    return sid + struct.pack("<IIIQIQ", 22, dev, door, 1, ipc.UNSET, 9)
 
 
 def holder(sid, pid=7, name=b"thief"):
@@ -331,6 +344,86 @@ class Writer(t.Test):
             self.check(bad.ended(), name + ": not cut off")
         late.output(b"x")
         late.settle()
+
+    # What capture may say wrong: a name, and what it sends.
+    BAD_CAPTURE = [
+        ("state too short", ipc.frame(ipc.CAP_STATE, bytes(8))),
+        ("state too long", ipc.frame(ipc.CAP_STATE, bytes(9 + 401))),
+        ("state of no kind", ipc.frame(ipc.CAP_STATE, b"\2" + bytes(8))),
+        ("sync too short", ipc.frame(ipc.CAP_SYNC, bytes(7))),
+        ("sync too long", ipc.frame(ipc.CAP_SYNC, bytes(9))),
+        ("hello again", ipc.frame(ipc.CAP_HELLO, b"c" * 10 + bytes(12))),
+        ("an event", ipc.frame(ipc.REC_EVENT, struct.pack("<QBQ", 0, ipc.GAP_EVENT, 1) + b"c" * 11)),
+        ("a terminal", ipc.frame(ipc.REC_INNER, inner(b"c" * 10))),
+        ("a question", ipc.frame(ipc.Q_STATUS)),
+        ("record of a screen", ipc.frame(ipc.REC_RECORDS, bytes(8) + ipc.record(1, b"x"))),
+        ("record of an event", ipc.frame(ipc.REC_RECORDS, bytes(8) + ipc.record(
+            ipc.ACCESS, bytes(10) + b"\xa0"))),
+        ("a hole before it", ipc.frame(ipc.REC_RECORDS, struct.pack("<Q", 7) + ipc.record(
+            ipc.LOSS, bytes(10) + b"\xa0"))),
+    ]
+
+    def capture(self, inst, **options):
+        c = ipc.Capture(inst.run_dir, **options)
+        self.later(c.close)
+        return c
+
+    def test_capture_hears_of_sessions(self):
+        """Of those that are there, of one whose word lies in the socket still,
+        and of the end of each."""
+        inst = self.instance()
+        early, late = [self.recorder(inst).begin().settle() for _ in range(2)]
+        early.send(ipc.REC_INNER, inner(early.sid, dev=1))
+        c = self.capture(inst)
+        self.equal(c.held(), (0, 0, 0, 0), "what it holds")
+        self.equal(c.sync(), [], "before it captures")
+        c.on()
+        self.equal(c.sync(), [(ipc.Q_INNER, inner(early.sid, dev=1))], "what was there")
+        late.sock.sendmsg([ipc.frame(ipc.REC_INNER, inner(late.sid, dev=2))])  # and doesn't ring
+        self.equal(c.sync(8), [(ipc.Q_INNER, inner(late.sid, dev=2))], "what lay there")
+        early.finish()
+        early.settle()
+        (kind, over), = c.sync(9)
+        self.equal((kind, over[:10]), (ipc.Q_OVER, early.sid), "its end")
+        self.check(0 <= ipc.boottime() - struct.unpack("<Q", over[10:])[0] < 60 * 10**9, "when")
+        # The next takes its place, and hears of those that go on.
+        other = self.capture(inst)
+        other.held()
+        other.on()
+        self.equal(other.sync(), [(ipc.Q_INNER, inner(late.sid, dev=2))], "what goes on")
+        self.check(c.ended(), "two of them")
+        for name, data in self.BAD_CAPTURE:
+            bad = self.capture(inst)
+            bad.held()
+            bad.raw(data)
+            self.check(bad.ended(), name + ": not cut off")
+        late.output(b"x")
+        late.settle()
+
+    def test_capture_records(self):
+        """Its records become durable, numbered from where the writer is."""
+        inst = self.instance()
+        self.equal(status(inst).get(23), 0, "status: captures")
+        c = self.capture(inst)
+        c.held()
+        c.on(b"raw_tp", lost=3)
+        body = bytes(10) + ipc.cbor({1: 1, 2: os.getpid(), 3: time.time_ns(), 4: b"raw_tp"})
+        c.records(ipc.record(ipc.CAPTURE, body), ipc.record(ipc.LOSS, bytes(10) + ipc.cbor(
+            {1: 1, 2: 2, 3: 3, 4: 0, 5: 0, 6: 0, 7: 0, 8: 0})))
+        c.settle()
+        got = status(inst)
+        self.equal((got[23], got[24], got[25]), (1, b"raw_tp", 3), "status")
+        c.close()
+        again = self.capture(inst, sid=c.sid)
+        self.equal(again.held(), (0, 0, 2, 0), "what it holds then")
+        again.on()
+        again.records(ipc.record(ipc.CAPTURE, body))
+        again.settle()
+        self.equal(status(inst)[23], 1, "status")
+        again.close()
+        t.wait_for("its end", lambda: status(inst)[23] == 0)
+        self.equal(inst.stop(), 0, "exit status")
+        self.exits(inst.offline("verify"), 0, "verify")
 
     def test_wrong_uid_is_cut_off(self):
         user = t.person()

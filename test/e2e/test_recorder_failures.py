@@ -475,18 +475,28 @@ class Bypass(f.RecorderTest):
         st = os.stat(term.slave_name)
         want = (st.st_dev, st.st_rdev, term.pid, 1, s.recorder.pid)
         self.equal([o[:5] for o in s.outers], [want], "REC_OUTER")
+        # The inner one's number is in the OPEN event, which is the acceptor's.
+        opened = s.event(f.OPEN)[0]
+        self.equal([i[:5] for i in s.inners],
+                   [(opened.get(23, 0), opened.get(24, 0), term.pid, 1, opened[5])], "REC_INNER")
+        self.check(0 < time.clock_gettime_ns(time.CLOCK_BOOTTIME) - s.inners[0][5] < 60 * 10**9, "REC_INNER: begun")
         # To the next writer as well.
         self.daemon.writer_down()
         self.daemon.writer_up()
         t.wait_for("REC_OUTER", lambda: len(s.outers) == 2)
         self.equal(s.outers[1], s.outers[0], "REC_OUTER")
+        self.equal(s.inners[1:], s.inners[:1], "REC_INNER")
         term.line("exit 0")
         self.equal(term.wait(), 0)
         self.daemon.finish()
 
     def test_command_has_no_terminal(self):
         self.exits(t.run(self.door_argv("--", "sleep", "0.2")), 0)
-        self.equal(self.daemon.finish().outers, [], "REC_OUTER")
+        s = self.daemon.finish()
+        self.equal(s.outers, [], "REC_OUTER")
+        # Capture is told of it all the same: its programs are the session's.
+        self.equal([i[:2] for i in s.inners], [(0, 0)], "REC_INNER")
+        self.equal(s.inners[0][2], s.event(f.OPEN)[0][6], "REC_INNER: door")
 
     def test_reported_once(self):
         term = self.shell()

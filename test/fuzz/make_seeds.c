@@ -148,7 +148,10 @@ event_seeds(void)
 		.host = T("host"),
 		.input = true,
 		.realtime = 1795000000000000000,
-		.login = T("ann") };
+		.login = T("ann"),
+		.has_inner = true,
+		.inner_fs = 23,
+		.inner_dev = 136 << 20 | 4 };
 	const struct event_close close = { .state = CLOSE_CLOSED,
 		.why = CLOSE_EXIT,
 		.has_status = true,
@@ -227,6 +230,7 @@ program_seeds(void)
 		.pid = 4242, .error = 2, .comm = T("sh"), .name = T("/nowhere")
 	};
 	const struct program_loss loss = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	const uint8_t id[OPS_ID_LEN] = "session-id";
 	struct ops_buf b = { .max = 4096 };
 #undef T
 

@@ -22,7 +22,7 @@ import opsealtest as t
 (DOOR_OPEN, DOOR_GO, DOOR_REFUSED, DOOR_WINCH, DOOR_STOP, DOOR_STOP_OK, DOOR_CONT,
  DOOR_CHILD, DOOR_EXIT, DOOR_BYE, DOOR_END) = range(1, 12)
 HELLO, HELD, EVENT, RECORDS, ACK, STATE = range(32, 38)
-OUTER, FOUND = 44, 45
+OUTER, FOUND, INNER = 44, 45, 49
 (OUTPUT, INPUT, MASKED, RESIZE, STOP, CONT, ECHO, GAP, EXIT) = range(1, 10)
 OPEN, CLOSE, GAP_EVENT, BYPASS = 64, 65, 67, 68
 WHY_EXIT, WHY_KILLED, WHY_HANGUP, WHY_LOG = 1, 2, 3, 4
@@ -98,8 +98,10 @@ class Session:
         self.records = []    # (type, time, payload)
         self.durable = (0, 0)
         self.hellos = 0
+        self.helds = 0
         self.messages = 0
         self.outers = []     # (fs, dev, door, its start, recorder, its start)
+        self.inners = []     # (fs, dev, door, its start, audit session, begun)
 
     def event(self, kind):
         """Decoded bodies of the events of this type."""
@@ -321,10 +323,17 @@ class FakeDaemon:
             self.conns[c] = session
             if self.state != 1:
                 c.send(message(STATE, bytes([self.state]) + b"disk full"))
+            session.helds += 1
             known = bool(session.events)
             c.send(message(HELD, struct.pack("<BBQQ", known, 0, len(session.records),
                                              len(session.events))))
             return
+        if kind == INNER:
+            assert body[:10] == session.id, "terminal of another session"
+            session.inners.append(struct.unpack("<IIIQIQ", body[10:]))
+            return
+        # Before anything else: capture must know the session of what comes.
+        assert len(session.inners) == session.helds, "no REC_INNER after REC_HELD"
         if kind == OUTER:
             assert body[:10] == session.id, "terminal of another session"
             session.outers.append(struct.unpack("<QQIQIQ", body[10:]))

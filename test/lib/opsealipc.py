@@ -14,11 +14,13 @@ DOOR_OPEN, DOOR_GO, DOOR_REFUSED = 1, 2, 3
 REC_HELLO, REC_HELD, REC_EVENT, REC_RECORDS, REC_ACK, REC_STATE = range(32, 38)
 Q_ACCESS, Q_DONE, Q_FAILED, Q_STATUS, Q_STATUS_IS, Q_SEAL = range(38, 44)
 REC_OUTER, REC_FOUND, Q_WATCH, Q_OUTER, Q_FOUND = range(44, 49)
+REC_INNER, Q_INNER, Q_OVER, CAP_HELLO, CAP_STATE, CAP_SYNC, CAP_SYNCED = range(49, 56)
 (C_HELLO, C_WELCOME, C_STATUS, C_STATUS_IS, C_SESSIONS, C_SESSION, C_READ, C_READ_ALL, C_OPEN,
  C_FILE, C_LIST, C_NAMES, C_TAIL, C_TAIL_RECORDS, C_END, C_DONE, C_FAILED) = range(64, 81)
 
 SESSION_OPEN, SESSION_CLOSE, ACCESS, GAP_EVENT = 64, 65, 66, 67
 OUTPUT = 1
+CAPTURE, EXEC, ARGS, ENDED, FAILED, LOSS = range(96, 102)
 EPERM_CODE, EUNAVAIL_CODE, EUSAGE_CODE, ENOENT_CODE = 8, 11, 10, 7  # enum ops_code
 UNSET = 0xFFFFFFFF
 
@@ -176,18 +178,21 @@ def close_payload(sid, records=0):
     return sid + cbor({1: 1, 2: 1, 3: 0, 4: 0, 5: 0, 6: 0, 7: records})
 
 
-class Recorder(Conn):
-    """A recorder as the writer sees it: says hello, numbers what it sends,
-    knows what was acknowledged.  Only root and the daemon's user may be one."""
+class Sender(Conn):
+    """Who puts a stream into the log: says hello, numbers what it sends, knows
+    what was acknowledged.  Only root and the daemon's user may be one."""
+
+    hello, hears = None, ()
 
     def __init__(self, run_dir, sid=None, pid=None):
         super().__init__(os.path.join(run_dir, "record.sock"))
         self.sid = sid or os.urandom(10)
         self.acked = (0, 0)
         self.state = None
+        self.told = []  # other messages that came, (type, payload)
         self.next_record = self.next_event = 0
         pid = pid or os.getpid()
-        self.send(REC_HELLO, self.sid + struct.pack("<IQ", pid, start_time(pid)))
+        self.send(self.hello, self.sid + struct.pack("<IQ", pid, start_time(pid)))
 
     def held(self):
         """(known, closed, next record, next event), the answer to hello."""
@@ -196,6 +201,31 @@ class Recorder(Conn):
             raise AssertionError("answer to hello: %r" % (kind,))
         known, closed, self.next_record, self.next_event = struct.unpack("<BBQQ", payload)
         return known, closed, self.next_record, self.next_event
+
+    def records(self, *records):
+        first = self.next_record
+        self.next_record += len(records)
+        self.send(REC_RECORDS, struct.pack("<Q", first) + b"".join(records))
+
+    def settle(self):
+        """Read until all that was sent is durable."""
+        while self.acked != (self.next_record, self.next_event):
+            kind, payload = self.recv()
+            if kind == REC_ACK:
+                self.acked = struct.unpack("<QQ", payload)
+            elif kind == REC_STATE:
+                self.state = payload[0]
+            elif kind in self.hears:
+                self.told.append((kind, payload))
+            else:
+                raise AssertionError("instead of an acknowledgement: %r %r" % (kind, payload))
+        return self
+
+
+class Recorder(Sender):
+    """A recorder as the writer sees it."""
+
+    hello, hears = REC_HELLO, ()
 
     def event(self, kind, payload, number=None, when=None):
         if number is None:
@@ -218,17 +248,31 @@ class Recorder(Conn):
     def finish(self):
         self.event(SESSION_CLOSE, close_payload(self.sid, self.next_record))
 
-    def settle(self):
-        """Read until all that was sent is durable."""
-        while self.acked != (self.next_record, self.next_event):
+
+class Capture(Sender):
+    """The capture role as the writer sees it."""
+
+    hello, hears = CAP_HELLO, (Q_INNER, Q_OVER)
+
+    def on(self, how=b"tp_btf", lost=0):
+        self.send(CAP_STATE, struct.pack("<BQ", 1, lost) + how)
+
+    def sync(self, value=7):
+        """What it was told until the answer to this came."""
+        self.send(CAP_SYNC, struct.pack("<Q", value))
+        while True:
             kind, payload = self.recv()
-            if kind == REC_ACK:
+            if kind in self.hears:
+                self.told.append((kind, payload))
+            elif kind == REC_ACK:
                 self.acked = struct.unpack("<QQ", payload)
-            elif kind == REC_STATE:
-                self.state = payload[0]
-            else:
-                raise AssertionError("instead of an acknowledgement: %r %r" % (kind, payload))
-        return self
+            elif kind == CAP_SYNCED:
+                if struct.unpack("<Q", payload)[0] != value:
+                    raise AssertionError("answer to another sync: %r" % (payload,))
+                told, self.told = self.told, []
+                return told
+            elif kind != REC_STATE:
+                raise AssertionError("instead of an answer: %r %r" % (kind, payload))
 
 
 # ---- a client -------------------------------------------------------------

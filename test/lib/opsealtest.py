@@ -487,8 +487,9 @@ class Instance:
 
     config: text of its configuration file.  daemon_args: more arguments.
     env: more environment for the daemon.  As root, the daemon runs as the
-    user opseal if there is one; pass drop=False for --no-drop.  capture:
-    without --no-capture.
+    user opseal if there is one; pass drop=False for --no-drop.  capture: whether
+    it captures programs, where it may; many daemons at once each would see
+    what all the others do.
     """
 
     def __init__(self, folder, config=None, daemon_args=(), env=None, drop=True, start=True,
@@ -500,7 +501,7 @@ class Instance:
         self.log_path = os.path.join(self.base, "opseald.log")
         self.config_path = os.path.join(self.base, "opseal.conf")
         self.daemon_args = list(daemon_args)
-        if not capture:  # many run at once, and each would see all the others' programs
+        if not capture:
             self.daemon_args.append("--no-capture")
         self.env = dict(env or {})
         self.preexec = preexec

@@ -187,6 +187,41 @@ test_joined(void **state)
 	procs_free(p);
 }
 
+/* Who connects to the writer again knows which sessions go on only once they
+ * are named again. */
+static void
+test_over(void **state)
+{
+	struct proc *x, *y;
+
+	(void)state;
+	begin();
+	session(A, 3, 10, CAP_UNSET, 1000);
+	session(B, 4, 20, CAP_UNSET, 1000);
+	x = execd(11, 1500, 1, 1, 3, CAP_UNSET);
+	joined(x, 1500, JOINED_TTY, A);
+	y = execd(21, 1500, 1, 1, 4, CAP_UNSET);
+	procs_session_ended(p, B, 1800);
+	procs_sessions_over(p, 2000);
+	x = procs_find(p, 11, 1500);
+	assert_non_null(x);
+	joined(x, 2000, JOINED_TTY, A);
+	joined(x, 2001, JOINED_NOTHING, NULL);
+	/* What had ended before did so then. */
+	y = procs_find(p, 21, 1500);
+	assert_non_null(y);
+	joined(y, 1800, JOINED_TTY, B);
+	joined(y, 1801, JOINED_NOTHING, NULL);
+	/* Named again it never was away. */
+	session(A, 3, 10, CAP_UNSET, 1000);
+	joined(x, 1500, JOINED_TTY, A);
+	joined(x, 2500, JOINED_TTY, A);
+	procs_sessions_over(p, 3000);
+	procs_sessions_before(p, 3001);
+	joined(x, 2500, JOINED_NOTHING, NULL);
+	procs_free(p);
+}
+
 int
 main(void)
 {
@@ -195,6 +230,7 @@ main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_seed),
 		cmocka_unit_test(test_joined),
+		cmocka_unit_test(test_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,9 +2,8 @@
 #include "check.h"
 
 #include "base/bytes.h"
+#include "record/body.h"
 #include "record/cbor.h"
-#include "record/body.h"
-#include "record/body.h"
 #include "record/event.h"
 #include "record/record.h"
 

@@ -65,6 +65,50 @@ test_stat(void **state)
 	}
 }
 
+/* As new_encode_dev() makes it: minor 0xfff00fff, major 0xfff in between. */
+static void
+test_tty(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *text;
+		bool taken;
+		uint32_t major, minor;
+	} rows[] = {
+		{ "0",           true, 0, 0 },
+		{ "34816",       true, 136, 0 },         /* pts/0 */
+		{ "34827",       true, 136, 11 },
+		{ "1083393",     true, 136, 257 },       /* pts/257: 1 << 20 | 136 << 8 | 1 */
+		{ "1025",        true, 4, 1 },           /* tty1 */
+		{ "-1",          true, 0xfff, 0xfffff }, /* the largest: printed as an int */
+		{ "4294967295",  true, 0xfff, 0xfffff },
+		{ "-2147483648", true, 0, 0x80000 },
+		{ "4294967296",  false, 0, 0 },
+		{ "-",           false, 0, 0 },
+		{ "",            false, 0, 0 },
+		{ "x",           false, 0, 0 },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
+		struct procstat st = { .tty_major = 77 };
+		char text[256];
+		int n = snprintf(text, sizeof(text),
+		    "4242 (sh) S 1 11814 29295 %s -1 4194304 102 0 0 0 0 0 0 "
+		    "0 20 -5 1 0 5 ",
+		    rows[i].text);
+		int rc = procstat_parse(text, (size_t)n, &st, NULL);
+
+		CHECK((rc == 0) == rows[i].taken, rows[i].text, "taken?");
+		CHECK(rc == 0 || st.tty_major == 77, rows[i].text, "touched");
+		if (rc < 0)
+			continue;
+		CHECK(st.tty_major == rows[i].major, rows[i].text, "major");
+		CHECK(st.tty_minor == rows[i].minor, rows[i].text, "minor");
+	}
+}
+
 static void
 test_line(void **state)
 {
@@ -101,6 +145,40 @@ test_line(void **state)
 		    (rc == 0) == (rows[i].want != 0), rows[i].row, "accepted?");
 		CHECK(v == rows[i].want, rows[i].row, "number");
 		CHECK(rc == 0 || err.code == OPS_EFORMAT, rows[i].row, "code");
+	}
+}
+
+/* Not the first number of the line. */
+static void
+test_word(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *text; unsigned word; uint32_t want; /* 0: refused */ } rows[] = {
+		{ "Uid:\t1\t2\t3\t4\n",  0, 1 },
+		{ "Uid:\t1\t2\t3\t4\n",  1, 2 },
+		{ "Uid:\t1\t2\t3\t4\n",  3, 4 },
+		{ "Uid: 1  2\n",          1, 2 },
+		{ "Uid:\t1\t2\n",         2, 0 },
+		{ "Uid:\t1\n2\n",         1, 0 },
+		{ "Uid:\t1\t2",           1, 0 },
+		{ "Uid:\t-1\t2\n",        1, 0 },
+		{ "Uid:\tx\t2\n",         1, 0 },
+		{ "Uid:\t1x\t2\n",        1, 0 },
+		{ "Uid:\t4294967296\t2\n", 1, 0 },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
+		size_t n = strlen(rows[i].text);
+		uint8_t *text = heap_copy(rows[i].text, n);
+		uint32_t v = 0;
+		int rc = procstat_line(
+		    (char *)text, n, "Uid", rows[i].word, &v, NULL);
+
+		free(text);
+		CHECK((rc == 0) == (rows[i].want != 0), rows[i].text, "taken?");
+		CHECK(v == rows[i].want, rows[i].text, "number");
 	}
 }
 
@@ -145,7 +223,8 @@ test_real(void **state)
 	assert_non_null(f);
 	n = fread(text, 1, sizeof(text), f);
 	fclose(f);
-	CHECK(procstat_line(text, n, "PPid", 0, &v, &err) == 0, "PPid", err.msg);
+	CHECK(
+	    procstat_line(text, n, "PPid", 0, &v, &err) == 0, "PPid", err.msg);
 	assert_int_equal(v, getppid());
 	CHECK(procstat_line(text, n, "Uid", 0, &v, &err) == 0, "Uid", err.msg);
 	assert_int_equal(v, getuid());
@@ -211,7 +290,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stat),
+		cmocka_unit_test(test_tty),
 		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_word),
 		cmocka_unit_test(test_number),
 		cmocka_unit_test(test_entry),
 		cmocka_unit_test(test_comm),

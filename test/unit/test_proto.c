@@ -224,6 +224,91 @@ test_found(void **state)
 	ops_buf_free(&b);
 }
 
+static void
+test_inner(void **state)
+{
+	const struct proto_inner i = { "0123456789", 0x1122, 0x8801, 7, 8,
+		EVENT_UNSET, 10 };
+	static const uint8_t want[PROTO_INNER_LEN] = { '0', '1', '2', '3', '4',
+		'5', '6', '7', '8', '9', 0x22, 0x11, 0, 0, 1, 0x88, 0, 0, 7, 0,
+		0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 10 };
+	uint8_t out[PROTO_INNER_LEN + 1] = { 0 };
+	struct proto_inner got = { .dev = 99 };
+	struct ops_err err;
+
+	(void)state;
+	proto_inner_encode(&i, out);
+	assert_memory_equal(out, want, sizeof(want));
+	for (size_t n = 0; n <= sizeof(out); n++) {
+		if (n == PROTO_INNER_LEN)
+			continue;
+		assert_int_equal(proto_inner_decode(out, n, &got, &err), -1);
+		assert_int_equal(err.code, OPS_EFORMAT);
+		assert_int_equal(got.dev, 99);
+	}
+	assert_int_equal(
+	    proto_inner_decode(out, PROTO_INNER_LEN, &got, &err), 0);
+	assert_memory_equal(got.id, i.id, OPS_ID_LEN);
+	assert_int_equal(got.fs, i.fs);
+	assert_int_equal(got.dev, i.dev);
+	assert_int_equal(got.door, i.door);
+	assert_int_equal(got.door_start, i.door_start);
+	assert_int_equal(got.ses, i.ses);
+	assert_int_equal(got.begun, i.begun);
+	/* The door is a process, always. */
+	out[18] = 0;
+	got.dev = 99;
+	assert_int_equal(
+	    proto_inner_decode(out, PROTO_INNER_LEN, &got, &err), -1);
+	assert_int_equal(err.code, OPS_EFORMAT);
+	assert_int_equal(got.dev, 99);
+}
+
+static void
+test_capture(void **state)
+{
+	struct proto_capture c = { CAPTURE_ON, 0x0102, text("tp_btf") };
+	static const uint8_t want[] = { 1, 2, 1, 0, 0, 0, 0, 0, 0, 't', 'p',
+		'_', 'b', 't', 'f' };
+	static const uint8_t big[PROTO_CAPTURE_HEAD + PROTO_CAPTURE_TEXT + 1];
+	struct ops_buf b = { .max = 4096 };
+	struct proto_capture got;
+	struct ops_err err;
+
+	(void)state;
+	proto_capture_put(&b, &c);
+	assert_int_equal(b.len, sizeof(want));
+	assert_memory_equal(b.data, want, sizeof(want));
+	assert_int_equal(proto_capture_get(b.data, b.len, &got, &err), 0);
+	assert_int_equal(got.state, c.state);
+	assert_int_equal(got.lost, c.lost);
+	assert_true(same(got.text, c.text));
+	/* The text is what is left, from none to the limit. */
+	for (size_t n = 0; n <= sizeof(big); n++) {
+		got.lost = 99;
+		if (n >= PROTO_CAPTURE_HEAD && n < sizeof(big)) {
+			assert_int_equal(
+			    proto_capture_get(big, n, &got, &err), 0);
+			assert_int_equal(got.state, CAPTURE_OFF);
+			assert_non_null(got.text.p);
+			assert_int_equal(got.text.n, n - PROTO_CAPTURE_HEAD);
+			continue;
+		}
+		assert_int_equal(proto_capture_get(big, n, &got, &err), -1);
+		assert_int_equal(err.code, OPS_EFORMAT);
+		assert_int_equal(got.lost, 99);
+	}
+	b.data[0] = CAPTURE_ON + 1;
+	assert_int_equal(proto_capture_get(b.data, b.len, &got, &err), -1);
+	assert_int_equal(err.code, OPS_EFORMAT);
+	/* A longer one is cut when it is written. */
+	c.text = (struct event_text){ big, PROTO_CAPTURE_TEXT + 1 };
+	ops_buf_reset(&b);
+	proto_capture_put(&b, &c);
+	assert_int_equal(b.len, PROTO_CAPTURE_HEAD + PROTO_CAPTURE_TEXT);
+	ops_buf_free(&b);
+}
+
 static const struct proto_status *
 full_status(void)
 {
@@ -231,7 +316,8 @@ full_status(void)
 
 	s = (struct proto_status){ 1, text("disk full"), UINT64_MAX, 4, 5, 6, 7,
 		8, 9, 10, UINT32_MAX, 12, 13, 14, 15, 16, text("o"), text("a"),
-		text("1.0"), 20, 21, text("/var/lib/opseal") };
+		text("1.0"), 20, 21, text("/var/lib/opseal"), CAPTURE_ON,
+		text("tp_btf"), 25 };
 	return &s;
 }
 
@@ -269,6 +355,9 @@ test_status(void **state)
 	assert_int_equal(got.started, 20);
 	assert_int_equal(got.space, 21);
 	assert_true(same(got.store, s->store));
+	assert_int_equal(got.capture, CAPTURE_ON);
+	assert_true(same(got.capture_text, s->capture_text));
+	assert_int_equal(got.capture_lost, 25);
 	for (size_t n = 0; n < b.len; n++) {
 		assert_int_equal(proto_status_get(b.data, n, &got, &err), -1);
 		assert_int_equal(err.code, OPS_EFORMAT);
@@ -323,6 +412,8 @@ main(void)
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_outer),
 		cmocka_unit_test(test_found),
+		cmocka_unit_test(test_inner),
+		cmocka_unit_test(test_capture),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_filter),
 	};

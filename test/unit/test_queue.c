@@ -1,7 +1,7 @@
 #include "base/bytes.h"
 #include "check.h"
-#include "nomem.h"
 #include "ipc/queue.h"
+#include "nomem.h"
 
 static const uint8_t *p;
 static const struct queue_event *ev;
@@ -444,6 +444,88 @@ test_no_memory_later(void **state)
 	queue_free(&q);
 }
 
+/* The next record that is sent is this one. */
+static void
+sends(struct queue *q, uint64_t number, uint8_t type, const char *payload)
+{
+	struct record r;
+
+	assert_int_equal(next(q, RECORD_MAX), QUEUE_RECORDS);
+	assert_int_equal(no, number);
+	n = (size_t)record_decode(p, n, &r, NULL);
+	assert_int_equal(n, RECORD_HEADER + strlen(payload));
+	assert_int_equal(r.type, type);
+	assert_memory_equal(r.payload, payload, r.len);
+	queue_sent(q, n);
+}
+
+static void
+test_anew(void **state)
+{
+	struct queue q = { 0 };
+	struct ops_err err;
+
+	(void)state;
+	/* Of what was acknowledged nothing is kept, all else is, whether sent
+	 * or not. */
+	for (const char *s = "abcd"; *s != '\0'; s++)
+		assert_int_equal(queue_put(&q, REC_OUTPUT, 7, s, 1), 0);
+	sends(&q, 0, REC_OUTPUT, "a");
+	sends(&q, 1, REC_OUTPUT, "b");
+	assert_int_equal(queue_ack(&q, 1, 0, &err), 0);
+	assert_int_equal(queue_anew(&q, REC_INPUT, 5, "new", 3), 0);
+	assert_false(queue_all_sent(&q));
+	sends(&q, 0, REC_INPUT, "new");
+	sends(&q, 1, REC_OUTPUT, "b");
+	sends(&q, 2, REC_OUTPUT, "c");
+	sends(&q, 3, REC_OUTPUT, "d");
+	assert_true(queue_all_sent(&q));
+	/* Its numbers count from there. */
+	assert_false(queue_behind(&q, 0, 0));
+	assert_int_equal(queue_put(&q, REC_OUTPUT, 7, "e", 1), 0);
+	sends(&q, 4, REC_OUTPUT, "e");
+	assert_int_equal(queue_ack(&q, 6, 0, &err), -1);
+	assert_int_equal(queue_ack(&q, 5, 0, &err), 0);
+	assert_true(queue_empty(&q));
+	/* Once more, with nothing kept. */
+	assert_int_equal(queue_anew(&q, REC_INPUT, 5, "and", 3), 0);
+	sends(&q, 0, REC_INPUT, "and");
+	assert_int_equal(queue_ack(&q, 1, 0, &err), 0);
+	assert_true(queue_empty(&q));
+	queue_free(&q);
+}
+
+/* It has room for it even when it is full, and else says no and stays as it
+ * was. */
+static void
+test_anew_limits(void **state)
+{
+	static const uint8_t full[RECORD_PAYLOAD_MAX];
+	struct queue q = { 0 };
+	size_t bytes;
+	int times = 0;
+
+	(void)state;
+	while (queue_put(&q, REC_OUTPUT, 0, full, sizeof(full)) == 0)
+		continue;
+	bytes = queue_bytes(&q);
+	while (times < 1000 &&
+	       queue_anew(&q, REC_INPUT, 0, full, sizeof(full)) == 0) {
+		bytes += RECORD_MAX;
+		times++;
+	}
+	assert_in_range(times, 1, 999);
+	assert_int_equal(queue_bytes(&q), bytes);
+	assert_false(queue_all_sent(&q));
+	assert_int_equal(
+	    queue_anew(&q, REC_INPUT, 0, full, sizeof(full) + 1), -1);
+	queue_free(&q);
+	/* A stream that has events is none of these. */
+	assert_int_equal(queue_event(&q, REC_BYPASS, 0, "e", 1, 0), 0);
+	assert_int_equal(queue_anew(&q, REC_INPUT, 0, "x", 1), -1);
+	queue_free(&q);
+}
+
 int
 main(void)
 {
@@ -453,6 +535,8 @@ main(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_restart_in_the_middle),
 		cmocka_unit_test(test_restart_when_full),
+		cmocka_unit_test(test_anew),
+		cmocka_unit_test(test_anew_limits),
 		cmocka_unit_test(test_long_run),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_no_memory_at_first),

@@ -11,6 +11,7 @@
  *	- nothing is forgotten that the writer had not acknowledged, nor
  *	  acknowledged that was never sent;
  *	- an event goes behind the records that were queued before it;
+ *	- the session's own terminal is named first of all, once a connection;
  *	- who has less than he acknowledged gets a GAP in each row, in front of
  *	  what is kept, and event 0 again if he lacks it.
  */
@@ -46,7 +47,7 @@ static struct {
 	uint32_t records, events; /* queued so far */
 	bool closed;              /* the last of them is the CLOSE */
 	/* the writer's view of this connection */
-	bool held;
+	bool held, named;
 	uint64_t next_record, next_event;
 	/* of all: numbers below were acknowledged */
 	uint64_t acked_record, acked_event;
@@ -145,6 +146,16 @@ got_event(const struct msg *m)
 }
 
 static void
+got_inner(const struct msg *m)
+{
+	struct proto_inner i;
+
+	REQUIRE(proto_inner_decode(m->p, m->n, &i, NULL) == 0);
+	REQUIRE(memcmp(i.id, id, sizeof(id)) == 0);
+	t.named = true;
+}
+
+static void
 take(void)
 {
 	static uint8_t buf[MSG_MAX];
@@ -160,15 +171,16 @@ take(void)
 		/* The recorder may have been cut off for it, but never by what
 		 * it sent itself. */
 		REQUIRE(t.held);
+		REQUIRE(t.named == (m.type != MSG_REC_INNER));
 		if (m.type == MSG_REC_RECORDS)
 			got_records(&m);
 		else if (m.type == MSG_REC_EVENT)
 			got_event(&m);
+		else if (m.type == MSG_REC_INNER)
+			got_inner(&m);
 		else
-			REQUIRE((m.type == MSG_REC_OUTER &&
-				    m.n == PROTO_OUTER_LEN) ||
-				(m.type == MSG_REC_INNER &&
-				    m.n == PROTO_INNER_LEN));
+			REQUIRE(
+			    m.type == MSG_REC_OUTER && m.n == PROTO_OUTER_LEN);
 	}
 }
 
@@ -190,7 +202,7 @@ connect_again(void)
 	t.l.opened++;
 	t.l.log_ok = true;
 	t.fd = pair[1];
-	t.held = false;
+	t.held = t.named = false;
 }
 
 static uint64_t

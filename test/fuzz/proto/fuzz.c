@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OPEN, HELD, STATUS, FILTER, OUTER, FOUND, KINDS };
+enum { OPEN, HELD, STATUS, FILTER, OUTER, FOUND, INNER, CAPTURE, KINDS };
 
 union body {
 	struct proto_open open;
@@ -20,6 +20,8 @@ union body {
 	struct proto_filter filter;
 	struct proto_outer outer;
 	struct proto_found found;
+	struct proto_inner inner;
+	struct proto_capture capture;
 };
 
 static int
@@ -44,6 +46,12 @@ get(unsigned kind, const uint8_t *p, size_t n, union body *ret)
 	case OUTER:
 		rc = proto_outer_decode(p, n, &ret->outer, &err);
 		break;
+	case INNER:
+		rc = proto_inner_decode(p, n, &ret->inner, &err);
+		break;
+	case CAPTURE:
+		rc = proto_capture_get(p, n, &ret->capture, &err);
+		break;
 	default:
 		rc = proto_found_get(p, n, &ret->found, &err);
 	}
@@ -56,6 +64,7 @@ static void
 put(unsigned kind, struct ops_buf *b, const union body *body)
 {
 	uint8_t held[PROTO_HELD_LEN], outer[PROTO_OUTER_LEN];
+	uint8_t inner[PROTO_INNER_LEN];
 
 	switch (kind) {
 	case OPEN:
@@ -74,6 +83,13 @@ put(unsigned kind, struct ops_buf *b, const union body *body)
 	case OUTER:
 		proto_outer_encode(&body->outer, outer);
 		ops_buf_put(b, outer, sizeof(outer));
+		break;
+	case INNER:
+		proto_inner_encode(&body->inner, inner);
+		ops_buf_put(b, inner, sizeof(inner));
+		break;
+	case CAPTURE:
+		proto_capture_put(b, &body->capture);
 		break;
 	default:
 		proto_found_put(b, &body->found);

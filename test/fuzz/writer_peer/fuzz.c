@@ -13,7 +13,10 @@
  *	  back and never say more than is durable;
  *	- a session that is open has a connection, or is watched as lost, and is
  *	  closed as lost only without one, when its recorder is dead and has had
- *	  its time to come back; then it is.
+ *	  its time to come back; then it is;
+ *	- of the sessions' terminals only capture hears, and of none again that
+ *	  it heard is over; what it asks to be synced with is answered once, and
+ *	  by then it has been told what recorders had sent.
  */
 #include "../fuzz.h"
 
@@ -33,20 +36,25 @@
 
 #define PEERS 4
 #define SESSIONS 3
+#define PROGRAMS 2            /* streams of them */
+#define NOBODY (SESSIONS + 1) /* of the ids between theirs */
+#define SYNCS_MAX 1024        /* an input has no more bytes */
 #define TICKETS_MAX 4096
-#define START 77 /* what the recorder says of itself */
+#define LAST_TURNS 12 /* until all is read */
+#define START 77      /* what the recorder says of itself */
 
 /* -- the writer behind it -- */
 
 struct fake_session {
 	struct writer_session s;
+	bool begun; /* a stream of programs */
 	/* by number: the ticket that makes it durable */
 	uint64_t record_ticket[TICKETS_MAX], event_ticket[TICKETS_MAX];
 };
 
 /* The roles' writer is opaque: here it is this. */
 struct writer {
-	struct fake_session session[SESSIONS];
+	struct fake_session session[SESSIONS + PROGRAMS];
 	uint64_t ticket, durable;
 	bool full;
 	bool dead;    /* the recorders */
@@ -60,9 +68,15 @@ static struct fake_session *
 session_of(const uint8_t *id)
 {
 	if (!ops_all_zero(id + 1, OPS_ID_LEN - 1) || id[0] == 0 ||
-	    id[0] > SESSIONS)
+	    id[0] > SESSIONS + PROGRAMS + 1 || id[0] == NOBODY)
 		return NULL;
-	return &fake.session[id[0] - 1];
+	return &fake.session[id[0] - (id[0] < NOBODY ? 1 : 2)];
+}
+
+static bool
+is_programs(const struct fake_session *f)
+{
+	return f >= &fake.session[SESSIONS];
 }
 
 uint64_t
@@ -102,6 +116,19 @@ writer_open_sessions(struct writer *w,
 	}
 }
 
+int
+writer_programs(
+    struct writer *w, const uint8_t id[static OPS_ID_LEN], struct ops_err *err)
+{
+	struct fake_session *f = session_of(id);
+
+	REQUIRE(w == &fake);
+	if (f == NULL || !is_programs(f))
+		return ops_fail(err, OPS_EUSAGE, "not a stream of programs");
+	f->begun = true;
+	return 0;
+}
+
 static void
 read_clock(struct ops_clock *ret)
 {
@@ -126,7 +153,7 @@ writer_put_records(struct writer *w, const uint8_t id[static OPS_ID_LEN],
 	struct fake_session *f = session_of(id);
 
 	REQUIRE(w == &fake);
-	if (f == NULL || !f->s.known || f->s.closed)
+	if (f == NULL || f->s.closed || (!f->s.known && !f->begun))
 		return ops_fail(err, OPS_EUSAGE, "no such open session");
 	if (check_room(err) < 0)
 		return -1;
@@ -211,7 +238,8 @@ writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
 		REQUIRE(body_session(p, n, id, NULL) == 0);
 		f = session_of(id);
 		/* As the real one does. */
-		if (f == NULL || f->s.closed || f->s.next_event == TICKETS_MAX)
+		if (f == NULL || is_programs(f) || f->s.closed ||
+		    f->s.next_event == TICKETS_MAX)
 			return ops_fail(err, OPS_EUSAGE, "closed");
 		take_event(f, type, p, n);
 	}
@@ -274,6 +302,16 @@ struct client {
 	bool greeted, held, late;
 	uint8_t id[OPS_ID_LEN]; /* of its first REC_HELLO, as it was sent */
 	uint64_t record, event; /* acknowledged */
+	/* A recorder: it has said more than hello; that was its terminal. */
+	bool said, said_inner;
+	/* Capture: it has asked for the sessions, and heard of these. */
+	bool capture, may_hear, told, heard[SESSIONS], over[SESSIONS];
+	/* The syncs it asked for, which recorders had then said their terminal,
+	 * and the last one answered, with what it had heard of by then. */
+	uint64_t asked, synced;
+	bool wild;                 /* it asked for one by another number */
+	uint8_t before[SYNCS_MAX]; /* 1 << recorder */
+	bool heard_synced[SESSIONS];
 };
 
 static struct client client[PEERS];
@@ -322,10 +360,72 @@ check_held(struct client *c, const struct msg *m)
 			is_durable(f->event_ticket, f->s.next_event));
 }
 
+/* Which of the sessions; SESSIONS: none. */
+static size_t
+number_of(const uint8_t *id)
+{
+	const struct fake_session *f = session_of(id);
+
+	return f == NULL || is_programs(f) ? SESSIONS
+					   : (size_t)(f - fake.session);
+}
+
+/* What only capture is told. */
+static void
+check_told(struct client *c, const struct msg *m)
+{
+	size_t i = number_of(m->p);
+
+	REQUIRE(c->capture && c->held && c->may_hear);
+	if (i == SESSIONS)
+		return;
+	REQUIRE(!c->over[i]);
+	if (m->type == Q_INNER) {
+		REQUIRE(m->n == PROTO_INNER_LEN);
+		c->heard[i] = true;
+	} else {
+		REQUIRE(m->n == OPS_ID_LEN + 8 && fake.session[i].s.closed);
+		c->over[i] = true;
+	}
+}
+
+static void
+check_synced(struct client *c, const struct msg *m)
+{
+	uint64_t value = ops_getle64(m->p);
+
+	REQUIRE(c->capture && c->held && m->n == 8);
+	if (c->wild)
+		return;
+	REQUIRE(value > c->synced && value <= c->asked);
+	c->synced = value;
+	for (size_t i = 0; i < SESSIONS; i++)
+		c->heard_synced[i] = c->heard[i] || c->over[i];
+}
+
+/* Once all have read what was sent, and know whether they were cut off. */
+static void
+check_before_sync(const struct client *c)
+{
+	for (unsigned i = 0; i < PEERS && c->fd >= 0 && c->synced > 0; i++) {
+		size_t n = number_of(client[i].id);
+
+		if (c->before[c->synced] & 1u << i && n < SESSIONS)
+			REQUIRE(c->heard_synced[n] || fake.session[n].s.closed);
+	}
+}
+
 static void
 check_message(struct client *c, const struct msg *m)
 {
 	switch (m->type) {
+	case Q_INNER:
+	case Q_OVER:
+		check_told(c, m);
+		break;
+	case MSG_CAP_SYNCED:
+		check_synced(c, m);
+		break;
 	case MSG_REC_HELD:
 		check_held(c, m);
 		break;
@@ -353,6 +453,17 @@ check_message(struct client *c, const struct msg *m)
 }
 
 static void
+client_close(struct client *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	for (unsigned i = 0; i < PEERS; i++)
+		for (uint64_t s = 0; s <= client[i].asked; s++)
+			client[i].before[s] &= (uint8_t) ~(1u << (c - client));
+}
+
+static void
 client_read(struct client *c)
 {
 	static uint8_t buf[MSG_MAX];
@@ -361,8 +472,7 @@ client_read(struct client *c)
 
 	while (c->fd >= 0 && (rc = msg_recv(c->fd, buf, &m, NULL)) >= 0) {
 		if (rc == 0) {
-			close(c->fd);
-			c->fd = -1;
+			client_close(c);
 			return;
 		}
 		check_message(c, &m);
@@ -371,16 +481,20 @@ client_read(struct client *c)
 	}
 }
 
+/* little: the writer has room for a few messages only, until c reads. */
 static void
-client_connect(struct client *c)
+client_connect(struct client *c, bool little)
 {
-	int pair[2];
+	int pair[2], least = 1;
 
 	if (c->fd >= 0)
 		return;
 	REQUIRE(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		0, pair) == 0);
+	if (little)
+		REQUIRE(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &least,
+			    sizeof(least)) == 0);
 	memset(c, 0, sizeof(*c));
 	c->fd = pair[0];
 	REQUIRE(peer_add(&wr, pair[1], NULL) == 0);
@@ -427,6 +541,37 @@ put_event(struct ops_buf *b, const uint8_t *id, uint8_t kind)
 	}
 }
 
+/* How capture speaks, and what recorders say for it. */
+static uint16_t
+make_capture(struct client *c, uint8_t what, uint8_t how, struct ops_buf *b)
+{
+	struct proto_capture state = { how & 1 ? CAPTURE_ON : CAPTURE_OFF, how,
+		{ (const uint8_t *)"why", 3 } };
+	struct proto_inner inner = { .door = 1, .begun = how };
+
+	switch (what) {
+	case 11:
+		ops_buf_put8(b, (uint8_t)(NOBODY + how % (PROGRAMS + 1)));
+		ops_buf_put(b, &inner.id[1], OPS_ID_LEN - 1);
+		ops_buf_putle32(b, (uint32_t)getpid() + (how >> 7));
+		ops_buf_putle64(b, START);
+		return MSG_CAP_HELLO;
+	case 12:
+		proto_capture_put(b, &state);
+		return MSG_CAP_STATE;
+	case 13:
+		ops_buf_putle64(b, c->asked + 1);
+		return MSG_CAP_SYNC;
+	default:
+		memcpy(inner.id, c->id, sizeof(inner.id));
+		inner.id[1] ^= how >> 7;
+		REQUIRE(ops_buf_reserve(b, PROTO_INNER_LEN) != NULL);
+		proto_inner_encode(&inner, b->data);
+		b->len = PROTO_INNER_LEN;
+		return MSG_REC_INNER;
+	}
+}
+
 /* A body; how: two values that mostly fit what was said before. */
 static uint16_t
 make_message(struct client *c, struct fuzz_in *in, struct ops_buf *b)
@@ -446,7 +591,7 @@ make_message(struct client *c, struct fuzz_in *in, struct ops_buf *b)
 	f = session_of(id);
 	memcpy(outer.id, id, sizeof(id));
 	memcpy(found.id, id, sizeof(id));
-	switch (what % 10) {
+	switch (what % 15) {
 	case 0:
 		memset(id, 0, sizeof(id));
 		id[0] = (uint8_t)(1 + how % (SESSIONS + 1));
@@ -462,7 +607,7 @@ make_message(struct client *c, struct fuzz_in *in, struct ops_buf *b)
 		ops_buf_put8(b, 0);
 		ops_buf_putle64(b, 7);
 		type = put_event(b, id,
-		    what % 10 == 1 && f != NULL && f->s.next_event == 0
+		    what % 15 == 1 && f != NULL && f->s.next_event == 0
 			? 0
 			: how % 8);
 		b->data[at] = type;
@@ -489,17 +634,57 @@ make_message(struct client *c, struct fuzz_in *in, struct ops_buf *b)
 	case 8:
 		proto_found_put(b, &found);
 		return Q_FOUND;
+	case 11:
+	case 12:
+	case 13:
+	case 14:
+		return make_capture(c, what % 15, how, b);
 	default:
 		ops_buf_put(b, in->p, in->n < how ? in->n : how);
 		return (uint16_t)(fuzz_byte(in) % 64);
 	}
 }
 
+/* Who has said which terminal is his session's, as the first of all? */
+static uint8_t
+who_said_inner(void)
+{
+	uint8_t who = 0;
+
+	for (unsigned i = 0; i < PEERS; i++)
+		if (client[i].fd >= 0 && client[i].held && client[i].said_inner)
+			who |= (uint8_t)(1u << i);
+	return who;
+}
+
+/* It was sent; right: nothing was changed. */
+static void
+note_said(struct client *c, uint16_t type, const struct ops_buf *b, bool right)
+{
+	c->may_hear |= type == MSG_CAP_STATE;
+	if (type == MSG_CAP_STATE && right && b->data[0] == CAPTURE_ON)
+		c->told = true;
+	if (type == MSG_CAP_SYNC && right)
+		c->before[++c->asked] = c->told ? who_said_inner() : 0;
+	c->wild |= type == MSG_CAP_SYNC && !right;
+	if (!c->greeted && b->len >= OPS_ID_LEN &&
+	    (type == MSG_REC_HELLO || type == MSG_CAP_HELLO)) {
+		memcpy(c->id, b->data, OPS_ID_LEN);
+		c->greeted = true;
+		c->capture = type == MSG_CAP_HELLO;
+		return;
+	}
+	c->said_inner |= type == MSG_REC_INNER && right && !c->said &&
+			 memcmp(b->data, c->id, OPS_ID_LEN) == 0;
+	c->said = true;
+}
+
 static void
 say(struct client *c, struct fuzz_in *in)
 {
 	struct ops_buf b = { .max = MSG_PAYLOAD_MAX };
-	uint8_t change = fuzz_byte(in);
+	uint8_t change = fuzz_byte(in), what = in->n > 0 ? in->p[0] % 15 : 0;
+	bool right = change <= 200 && what != 9 && what != 10; /* made up */
 	uint16_t type = make_message(c, in, &b);
 
 	REQUIRE(!b.failed);
@@ -507,22 +692,21 @@ say(struct client *c, struct fuzz_in *in)
 		b.data[fuzz_byte(in) % b.len] ^= fuzz_byte(in);
 	if (change > 240 && b.len > 0)
 		b.len--;
-	if (type == MSG_REC_HELLO && !c->greeted && b.len >= OPS_ID_LEN) {
-		memcpy(c->id, b.data, OPS_ID_LEN);
-		c->greeted = true;
-	}
-	(void)msg_send(c->fd, type, b.data, b.len, NULL, 0, NULL);
+	if (c->asked + 1 < SYNCS_MAX &&
+	    msg_send(c->fd, type, b.data, b.len, NULL, 0, NULL) == 0)
+		note_said(c, type, &b, right);
 	ops_buf_free(&b);
 }
 
 /* -- the role's loop, one turn -- */
 
 static void
-turn(void)
+turn(bool rung)
 {
 	int n;
 
-	bell_ring(&wr);
+	if (rung)
+		bell_ring(&wr);
 	n = epoll_wait(wr.loop.epfd, wr.loop.batch, LOOP_BATCH, 0);
 	wr.loop.n = n < 0 ? 0 : n;
 	for (wr.loop.at = 0; wr.loop.at < wr.loop.n; wr.loop.at++) {
@@ -534,6 +718,8 @@ turn(void)
 	wr.loop.n = wr.loop.at = 0;
 	for (unsigned i = 0; i < PEERS; i++)
 		client_read(&client[i]);
+	for (unsigned i = 0; i < PEERS; i++)
+		check_before_sync(&client[i]);
 }
 
 /* All but the last few; and what once was durable stays it. */
@@ -563,10 +749,8 @@ step(struct fuzz_in *in)
 
 	switch (op % 8) {
 	case 0:
-		if (c->fd >= 0)
-			close(c->fd);
-		c->fd = -1;
-		turn();
+		client_close(c);
+		turn(true);
 		break;
 	case 1:
 		become_durable((op >> 3) % 4);
@@ -586,10 +770,10 @@ step(struct fuzz_in *in)
 		tick(op >> 3 & 3);
 		break;
 	default:
-		client_connect(c);
+		client_connect(c, op & 16);
 		say(c, in);
 		if (op & 8)
-			turn();
+			turn(!(op & 32));
 	}
 }
 
@@ -650,7 +834,7 @@ say_this(struct client *c, uint8_t what)
 	const uint8_t bytes[] = { 0, what, 0 };
 	struct fuzz_in in = { bytes, sizeof(bytes) };
 
-	client_connect(c);
+	client_connect(c, false);
 	say(c, &in);
 }
 
@@ -667,29 +851,28 @@ shown_and_killed(bool full)
 
 	begin();
 	say_this(c, 0); /* hello */
-	turn();
+	turn(true);
 	say_this(c, 1); /* SESSION-OPEN */
 	say_this(c, 3); /* a record */
-	turn();
+	turn(true);
 	REQUIRE(f->s.known && f->s.next_record == 1);
 	fake.full = full;
 	say_this(c, 3);
 	if (full)
-		turn();
+		turn(true);
 	REQUIRE(f->s.next_record == 1);
-	close(c->fd);
-	c->fd = -1;
+	client_close(c);
 	fake.durable = fake.ticket;
 	peers_wake(&wr);
 	fake.full = false;
 	for (int i = 0; i < 3; i++) {
 		peers_wake(&wr);
-		turn();
+		turn(true);
 	}
 	REQUIRE(f->s.next_record == 2);
 	/* Nor does a clean end leave anything unread. */
 	say_this(c, 0);
-	turn();
+	turn(true);
 	say_this(c, 3);
 	peers_close(&wr);
 	REQUIRE(f->s.next_record == 3);
@@ -716,11 +899,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	fake.full = false;
 	fake.durable = fake.ticket;
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < LAST_TURNS; i++) {
 		peers_wake(&wr);
-		turn();
+		turn(true);
 		check_lost();
 	}
+	for (unsigned i = 0; i < PEERS; i++)
+		REQUIRE(client[i].fd < 0 || client[i].wild ||
+			client[i].synced == client[i].asked);
 	peers_close(&wr);
 	check_lost();
 	/* The next writer finds them in the store. */
