@@ -17,6 +17,7 @@
 #include "record/leaf.h"
 #include "record/parts.h"
 #include "record/program.h"
+#include "store/programs.h"
 #include "record/walbatch.h"
 
 static const char *directory;
@@ -256,6 +257,51 @@ program_seeds(void)
 }
 
 static void
+one_program(const char *name, const struct program *p)
+{
+	struct ops_buf one = { .max = 65536 }, b = { .max = 1u << 20 };
+
+	program_put(&one, p);
+	ops_buf_putle16(&b, (uint16_t)one.len);
+	ops_buf_put(&b, one.data, one.len);
+	if (p->exec.args.n > PROGRAM_ARGS_MAX)
+		ops_buf_put(&b, p->exec.args.p + PROGRAM_ARGS_MAX,
+		    p->exec.args.n - PROGRAM_ARGS_MAX);
+	save_buf("programs", name, &b);
+	ops_buf_free(&one);
+	ops_buf_free(&b);
+}
+
+static void
+programs_seeds(void)
+{
+	static uint8_t args[PROGRAM_ARGS_MAX + 3000];
+	struct program p = { .kind = PROGRAM_RAN,
+		.session = "0123456789",
+		.number = 3,
+		.time = 1,
+		.boottime = 2,
+		.has_offset = true,
+		.exec = { .pid = 7, .args_len = sizeof(args) },
+		.has_end = true,
+		.end = { .pid = 7, .status = 0x100 } };
+
+	memset(args, 'x', sizeof(args));
+	args[sizeof(args) - 1] = 0;
+	one_program("exec", &p);
+	p.exec.args = (struct event_text){ args, sizeof(args) };
+	one_program("long", &p);
+	p = (struct program){ .kind = PROGRAM_FAILED, .failed = { .pid = 8 } };
+	one_program("failed", &p);
+	p = (struct program){ .kind = PROGRAM_LOST, .loss = { .execs = 4 } };
+	one_program("lost", &p);
+	p = (struct program){ .kind = PROGRAM_ENDED,
+		.has_end = true,
+		.end = { .pid = 9, .has_who = true } };
+	one_program("ended", &p);
+}
+
+static void
 frame_seeds(void)
 {
 	const struct segment_header segment = { .stream = "stream-id",
@@ -404,6 +450,7 @@ main(int argc, char **argv)
 	record_seeds();
 	event_seeds();
 	program_seeds();
+	programs_seeds();
 	frame_seeds();
 	leaf_seeds();
 	wal_seeds();
