@@ -132,7 +132,7 @@ judge_close(struct sessions *ss, const struct history_close *cl)
 		c->no_memory = true;
 		return;
 	}
-	if (c->one && memcmp(c->o->session, cl->leaf.stream, OPS_ID_LEN) != 0)
+	if (!check_wants(c, cl->leaf.stream))
 		return;
 	ops_id_text(cl->leaf.stream, id);
 	snprintf(where, sizeof(where), "log/%" PRIu32 "/leaves leaf %" PRIu64,
@@ -182,8 +182,8 @@ advance(struct sessions *ss, uint32_t log, uint64_t index)
 
 /* Which session does this event belong to?  In a part the id stands behind the
  * part's numbers. */
-static bool
-owner_of(const struct record *r, const uint8_t **id)
+bool
+check_event_owner(const struct record *r, const uint8_t **id)
 {
 	size_t skip = (r->flags & RECORD_PART) != 0 ? RECORD_PART_HEADER : 0;
 
@@ -203,7 +203,7 @@ say_gap(struct check *c, const char *where, const struct record *r)
 	if (event_session(r->payload, r->len, session, NULL) < 0 ||
 	    event_gap_get(r->payload, r->len, &g, NULL) < 0)
 		return;
-	if (c->one && memcmp(session, c->o->session, OPS_ID_LEN) != 0)
+	if (!check_wants(c, session))
 		return;
 	ops_id_text(session, id);
 	if (r->type == REC_GAP_EVENT)
@@ -237,7 +237,7 @@ take_records(
 			    e->f->leaf.number);
 			say_gap(ss->c, where, &r);
 		}
-		if (owner_of(&r, &id)) {
+		if (check_event_owner(&r, &id)) {
 			struct account *a = account_of(ss, id);
 
 			if (a == NULL)
@@ -247,6 +247,9 @@ take_records(
 				{ raw->data + at, (size_t)used } },
 			    2, a->chain);
 			a->events++;
+			check_met_session(ss->c, id);
+			ss->c->r->events +=
+			    ss->c->one && check_wants(ss->c, id);
 		}
 	}
 	return true;

@@ -14,6 +14,21 @@ struct tail {
 	uint64_t period;
 };
 
+/* An event that no frame holds yet may be all that tells of its session. */
+static void
+take_event(struct check *c, const struct wal_entry *e)
+{
+	const uint8_t *id;
+	struct record r;
+
+	if (e->class != CLASS_EVENTS ||
+	    record_decode(e->record, e->len, &r, NULL) < 0 ||
+	    !check_event_owner(&r, &id))
+		return;
+	check_met_session(c, id);
+	c->r->events += c->one && check_wants(c, id);
+}
+
 static int
 take_entry(struct tail *t, const struct wal_entry *e, const char *where,
     struct ops_err *err)
@@ -42,6 +57,7 @@ take_entry(struct tail *t, const struct wal_entry *e, const char *where,
 		s->wal_records++;
 		s->wal_bytes += e->len;
 		t->records++;
+		take_event(t->c, e);
 	} /* else it stands in a frame already: a crash cut the seal short */
 	return 0;
 }

@@ -59,6 +59,25 @@ class Verifying(t.Test):
         self.check(bad and all(r["kind"] and r["where"] and r["detail"] for r in bad), repr(rows))
         self.check(os.path.isdir(store), "the store")
 
+    def test_without_a_terminal(self):
+        """It has no screen, so none is missing; nor is it left out of the count."""
+        self.exits(self.inst.opseal("record", "--", "sh", "-c", "exit 7"), 7)
+
+        def check(run, what):
+            for args in (["last"], ["last", "--quick"]):
+                result = self.exits(run("verify", *args), 0, what)
+                self.matches(result.text, r"(?m)^Session \w{16} was recorded without a terminal: it has "
+                             r"no screen, and 2 events of it were checked\.$", what)
+            self.matches(self.exits(run("verify"), 0).text, r"\b2 sessions in 1 log", what)
+
+        check(self.inst.offline, "while the daemon runs")
+        check(self.inst.opseal, "through the daemon")
+        self.sealed()
+        check(self.inst.offline, "sealed")
+        events = [p for p in self.inst.segments() if "/events/" in p]
+        t.flip(events[0], os.path.getsize(events[0]) - 20)
+        self.matches(self.exits(self.inst.offline("verify", "--quick"), 3).text, r"(?m)^TAMPER data/events")
+
     def test_a_missing_frame_is_told(self):
         self.sealed()
         for path in self.inst.segments():
