@@ -73,6 +73,7 @@ struct cli {
 	bool direct; /* the store was named: no daemon is asked */
 	bool colour;
 	unsigned width; /* columns for tables */
+	bool partial;   /* cli_partial() was called */
 	struct source *source;
 };
 
@@ -80,6 +81,9 @@ struct cli {
 int cli_fail(const struct cli *cli, const struct ops_err *err);
 /* A line on stderr, escaped, that isn't an error. */
 void cli_note(const struct cli *cli, const char *fmt, ...) OPS_PRINTF(2, 3);
+/* The same, of something that the answer lacks: what would have been CLI_FINE
+ * is CLI_PARTIAL. */
+void cli_partial(struct cli *cli, const char *fmt, ...) OPS_PRINTF(2, 3);
 /* Write b to stdout and empty it.  An error shows at the end (main). */
 void cli_put(struct ops_buf *b);
 

@@ -153,6 +153,7 @@ put_session(struct table *t, const struct cli *cli, const struct session *s,
 		[SESSION_CLOSED] = NULL,
 		[SESSION_GAPPED] = "33",
 		[SESSION_LOST] = "31",
+		[SESSION_DAMAGED] = "31",
 	};
 	const struct event_open *o = &s->open;
 	char start[OPS_TIME_TEXT];
@@ -247,7 +248,7 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 	int status = CLI_FINE;
 
 	(void)argc, (void)argv;
-	if (source_sessions(cli->source, &filter, o->mine, &list, &err) < 0)
+	if (source_sessions(cli, &filter, o->mine, &list, &err) < 0)
 		return cli_fail(cli, &err);
 	if (o->person != NULL)
 		keep_person(&list, o->person);
@@ -255,7 +256,8 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 	c.first = list.n - c.n;
 	if (c.n == 0) {
 		cli_note(cli, "no sessions");
-		status = CLI_NOTHING;
+		/* There may be some, where the events can't be read. */
+		status = cli->partial ? CLI_PARTIAL : CLI_NOTHING;
 	} else if (o->json) {
 		print_json(cli, &list, &c);
 	} else if (print_table(cli, &list, &c, &err) < 0) {

@@ -175,6 +175,19 @@ cli_note(const struct cli *cli, const char *fmt, ...)
 }
 
 void
+cli_partial(struct cli *cli, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	note_line(cli, text);
+	cli->partial = true;
+}
+
+void
 cli_put(struct ops_buf *b)
 {
 	if (b->len > 0)
@@ -386,6 +399,8 @@ run_command(struct cli *cli, void *values, int argc, char **argv)
 	if ((c->needs & NEED_PAGER) != 0 && !cli->global.no_pager)
 		pager = pager_start();
 	status = c->run(cli, values, argc, argv);
+	if (status == CLI_FINE && cli->partial)
+		status = CLI_PARTIAL;
 	status = finish_stdout(cli, status);
 	pager_end(pager);
 	source_free(cli->source);

@@ -58,7 +58,7 @@ screen_find(struct cli *cli, const char *arg, struct session_list *list,
 			    "is none");
 		mine = strncmp(tty, "/dev/", 5) == 0 ? tty + 5 : tty;
 	}
-	if (source_sessions(cli->source, &all, false, list, err) < 0)
+	if (source_sessions(cli, &all, false, list, err) < 0)
 		return -1;
 	if (session_find(list, place->name, mine, ret, &why) == 0)
 		return 0;

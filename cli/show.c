@@ -92,9 +92,9 @@ put_times(struct ops_buf *out, const struct cli *cli, const struct session *s)
 		ops_time_rfc3339(s->end, cli->global.utc, text);
 		ops_buf_printf(out, "%s\n", text);
 	} else {
-		ops_buf_puts(out, s->state == SESSION_LOST
-				      ? "missing from the log\n"
-				      : "still going on\n");
+		ops_buf_puts(out, describe_goes_on(s)
+				      ? "still going on\n"
+				      : "missing from the log\n");
 	}
 	describe_span(describe_duration(s), span);
 	label(out, "duration");
@@ -123,6 +123,10 @@ put_state(struct ops_buf *out, const struct session *s)
 {
 	label(out, "state");
 	ops_buf_puts(out, describe_state(s));
+	if (s->state == SESSION_DAMAGED)
+		ops_buf_puts(out,
+		    ": it ended, but the part of the log that says how can't "
+		    "be read");
 	if (s->has_close)
 		ops_buf_printf(out, ": %s", why_text(s->close.why));
 	if (s->has_close && s->close.has_status)

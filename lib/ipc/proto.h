@@ -60,7 +60,8 @@
  *	cli -> C_SESSIONS	CBOR filter: 1 user bytes, 2 since, 3 until, 4 active (1),
  *				5 command bytes, 6 mine (1)
  *	    <- C_SESSION	CBOR of one session (store/session.h session_put), each
- *	    <- C_END		u32 how many
+ *	    <- C_END		u32 how many; if frames of the events could not be read, so that
+ *				this isn't all: u64 how many, u64 of how many, text: why the first
  *	cli -> C_READ		id[10]: about to read this session; its access record is
  *				written before the answer; C_DONE or C_FAILED
  *	cli -> C_READ_ALL	empty: about to read everything (verify); full readers only

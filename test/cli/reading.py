@@ -11,6 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealstore as store
 import opsealtest as t
 
 # Everything that must not reach an auditor's terminal.
@@ -160,6 +161,64 @@ class Reading(t.Test):
         self.matches(bytes(term.out).decode(), '"session":"%s"' % mine, "what `show .` says")
         # Outside of any there is none.
         self.one_line(self.exits(self.inst.opseal("show", "."), 2))
+
+    def test_damaged_events(self):
+        """What they told of isn't all there: that is said, with ls and show, from
+        the folder and through the daemon, and nothing is made up for it."""
+        self.record("sleep 1.5; exit 3")  # its end is in another frame than its beginning
+        self.inst.restart()
+        path = sorted((p for p in self.inst.segments() if "/events/" in p), key=os.path.getmtime)[0]
+        damage = []
+
+        def says(result, what):
+            self.exits(result, 5, what)
+            self.matches(self.one_line(result, what),
+                         r": 1 of \d+ frames of the events can't be read \(.*opseal verify", what)
+            return result.text
+
+        at = 48
+        for number, data in store.frames(path)[1]:
+            at += len(data)
+            copy = self.inst.copy_store()
+            t.flip(os.path.join(copy, os.path.relpath(path, self.inst.store)), at - 20)
+            what = "frame %d" % number
+            result = self.inst.offline("ls", store=copy)
+            if "no sessions" in result.errtext:  # its beginning was there
+                self.exits(result, 5, what)
+                continue
+            text = says(result, what)
+            self.check("active" not in text, text)
+            if "damaged" not in text:
+                continue
+            damage.append(at - 20)
+            text = says(self.inst.offline("show", "last", store=copy), what)
+            self.matches(text, r"(?m)^state +damaged: it ended, but")
+            self.matches(text, r"(?m)^end +missing from the log")
+            says(self.inst.offline("cat", "last", store=copy), what)
+            self.exits(self.inst.offline("ls", "--active", store=copy), 5)
+        self.equal(len(damage), 1, "frames with the session's end")
+
+        gone = self.inst.copy_store("gone")
+        os.rename(gone + "/data/events", gone + "/events")
+        result = self.exits(self.inst.offline("ls", store=gone), 5)
+        self.matches(result.errtext, r"(\d+) of \1 frames of the events can't be read \(.*No such file")
+
+        t.flip(path, damage[0])
+        ask = ["opseal", "--run", self.inst.run_dir]
+        self.contains(says(t.run(ask + ["ls"]), "ls"), "damaged")
+        self.contains(says(t.run(ask + ["show", "last"]), "show"), "damaged")
+
+    def test_unreadable_events(self):
+        """As somebody who may not look into that folder."""
+        user = t.person(0)
+        self.record("exit 3")
+        self.inst.stop()
+        copy = self.inst.copy_store()
+        t.run(["chown", "-R", user.pw_name, copy])
+        self.exits(self.inst.offline("ls", store=copy, user=user), 0)
+        os.chmod(copy + "/data/events", 0)
+        result = self.exits(self.inst.offline("ls", store=copy, user=user), 5)
+        self.contains(result.errtext, "Permission denied")
 
     def test_ls_json(self):
         self.record("exit 3")
