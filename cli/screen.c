@@ -29,8 +29,9 @@ struct screen {
 	bool held;
 	struct screen_record after;
 
-	uint64_t missing;   /* parts that screen_next_noted() met */
-	uint64_t gap_bytes; /* not recorded, by GAP records */
+	struct screen_hole hole; /* not told yet; to 0: none */
+	uint64_t missing;        /* parts that screen_next_noted() met */
+	uint64_t gap_bytes;      /* not recorded, by GAP records */
 };
 
 int
@@ -138,6 +139,7 @@ screen_rewind(struct screen *sc, struct ops_err *err)
 	sc->in_tail = false;
 	sc->next = 0;
 	sc->held = false;
+	sc->hole = (struct screen_hole){ 0 };
 	sc->missing = 0;
 	sc->gap_bytes = 0;
 	if (parts_open(&sc->parts)) {
@@ -203,6 +205,37 @@ next_single(struct screen *sc, struct screen_record *ret, struct ops_err *err)
 	return next_of_tail(sc, ret, err);
 }
 
+/* Number behind the last record that the leaves tell of. */
+static uint64_t
+frames_end(const struct screen *sc)
+{
+	const struct store_frame *f;
+	size_t n = store_frames(sc->store, sc->session->id, &f);
+
+	return n == 0 ? 0 : f[n - 1].leaf.first + f[n - 1].leaf.count;
+}
+
+static void
+add_hole(struct screen *sc, uint64_t from, uint64_t to)
+{
+	if (to <= from)
+		return;
+	if (sc->hole.to == 0)
+		sc->hole.from = from;
+	sc->hole.to = to;
+	sc->next = to > sc->next ? to : sc->next;
+}
+
+bool
+screen_take_hole(struct screen *sc, struct screen_hole *ret)
+{
+	if (sc->hole.to == 0)
+		return false;
+	*ret = sc->hole;
+	sc->hole = (struct screen_hole){ 0 };
+	return true;
+}
+
 /* As next_single(), and a hole in the numbers is told first. */
 static int
 next_in_order(struct screen *sc, struct screen_record *ret, struct ops_err *err)
@@ -210,11 +243,16 @@ next_in_order(struct screen *sc, struct screen_record *ret, struct ops_err *err)
 	uint64_t from = sc->next;
 	int rc = next_single(sc, ret, err);
 
-	if (rc <= 0)
+	if (rc < 0)
 		return rc;
+	if (rc == 0) {
+		add_hole(sc, from, frames_end(sc));
+		return 0;
+	}
 	sc->next = ret->number + 1;
 	if (ret->number <= from)
 		return 1;
+	add_hole(sc, from, ret->number);
 	sc->held = true;
 	sc->after = *ret;
 	return ops_fail(err, OPS_ENOENT,
@@ -277,15 +315,21 @@ screen_next_noted(struct screen *sc, struct screen_record *ret)
 int
 screen_status(struct screen *sc)
 {
-	if (sc->gap_bytes > 0)
+	uint64_t gaps = sc->gap_bytes;
+
+	/* Its last one may have found no place on the screen, and who stopped
+	 * reading has not come to all of them. */
+	if (gaps < sc->session->bytes_lost)
+		gaps = sc->session->bytes_lost;
+	if (gaps > 0)
 		cli_note(sc->cli,
 		    "%" PRIu64 " bytes of %s were not recorded (the log could "
 		    "not be written)",
-		    sc->gap_bytes, sc->session->id_text);
+		    gaps, sc->session->id_text);
 	if (sc->missing > 0)
 		cli_note(sc->cli,
 		    "parts of %s are missing (%" PRIu64 "); opseal verify "
 		    "says why",
 		    sc->session->id_text, sc->missing);
-	return sc->gap_bytes > 0 || sc->missing > 0 ? CLI_PARTIAL : CLI_FINE;
+	return gaps > 0 || sc->missing > 0 ? CLI_PARTIAL : CLI_FINE;
 }

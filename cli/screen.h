@@ -50,8 +50,17 @@ int screen_next(
  * counted, and never given back. */
 bool screen_next_noted(struct screen *sc, struct screen_record *ret);
 
+/* Records [from, to) are in the log, but not to be had. */
+struct screen_hole {
+	uint64_t from, to;
+};
+/* Is there one right before what screen_next() gave last (after the end: behind
+ * all of it)?  Each is told once. */
+bool screen_take_hole(struct screen *sc, struct screen_hole *ret);
+
 /* CLI_FINE, or CLI_PARTIAL after a line that sums up what was missing: parts
- * that screen_next_noted() met, and gaps in the recording itself. */
+ * that screen_next_noted() met, and gaps in the recording itself, also those
+ * that lie behind what was read. */
 int screen_status(struct screen *sc);
 
 /* The store behind it, for where its frames lie. */

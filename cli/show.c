@@ -18,6 +18,8 @@ struct tally {
 	struct ops_buf json; /* the same, as members of an array */
 	uint64_t from;       /* the timeline begins here, ns */
 	uint64_t records, output, input, unsealed;
+	struct ops_buf holes; /* records that are missing, in words */
+	uint64_t missing;     /* how many */
 };
 
 static void
@@ -119,10 +121,12 @@ why_text(uint32_t why)
 }
 
 static void
-put_state(struct ops_buf *out, const struct session *s)
+put_state(struct ops_buf *out, const struct session *s, const struct tally *t)
 {
 	label(out, "state");
 	ops_buf_puts(out, describe_state(s));
+	if (t->missing > 0 && s->state != SESSION_DAMAGED)
+		ops_buf_puts(out, ", damaged");
 	if (s->state == SESSION_DAMAGED)
 		ops_buf_puts(out,
 		    ": it ended, but the part of the log that says how can't "
@@ -159,14 +163,31 @@ put_bytes(struct ops_buf *out, const char *name, uint64_t n)
 static void
 put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 {
+	char all[24];
+
 	label(out, "bytes");
-	put_bytes(out, "shown, ", t->output);
+	if (t->missing > 0 && s->has_close) {
+		describe_bytes(s->close.bytes_out, all);
+		put_bytes(out, "of ", t->output);
+		ops_buf_printf(out, "%s shown, ", all);
+	} else {
+		put_bytes(out, "shown, ", t->output);
+	}
 	put_bytes(out, "typed, ", s->has_close ? s->close.bytes_in : t->input);
 	ops_buf_puts(out, "in ");
 	describe_count(out, t->records, "record");
 	ops_buf_puts(out, "\n");
+	if (t->missing > 0) {
+		label(out, "MISSING");
+		ops_buf_put(out, t->holes.data, t->holes.len);
+		ops_buf_puts(out, "; opseal verify says why\n");
+	}
 	label(out, "sealed");
-	if (s->sealed)
+	if (t->missing > 0)
+		ops_buf_puts(out, t->unsealed == 0 && t->records > 0
+				      ? "what is here is; the rest is missing\n"
+				      : "parts are missing\n");
+	else if (s->sealed)
 		ops_buf_puts(out, "yes, all of it\n");
 	else if (t->unsealed == 0)
 		ops_buf_puts(
@@ -229,6 +250,19 @@ take_record(
 }
 
 static void
+take_hole(struct tally *t, const struct screen_hole *h)
+{
+	if (t->missing > 0)
+		ops_buf_puts(&t->holes, ", ");
+	if (h->to - h->from == 1)
+		ops_buf_printf(&t->holes, "record %" PRIu64, h->from);
+	else
+		ops_buf_printf(&t->holes, "records %" PRIu64 " to %" PRIu64,
+		    h->from, h->to - 1);
+	t->missing += h->to - h->from;
+}
+
+static void
 put_text(struct cli *cli, const struct session *s, struct screen *sc,
     const struct tally *t)
 {
@@ -239,7 +273,7 @@ put_text(struct cli *cli, const struct session *s, struct screen *sc,
 	put_who(&out, &s->open);
 	put_where(&out, &s->open);
 	put_times(&out, cli, s);
-	put_state(&out, s);
+	put_state(&out, s, t);
 	put_sizes(&out, s, t);
 	put_places(&out, sc, s);
 	if (t->timeline.len > 0) {
@@ -258,6 +292,7 @@ put_json(struct cli *cli, const struct session *s, const struct tally *t)
 	describe_session_json(s, cli->global.utc, &out);
 	if (!out.failed && out.len > 0)
 		out.len--; /* the closing brace: one more member */
+	ops_buf_printf(&out, ",\"records_missing\":%" PRIu64, t->missing);
 	ops_buf_puts(&out, ",\"timeline\":[");
 	ops_buf_put(&out, t->json.data, t->json.len);
 	ops_buf_puts(&out, "]}\n");
@@ -269,14 +304,24 @@ static int
 show(struct cli *cli, const struct session *s, struct screen *sc, uint64_t from,
     bool json)
 {
-	struct tally t = {
-		.timeline.max = OUT_MAX, .json.max = OUT_MAX, .from = from
-	};
+	struct tally t = { .timeline.max = OUT_MAX,
+		.json.max = OUT_MAX,
+		.holes.max = OUT_MAX,
+		.from = from };
+	struct screen_hole hole;
+	struct screen_record r;
 	struct ops_err err = { 0 };
 	int status;
 
-	for (struct screen_record r; screen_next_noted(sc, &r);)
+	for (;;) {
+		bool more = screen_next_noted(sc, &r);
+
+		if (screen_take_hole(sc, &hole))
+			take_hole(&t, &hole);
+		if (!more)
+			break;
 		take_record(&t, s, &r);
+	}
 	if (ops_buf_check(&t.timeline, "timeline", &err) < 0 ||
 	    ops_buf_check(&t.json, "timeline", &err) < 0) {
 		status = cli_fail(cli, &err);
@@ -289,6 +334,7 @@ show(struct cli *cli, const struct session *s, struct screen *sc, uint64_t from,
 	}
 	ops_buf_free(&t.timeline);
 	ops_buf_free(&t.json);
+	ops_buf_free(&t.holes);
 	return status;
 }
 

@@ -220,6 +220,36 @@ class Reading(t.Test):
         result = self.exits(self.inst.offline("ls", store=copy, user=user), 5)
         self.contains(result.errtext, "Permission denied")
 
+    def test_a_gap(self):
+        """The daemon was away for longer than output is held back: all that reads
+        the session marks the place, and says with its status that parts are missing."""
+        self.inst = self.instance(config="hold_time = 300ms\n")
+        term = self.record_pty(self.inst, ["sh", "-c", "echo before; read x; echo unseen; read x; "
+                                           "echo after; read x; exit 3"])
+        term.expect("before")
+        t.wait_for("the record", lambda: "before" in self.inst.opseal("cat", "last").text)
+        self.inst.stop()
+        term.line("")
+        term.expect("this part is not recorded")
+        term.expect("unseen")
+        self.inst.start()
+        t.wait_for("the gap", lambda: "gap:" in self.inst.opseal("cat", "last").text)
+        term.line("")
+        term.expect("after")
+        term.line("")
+        self.equal(term.wait(), 3, "exit status")
+        mark = r"\[gap: \d+ bytes not recorded\]"
+        for args in (["cat", "last"], ["export", "last", "-f", "text"], ["play", "last", "-s", "0"]):
+            result = self.exits(self.both(*args), 5, args[0])
+            self.matches(result.text, r"(?s)before\s.*" + mark + r".*after\s", args[0])
+            self.contains(result.errtext, "were not recorded", args[0])
+        self.exits(self.both("show", "last"), 5)
+        # Who stops before he comes to it is told all the same.
+        player = self.pty([t.program("opseal"), "--store", self.inst.store, "play", "last", "-s", "0.1"])
+        player.expect("before")
+        player.send("q")
+        self.equal(player.wait(), 5, "exit status of play")
+
     def test_ls_json(self):
         self.record("exit 3")
         self.record("kill -15 $$")
