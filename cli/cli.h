@@ -45,9 +45,10 @@ struct cli;
 struct command {
 	const char *name;
 	enum group group;
-	const char *args;       /* after the options, in the usage line */
-	const char *summary;    /* one line, no full stop */
-	unsigned needs;         /* enum need */
+	const char *args;    /* after the options, in the usage line */
+	const char *summary; /* one line, no full stop */
+	const char *more;    /* lines of its help after the options, or NULL */
+	unsigned needs;      /* enum need */
 	int min_args, max_args; /* -1: any number */
 	const struct opt *opts; /* up to a row without a name */
 	size_t opts_size;       /* of the struct their offsets are in */

@@ -93,25 +93,61 @@ static const struct opt status_options[] = {
 	{ 0 },
 };
 
+/* What the help of a command says after its options. */
+#define SESSION_IS \
+	"SESSION is the beginning of an id, last, last:USER, pts/N (the newest on that\n" \
+	"terminal), or . (this terminal's own).\n"
+#define PLACE_IS \
+	SESSION_IS \
+	"@TIME is a moment in it, counted from its start: 83, 1:23 or 1:02:03.5.\n"
+#define READ_STATUS \
+	"Exit status: 0 fine, 2 no such session, or trouble, 4 not permitted,\n" \
+	"5 shown, but parts are missing.\n"
+
+static const char ls_more[] =
+	"Exit status: 0 fine, 1 no session, 2 trouble, 4 not permitted, 5 parts of the list\n"
+	"are missing.\n";
+static const char session_more[] = SESSION_IS READ_STATUS;
+static const char place_more[] = PLACE_IS READ_STATUS;
+static const char play_more[] =
+	"Keys:\n"
+	"  space    pause, and go on\n"
+	"  .        one step, then pause\n"
+	"  + or =   twice as fast\n"
+	"  -        half as fast\n"
+	"  q        quit\n\n" PLACE_IS READ_STATUS;
+static const char verify_more[] =
+	SESSION_IS
+	"Exit status: 0 nothing is wrong, 2 it could not be checked, 3 the check failed,\n"
+	"4 not permitted.\n";
+static const char checkpoint_more[] =
+	"Exit status: 0 fine, 1 nothing is sealed yet, 2 trouble, 4 not permitted.\n";
+static const char record_more[] =
+	"Without COMMAND, the shell of SHELL.\n"
+	"If stdin and stdout are not the same terminal (a pipe, a file, cron), COMMAND runs\n"
+	"in place, and what it prints is not in the log: that it ran is, and who ran it.\n"
+	"Exit status: that of COMMAND; 2 if nothing was run, since no daemon answers or the\n"
+	"log can't be written; 126 or 127 if COMMAND can't be executed or isn't there.\n";
+
 /* Help, completion and the check of the manual are made from this table. */
 static const struct command commands[] = {
-	{ "ls", GROUP_SEE, "", "List recorded sessions",
+	{ "ls", GROUP_SEE, "", "List recorded sessions", ls_more,
 	    NEED_STORE | NEED_PAGER, 0, 0, ls_options, sizeof(struct ls_opts), cmd_ls },
-	{ "show", GROUP_SEE, "SESSION[@TIME]", "Who, when, from where: one session",
+	{ "show", GROUP_SEE, "SESSION[@TIME]", "Who, when, from where: one session", place_more,
 	    NEED_STORE | NEED_PAGER, 1, 1, show_options, sizeof(struct show_opts), cmd_show },
-	{ "play", GROUP_SEE, "SESSION[@TIME]", "Play a session back",
+	{ "play", GROUP_SEE, "SESSION[@TIME]", "Play a session back", play_more,
 	    NEED_STORE, 1, 1, play_options, sizeof(struct play_opts), cmd_play },
-	{ "cat", GROUP_SEE, "SESSION[@TIME]", "Print the text that was on the screen",
+	{ "cat", GROUP_SEE, "SESSION[@TIME]", "Print the text that was on the screen", place_more,
 	    NEED_STORE | NEED_PAGER, 1, 1, NULL, 0, cmd_cat },
-	{ "status", GROUP_SEE, "", "What is recorded now, and how well",
+	{ "status", GROUP_SEE, "", "What is recorded now, and how well", NULL,
 	    NEED_DAEMON, 0, 0, status_options, sizeof(struct status_opts), cmd_status },
-	{ "verify", GROUP_PROVE, "[SESSION]", "Check that nothing was changed",
+	{ "verify", GROUP_PROVE, "[SESSION]", "Check that nothing was changed", verify_more,
 	    NEED_STORE, 0, 1, verify_options, sizeof(struct verify_opts), cmd_verify },
-	{ "checkpoint", GROUP_PROVE, "", "Print the checkpoint, to be kept elsewhere",
+	{ "checkpoint", GROUP_PROVE, "", "Print the checkpoint, to be kept elsewhere", checkpoint_more,
 	    NEED_STORE, 0, 0, checkpoint_options, sizeof(struct checkpoint_opts), cmd_checkpoint },
-	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format",
+	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format", session_more,
 	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), cmd_export },
-	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now",
+	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
 	    OWN_SIGPIPE | ARGS_RAW, 0, -1, NULL, 0, cmd_record },
 };
 /* clang-format on */
@@ -237,6 +273,8 @@ print_command_help(FILE *out, const struct command *c)
 	}
 	fputs("\nOptions of every command:\n", out);
 	opt_help(out, global_options);
+	if (c->more != NULL)
+		fprintf(out, "\n%s", c->more);
 }
 
 /* "opseal __table": the tables for tests and completion, a row a line. */

@@ -113,6 +113,10 @@ screen_open(struct cli *cli, const struct session *s, struct screen **ret,
 		screen_free(sc);
 		return -1;
 	}
+	if (s->open.kind == SESSION_COMMAND)
+		cli_note(cli,
+		    "recorded without a terminal: what it printed is not in "
+		    "the log");
 	*ret = sc;
 	return 0;
 }

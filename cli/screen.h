@@ -28,12 +28,13 @@ struct screen_record {
 int screen_find(struct cli *cli, const char *arg, struct session_list *list,
     const struct session **ret, struct sessionarg *place, struct ops_err *err);
 
-/* s must outlive it. */
 /* Where in s to begin, ns from its start: 0 if place names no moment.  One after
  * the end of an ended session is OPS_EUSAGE. */
 int screen_from(const struct session *s, const struct sessionarg *place,
     uint64_t *ret, struct ops_err *err);
 
+/* s must outlive it.  Of a session without a terminal a line on stderr says that
+ * it has no screen. */
 int screen_open(struct cli *cli, const struct session *s, struct screen **ret,
     struct ops_err *err);
 void screen_free(struct screen *sc); /* NULL is fine */

@@ -559,6 +559,22 @@ class Reading(t.Test):
         self.exits(result, 7)
         self.equal(result.out, b"in\0put", "output without a terminal")
 
+    def test_without_a_terminal(self):
+        """What it printed is not in the log: whoever reads it is told."""
+        result = self.exits(self.inst.opseal("record", "--", "echo", "hello"), 0)
+        self.equal((result.out, result.err), (b"hello\n", b""), "nothing is said to a pipe")
+        for args in (["show", "last"], ["cat", "last"], ["play", "last"], ["export", "last", "-f", "raw"]):
+            result = self.exits(self.both(*args), 0)
+            self.contains(self.one_line(result, args[0]), "recorded without a terminal", args[0])
+        argv = self.inst.argv("record", "--", "echo", "hello")
+        for redirected, said in (("", False), ("> %s" % self.path("out"), True),
+                                 ("< /dev/null", True)):
+            term = self.pty(["sh", "-c", '"$@" ' + redirected, "sh"] + argv)
+            self.equal(term.wait(), 0, "exit status")
+            self.equal(bytes(term.out).count(b"what it prints will not be in the log"), int(said),
+                       "said with %r: %r" % (redirected, bytes(term.out)))
+            self.equal(bytes(term.out).count(b"\n"), said + (">" not in redirected), "lines")
+
     def test_an_active_session(self):
         term = self.record_pty(self.inst, ["sh", "-c", "echo begun; read x"])
         term.expect("begun")
