@@ -1,6 +1,7 @@
 #include "screen.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +34,28 @@ struct screen {
 	uint64_t missing;        /* parts that screen_next_noted() met */
 	uint64_t gap_bytes;      /* not recorded, by GAP records */
 };
+
+/* "last@abc": a user's name may hold an @, so it was looked for as it stands.
+ * Where what is before it names a session, a time was meant. */
+static void
+explain_at(const struct session_list *list, const char *name, const char *mine,
+    struct ops_err *err)
+{
+	char before[SESSIONARG_NAME_MAX + 1];
+	const struct session *s;
+	char *at;
+
+	snprintf(before, sizeof(before), "%s", name);
+	at = strrchr(before, '@');
+	if (at == NULL)
+		return;
+	*at = '\0';
+	if (session_find(list, before, mine, &s, NULL) == 0)
+		ops_fail(err, OPS_EUSAGE,
+		    "\"%.60s\" is no time in a session; 83, 1:23 and "
+		    "1:02:03.5 are",
+		    at + 1);
+}
 
 int
 screen_find(struct cli *cli, const char *arg, struct session_list *list,
@@ -71,6 +94,8 @@ screen_find(struct cli *cli, const char *arg, struct session_list *list,
 		return -1;
 	if (err != NULL)
 		*err = why;
+	if (why.code == OPS_ENOENT)
+		explain_at(list, place->name, mine, err);
 	return -1;
 }
 

@@ -66,9 +66,10 @@ put_where(struct ops_buf *out, const struct event_open *o)
 	if (o->kind == SESSION_COMMAND) {
 		ops_buf_puts(out, "none: a command without a terminal\n");
 	} else {
-		describe_text(out, &o->tty);
-		ops_buf_puts(out, ", inside ");
+		/* The one that the shell has, and that the person sits at. */
 		describe_text(out, &o->inner);
+		ops_buf_puts(out, ", shown on ");
+		describe_text(out, &o->tty);
 		ops_buf_printf(out, ", %ux%u  (proven)\n", (unsigned)o->cols,
 		    (unsigned)o->rows);
 		claimed(out, "TERM", &o->term);
@@ -160,6 +161,21 @@ put_bytes(struct ops_buf *out, const char *name, uint64_t n)
 	ops_buf_printf(out, "%s %s", text, name);
 }
 
+/* They are counted also where they are not kept, but told at the end only. */
+static void
+put_typed(struct ops_buf *out, const struct session *s, const struct tally *t)
+{
+	const char *kept =
+	    s->open.input ? "typed, kept\n" : "typed, not kept\n";
+
+	if (s->has_close)
+		put_bytes(out, kept, s->close.bytes_in);
+	else if (s->open.input)
+		put_bytes(out, kept, t->input);
+	else
+		ops_buf_puts(out, "what is typed is not kept\n");
+}
+
 static void
 put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 {
@@ -169,14 +185,13 @@ put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 	if (t->missing > 0 && s->has_close) {
 		describe_bytes(s->close.bytes_out, all);
 		put_bytes(out, "of ", t->output);
-		ops_buf_printf(out, "%s shown, ", all);
+		ops_buf_printf(out, "%s shown in ", all);
 	} else {
-		put_bytes(out, "shown, ", t->output);
+		put_bytes(out, "shown in ", t->output);
 	}
-	put_bytes(out, "typed, ", s->has_close ? s->close.bytes_in : t->input);
-	ops_buf_puts(out, "in ");
 	describe_count(out, t->records, "record");
-	ops_buf_puts(out, "\n");
+	ops_buf_puts(out, "; ");
+	put_typed(out, s, t);
 	if (t->missing > 0) {
 		label(out, "MISSING");
 		ops_buf_put(out, t->holes.data, t->holes.len);

@@ -280,11 +280,13 @@ class Reading(t.Test):
         text = self.exits(self.both("show", "last"), 0).text
         for pattern in (r"^session +[a-z2-7]{16}$", r"^user .*\(proven\)$", r"^start ",
                         r"^end ", r"^state +closed: .*exit 3$", r"exit status 3",
-                        r"^command .*script.sh +\(claimed\)$"):
+                        r"^command .*script.sh +\(claimed\)$",
+                        r"^bytes +\d+ B shown in \d+ records; 0 B typed, not kept$"):
             self.matches(text, pattern, "show")
         got = json.loads(self.exits(self.both("show", "last", "--json"), 0).text)
         self.equal(got["timeline"][-1]["type"], "exit", "timeline")
         self.equal(got["timeline"][-1]["exit"], 3, "timeline")
+        self.matches(text, "^terminal +%s, shown on %s," % (got["inner"], got["tty"]), "terminals")
         for name in (got["session"], got["session"][:8], "last", "last:" + got["user"],
                      got["tty"], got["inner"]):
             self.contains(self.exits(self.inst.offline("show", name), 0).text, got["session"])
@@ -580,6 +582,7 @@ class Reading(t.Test):
         term.expect("begun")
         line = self.inst.opseal("ls", "--active").text.splitlines()[-1]
         self.contains(line, "active")
+        self.matches(self.inst.opseal("show", "last").text, r"(?m)^bytes .*; what is typed is not kept$")
         self.contains(self.exits(self.both("cat", "last"), 0).text, "begun")
         self.exits(self.inst.opseal("verify"), 0)
         term.line("")

@@ -111,7 +111,7 @@ class Verifying(t.Test):
         text = self.exits(self.inst.offline("show", "last"), 5).text
         self.matches(text, r"(?m)^state +closed, damaged: .*exit 7$")
         self.matches(text, r"(?m)^MISSING +record.*; opseal verify says why$")
-        self.matches(text, r"(?m)^bytes +\d+ B of \d+ B shown, ")
+        self.matches(text, r"(?m)^bytes +\d+ B of \d+ B shown in ")
         self.matches(text, r"(?m)^sealed +what is here is; the rest is missing$")
         row = json.loads(self.exits(self.inst.offline("show", "--json", "last"), 5).text)
         self.check(row["records_missing"] > 0, "records_missing")
