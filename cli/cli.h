@@ -73,7 +73,7 @@ struct cli {
 	const char *run_dir;
 	bool direct; /* the store was named: no daemon is asked */
 	bool colour;
-	unsigned width; /* columns for tables */
+	unsigned width; /* columns for tables; 0: stdout is no terminal */
 	bool partial;   /* cli_partial() was called */
 	struct source *source;
 };

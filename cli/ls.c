@@ -15,19 +15,19 @@
 
 /* clang-format off */
 static const struct table_column columns[] = {
-	{ "SESSION",  false, 0, 0 },
-	{ "USER",     false, 0, 16 },
-	{ "PERSON",   false, 1, 16 },
-	{ "FROM",     false, 8, 24 },
-	{ "TTY",      false, 6, 10 },
-	{ "START",    false, 0, 0 },
-	{ "END",      false, 5, 0 },
-	{ "DURATION", true,  0, 0 },
-	{ "CMDS",     true,  3, 0 },
-	{ "EXIT",     true,  9, 0 },
-	{ "IDLE",     true,  4, 0 },
-	{ "STATE",    false, 0, 0 },
-	{ "COMMAND",  false, 2, 40 },
+	{ "SESSION",  false, 0,  0,  0 },
+	{ "USER",     false, 0,  16, 0 },
+	{ "PERSON",   false, 1,  16, 0 },
+	{ "FROM",     false, 8,  24, 0 },
+	{ "TTY",      false, 6,  10, 0 },
+	{ "START",    false, 0,  0,  0 },
+	{ "END",      false, 5,  0,  0 },
+	{ "DURATION", true,  10, 0,  0 },
+	{ "CMDS",     true,  3,  0,  0 },
+	{ "EXIT",     true,  9,  0,  0 },
+	{ "IDLE",     true,  4,  0,  0 },
+	{ "STATE",    false, 0,  0,  0 },
+	{ "COMMAND",  false, 0,  40, 12 },
 };
 /* clang-format on */
 

@@ -394,13 +394,16 @@ set_terminal(struct cli *cli)
 	struct winsize ws;
 	unsigned long n = columns != NULL ? strtoul(columns, NULL, 10) : 0;
 
+	/* What is piped or kept is read by programs, or later: all of it. */
+	if (!isatty(STDOUT_FILENO))
+		return;
 	cli->width = 120;
 	if (n > WIDTH_MIN && n < UINT32_MAX)
 		cli->width = (unsigned)n;
 	else if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 &&
 		 ws.ws_col > WIDTH_MIN)
 		cli->width = ws.ws_col;
-	cli->colour = isatty(STDOUT_FILENO) && environment("NO_COLOR") == NULL;
+	cli->colour = environment("NO_COLOR") == NULL;
 }
 
 /* What was printed must have arrived: a full disk is trouble. */

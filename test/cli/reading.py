@@ -59,10 +59,35 @@ class Reading(t.Test):
         turned = self.inst.offline("ls", "-r").text.splitlines()
         self.equal([x.split()[0] for x in turned[1:]],
                    [x.split()[0] for x in (lines[2], lines[1])], "-r")
-        for width in ("80", "100"):
-            narrow = self.inst.offline("ls", env={"COLUMNS": width}).text
-            self.check(all(len(x) <= int(width) for x in narrow.splitlines()), narrow)
-            self.contains(narrow, "STATE")
+
+    def on_terminal(self, cols, *args, **env):
+        """The lines of `ls` on a terminal of that many columns."""
+        term = self.pty([t.program("opseal"), "--store", self.inst.store, "--no-pager", "ls", *args],
+                        cols=cols, env=dict(env, NO_COLOR="1"))
+        term.wait()
+        return bytes(term.out).decode().splitlines()
+
+    def test_ls_fits_a_terminal(self):
+        command = "echo " + 40 * "long " + "end"
+        self.record_pty(self.inst, ["sh", "-c", command]).wait()
+        for cols in (60, 80, 100, 132, 400):
+            lines = self.on_terminal(cols)
+            for line in lines:
+                self.check(len(line) <= cols, "%d columns: %r" % (cols, line))
+            titles = lines[0].split()
+            self.equal([x for x in ("STATE", "COMMAND") if x not in titles], [],
+                       "left out of %d columns: %s" % (cols, titles))
+            # What says nothing goes before what does.
+            self.check(not ("FROM" in titles and "EXIT" not in titles), titles)
+            self.contains(lines[1], "sh -c", "a command, shortened")
+        self.check(lines[1].rstrip().endswith("end"), "where there is room, all of it")
+        self.check("FROM" not in self.on_terminal(100)[0] and "EXIT" in self.on_terminal(100)[0], "100")
+        self.equal(self.on_terminal(200, COLUMNS="80"), self.on_terminal(80), "COLUMNS")
+        for env in ({}, {"COLUMNS": "80"}):
+            piped = self.inst.offline("ls", env=env).text.splitlines()
+            self.equal(piped[0].split(), "SESSION USER PERSON FROM TTY START END DURATION CMDS EXIT "
+                       "IDLE STATE COMMAND".split(), "columns in a pipe")
+            self.check(piped[1].endswith(command), piped[1])
 
     def test_ls_filters(self):
         self.record("true")
