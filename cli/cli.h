@@ -36,6 +36,7 @@ enum need {
 	NEED_PAGER = 1 << 2,  /* page long output on a terminal */
 	OWN_SIGPIPE = 1 << 3, /* leave the signal as it was inherited */
 	ARGS_RAW = 1 << 4,    /* options end at the first argument */
+	NO_STORE = 1 << 5,    /* --store is refused: only a daemon can do it */
 };
 
 enum group { GROUP_SEE, GROUP_SEARCH, GROUP_PROVE, GROUP_RUN, GROUP_KEEP };

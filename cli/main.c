@@ -140,7 +140,7 @@ static const struct command commands[] = {
 	{ "cat", GROUP_SEE, "SESSION[@TIME]", "Print the text that was on the screen", place_more,
 	    NEED_STORE | NEED_PAGER, 1, 1, NULL, 0, cmd_cat },
 	{ "status", GROUP_SEE, "", "What is recorded now, and how well", NULL,
-	    NEED_DAEMON, 0, 0, status_options, sizeof(struct status_opts), cmd_status },
+	    NEED_DAEMON | NO_STORE, 0, 0, status_options, sizeof(struct status_opts), cmd_status },
 	{ "verify", GROUP_PROVE, "[SESSION]", "Check that nothing was changed", verify_more,
 	    NEED_STORE, 0, 1, verify_options, sizeof(struct verify_opts), cmd_verify },
 	{ "checkpoint", GROUP_PROVE, "", "Print the checkpoint, to be kept elsewhere", checkpoint_more,
@@ -148,7 +148,7 @@ static const struct command commands[] = {
 	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format", session_more,
 	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), cmd_export },
 	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
-	    OWN_SIGPIPE | ARGS_RAW, 0, -1, NULL, 0, cmd_record },
+	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, cmd_record },
 };
 /* clang-format on */
 #define N_COMMANDS OPS_ARRAY_LEN(commands)
@@ -361,6 +361,18 @@ check_count(const struct command *c, int n, char **args, struct ops_err *err)
 	return 0;
 }
 
+/* Named on the command line, it is meant for this command; the variable is for
+ * all of them. */
+static int
+check_store(const struct cli *cli, struct ops_err *err)
+{
+	if (!(cli->cmd->needs & NO_STORE) || cli->global.store == NULL)
+		return 0;
+	return ops_fail(err, OPS_EUSAGE,
+	    "--store names a store to read, but this asks a daemon; --run "
+	    "says which");
+}
+
 /* An empty variable is one that isn't set. */
 static const char *
 environment(const char *name)
@@ -502,7 +514,8 @@ run_words(struct cli *cli, int argc, char **argv)
 		print_command_help(stdout, cli->cmd);
 		return finish_stdout(cli, CLI_FINE);
 	}
-	if (check_count(cli->cmd, argc - rest, argv + rest, &err) < 0)
+	if (check_count(cli->cmd, argc - rest, argv + rest, &err) < 0 ||
+	    check_store(cli, &err) < 0)
 		return cli_fail(cli, &err);
 	set_places(cli);
 	set_terminal(cli);

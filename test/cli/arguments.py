@@ -61,8 +61,8 @@ WRONG = [
     (["verify", "--against", "/nonexistent"], "/nonexistent"),
     (["verify", "--against", "/dev/null"], "no checkpoint"),
     (["checkpoint", "--vkey", "--anchor"], "not both"),
-    (["status"], "no daemon answers"),
-    (["record", "true"], "no daemon answers"),
+    (["status"], "--store names a store to read, but this asks a daemon"),
+    (["record", "true"], "--store names a store to read, but this asks a daemon"),
 ]
 
 
@@ -118,6 +118,12 @@ class Arguments(t.Test):
         os.mkdir(self.path("empty"))
         for args in (["ls"], ["verify"], ["checkpoint"]):
             self.one_line(self.exits(t.run(["opseal", "--store", self.path("empty")] + args), 2))
+
+    def test_only_a_daemon_can(self):
+        for args in (["status"], ["record", "true"]):
+            for argv in (["--run", self.path("none")] + args, args[:1] + ["--run", self.path("none")] + args[1:]):
+                result = t.run(["opseal"] + argv, env={"OPSEAL_STORE": self.path("elsewhere")})
+                self.contains(self.one_line(self.exits(result, 2)), "no daemon answers", " ".join(argv))
 
     def test_no_daemon(self):
         result = t.run(["opseal", "--run", self.path("none"), "ls"],
