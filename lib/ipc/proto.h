@@ -226,8 +226,9 @@ struct proto_status {
 	uint64_t unsealed;    /* 7 */
 	uint64_t lag;         /* 8  ns */
 	uint64_t sealed_size; /* 9 */
-	uint64_t lost; /* 10 records or bytes counted as lost since the start */
-	uint32_t log;  /* 11 number of the log */
+	uint64_t
+	    lost; /* 10 bytes shown but not recorded, by the GAPs since the start */
+	uint32_t log;    /* 11 number of the log */
 	uint64_t stored; /* 12 bytes of frames written */
 	uint64_t durable_p50, durable_p99, sealed_p50,
 	    sealed_p99;           /* 13..16 ns */

@@ -109,6 +109,10 @@ class Manual(t.Test):
         for name, program in (("opseald.8", "opseald"), ("opseal-door.8", "opseal-door")):
             text = page(name)
             result = self.exits(t.run([program, "--help"]), 0)
+            for named, section in re.findall(r"([a-z.-]+)\((\d)\)", result.text):
+                self.check(os.path.exists("%s/%s.%s" % (MAN, named, section)), "%s(%s)" % (named, section))
+                if "ettings: %s" % named in result.text:
+                    self.contains(page("%s.%s" % (named, section)), "hold_time", "its settings")
             for option in set(re.findall(r"--([a-z][a-z-]+)", result.text)):
                 self.contains(text, "--" + option, name)
 
