@@ -255,8 +255,9 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 	c.n = o->count > 0 && o->count < list.n ? o->count : list.n;
 	c.first = list.n - c.n;
 	if (c.n == 0) {
-		cli_note(cli, "no sessions");
-		/* There may be some, where the events can't be read. */
+		/* There may be some, where events can't be read: that was said. */
+		if (!cli->partial)
+			cli_note(cli, "no sessions");
 		status = cli->partial ? CLI_PARTIAL : CLI_NOTHING;
 	} else if (o->json) {
 		print_json(cli, &list, &c);

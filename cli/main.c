@@ -20,7 +20,7 @@
 /* clang-format off */
 static const struct opt global_options[] = {
 #define AT(m) offsetof(struct global_opts, m)
-	{ "store",    0,   OPT_ONCE, "DIR", "read this store itself; ask no daemon", AT(store), 0 },
+	{ "store",    0,   OPT_ONCE, "DIR", "read this store itself; ask no daemon (not record, status)", AT(store), 0 },
 	{ "run",      0,   OPT_ONCE, "DIR", "where the daemon's sockets are",        AT(run), 0 },
 	{ "utc",      0,   OPT_FLAG, NULL,  "times in UTC",                          AT(utc), 0 },
 	{ "no-pager", 0,   OPT_FLAG, NULL,  "don't page long output",                AT(no_pager), 0 },

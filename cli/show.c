@@ -177,11 +177,16 @@ put_typed(struct ops_buf *out, const struct session *s, const struct tally *t)
 }
 
 static void
-put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
+put_bytes_line(
+    struct ops_buf *out, const struct session *s, const struct tally *t)
 {
 	char all[24];
 
 	label(out, "bytes");
+	if (s->open.kind == SESSION_COMMAND) {
+		ops_buf_puts(out, "not recorded: it had no terminal\n");
+		return;
+	}
 	if (t->missing > 0 && s->has_close) {
 		describe_bytes(s->close.bytes_out, all);
 		put_bytes(out, "of ", t->output);
@@ -192,6 +197,12 @@ put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 	describe_count(out, t->records, "record");
 	ops_buf_puts(out, "; ");
 	put_typed(out, s, t);
+}
+
+static void
+put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
+{
+	put_bytes_line(out, s, t);
 	if (t->missing > 0) {
 		label(out, "MISSING");
 		ops_buf_put(out, t->holes.data, t->holes.len);
