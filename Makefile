@@ -1,7 +1,7 @@
 # A thin front for people; the build itself is in meson.build.
 #
 #   make          build; the programs are in build/bin/
-#   make demo     see opseal do its main job, in under a minute
+#   make demo     see opseal do its main job; once built, in under a minute
 #   make check    run every test
 #   make help     everything else
 #

@@ -1,5 +1,6 @@
 #include "answer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "record/record.h"
 
 #define NUMBER_LEN 8
+#define MISSING_LEN 20 /* of a C_END that tells of some, without its text */
 
 int
 answer_failed(const uint8_t *p, size_t n, struct ops_err *err)
@@ -56,6 +58,31 @@ answer_names(
 			return -1;
 		at += len + 1;
 	}
+	return 0;
+}
+
+int
+answer_sessions_end(const uint8_t *p, size_t n, size_t count,
+    struct session_missing *ret, struct ops_err *err)
+{
+	struct session_missing m = { 0 };
+
+	if (n < 4 || ops_getle32(p) != count)
+		return ops_fail(
+		    err, OPS_EFORMAT, "the daemon's list is not whole");
+	if (n > 4 && n < MISSING_LEN)
+		return ops_fail(
+		    err, OPS_EFORMAT, "the end of the daemon's list");
+	if (n > 4) {
+		m.frames = ops_getle64(p + 4);
+		m.of = ops_getle64(p + 12);
+		snprintf(m.why, sizeof(m.why), "%.*s", (int)(n - MISSING_LEN),
+		    (const char *)p + MISSING_LEN);
+		if (m.frames == 0 || m.frames > m.of)
+			return ops_fail(err, OPS_EFORMAT,
+			    "the end of the daemon's list makes no sense");
+	}
+	*ret = m;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/session.h"
 #include "store/vfs.h"
 
 #define ANSWER_NAMES_MAX 1000000 /* of one folder */
@@ -24,6 +25,10 @@ int answer_failed(const uint8_t *p, size_t n, struct ops_err *err);
  * grown also where it fails. */
 int answer_names(
     struct vfs_names *names, const uint8_t *p, size_t n, struct ops_err *err);
+
+/* C_END after `count` C_SESSIONs. */
+int answer_sessions_end(const uint8_t *p, size_t n, size_t count,
+    struct session_missing *ret, struct ops_err *err);
 
 /* C_TAIL_RECORDS, one after another: records that follow those before. */
 struct answer_tail {

@@ -45,18 +45,25 @@ print_lines(struct screen *sc, const struct session *s, uint64_t from,
     uint64_t until, struct ops_err *err)
 {
 	struct ops_buf out = { .max = OUT_MAX };
+	char mark[DESCRIBE_MARK];
+	struct screen_hole hole;
 	struct screen_record r;
 	struct lines *l;
 	int rc = 0;
 
 	if (lines_new(s->open.cols, &l, err) < 0)
 		return -1;
-	while (rc == 0 && screen_next_noted(sc, &r)) {
-		/* What came before still moved the cursor and the width. */
-		bool before = r.offset < from;
+	while (rc == 0) {
+		bool before, more = screen_next_noted(sc, &r);
 
-		if (!belongs(&r, until))
+		if (screen_take_hole(sc, &hole)) {
+			describe_hole(&hole, mark);
+			lines_note(l, mark, &out);
+		}
+		if (!more || !belongs(&r, until))
 			break;
+		/* What came before still moved the cursor and the width. */
+		before = r.offset < from;
 		describe_line(l, &r, &out);
 		rc = ops_buf_check(&out, "text", err);
 		if (before)

@@ -36,6 +36,7 @@ enum need {
 	NEED_PAGER = 1 << 2,  /* page long output on a terminal */
 	OWN_SIGPIPE = 1 << 3, /* leave the signal as it was inherited */
 	ARGS_RAW = 1 << 4,    /* options end at the first argument */
+	NO_STORE = 1 << 5,    /* --store is refused: only a daemon can do it */
 };
 
 enum group { GROUP_SEE, GROUP_SEARCH, GROUP_PROVE, GROUP_RUN, GROUP_KEEP };
@@ -45,9 +46,10 @@ struct cli;
 struct command {
 	const char *name;
 	enum group group;
-	const char *args;       /* after the options, in the usage line */
-	const char *summary;    /* one line, no full stop */
-	unsigned needs;         /* enum need */
+	const char *args;    /* after the options, in the usage line */
+	const char *summary; /* one line, no full stop */
+	const char *more;    /* lines of its help after the options, or NULL */
+	unsigned needs;      /* enum need */
 	int min_args, max_args; /* -1: any number */
 	const struct opt *opts; /* up to a row without a name */
 	size_t opts_size;       /* of the struct their offsets are in */
@@ -72,7 +74,8 @@ struct cli {
 	const char *run_dir;
 	bool direct; /* the store was named: no daemon is asked */
 	bool colour;
-	unsigned width; /* columns for tables */
+	unsigned width; /* columns for tables; 0: stdout is no terminal */
+	bool partial;   /* cli_partial() was called */
 	struct source *source;
 };
 
@@ -80,6 +83,9 @@ struct cli {
 int cli_fail(const struct cli *cli, const struct ops_err *err);
 /* A line on stderr, escaped, that isn't an error. */
 void cli_note(const struct cli *cli, const char *fmt, ...) OPS_PRINTF(2, 3);
+/* The same, of something that the answer lacks: what would have been CLI_FINE
+ * is CLI_PARTIAL. */
+void cli_partial(struct cli *cli, const char *fmt, ...) OPS_PRINTF(2, 3);
 /* Write b to stdout and empty it.  An error shows at the end (main). */
 void cli_put(struct ops_buf *b);
 

@@ -374,12 +374,34 @@ describe_record(const struct screen_record *r, struct ops_buf *out)
 	}
 }
 
+bool
+describe_gap(const struct screen_record *r, char out[static DESCRIBE_MARK])
+{
+	if (r->rec.type != REC_GAP)
+		return false;
+	snprintf(out, DESCRIBE_MARK, "gap: %" PRIu64 " bytes not recorded",
+	    ops_getle64(r->rec.payload));
+	return true;
+}
+
+void
+describe_hole(const struct screen_hole *h, char out[static DESCRIBE_MARK])
+{
+	if (h->to - h->from == 1)
+		snprintf(out, DESCRIBE_MARK,
+		    "damaged: record %" PRIu64 " is missing", h->from);
+	else
+		snprintf(out, DESCRIBE_MARK,
+		    "damaged: records %" PRIu64 " to %" PRIu64 " are missing",
+		    h->from, h->to - 1);
+}
+
 void
 describe_line(
     struct lines *l, const struct screen_record *r, struct ops_buf *out)
 {
 	const uint8_t *p = r->rec.payload;
-	char note[64];
+	char note[DESCRIBE_MARK];
 
 	switch (r->rec.type) {
 	case REC_OUTPUT:
@@ -389,8 +411,7 @@ describe_line(
 		lines_resize(l, ops_getle16(p));
 		break;
 	case REC_GAP:
-		snprintf(note, sizeof(note),
-		    "gap: %" PRIu64 " bytes not recorded", ops_getle64(p));
+		describe_gap(r, note);
 		lines_note(l, note, out);
 		break;
 	default:

@@ -294,13 +294,23 @@ write_typescript(struct export *x, struct ops_err *err)
 static int
 write_text(struct export *x, struct ops_err *err)
 {
+	char mark[DESCRIBE_MARK];
+	struct screen_hole hole;
+	struct screen_record r;
 	struct lines *l;
 	int rc = 0;
 
 	if (lines_new(x->session->open.cols, &l, err) < 0)
 		return -1;
-	for (struct screen_record r;
-	     rc == 0 && screen_next_noted(x->screen, &r);) {
+	while (rc == 0) {
+		bool more = screen_next_noted(x->screen, &r);
+
+		if (screen_take_hole(x->screen, &hole)) {
+			describe_hole(&hole, mark);
+			lines_note(l, mark, &x->main.buf);
+		}
+		if (!more)
+			break;
 		describe_line(l, &r, &x->main.buf);
 		rc = flush_all(x, err);
 	}

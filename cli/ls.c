@@ -15,19 +15,19 @@
 
 /* clang-format off */
 static const struct table_column columns[] = {
-	{ "SESSION",  false, 0, 0 },
-	{ "USER",     false, 0, 16 },
-	{ "PERSON",   false, 1, 16 },
-	{ "FROM",     false, 8, 24 },
-	{ "TTY",      false, 6, 10 },
-	{ "START",    false, 0, 0 },
-	{ "END",      false, 5, 0 },
-	{ "DURATION", true,  0, 0 },
-	{ "CMDS",     true,  3, 0 },
-	{ "EXIT",     true,  9, 0 },
-	{ "IDLE",     true,  4, 0 },
-	{ "STATE",    false, 0, 0 },
-	{ "COMMAND",  false, 2, 40 },
+	{ "SESSION",  false, 0,  0,  0 },
+	{ "USER",     false, 0,  16, 0 },
+	{ "PERSON",   false, 1,  16, 0 },
+	{ "FROM",     false, 8,  24, 0 },
+	{ "TTY",      false, 6,  10, 0 },
+	{ "START",    false, 0,  0,  0 },
+	{ "END",      false, 5,  0,  0 },
+	{ "DURATION", true,  10, 0,  0 },
+	{ "CMDS",     true,  3,  0,  0 },
+	{ "EXIT",     true,  9,  0,  0 },
+	{ "IDLE",     true,  4,  0,  0 },
+	{ "STATE",    false, 0,  0,  0 },
+	{ "COMMAND",  false, 0,  40, 12 },
 };
 /* clang-format on */
 
@@ -153,6 +153,7 @@ put_session(struct table *t, const struct cli *cli, const struct session *s,
 		[SESSION_CLOSED] = NULL,
 		[SESSION_GAPPED] = "33",
 		[SESSION_LOST] = "31",
+		[SESSION_DAMAGED] = "31",
 	};
 	const struct event_open *o = &s->open;
 	char start[OPS_TIME_TEXT];
@@ -247,15 +248,17 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 	int status = CLI_FINE;
 
 	(void)argc, (void)argv;
-	if (source_sessions(cli->source, &filter, o->mine, &list, &err) < 0)
+	if (source_sessions(cli, &filter, o->mine, &list, &err) < 0)
 		return cli_fail(cli, &err);
 	if (o->person != NULL)
 		keep_person(&list, o->person);
 	c.n = o->count > 0 && o->count < list.n ? o->count : list.n;
 	c.first = list.n - c.n;
 	if (c.n == 0) {
-		cli_note(cli, "no sessions");
-		status = CLI_NOTHING;
+		/* There may be some, where events can't be read: that was said. */
+		if (!cli->partial)
+			cli_note(cli, "no sessions");
+		status = cli->partial ? CLI_PARTIAL : CLI_NOTHING;
 	} else if (o->json) {
 		print_json(cli, &list, &c);
 	} else if (print_table(cli, &list, &c, &err) < 0) {

@@ -20,7 +20,7 @@
 /* clang-format off */
 static const struct opt global_options[] = {
 #define AT(m) offsetof(struct global_opts, m)
-	{ "store",    0,   OPT_ONCE, "DIR", "read this store itself; ask no daemon", AT(store), 0 },
+	{ "store",    0,   OPT_ONCE, "DIR", "read this store itself; ask no daemon (not record, status)", AT(store), 0 },
 	{ "run",      0,   OPT_ONCE, "DIR", "where the daemon's sockets are",        AT(run), 0 },
 	{ "utc",      0,   OPT_FLAG, NULL,  "times in UTC",                          AT(utc), 0 },
 	{ "no-pager", 0,   OPT_FLAG, NULL,  "don't page long output",                AT(no_pager), 0 },
@@ -112,28 +112,69 @@ static const struct opt status_options[] = {
 	{ 0 },
 };
 
+/* What the help of a command says after its options. */
+#define SESSION_IS \
+	"SESSION is the beginning of an id, last, last:USER, pts/N (the newest on that\n" \
+	"terminal), or . (this terminal's own).\n"
+#define PLACE_IS \
+	SESSION_IS \
+	"@TIME is a moment in it, counted from its start: 83, 1:23 or 1:02:03.5.\n"
+#define READ_STATUS \
+	"Exit status: 0 fine, 2 no such session, or trouble, 4 not permitted,\n" \
+	"5 shown, but parts are missing.\n"
+
+static const char ls_more[] =
+	"Exit status: 0 fine, 1 no session, 2 trouble, 4 not permitted, 5 parts of the list\n"
+	"are missing.\n";
+static const char log_more[] =
+	"PROGRAM is the name of a file or of a script, or what it was called.\n"
+	SESSION_IS
+	"Exit status: 0 fine, 1 no program, 2 trouble, 4 not permitted, 5 parts of the list\n"
+	"are missing.\n";
+static const char session_more[] = SESSION_IS READ_STATUS;
+static const char place_more[] = PLACE_IS READ_STATUS;
+static const char play_more[] =
+	"Keys:\n"
+	"  space    pause, and go on\n"
+	"  .        one step, then pause\n"
+	"  + or =   twice as fast\n"
+	"  -        half as fast\n"
+	"  q        quit\n\n" PLACE_IS READ_STATUS;
+static const char verify_more[] =
+	SESSION_IS
+	"Exit status: 0 nothing is wrong, 2 it could not be checked, 3 the check failed,\n"
+	"4 not permitted.\n";
+static const char checkpoint_more[] =
+	"Exit status: 0 fine, 1 nothing is sealed yet, 2 trouble, 4 not permitted.\n";
+static const char record_more[] =
+	"Without COMMAND, the shell of SHELL.\n"
+	"If stdin and stdout are not the same terminal (a pipe, a file, cron), COMMAND runs\n"
+	"in place, and what it prints is not in the log: that it ran is, and who ran it.\n"
+	"Exit status: that of COMMAND; 2 if nothing was run, since no daemon answers or the\n"
+	"log can't be written; 126 or 127 if COMMAND can't be executed or isn't there.\n";
+
 /* Help, completion and the check of the manual are made from this table. */
 static const struct command commands[] = {
-	{ "ls", GROUP_SEE, "", "List recorded sessions",
+	{ "ls", GROUP_SEE, "", "List recorded sessions", ls_more,
 	    NEED_STORE | NEED_PAGER, 0, 0, ls_options, sizeof(struct ls_opts), cmd_ls },
-	{ "log", GROUP_SEE, "[PROGRAM]", "List the programs that ran",
+	{ "log", GROUP_SEE, "[PROGRAM]", "List the programs that ran", log_more,
 	    NEED_STORE | NEED_PAGER, 0, 1, log_options, sizeof(struct log_opts), cmd_log },
-	{ "show", GROUP_SEE, "SESSION[@TIME]", "Who, when, from where: one session",
+	{ "show", GROUP_SEE, "SESSION[:N][@TIME]", "Who, when, from where: one session", place_more,
 	    NEED_STORE | NEED_PAGER, 1, 1, show_options, sizeof(struct show_opts), cmd_show },
-	{ "play", GROUP_SEE, "SESSION[@TIME]", "Play a session back",
+	{ "play", GROUP_SEE, "SESSION[:N][@TIME]", "Play a session back", play_more,
 	    NEED_STORE, 1, 1, play_options, sizeof(struct play_opts), cmd_play },
-	{ "cat", GROUP_SEE, "SESSION[@TIME]", "Print the text that was on the screen",
+	{ "cat", GROUP_SEE, "SESSION[:N][@TIME]", "Print the text that was on the screen", place_more,
 	    NEED_STORE | NEED_PAGER, 1, 1, NULL, 0, cmd_cat },
-	{ "status", GROUP_SEE, "", "What is recorded now, and how well",
-	    NEED_DAEMON, 0, 0, status_options, sizeof(struct status_opts), cmd_status },
-	{ "verify", GROUP_PROVE, "[SESSION]", "Check that nothing was changed",
+	{ "status", GROUP_SEE, "", "What is recorded now, and how well", NULL,
+	    NEED_DAEMON | NO_STORE, 0, 0, status_options, sizeof(struct status_opts), cmd_status },
+	{ "verify", GROUP_PROVE, "[SESSION]", "Check that nothing was changed", verify_more,
 	    NEED_STORE, 0, 1, verify_options, sizeof(struct verify_opts), cmd_verify },
-	{ "checkpoint", GROUP_PROVE, "", "Print the checkpoint, to be kept elsewhere",
+	{ "checkpoint", GROUP_PROVE, "", "Print the checkpoint, to be kept elsewhere", checkpoint_more,
 	    NEED_STORE, 0, 0, checkpoint_options, sizeof(struct checkpoint_opts), cmd_checkpoint },
-	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format",
+	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format", session_more,
 	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), cmd_export },
-	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now",
-	    OWN_SIGPIPE | ARGS_RAW, 0, -1, NULL, 0, cmd_record },
+	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
+	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, cmd_record },
 };
 /* clang-format on */
 #define N_COMMANDS OPS_ARRAY_LEN(commands)
@@ -196,6 +237,19 @@ cli_note(const struct cli *cli, const char *fmt, ...)
 }
 
 void
+cli_partial(struct cli *cli, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	note_line(cli, text);
+	cli->partial = true;
+}
+
+void
 cli_put(struct ops_buf *b)
 {
 	if (b->len > 0)
@@ -245,6 +299,8 @@ print_command_help(FILE *out, const struct command *c)
 	}
 	fputs("\nOptions of every command:\n", out);
 	opt_help(out, global_options);
+	if (c->more != NULL)
+		fprintf(out, "\n%s", c->more);
 }
 
 /* "opseal __table": the tables for tests and completion, a row a line. */
@@ -331,6 +387,18 @@ check_count(const struct command *c, int n, char **args, struct ops_err *err)
 	return 0;
 }
 
+/* Named on the command line, it is meant for this command; the variable is for
+ * all of them. */
+static int
+check_store(const struct cli *cli, struct ops_err *err)
+{
+	if (!(cli->cmd->needs & NO_STORE) || cli->global.store == NULL)
+		return 0;
+	return ops_fail(err, OPS_EUSAGE,
+	    "--store names a store to read, but this asks a daemon; --run "
+	    "says which");
+}
+
 /* An empty variable is one that isn't set. */
 static const char *
 environment(const char *name)
@@ -364,13 +432,16 @@ set_terminal(struct cli *cli)
 	struct winsize ws;
 	unsigned long n = columns != NULL ? strtoul(columns, NULL, 10) : 0;
 
+	/* What is piped or kept is read by programs, or later: all of it. */
+	if (!isatty(STDOUT_FILENO))
+		return;
 	cli->width = 120;
 	if (n > WIDTH_MIN && n < UINT32_MAX)
 		cli->width = (unsigned)n;
 	else if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 &&
 		 ws.ws_col > WIDTH_MIN)
 		cli->width = ws.ws_col;
-	cli->colour = isatty(STDOUT_FILENO) && environment("NO_COLOR") == NULL;
+	cli->colour = environment("NO_COLOR") == NULL;
 }
 
 /* What was printed must have arrived: a full disk is trouble. */
@@ -407,6 +478,8 @@ run_command(struct cli *cli, void *values, int argc, char **argv)
 	if ((c->needs & NEED_PAGER) != 0 && !cli->global.no_pager)
 		pager = pager_start();
 	status = c->run(cli, values, argc, argv);
+	if (status == CLI_FINE && cli->partial)
+		status = CLI_PARTIAL;
 	status = finish_stdout(cli, status);
 	pager_end(pager);
 	source_free(cli->source);
@@ -468,7 +541,8 @@ run_words(struct cli *cli, int argc, char **argv)
 		print_command_help(stdout, cli->cmd);
 		return finish_stdout(cli, CLI_FINE);
 	}
-	if (check_count(cli->cmd, argc - rest, argv + rest, &err) < 0)
+	if (check_count(cli->cmd, argc - rest, argv + rest, &err) < 0 ||
+	    check_store(cli, &err) < 0)
 		return cli_fail(cli, &err);
 	set_places(cli);
 	set_terminal(cli);

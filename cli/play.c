@@ -1,11 +1,13 @@
 /* opseal play - a session, as it was shown. */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "cli.h"
+#include "describe.h"
 #include "player.h"
 #include "screen.h"
 
@@ -25,11 +27,23 @@ tell_size(struct cli *cli, const struct session *s)
 		    (unsigned)ws.ws_col, (unsigned)ws.ws_row);
 }
 
+/* Something is missing here: on a line of its own, in whatever the recording has
+ * made of the terminal. */
+static enum player_result
+play_mark(struct player *p, const char *mark, struct ops_err *err)
+{
+	char line[DESCRIBE_MARK + 8];
+	int n = snprintf(line, sizeof(line), "\r\n[%s]\r\n", mark);
+
+	return player_show(p, (const uint8_t *)line, (size_t)n, err);
+}
+
 static enum player_result
 play_record(struct player *p, const struct screen_record *r, uint64_t from,
     bool *jumped, struct ops_err *err)
 {
 	enum player_result rc = PLAYER_GO_ON;
+	char mark[DESCRIBE_MARK];
 
 	/* Up to the moment asked for, everything is drawn at once. */
 	if (r->offset >= from) {
@@ -40,6 +54,8 @@ play_record(struct player *p, const struct screen_record *r, uint64_t from,
 	}
 	if (rc == PLAYER_GO_ON && r->rec.type == REC_OUTPUT)
 		rc = player_show(p, r->rec.payload, r->rec.len, err);
+	else if (rc == PLAYER_GO_ON && describe_gap(r, mark))
+		rc = play_mark(p, mark, err);
 	return rc;
 }
 
@@ -47,12 +63,24 @@ static int
 play(struct cli *cli, struct screen *sc, struct player *p, uint64_t from)
 {
 	enum player_result rc = PLAYER_GO_ON;
+	char mark[DESCRIBE_MARK];
+	struct screen_hole hole;
 	struct screen_record r;
 	struct ops_err err = { 0 };
 	bool jumped = from == 0;
 
-	while (rc == PLAYER_GO_ON && screen_next_noted(sc, &r))
-		rc = play_record(p, &r, from, &jumped, &err);
+	while (rc == PLAYER_GO_ON) {
+		bool more = screen_next_noted(sc, &r);
+
+		if (screen_take_hole(sc, &hole)) {
+			describe_hole(&hole, mark);
+			rc = play_mark(p, mark, &err);
+		}
+		if (!more)
+			break;
+		if (rc == PLAYER_GO_ON)
+			rc = play_record(p, &r, from, &jumped, &err);
+	}
 	if (rc == PLAYER_GO_ON)
 		rc = player_flush(p, &err);
 	if (rc == PLAYER_FAILED && err.code == OPS_OK)

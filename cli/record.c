@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -34,6 +35,17 @@ find_door(char *path, size_t size, struct ops_err *err)
 	return ops_fail(err, OPS_ENOENT, "opseal-door is not installed");
 }
 
+/* The door asks the same, and executes the command in place where it is not so;
+ * it says nothing, since at a login nobody may notice it. */
+static bool
+on_a_terminal(void)
+{
+	unsigned in, out;
+
+	return ioctl(STDIN_FILENO, TIOCGDEV, &in) == 0 &&
+	       ioctl(STDOUT_FILENO, TIOCGDEV, &out) == 0 && in == out;
+}
+
 int
 cmd_record(struct cli *cli, const void *opts, int argc, char **argv)
 {
@@ -62,6 +74,10 @@ cmd_record(struct cli *cli, const void *opts, int argc, char **argv)
 		args[n++] = dashes;
 	for (int i = 0; i < argc; i++)
 		args[n++] = argv[i];
+	if (!on_a_terminal() && isatty(STDERR_FILENO))
+		cli_note(cli,
+		    "stdin and stdout are not one terminal: what it prints "
+		    "will not be in the log, only that it ran");
 	execv(path, args);
 	ops_fail_errno(&err, "%.150s", path);
 	free(args);

@@ -381,9 +381,8 @@ remote_sessions(struct remote *r, const struct proto_filter *f,
 		if (rc == 0)
 			msg_close_fds(&m);
 	}
-	if (rc == 0 && (m.n != 4 || ops_getle32(m.p) != list.n))
-		rc = ops_fail(
-		    err, OPS_EFORMAT, "the daemon's list is not whole");
+	if (rc == 0)
+		rc = answer_sessions_end(m.p, m.n, list.n, &list.missing, err);
 	if (rc < 0) {
 		session_list_free(&list);
 		return -1;

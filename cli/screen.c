@@ -1,6 +1,7 @@
 #include "screen.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,8 +30,9 @@ struct screen {
 	bool held;
 	struct screen_record after;
 
-	uint64_t missing;   /* parts that screen_next_noted() met */
-	uint64_t gap_bytes; /* not recorded, by GAP records */
+	struct screen_hole hole; /* not told yet; to 0: none */
+	uint64_t missing;        /* parts that screen_next_noted() met */
+	uint64_t gap_bytes;      /* not recorded, by GAP records */
 };
 
 /* Where its Nth command is. */
@@ -74,6 +76,28 @@ find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
 	return rc;
 }
 
+/* "last@abc": a user's name may hold an @, so it was looked for as it stands.
+ * Where what is before it names a session, a time was meant. */
+static void
+explain_at(const struct session_list *list, const char *name, const char *mine,
+    struct ops_err *err)
+{
+	char before[SESSIONARG_NAME_MAX + 1];
+	const struct session *s;
+	char *at;
+
+	snprintf(before, sizeof(before), "%s", name);
+	at = strrchr(before, '@');
+	if (at == NULL)
+		return;
+	*at = '\0';
+	if (session_find(list, before, mine, &s, NULL) == 0)
+		ops_fail(err, OPS_EUSAGE,
+		    "\"%.60s\" is no time in a session; 83, 1:23 and "
+		    "1:02:03.5 are",
+		    at + 1);
+}
+
 int
 screen_find(struct cli *cli, const char *arg, struct session_list *list,
     const struct session **ret, struct sessionarg *place, struct ops_err *err)
@@ -94,7 +118,7 @@ screen_find(struct cli *cli, const char *arg, struct session_list *list,
 			    "is none");
 		mine = strncmp(tty, "/dev/", 5) == 0 ? tty + 5 : tty;
 	}
-	if (source_sessions(cli->source, &all, false, list, err) < 0)
+	if (source_sessions(cli, &all, false, list, err) < 0)
 		return -1;
 	if (session_find(list, place->name, mine, ret, &why) == 0)
 		return place->has_number ? find_command(cli, *ret, place, err)
@@ -107,6 +131,8 @@ screen_find(struct cli *cli, const char *arg, struct session_list *list,
 		return -1;
 	if (err != NULL)
 		*err = why;
+	if (why.code == OPS_ENOENT)
+		explain_at(list, place->name, mine, err);
 	return -1;
 }
 
@@ -149,6 +175,10 @@ screen_open(struct cli *cli, const struct session *s, struct screen **ret,
 		screen_free(sc);
 		return -1;
 	}
+	if (s->open.kind == SESSION_COMMAND)
+		cli_note(cli,
+		    "recorded without a terminal: what it printed is not in "
+		    "the log");
 	*ret = sc;
 	return 0;
 }
@@ -175,6 +205,7 @@ screen_rewind(struct screen *sc, struct ops_err *err)
 	sc->in_tail = false;
 	sc->next = 0;
 	sc->held = false;
+	sc->hole = (struct screen_hole){ 0 };
 	sc->missing = 0;
 	sc->gap_bytes = 0;
 	if (parts_open(&sc->parts)) {
@@ -240,6 +271,37 @@ next_single(struct screen *sc, struct screen_record *ret, struct ops_err *err)
 	return next_of_tail(sc, ret, err);
 }
 
+/* Number behind the last record that the leaves tell of. */
+static uint64_t
+frames_end(const struct screen *sc)
+{
+	const struct store_frame *f;
+	size_t n = store_frames(sc->store, sc->session->id, &f);
+
+	return n == 0 ? 0 : f[n - 1].leaf.first + f[n - 1].leaf.count;
+}
+
+static void
+add_hole(struct screen *sc, uint64_t from, uint64_t to)
+{
+	if (to <= from)
+		return;
+	if (sc->hole.to == 0)
+		sc->hole.from = from;
+	sc->hole.to = to;
+	sc->next = to > sc->next ? to : sc->next;
+}
+
+bool
+screen_take_hole(struct screen *sc, struct screen_hole *ret)
+{
+	if (sc->hole.to == 0)
+		return false;
+	*ret = sc->hole;
+	sc->hole = (struct screen_hole){ 0 };
+	return true;
+}
+
 /* As next_single(), and a hole in the numbers is told first. */
 static int
 next_in_order(struct screen *sc, struct screen_record *ret, struct ops_err *err)
@@ -247,11 +309,16 @@ next_in_order(struct screen *sc, struct screen_record *ret, struct ops_err *err)
 	uint64_t from = sc->next;
 	int rc = next_single(sc, ret, err);
 
-	if (rc <= 0)
+	if (rc < 0)
 		return rc;
+	if (rc == 0) {
+		add_hole(sc, from, frames_end(sc));
+		return 0;
+	}
 	sc->next = ret->number + 1;
 	if (ret->number <= from)
 		return 1;
+	add_hole(sc, from, ret->number);
 	sc->held = true;
 	sc->after = *ret;
 	return ops_fail(err, OPS_ENOENT,
@@ -314,15 +381,21 @@ screen_next_noted(struct screen *sc, struct screen_record *ret)
 int
 screen_status(struct screen *sc)
 {
-	if (sc->gap_bytes > 0)
+	uint64_t gaps = sc->gap_bytes;
+
+	/* Its last one may have found no place on the screen, and who stopped
+	 * reading has not come to all of them. */
+	if (gaps < sc->session->bytes_lost)
+		gaps = sc->session->bytes_lost;
+	if (gaps > 0)
 		cli_note(sc->cli,
 		    "%" PRIu64 " bytes of %s were not recorded (the log could "
 		    "not be written)",
-		    sc->gap_bytes, sc->session->id_text);
+		    gaps, sc->session->id_text);
 	if (sc->missing > 0)
 		cli_note(sc->cli,
 		    "parts of %s are missing (%" PRIu64 "); opseal verify "
 		    "says why",
 		    sc->session->id_text, sc->missing);
-	return sc->gap_bytes > 0 || sc->missing > 0 ? CLI_PARTIAL : CLI_FINE;
+	return gaps > 0 || sc->missing > 0 ? CLI_PARTIAL : CLI_FINE;
 }

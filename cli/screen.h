@@ -29,12 +29,13 @@ struct screen_record {
 int screen_find(struct cli *cli, const char *arg, struct session_list *list,
     const struct session **ret, struct sessionarg *place, struct ops_err *err);
 
-/* s must outlive it. */
 /* Where in s to begin, ns from its start: 0 if place names no moment.  One after
  * the end of an ended session is OPS_EUSAGE. */
 int screen_from(const struct session *s, const struct sessionarg *place,
     uint64_t *ret, struct ops_err *err);
 
+/* s must outlive it.  Of a session without a terminal a line on stderr says that
+ * it has no screen. */
 int screen_open(struct cli *cli, const struct session *s, struct screen **ret,
     struct ops_err *err);
 void screen_free(struct screen *sc); /* NULL is fine */
@@ -51,8 +52,17 @@ int screen_next(
  * counted, and never given back. */
 bool screen_next_noted(struct screen *sc, struct screen_record *ret);
 
+/* Records [from, to) are in the log, but not to be had. */
+struct screen_hole {
+	uint64_t from, to;
+};
+/* Is there one right before what screen_next() gave last (after the end: behind
+ * all of it)?  Each is told once. */
+bool screen_take_hole(struct screen *sc, struct screen_hole *ret);
+
 /* CLI_FINE, or CLI_PARTIAL after a line that sums up what was missing: parts
- * that screen_next_noted() met, and gaps in the recording itself. */
+ * that screen_next_noted() met, and gaps in the recording itself, also those
+ * that lie behind what was read. */
 int screen_status(struct screen *sc);
 
 /* The store behind it, for where its frames lie. */

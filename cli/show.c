@@ -22,6 +22,8 @@ struct tally {
 	const struct program_list *programs; /* its commands, */
 	size_t next;                         /* from this on not told yet */
 	uint64_t records, output, input, unsealed;
+	struct ops_buf holes; /* records that are missing, in words */
+	uint64_t missing;     /* how many */
 };
 
 static void
@@ -68,9 +70,10 @@ put_where(struct ops_buf *out, const struct event_open *o)
 	if (o->kind == SESSION_COMMAND) {
 		ops_buf_puts(out, "none: a command without a terminal\n");
 	} else {
-		describe_text(out, &o->tty);
-		ops_buf_puts(out, ", inside ");
+		/* The one that the shell has, and that the person sits at. */
 		describe_text(out, &o->inner);
+		ops_buf_puts(out, ", shown on ");
+		describe_text(out, &o->tty);
 		ops_buf_printf(out, ", %ux%u  (proven)\n", (unsigned)o->cols,
 		    (unsigned)o->rows);
 		claimed(out, "TERM", &o->term);
@@ -96,9 +99,9 @@ put_times(struct ops_buf *out, const struct cli *cli, const struct session *s)
 		ops_time_rfc3339(s->end, cli->global.utc, text);
 		ops_buf_printf(out, "%s\n", text);
 	} else {
-		ops_buf_puts(out, s->state == SESSION_LOST
-				      ? "missing from the log\n"
-				      : "still going on\n");
+		ops_buf_puts(out, describe_goes_on(s)
+				      ? "still going on\n"
+				      : "missing from the log\n");
 	}
 	describe_span(describe_duration(s), span);
 	label(out, "duration");
@@ -123,10 +126,16 @@ why_text(uint32_t why)
 }
 
 static void
-put_state(struct ops_buf *out, const struct session *s)
+put_state(struct ops_buf *out, const struct session *s, const struct tally *t)
 {
 	label(out, "state");
 	ops_buf_puts(out, describe_state(s));
+	if (t->missing > 0 && s->state != SESSION_DAMAGED)
+		ops_buf_puts(out, ", damaged");
+	if (s->state == SESSION_DAMAGED)
+		ops_buf_puts(out,
+		    ": it ended, but the part of the log that says how can't "
+		    "be read");
 	if (s->has_close)
 		ops_buf_printf(out, ": %s", why_text(s->close.why));
 	if (s->has_close && s->close.has_status)
@@ -156,19 +165,61 @@ put_bytes(struct ops_buf *out, const char *name, uint64_t n)
 	ops_buf_printf(out, "%s %s", text, name);
 }
 
+/* They are counted also where they are not kept, but told at the end only. */
+static void
+put_typed(struct ops_buf *out, const struct session *s, const struct tally *t)
+{
+	const char *kept =
+	    s->open.input ? "typed, kept\n" : "typed, not kept\n";
+
+	if (s->has_close)
+		put_bytes(out, kept, s->close.bytes_in);
+	else if (s->open.input)
+		put_bytes(out, kept, t->input);
+	else
+		ops_buf_puts(out, "what is typed is not kept\n");
+}
+
+static void
+put_bytes_line(
+    struct ops_buf *out, const struct session *s, const struct tally *t)
+{
+	char all[24];
+
+	label(out, "bytes");
+	if (s->open.kind == SESSION_COMMAND) {
+		ops_buf_puts(out, "not recorded: it had no terminal\n");
+		return;
+	}
+	if (t->missing > 0 && s->has_close) {
+		describe_bytes(s->close.bytes_out, all);
+		put_bytes(out, "of ", t->output);
+		ops_buf_printf(out, "%s shown in ", all);
+	} else {
+		put_bytes(out, "shown in ", t->output);
+	}
+	describe_count(out, t->records, "record");
+	ops_buf_puts(out, "; ");
+	put_typed(out, s, t);
+}
+
 static void
 put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 {
-	label(out, "bytes");
-	put_bytes(out, "shown, ", t->output);
-	put_bytes(out, "typed, ", s->has_close ? s->close.bytes_in : t->input);
-	ops_buf_puts(out, "in ");
-	describe_count(out, t->records, "record");
-	ops_buf_puts(out, "\n");
+	put_bytes_line(out, s, t);
 	label(out, "commands");
 	ops_buf_printf(out, "%zu\n", t->programs->n);
+	if (t->missing > 0) {
+		label(out, "MISSING");
+		ops_buf_put(out, t->holes.data, t->holes.len);
+		ops_buf_puts(out, "; opseal verify says why\n");
+	}
 	label(out, "sealed");
-	if (s->sealed)
+	if (t->missing > 0)
+		ops_buf_puts(out, t->unsealed == 0 && t->records > 0
+				      ? "what is here is; the rest is missing\n"
+				      : "parts are missing\n");
+	else if (s->sealed)
 		ops_buf_puts(out, "yes, all of it\n");
 	else if (t->unsealed == 0)
 		ops_buf_puts(
@@ -273,6 +324,19 @@ take_record(
 }
 
 static void
+take_hole(struct tally *t, const struct screen_hole *h)
+{
+	if (t->missing > 0)
+		ops_buf_puts(&t->holes, ", ");
+	if (h->to - h->from == 1)
+		ops_buf_printf(&t->holes, "record %" PRIu64, h->from);
+	else
+		ops_buf_printf(&t->holes, "records %" PRIu64 " to %" PRIu64,
+		    h->from, h->to - 1);
+	t->missing += h->to - h->from;
+}
+
+static void
 put_text(struct cli *cli, const struct session *s, struct screen *sc,
     const struct tally *t)
 {
@@ -283,7 +347,7 @@ put_text(struct cli *cli, const struct session *s, struct screen *sc,
 	put_who(&out, &s->open);
 	put_where(&out, &s->open);
 	put_times(&out, cli, s);
-	put_state(&out, s);
+	put_state(&out, s, t);
 	put_sizes(&out, s, t);
 	put_places(&out, sc, s);
 	if (t->timeline.len > 0) {
@@ -302,6 +366,7 @@ put_json(struct cli *cli, const struct session *s, const struct tally *t)
 	describe_session_json(s, cli->global.utc, &out);
 	if (!out.failed && out.len > 0)
 		out.len--; /* the closing brace: one more member */
+	ops_buf_printf(&out, ",\"records_missing\":%" PRIu64, t->missing);
 	ops_buf_puts(&out, ",\"programs\":[");
 	for (size_t i = 0; i < t->programs->n; i++) {
 		if (i > 0)
@@ -321,14 +386,24 @@ show(struct cli *cli, const struct session *s, struct screen *sc, uint64_t from,
 {
 	struct tally t = { .timeline.max = OUT_MAX,
 		.json.max = OUT_MAX,
+		.holes.max = OUT_MAX,
 		.from = from,
 		.s = s,
 		.programs = programs };
+	struct screen_hole hole;
+	struct screen_record r;
 	struct ops_err err = { 0 };
 	int status;
 
-	for (struct screen_record r; screen_next_noted(sc, &r);)
+	for (;;) {
+		bool more = screen_next_noted(sc, &r);
+
+		if (screen_take_hole(sc, &hole))
+			take_hole(&t, &hole);
+		if (!more)
+			break;
 		take_record(&t, s, &r);
+	}
 	put_commands(&t, UINT64_MAX);
 	if (ops_buf_check(&t.timeline, "timeline", &err) < 0 ||
 	    ops_buf_check(&t.json, "timeline", &err) < 0) {
@@ -342,6 +417,7 @@ show(struct cli *cli, const struct session *s, struct screen *sc, uint64_t from,
 	}
 	ops_buf_free(&t.timeline);
 	ops_buf_free(&t.json);
+	ops_buf_free(&t.holes);
 	return status;
 }
 

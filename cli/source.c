@@ -1,6 +1,8 @@
 #include "source.h"
 
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -134,8 +136,8 @@ text_of(const char *s)
 	    struct event_text){ (const uint8_t *)s, s != NULL ? strlen(s) : 0 };
 }
 
-int
-source_sessions(struct source *s, const struct session_filter *f, bool mine,
+static int
+load_sessions(struct source *s, const struct session_filter *f, bool mine,
     struct session_list *ret, struct ops_err *err)
 {
 	struct session_filter own = *f;
@@ -194,6 +196,24 @@ source_programs(struct source *s, const struct program_filter *f,
 	rc = program_list_load(store, f, ret, err);
 	store_free(store);
 	return rc;
+}
+
+int
+source_sessions(struct cli *cli, const struct session_filter *f, bool mine,
+    struct session_list *ret, struct ops_err *err)
+{
+	const struct session_missing *m;
+
+	if (load_sessions(cli->source, f, mine, ret, err) < 0)
+		return -1;
+	m = &ret->missing;
+	if (m->frames > 0)
+		cli_partial(cli,
+		    "%" PRIu64 " of %" PRIu64 " frames of the events can't be "
+		    "read (%s): sessions, or how they ended, may be missing "
+		    "here; opseal verify says more",
+		    m->frames, m->of, m->why);
+	return 0;
 }
 
 int

@@ -30,8 +30,9 @@ void source_free(struct source *s); /* NULL is fine */
 /* Is it the daemon? */
 bool source_is_daemon(const struct source *s);
 
-/* Sessions, oldest first; mine: those of this user only. */
-int source_sessions(struct source *s, const struct session_filter *f, bool mine,
+/* Sessions, oldest first; mine: those of this user only.  If it isn't all, since
+ * events could not be read, a line on stderr says so (cli_partial()). */
+int source_sessions(struct cli *cli, const struct session_filter *f, bool mine,
     struct session_list *ret, struct ops_err *err);
 
 /* Programs, oldest first. */

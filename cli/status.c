@@ -179,7 +179,8 @@ put_text(const struct proto_status *s, bool utc, struct ops_buf *out)
 	ops_buf_printf(
 	    out, "%" PRIu64 " (%s) since %s\n", s->records, bytes, started);
 	line(out, "lost");
-	ops_buf_printf(out, "%" PRIu64 "\n", s->lost);
+	ops_buf_printf(out, "%" PRIu64 " byte%s shown but not recorded\n",
+	    s->lost, s->lost == 1 ? "" : "s");
 	line(out, "sealed");
 	ops_buf_printf(out, "tree of %" PRIu64 "; ", s->sealed_size);
 	describe_count(out, s->unsealed, "record");

@@ -95,10 +95,7 @@ fit(const uint8_t *p, size_t n, unsigned max, unsigned *width)
 void
 table_cell(struct table *t, const void *text, size_t n)
 {
-	const struct table_column *col = &t->column[t->cells % t->columns];
-	unsigned max = col->max > 0 ? col->max : 4096;
 	struct cell c = { .at = t->text.len };
-	size_t used;
 
 	if (t->cells == t->cap) {
 		size_t cap = t->cap > 0 ? 2 * t->cap : 256;
@@ -111,15 +108,8 @@ table_cell(struct table *t, const void *text, size_t n)
 		t->cell = grown;
 		t->cap = cap;
 	}
-	used = fit(text, n, max, &c.width);
-	if (used < n) {
-		used = fit(text, n, max - 1, &c.width);
-		ops_buf_put(&t->text, text, used);
-		ops_buf_put8(&t->text, '>');
-		c.width++;
-	} else {
-		ops_buf_put(&t->text, text, n);
-	}
+	fit(text, n, UINT32_MAX, &c.width);
+	ops_buf_put(&t->text, text, n);
 	c.len = t->text.len - c.at;
 	t->cell[t->cells++] = c;
 }
@@ -148,23 +138,84 @@ total_width(const struct table *t)
 	return sum;
 }
 
+/* Does it hold "-" in all rows below its title? */
+static bool
+says_nothing(const struct table *t, size_t column)
+{
+	for (size_t i = t->columns + column; i < t->cells; i += t->columns) {
+		const struct cell *c = &t->cell[i];
+
+		if (c->len != 1 || t->text.data[c->at] != '-')
+			return false;
+	}
+	return t->cells > t->columns;
+}
+
 /* Leave out columns in the order they ask for, until the rest fits. */
 static void
-choose_columns(struct table *t, unsigned width)
+drop_columns(struct table *t, unsigned width, bool empty_only)
 {
+	for (unsigned drop = 1; drop <= TABLE_COLUMNS_MAX; drop++) {
+		for (size_t i = 0; i < t->columns; i++) {
+			if (total_width(t) <= width)
+				return;
+			if (t->column[i].drop == drop &&
+			    (!empty_only || says_nothing(t, i)))
+				t->shown[i] = false;
+		}
+	}
+}
+
+/* Give column i what is left of the width, or take what is too much. */
+static void
+resize(struct table *t, size_t i, unsigned width, unsigned min, unsigned max)
+{
+	unsigned others = total_width(t) - t->width[i];
+	unsigned room = width > others ? width - others : 0;
+
+	t->width[i] = room < min ? min : room > max ? max : room;
+}
+
+/* The widths that all is shown with; gives the column that may be shortened. */
+static size_t
+whole_widths(struct table *t)
+{
+	size_t elastic = t->columns;
+
 	memset(t->width, 0, sizeof(t->width));
-	for (size_t i = 0; i < t->columns; i++)
+	for (size_t i = 0; i < t->columns; i++) {
 		t->shown[i] = true;
+		if (t->column[i].min > 0)
+			elastic = i;
+	}
 	for (size_t i = 0; i < t->cells; i++)
 		if (t->cell[i].width > t->width[i % t->columns])
 			t->width[i % t->columns] = t->cell[i].width;
-	for (unsigned drop = 1; drop <= TABLE_COLUMNS_MAX; drop++) {
-		if (total_width(t) <= width)
-			return;
-		for (size_t i = 0; i < t->columns; i++)
-			if (t->column[i].drop == drop)
-				t->shown[i] = false;
+	return elastic;
+}
+
+static void
+choose_columns(struct table *t, unsigned width)
+{
+	size_t e = whole_widths(t);
+	unsigned whole = t->width[e < t->columns ? e : 0], min;
+
+	if (width == 0)
+		return;
+	for (size_t i = 0; i < t->columns; i++)
+		if (t->column[i].max > 0 && t->width[i] > t->column[i].max)
+			t->width[i] = t->column[i].max;
+	drop_columns(t, width, true);
+	if (e == t->columns) {
+		drop_columns(t, width, false);
+		return;
 	}
+	min = whole < t->column[e].min ? whole : t->column[e].min;
+	resize(t, e, width, min, whole);
+	drop_columns(t, width, false);
+	/* What was left out last may have left room; or all that could be left
+	 * out was not enough. */
+	resize(t, e, width, t->cell[e].width, whole);
 }
 
 static void
@@ -172,6 +223,33 @@ put_spaces(struct ops_buf *out, unsigned n)
 {
 	while (n-- > 0)
 		ops_buf_put8(out, ' ');
+}
+
+/* One cell, cut where it is wider than its column. */
+static void
+put_cell(const struct table *t, size_t column, const struct cell *c,
+    const char *sgr, bool last, struct ops_buf *out)
+{
+	const uint8_t *text = t->text.data + c->at;
+	unsigned width = t->width[column], shown = c->width;
+	bool cut = shown > width, right = t->column[column].right;
+	size_t n = c->len;
+
+	if (cut) {
+		n = fit(text, n, width - 1, &shown);
+		shown++;
+	}
+	if (right)
+		put_spaces(out, width - shown);
+	if (sgr != NULL)
+		ops_buf_printf(out, "\033[%sm", sgr);
+	ops_buf_put(out, text, n);
+	if (cut)
+		ops_buf_put8(out, '>');
+	if (sgr != NULL)
+		ops_buf_puts(out, "\033[0m");
+	if (!right && !last)
+		put_spaces(out, width - shown);
 }
 
 static void
@@ -185,23 +263,13 @@ put_row(const struct table *t, const struct cell *row, bool colour, bool title,
 		if (t->shown[i])
 			last = i;
 	for (size_t i = 0; i <= last; i++) {
-		const char *sgr = title ? "1" : row[i].sgr;
-		unsigned pad = t->width[i] - row[i].width;
-
 		if (!t->shown[i])
 			continue;
 		if (any)
 			put_spaces(out, GAP);
 		any = true;
-		if (t->column[i].right)
-			put_spaces(out, pad);
-		if (colour && sgr != NULL)
-			ops_buf_printf(out, "\033[%sm", sgr);
-		ops_buf_put(out, t->text.data + row[i].at, row[i].len);
-		if (colour && sgr != NULL)
-			ops_buf_puts(out, "\033[0m");
-		if (!t->column[i].right && i < last)
-			put_spaces(out, pad);
+		put_cell(t, i, &row[i],
+		    colour ? title ? "1" : row[i].sgr : NULL, i == last, out);
 	}
 	ops_buf_put8(out, '\n');
 }

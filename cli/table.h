@@ -1,6 +1,7 @@
 /*
- * table - aligned columns that fit a width: the least important ones are left
- * out until they do.  Widths are columns of a terminal (width.h).
+ * table - aligned columns that fit a width.  Those that say nothing ("-" in all
+ * rows) are left out first, then one is shortened, then the least important ones
+ * are left out, until they do.  Widths are columns of a terminal (width.h).
  */
 #ifndef OPS_CLI_TABLE_H
 #define OPS_CLI_TABLE_H
@@ -18,6 +19,9 @@ struct table_column {
 	bool right;    /* aligned to the right */
 	unsigned drop; /* left out in this order, 1 first; 0: never */
 	unsigned max;  /* characters shown at most; 0: all */
+	/* Of one column: it is shortened down to this before columns that say
+	 * something are left out, and shown beyond max where there is room. */
+	unsigned min;
 };
 
 struct table;
@@ -30,7 +34,7 @@ void table_cell(struct table *t, const void *text, size_t n);
 void table_cell_str(struct table *t, const char *s);
 /* SGR parameters for the cell put last ("31"), if colours are on. */
 void table_colour(struct table *t, const char *sgr);
-/* Append all of it to out. */
+/* Append all of it to out.  width 0: whole, nothing is shortened or left out. */
 int table_put(struct table *t, unsigned width, bool colour, struct ops_buf *out,
     struct ops_err *err);
 

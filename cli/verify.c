@@ -17,6 +17,7 @@
 struct verify {
 	struct cli *cli;
 	const struct verify_opts *opts;
+	const struct session *session; /* the one to check; NULL: all */
 	struct anchors anchors;
 	struct checkpoint_anchor *use; /* those of this store */
 	size_t n_use;
@@ -168,6 +169,22 @@ put_anchored(
 
 /* -- the result -- */
 
+/* No frame of a session is nothing that went missing where it had none. */
+static void
+put_no_screen(
+    const struct session *s, const struct check_result *r, struct ops_buf *out)
+{
+	ops_buf_printf(out, "Session %s ", s->id_text);
+	if (s->open.kind == SESSION_COMMAND)
+		ops_buf_puts(out,
+		    "was recorded without a terminal: it has no screen, and ");
+	else
+		ops_buf_puts(out, "has shown nothing: ");
+	describe_count(out, r->events, "event");
+	ops_buf_puts(out, r->events == 1 ? " of it was checked.\n"
+					 : " of it were checked.\n");
+}
+
 static void
 put_summary(
     const struct verify *v, const struct check_result *r, struct ops_buf *out)
@@ -191,6 +208,8 @@ put_summary(
 	describe_count(out, r->fails, "finding");
 	ops_buf_printf(
 	    out, " against it, %" PRIu64 " explained\n", r->explained);
+	if (v->session != NULL && r->no_screen && r->sessions > 0)
+		put_no_screen(v->session, r, out);
 	put_anchored(v, r, out);
 }
 
@@ -237,14 +256,13 @@ put_summary_json(
 }
 
 static int
-verify(struct verify *v, struct vfs *vfs, const uint8_t *session,
-    struct ops_err *err)
+verify(struct verify *v, struct vfs *vfs, struct ops_err *err)
 {
 	struct ops_buf out = { .max = OUT_MAX };
 	struct check_result r = { 0 };
 	struct check_opts o = {
 		.quick = v->opts->quick,
-		.session = session,
+		.session = v->session != NULL ? v->session->id : NULL,
 		.found = put_finding,
 		.arg = v,
 	};
@@ -266,17 +284,15 @@ verify(struct verify *v, struct vfs *vfs, const uint8_t *session,
 
 static int
 find_session(struct cli *cli, const char *arg, struct session_list *list,
-    const uint8_t **ret, struct ops_err *err)
+    const struct session **ret, struct ops_err *err)
 {
-	const struct session *s;
 	struct sessionarg place;
 
-	if (screen_find(cli, arg, list, &s, &place, err) < 0)
+	if (screen_find(cli, arg, list, ret, &place, err) < 0)
 		return -1;
 	if (place.has_offset)
 		return ops_fail(
 		    err, OPS_EUSAGE, "verify checks whole sessions");
-	*ret = s->id;
 	return 0;
 }
 
@@ -285,15 +301,14 @@ cmd_verify(struct cli *cli, const void *opts, int argc, char **argv)
 {
 	struct verify v = { .cli = cli, .opts = opts };
 	struct session_list list = { 0 };
-	const uint8_t *session = NULL;
 	struct ops_err err = { 0 };
 	struct vfs *vfs;
 	int status;
 
 	if ((argc > 0 &&
-		find_session(cli, argv[0], &list, &session, &err) < 0) ||
+		find_session(cli, argv[0], &list, &v.session, &err) < 0) ||
 	    source_vfs(cli->source, true, &vfs, &err) < 0 ||
-	    (status = verify(&v, vfs, session, &err)) < 0)
+	    (status = verify(&v, vfs, &err)) < 0)
 		/* A store that can't be checked is trouble, not a verdict. */
 		status =
 		    cli_fail(cli, &err) == CLI_PERM ? CLI_PERM : CLI_TROUBLE;

@@ -113,6 +113,39 @@ bind_sockets(struct instance *in, struct ops_err *err)
 	return rc;
 }
 
+/* Does somebody hold the lock of this file or folder? */
+static bool
+is_locked(const char *path, int flags)
+{
+	int fd = open(path, flags | O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	bool locked =
+	    fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+	if (fd >= 0)
+		close(fd);
+	return locked;
+}
+
+/*
+ * A start that RUN's lock is going to refuse makes no store and no keys before.
+ * Where the store is busy too, its writer's lock says so, as for any RUN.  This
+ * is a look only: who comes in between is refused by the locks themselves.
+ */
+static int
+look_at_locks(const char *store, const char *run, struct ops_err *err)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/" LOCK_NAME, run);
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return ops_fail(err, OPS_EUSAGE, "run %.100s: too long", run);
+	if (!is_locked(path, O_NOFOLLOW | O_NOCTTY) ||
+	    is_locked(store, O_DIRECTORY))
+		return 0;
+	return ops_fail(
+	    err, OPS_EBUSY, "run %s: another opseald is running there", run);
+}
+
 int
 instance_open(const char *store, const char *run, const struct drop_user *user,
     struct instance *ret, struct ops_err *err)
@@ -121,7 +154,8 @@ instance_open(const char *store, const char *run, const struct drop_user *user,
 
 	for (int id = 0; id < ROLES; id++)
 		in.listener[id] = -1;
-	if (prepare_dir("store", store, 0700, user, &in.store, err) < 0 ||
+	if (look_at_locks(store, run, err) < 0 ||
+	    prepare_dir("store", store, 0700, user, &in.store, err) < 0 ||
 	    prepare_dir("run", run, 0755, user, &in.run, err) < 0)
 		goto fail;
 	in.run_fd = open(in.run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -26,7 +26,8 @@ struct instance {
 	bool shown;          /* the sockets have their names */
 };
 
-/* Make the folders where they are missing, check who owns them, bind. */
+/* Make the folders where they are missing, check who owns them, bind.  OPS_EBUSY,
+ * and nothing is made: another daemon runs in RUN, on another store. */
 int instance_open(const char *store, const char *run,
     const struct drop_user *user, struct instance *ret, struct ops_err *err);
 /* Lock RUN.  OPS_EBUSY: another daemon runs there. */

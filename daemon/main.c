@@ -77,7 +77,7 @@ static const char usage[] =
     "  --version      print the version\n"
     "  --help         print this\n"
     "\n"
-    "SIGTERM seals the store and ends it.  Settings: opseald(8).\n";
+    "SIGTERM seals the store and ends it.  Settings: opseal.conf(5).\n";
 
 /* A number, so that a --parent by hand gets a clear answer too. */
 static int

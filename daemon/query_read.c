@@ -58,6 +58,22 @@ load_sessions(struct query_conn *q, const struct session_filter *f,
 }
 
 static int
+end_sessions(
+    struct query_conn *q, const struct session_list *l, struct ops_err *err)
+{
+	const struct session_missing *m = &l->missing;
+	uint8_t b[20];
+
+	if (m->frames == 0)
+		return end(q, l->n, err);
+	ops_putle32(b, (uint32_t)l->n);
+	ops_putle64(b + 4, m->frames);
+	ops_putle64(b + 12, m->of);
+	return msg_send2(
+	    q->fd, C_END, b, sizeof(b), m->why, strlen(m->why), err);
+}
+
+static int
 send_sessions(
     struct query_conn *q, const struct session_list *l, struct ops_err *err)
 {
@@ -73,7 +89,7 @@ send_sessions(
 			    q->fd, C_SESSION, b.data, b.len, NULL, 0, err);
 	}
 	ops_buf_free(&b);
-	return rc < 0 ? -1 : end(q, l->n, err);
+	return rc < 0 ? -1 : end_sessions(q, l, err);
 }
 
 int

@@ -86,6 +86,15 @@ event_is_urgent(const struct rec *r, uint8_t type)
 	       (type == REC_GAP_EVENT && r->phase >= WAIT_EXIT);
 }
 
+/* The next one is another: who was told of this one must not take that for
+ * recorded. */
+static void
+gap_is_over(struct rec *r)
+{
+	r->gap = r->left_out = false;
+	r->noticed = false;
+}
+
 bool
 copy_gap_end(struct rec *r)
 {
@@ -96,7 +105,7 @@ copy_gap_end(struct rec *r)
 	if (!copy_settle(r))
 		return false;
 	if (r->gap_bytes == 0 && !r->left_out) {
-		r->gap = false;
+		gap_is_over(r);
 		return true;
 	}
 	ops_putle64(p, e.bytes);
@@ -110,7 +119,7 @@ copy_gap_end(struct rec *r)
 		return false;
 	r->bytes_lost += r->gap_bytes;
 	r->gap_bytes = 0;
-	r->gap = r->left_out = false;
+	gap_is_over(r);
 	return true;
 }
 

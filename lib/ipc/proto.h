@@ -69,7 +69,8 @@
  *	cli -> C_SESSIONS	CBOR filter: 1 user bytes, 2 since, 3 until, 4 active (1),
  *				5 command bytes, 6 mine (1)
  *	    <- C_SESSION	CBOR of one session (store/session.h session_put), each
- *	    <- C_END		u32 how many
+ *	    <- C_END		u32 how many; if frames of the events could not be read, so that
+ *				this isn't all: u64 how many, u64 of how many, text: why the first
  *	cli -> C_PROGRAMS	CBOR, struct proto_programs
  *	    <- C_PROGRAM	one program (store/programs.h program_put), each
  *	    <- C_PROGRAM_ARGS	the rest of its arguments, in pieces
@@ -281,8 +282,9 @@ struct proto_status {
 	uint64_t unsealed;    /* 7 */
 	uint64_t lag;         /* 8  ns */
 	uint64_t sealed_size; /* 9 */
-	uint64_t lost; /* 10 records or bytes counted as lost since the start */
-	uint32_t log;  /* 11 number of the log */
+	uint64_t
+	    lost; /* 10 bytes shown but not recorded, by the GAPs since the start */
+	uint32_t log;    /* 11 number of the log */
 	uint64_t stored; /* 12 bytes of frames written */
 	uint64_t durable_p50, durable_p99, sealed_p50,
 	    sealed_p99;           /* 13..16 ns */

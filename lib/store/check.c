@@ -332,13 +332,42 @@ read_leaves(struct check *c, struct ops_err *err)
 	say_unsealed(c);
 	c->r->logs = c->h.logs;
 	c->r->leaves = c->h.leaves;
-	if (!c->one)
-		return 0;
-	c->only = history_find(&c->h, c->o->session);
-	if (c->only == NULL)
-		check_say(c, FIND_MISSING, "log",
-		    "no frame of this session is in the log");
 	return 0;
+}
+
+/* -- sessions -- */
+
+bool
+check_wants(const struct check *c, const uint8_t id[static OPS_ID_LEN])
+{
+	return !c->one || memcmp(id, c->o->session, OPS_ID_LEN) == 0;
+}
+
+void
+check_met_session(struct check *c, const uint8_t id[static OPS_ID_LEN])
+{
+	if (history_stream_get(&c->sessions, id, CLASS_SCREEN) == NULL)
+		c->no_memory = true;
+}
+
+/* A session without a terminal has no frame, and its CLOSE says so: that is
+ * what the rules for leaves check.  While it goes on, its events tell of it. */
+static void
+count_sessions(struct check *c)
+{
+	for (size_t i = 0; i < c->h.streams; i++)
+		if (c->h.stream[i].class == CLASS_SCREEN)
+			check_met_session(c, c->h.stream[i].id);
+	for (size_t i = 0; i < c->h.closes; i++)
+		check_met_session(c, c->h.close[i].leaf.stream);
+	c->r->sessions = c->sessions.streams;
+	if (!c->one)
+		return;
+	c->r->sessions = history_find(&c->sessions, c->o->session) != NULL;
+	c->r->no_screen = history_find(&c->h, c->o->session) == NULL;
+	if (c->r->sessions == 0)
+		check_say(c, FIND_MISSING, "log",
+		    "nothing of this session is in the log");
 }
 
 /* -- the whole -- */
@@ -346,6 +375,8 @@ read_leaves(struct check *c, struct ops_err *err)
 static int
 check_all(struct check *c, struct ops_err *err)
 {
+	bool events;
+
 	if (prepare_anchors(c, err) < 0 || read_leaves(c, err) < 0)
 		return -1;
 	judge_anchors(c);
@@ -353,8 +384,11 @@ check_all(struct check *c, struct ops_err *err)
 	    check_data(c, err) < 0 || check_tail_end(c, err) < 0 ||
 	    check_frames(c, err) < 0)
 		return -1;
-	if (!c->o->quick && check_sessions(c, err) < 0)
+	events = !c->o->quick ||
+		 (c->one && history_find(&c->h, c->o->session) == NULL);
+	if (events && check_sessions(c, err) < 0)
 		return -1;
+	count_sessions(c);
 	return c->no_memory ? check_no_memory(err) : 0;
 }
 
@@ -372,6 +406,7 @@ clean_up(struct check *c)
 	free(c->anchor_met);
 	check_tiles_free(c->tiles);
 	check_tail_free(c->tail);
+	history_free(&c->sessions);
 	history_free(&c->h);
 	pthread_mutex_destroy(&c->lock);
 }

@@ -50,7 +50,9 @@ struct finding {
 };
 
 struct check_opts {
-	bool quick; /* stored bytes only: no decompression, no record roots */
+	/* Stored bytes only: no decompression, no record roots.  (One session
+	 * without a screen is nothing but events: those are opened.) */
+	bool quick;
 	unsigned threads;       /* 0: all cores */
 	const uint8_t *session; /* only this one (NULL: everything) */
 	/* Remembered checkpoints (from notes or anchor lines) to check against. */
@@ -64,7 +66,13 @@ struct check_opts {
 struct check_result {
 	uint64_t fails;     /* findings that fail */
 	uint64_t explained; /* findings that don't */
-	uint64_t logs, leaves, frames, records, sessions;
+	uint64_t logs, leaves, frames, records;
+	/* All that the log and the WAL tell of, with a screen or without one;
+	 * if `quick`, not those that only frames of events tell of. */
+	uint64_t sessions;
+	/* Of one session: it has no screen record, and that many events. */
+	bool no_screen;
+	uint64_t events;
 	uint64_t stored_bytes, raw_bytes;
 	/* The newest remembered checkpoint, if the logs contain all of them. */
 	bool anchored;

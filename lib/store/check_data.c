@@ -514,10 +514,8 @@ check_data(struct check *c, struct ops_err *err)
 	for (size_t i = 0; rc == 0 && i < c->h.streams; i++) {
 		const struct history_stream *s = &c->h.stream[i];
 
-		if (!c->one || s == c->only || s->class == CLASS_EVENTS)
+		if (check_wants(c, s->id) || s->class == CLASS_EVENTS)
 			rc = check_stream(c, &fs, i, err);
-		c->r->sessions +=
-		    s->class == CLASS_SCREEN && (!c->one || s == c->only);
 	}
 	for (size_t i = 0; rc == 0 && !c->one && i < fs.n; i++)
 		if (!fs.f[i].used)

@@ -133,7 +133,7 @@ judge_close(struct sessions *ss, const struct history_close *cl)
 		c->no_memory = true;
 		return;
 	}
-	if (c->one && memcmp(c->o->session, cl->leaf.stream, OPS_ID_LEN) != 0)
+	if (!check_wants(c, cl->leaf.stream))
 		return;
 	ops_id_text(cl->leaf.stream, id);
 	snprintf(where, sizeof(where), "log/%" PRIu32 "/leaves leaf %" PRIu64,
@@ -191,7 +191,7 @@ say_gap(struct check *c, const char *where, const struct record *r)
 	if (body_session(r->payload, r->len, session, NULL) < 0 ||
 	    event_gap_get(r->payload, r->len, &g, NULL) < 0)
 		return;
-	if (c->one && memcmp(session, c->o->session, OPS_ID_LEN) != 0)
+	if (!check_wants(c, session))
 		return;
 	ops_id_text(session, id);
 	if (r->type == REC_GAP_EVENT)
@@ -235,6 +235,9 @@ take_records(
 				{ raw->data + at, (size_t)used } },
 			    2, a->chain);
 			a->events++;
+			check_met_session(ss->c, id);
+			ss->c->r->events +=
+			    ss->c->one && check_wants(ss->c, id);
 		}
 	}
 	return true;

@@ -262,7 +262,7 @@ concerns(const struct check *c, size_t stream)
 {
 	const struct history_stream *s = &c->h.stream[stream];
 
-	return !c->one || s == c->only || s->class == CLASS_EVENTS;
+	return check_wants(c, s->id) || s->class == CLASS_EVENTS;
 }
 
 static int
@@ -280,7 +280,7 @@ judge(struct check *c, struct ops_err *err)
 	for (size_t i = 0; i < t->closes; i++) {
 		const uint8_t *id = c->h.close[t->close[i].close].leaf.stream;
 
-		if (!c->one || memcmp(id, c->o->session, OPS_ID_LEN) == 0)
+		if (check_wants(c, id))
 			judge_close(c, &t->close[i]);
 	}
 	check_reader_free(r);

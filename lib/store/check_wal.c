@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "check_work.h"
+#include "record/event.h"
 #include "walread.h"
 
 struct tail {
@@ -13,6 +14,21 @@ struct tail {
 	uint64_t batches;
 	uint64_t period;
 };
+
+/* An event that no frame holds yet may be all that tells of its session. */
+static void
+take_event(struct check *c, const struct wal_entry *e)
+{
+	uint8_t id[OPS_ID_LEN];
+	struct record r;
+
+	if (e->class != CLASS_EVENTS ||
+	    record_decode(e->record, e->len, &r, NULL) < 0 ||
+	    !event_owner(&r, id))
+		return;
+	check_met_session(c, id);
+	c->r->events += c->one && check_wants(c, id);
+}
 
 static int
 take_entry(struct tail *t, const struct wal_entry *e, const char *where,
@@ -42,6 +58,7 @@ take_entry(struct tail *t, const struct wal_entry *e, const char *where,
 		s->wal_records++;
 		s->wal_bytes += e->len;
 		t->records++;
+		take_event(t->c, e);
 	} /* else it stands in a frame already: a crash cut the seal short */
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "history.h"
 #include "layout.h"
+#include "record/record.h"
 #include "record/walbatch.h"
 
 #define CHECK_FINDINGS_MAX 100000 /* kept; more are only counted */
@@ -36,10 +37,11 @@ struct check {
 	struct check_result *r;
 	unsigned threads;
 	struct history h;
-	struct check_tiles *tiles;         /* of the log that is read */
-	struct check_tail *tail;           /* behind the last signature */
-	const struct history_stream *only; /* the one session; NULL: all */
-	bool one;                          /* only one session is wanted */
+	struct check_tiles *tiles; /* of the log that is read */
+	struct check_tail *tail;   /* behind the last signature */
+	bool one;                  /* only one session is wanted */
+	struct history sessions;   /* its stream table only: those that a
+				     * leaf, a frame or the WAL tells of */
 
 	struct check_segment *segment; /* sorted by stream and number */
 	size_t segments, segment_cap;
@@ -67,6 +69,11 @@ void check_say(struct check *c, enum finding_kind k, const char *where,
 void check_say_err(
     struct check *c, const char *where, const struct ops_err *err);
 int check_no_memory(struct ops_err *err);
+
+/* Is it the session that is wanted, or are all? */
+bool check_wants(const struct check *c, const uint8_t id[static OPS_ID_LEN]);
+/* Something tells of this session.  From the calling thread. */
+void check_met_session(struct check *c, const uint8_t id[static OPS_ID_LEN]);
 /* How much was found up to now; and forget what came after that. */
 struct check_mark {
 	size_t n_found;

@@ -158,6 +158,20 @@ take_event(struct loader *ld, const struct record *r,
 	return 0;
 }
 
+static void
+note_missing(
+    struct loader *ld, const struct store_frame *f, const struct ops_err *why)
+{
+	struct session_missing *m = &ld->l->missing;
+
+	/* What has expired is gone by right. */
+	if (f != NULL &&
+	    history_expired(&ld->s->h, f->leaf.stream, f->leaf.number))
+		return;
+	if (m->frames++ == 0)
+		snprintf(m->why, sizeof(m->why), "%s", why->msg);
+}
+
 static int
 read_events(
     struct loader *ld, const struct store_stream *stream, struct ops_err *err)
@@ -168,6 +182,7 @@ read_events(
 	struct record rec;
 	int rc;
 
+	ld->l->missing.of += stream->frames;
 	ld->boot_id = h != NULL && h->has_boot ? h->boot_id : NULL;
 	if (stream_open(ld->s, stream->id, 0, &r, err) < 0)
 		return -1;
@@ -175,11 +190,14 @@ read_events(
 		struct ops_err why = { 0 };
 
 		rc = stream_next(r, &rec, &pos, &why);
-		/* What can't be read is named by check; the rest is shown. */
+		/* What can't be read is named by check; the rest is shown,
+		 * and that it isn't all. */
 		if (rc < 0 && why.code == OPS_ENOMEM)
 			break;
-		if (rc < 0)
+		if (rc < 0) {
+			note_missing(ld, stream_failed(r), &why);
 			continue;
+		}
 		if (rc == 0 || (rc = take_event(ld, &rec, &pos, err)) < 0)
 			break;
 	}
@@ -190,13 +208,17 @@ read_events(
 /* -- what follows from the rest of the store -- */
 
 static void
-finish(struct store *st, struct session *s)
+finish(struct store *st, const struct session_missing *m, struct session *s)
 {
 	const struct history_stream *h = history_find(&st->h, s->id);
 	const struct store_frame *f;
 	bool closed = false;
 
 	s->sealed = store_close_leaf(st, s->id, &closed) != NULL && closed;
+	/* Its CLOSE leaf came with the event that isn't there. */
+	if (m->frames > 0 && !s->has_close &&
+	    store_close_leaf(st, s->id, NULL) != NULL)
+		s->state = SESSION_DAMAGED;
 	if (h != NULL) {
 		if (h->n > 0) {
 			f = &h->frame[h->n - 1];
@@ -206,7 +228,8 @@ finish(struct store *st, struct session *s)
 		if (st->extra[h - st->h.stream].unsealed > 0)
 			s->sealed = false;
 	}
-	if (s->bytes_lost > 0 && s->state != SESSION_LOST)
+	if (s->bytes_lost > 0 && s->state != SESSION_LOST &&
+	    s->state != SESSION_DAMAGED)
 		s->state = SESSION_GAPPED;
 }
 
@@ -216,7 +239,7 @@ finish_all(struct loader *ld)
 	struct store *st = ld->s;
 
 	for (size_t i = 0; i < ld->l->n; i++)
-		finish(st, &ld->l->s[i]);
+		finish(st, &ld->l->missing, &ld->l->s[i]);
 	for (size_t i = 0; i < st->n_unsealed; i++) {
 		const struct store_unsealed *u = &st->unsealed[i];
 		struct session *s = known(ld, st->h.stream[u->stream].id);
@@ -261,7 +284,8 @@ command_has(const struct event_text *t, const char *s)
 static bool
 is_active(const struct session *s)
 {
-	return !s->has_close && s->state != SESSION_LOST;
+	return !s->has_close && s->state != SESSION_LOST &&
+	       s->state != SESSION_DAMAGED;
 }
 
 static bool
@@ -396,6 +420,7 @@ static const char *const state_names[] = {
 	[SESSION_CLOSED] = "closed",
 	[SESSION_GAPPED] = "gapped",
 	[SESSION_LOST] = "lost",
+	[SESSION_DAMAGED] = "damaged",
 };
 /* clang-format on */
 
@@ -475,7 +500,7 @@ decode_wire(const uint8_t *p, size_t n, struct wire *w, struct session *s,
 		err) < 0 ||
 	    cbor_end(&r, err) < 0)
 		return -1;
-	if (w->state > SESSION_LOST)
+	if (w->state > SESSION_DAMAGED)
 		return ops_fail(err, OPS_EFORMAT, "no such state");
 	if (w->open.p == NULL)
 		return ops_fail(err, OPS_EFORMAT, "no SESSION-OPEN");

@@ -17,10 +17,11 @@
 #include "store.h"
 
 enum session_state {
-	SESSION_ACTIVE, /* open, in the boot that was last written */
-	SESSION_CLOSED, /* ended, everything shown is here */
-	SESSION_GAPPED, /* ended or active, but GAPs say bytes are missing */
-	SESSION_LOST,   /* its end is missing */
+	SESSION_ACTIVE,  /* open, in the boot that was last written */
+	SESSION_CLOSED,  /* ended, everything shown is here */
+	SESSION_GAPPED,  /* ended or active, but GAPs say bytes are missing */
+	SESSION_LOST,    /* its end is missing */
+	SESSION_DAMAGED, /* it ended, but how can't be read: session_missing */
 };
 
 struct session {
@@ -40,10 +41,20 @@ struct session {
 	    last; /* CLOCK_REALTIME of its newest screen record known, for idle */
 };
 
+/* What of the events could not be read.  Sessions that only those tell of are
+ * not in the list, and others may lack what became of them. */
+#define SESSION_WHY_MAX 240
+struct session_missing {
+	uint64_t frames; /* 0: all of them were read */
+	uint64_t of;
+	char why[SESSION_WHY_MAX]; /* of the first */
+};
+
 struct session_list {
 	struct session *s; /* oldest first */
 	size_t n;
 	struct arena *arena;
+	struct session_missing missing;
 };
 
 /* Which to keep; zero-initialised keeps all. */

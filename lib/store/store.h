@@ -106,6 +106,10 @@ void stream_free(struct stream_reader *r);
 int stream_next(struct stream_reader *r, struct record *ret,
     struct stream_pos *pos, struct ops_err *err);
 
+/* The frame that could not be read when stream_next() failed last; NULL: it was
+ * something else. */
+const struct store_frame *stream_failed(const struct stream_reader *r);
+
 /* Where a stored frame lies: path of its segment and offset.  Found by walking
  * the stream's segments once; cached. */
 int store_locate(struct store *s, const struct store_frame *f,

@@ -13,6 +13,7 @@ struct stream_reader {
 	uint64_t from;
 	size_t frame;                   /* the next one to open */
 	const struct store_frame *open; /* the one in raw */
+	const struct store_frame *failed;
 	struct ops_buf raw;
 	size_t at;       /* in raw */
 	uint64_t number; /* of the record there */
@@ -382,6 +383,12 @@ next_unsealed(struct stream_reader *r, struct record *ret,
 	return 0;
 }
 
+const struct store_frame *
+stream_failed(const struct stream_reader *r)
+{
+	return r->failed;
+}
+
 int
 stream_next(struct stream_reader *r, struct record *ret, struct stream_pos *pos,
     struct ops_err *err)
@@ -389,6 +396,7 @@ stream_next(struct stream_reader *r, struct record *ret, struct stream_pos *pos,
 	const struct history_stream *st = stream_of(r);
 	int rc;
 
+	r->failed = NULL;
 	for (;;) {
 		const struct store_frame *f;
 
@@ -398,8 +406,10 @@ stream_next(struct stream_reader *r, struct record *ret, struct stream_pos *pos,
 		if (r->frame == st->n)
 			return next_unsealed(r, ret, pos, err);
 		f = &st->frame[r->frame++];
-		if (open_frame(r, f, err) < 0)
+		if (open_frame(r, f, err) < 0) {
+			r->failed = f;
 			return -1;
+		}
 		r->open = f;
 		r->at = 0;
 		r->number = f->leaf.first;

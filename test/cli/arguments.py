@@ -33,7 +33,10 @@ WRONG = [
     (["show", "zzzzzzzz"], "zzzzzzzz"),
     (["show", ""], "no name"),
     (["show", "last:nobody-of-this-name"], "nobody-of-this-name"),
-    (["show", "last@later"], "last@later"),
+    (["show", "last@later"], "\"later\" is no time"),
+    (["play", "last@-3"], "\"-3\" is no time"),
+    (["show", "nobody@later"], "no session nobody@later"),
+    (["show", "last:nobody@example"], "no session last:nobody@example"),
     (["show", "pts/9999"], "pts/9999"),
     (["cat", "last:1"], "kernel capture"),
     (["show", "last:1"], "kernel capture"),
@@ -58,8 +61,8 @@ WRONG = [
     (["verify", "--against", "/nonexistent"], "/nonexistent"),
     (["verify", "--against", "/dev/null"], "no checkpoint"),
     (["checkpoint", "--vkey", "--anchor"], "not both"),
-    (["status"], "no daemon answers"),
-    (["record", "true"], "no daemon answers"),
+    (["status"], "--store names a store to read, but this asks a daemon"),
+    (["record", "true"], "--store names a store to read, but this asks a daemon"),
 ]
 
 
@@ -115,6 +118,12 @@ class Arguments(t.Test):
         os.mkdir(self.path("empty"))
         for args in (["ls"], ["verify"], ["checkpoint"]):
             self.one_line(self.exits(t.run(["opseal", "--store", self.path("empty")] + args), 2))
+
+    def test_only_a_daemon_can(self):
+        for args in (["status"], ["record", "true"]):
+            for argv in (["--run", self.path("none")] + args, args[:1] + ["--run", self.path("none")] + args[1:]):
+                result = t.run(["opseal"] + argv, env={"OPSEAL_STORE": self.path("elsewhere")})
+                self.contains(self.one_line(self.exits(result, 2)), "no daemon answers", " ".join(argv))
 
     def test_no_daemon(self):
         result = t.run(["opseal", "--run", self.path("none"), "ls"],

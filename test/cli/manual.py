@@ -52,6 +52,22 @@ class Manual(t.Test):
             for line in t.run(["opseal"] + argv).text.splitlines():
                 self.check(len(line) <= 100, "%s: %d columns" % (line, len(line)))
 
+    def test_help_says_more(self):
+        """How a session is named, where one is; the keys; the exit status."""
+        commands, _ = table()
+        for name in commands:
+            text = self.exits(t.run(["opseal", name, "--help"]), 0).text
+            if name != "status":
+                self.contains(text, "\nExit status: ", name)
+            takes = re.search(r"(?m)^usage: .*SESSION", text) is not None
+            self.equal("\nSESSION is the beginning of an id, last, last:USER" in text, takes, name)
+            self.equal("\n@TIME is a moment in it" in text, "@TIME" in text.splitlines()[0], name)
+        keys = t.run(["opseal", "play", "--help"]).text.split("\nKeys:\n")[1].split("\n\n")[0]
+        with open(os.path.join(t.SOURCE, "cli/player.c")) as f:
+            known = set(re.findall(r"case '(.)':", f.read()))
+        told = set(re.findall(r"(?m)^  (\S+)", keys)) | set(re.findall(r" or (\S)", keys))
+        self.equal(told, {k.replace(" ", "space") for k in known if not k.isupper()}, "keys")
+
     def test_help_groups_commands(self):
         text = t.run(["opseal", "--help"]).text
         at = [text.index("\n%s:\n" % g) for g in ("See", "Prove", "Run")]
@@ -93,6 +109,10 @@ class Manual(t.Test):
         for name, program in (("opseald.8", "opseald"), ("opseal-door.8", "opseal-door")):
             text = page(name)
             result = self.exits(t.run([program, "--help"]), 0)
+            for named, section in re.findall(r"([a-z.-]+)\((\d)\)", result.text):
+                self.check(os.path.exists("%s/%s.%s" % (MAN, named, section)), "%s(%s)" % (named, section))
+                if "ettings: %s" % named in result.text:
+                    self.contains(page("%s.%s" % (named, section)), "hold_time", "its settings")
             for option in set(re.findall(r"--([a-z][a-z-]+)", result.text)):
                 self.contains(text, "--" + option, name)
 

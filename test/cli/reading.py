@@ -11,6 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealstore as store
 import opsealtest as t
 
 # Everything that must not reach an auditor's terminal.
@@ -58,10 +59,35 @@ class Reading(t.Test):
         turned = self.inst.offline("ls", "-r").text.splitlines()
         self.equal([x.split()[0] for x in turned[1:]],
                    [x.split()[0] for x in (lines[2], lines[1])], "-r")
-        for width in ("80", "100"):
-            narrow = self.inst.offline("ls", env={"COLUMNS": width}).text
-            self.check(all(len(x) <= int(width) for x in narrow.splitlines()), narrow)
-            self.contains(narrow, "STATE")
+
+    def on_terminal(self, cols, *args, **env):
+        """The lines of `ls` on a terminal of that many columns."""
+        term = self.pty([t.program("opseal"), "--store", self.inst.store, "--no-pager", "ls", *args],
+                        cols=cols, env=dict(env, NO_COLOR="1"))
+        term.wait()
+        return bytes(term.out).decode().splitlines()
+
+    def test_ls_fits_a_terminal(self):
+        command = "echo " + 40 * "long " + "end"
+        self.record_pty(self.inst, ["sh", "-c", command]).wait()
+        for cols in (60, 80, 100, 132, 400):
+            lines = self.on_terminal(cols)
+            for line in lines:
+                self.check(len(line) <= cols, "%d columns: %r" % (cols, line))
+            titles = lines[0].split()
+            self.equal([x for x in ("STATE", "COMMAND") if x not in titles], [],
+                       "left out of %d columns: %s" % (cols, titles))
+            # What says nothing goes before what does.
+            self.check(not ("FROM" in titles and "EXIT" not in titles), titles)
+            self.contains(lines[1], "sh -c", "a command, shortened")
+        self.check(lines[1].rstrip().endswith("end"), "where there is room, all of it")
+        self.check("FROM" not in self.on_terminal(100)[0] and "EXIT" in self.on_terminal(100)[0], "100")
+        self.equal(self.on_terminal(200, COLUMNS="80"), self.on_terminal(80), "COLUMNS")
+        for env in ({}, {"COLUMNS": "80"}):
+            piped = self.inst.offline("ls", env=env).text.splitlines()
+            self.equal(piped[0].split(), "SESSION USER PERSON FROM TTY START END DURATION CMDS EXIT "
+                       "IDLE STATE COMMAND".split(), "columns in a pipe")
+            self.check(piped[1].endswith(command), piped[1])
 
     def test_ls_filters(self):
         self.record("true")
@@ -161,6 +187,93 @@ class Reading(t.Test):
         # Outside of any there is none.
         self.one_line(self.exits(self.inst.opseal("show", "."), 2))
 
+    def test_damaged_events(self):
+        """What they told of isn't all there: that is said, with ls and show, from
+        the folder and through the daemon, and nothing is made up for it."""
+        self.record("sleep 1.5; exit 3")  # its end is in another frame than its beginning
+        self.inst.restart()
+        path = sorted((p for p in self.inst.segments() if "/events/" in p), key=os.path.getmtime)[0]
+        damage = []
+
+        def says(result, what):
+            self.exits(result, 5, what)
+            self.matches(self.one_line(result, what),
+                         r": 1 of \d+ frames of the events can't be read \(.*opseal verify", what)
+            return result.text
+
+        at = 48
+        for number, data in store.frames(path)[1]:
+            at += len(data)
+            copy = self.inst.copy_store()
+            t.flip(os.path.join(copy, os.path.relpath(path, self.inst.store)), at - 20)
+            what = "frame %d" % number
+            result = self.inst.offline("ls", store=copy)
+            text = says(result, what)
+            if text == "":  # its beginning was there
+                continue
+            self.check("active" not in text, text)
+            if "damaged" not in text:
+                continue
+            damage.append(at - 20)
+            text = says(self.inst.offline("show", "last", store=copy), what)
+            self.matches(text, r"(?m)^state +damaged: it ended, but")
+            self.matches(text, r"(?m)^end +missing from the log")
+            says(self.inst.offline("cat", "last", store=copy), what)
+            self.exits(self.inst.offline("ls", "--active", store=copy), 5)
+        self.equal(len(damage), 1, "frames with the session's end")
+
+        gone = self.inst.copy_store("gone")
+        os.rename(gone + "/data/events", gone + "/events")
+        result = self.exits(self.inst.offline("ls", store=gone), 5)
+        self.matches(result.errtext, r"(\d+) of \1 frames of the events can't be read \(.*No such file")
+
+        t.flip(path, damage[0])
+        ask = ["opseal", "--run", self.inst.run_dir]
+        self.contains(says(t.run(ask + ["ls"]), "ls"), "damaged")
+        self.contains(says(t.run(ask + ["show", "last"]), "show"), "damaged")
+
+    def test_unreadable_events(self):
+        """As somebody who may not look into that folder."""
+        user = t.person(0)
+        self.record("exit 3")
+        self.inst.stop()
+        copy = self.inst.copy_store()
+        t.run(["chown", "-R", user.pw_name, copy])
+        self.exits(self.inst.offline("ls", store=copy, user=user), 0)
+        os.chmod(copy + "/data/events", 0)
+        result = self.exits(self.inst.offline("ls", store=copy, user=user), 5)
+        self.contains(result.errtext, "Permission denied")
+
+    def test_a_gap(self):
+        """The daemon was away for longer than output is held back: all that reads
+        the session marks the place, and says with its status that parts are missing."""
+        self.inst = self.instance(config="hold_time = 300ms\n")
+        term = self.record_pty(self.inst, ["sh", "-c", "echo before; read x; echo unseen; read x; "
+                                           "echo after; read x; exit 3"])
+        term.expect("before")
+        t.wait_for("the record", lambda: "before" in self.inst.opseal("cat", "last").text)
+        self.inst.stop()
+        term.line("")
+        term.expect("this part is not recorded")
+        term.expect("unseen")
+        self.inst.start()
+        t.wait_for("the gap", lambda: "gap:" in self.inst.opseal("cat", "last").text)
+        term.line("")
+        term.expect("after")
+        term.line("")
+        self.equal(term.wait(), 3, "exit status")
+        mark = r"\[gap: \d+ bytes not recorded\]"
+        for args in (["cat", "last"], ["export", "last", "-f", "text"], ["play", "last", "-s", "0"]):
+            result = self.exits(self.both(*args), 5, args[0])
+            self.matches(result.text, r"(?s)before\s.*" + mark + r".*after\s", args[0])
+            self.contains(result.errtext, "were not recorded", args[0])
+        self.exits(self.both("show", "last"), 5)
+        # Who stops before he comes to it is told all the same.
+        player = self.pty([t.program("opseal"), "--store", self.inst.store, "play", "last", "-s", "0.1"])
+        player.expect("before")
+        player.send("q")
+        self.equal(player.wait(), 5, "exit status of play")
+
     def test_ls_json(self):
         self.record("exit 3")
         self.record("kill -15 $$")
@@ -191,11 +304,13 @@ class Reading(t.Test):
         text = self.exits(self.both("show", "last"), 0).text
         for pattern in (r"^session +[a-z2-7]{16}$", r"^user .*\(proven\)$", r"^start ",
                         r"^end ", r"^state +closed: .*exit 3$", r"exit status 3",
-                        r"^command .*script.sh +\(claimed\)$"):
+                        r"^command .*script.sh +\(claimed\)$",
+                        r"^bytes +\d+ B shown in \d+ records; 0 B typed, not kept$"):
             self.matches(text, pattern, "show")
         got = json.loads(self.exits(self.both("show", "last", "--json"), 0).text)
         self.equal(got["timeline"][-1]["type"], "exit", "timeline")
         self.equal(got["timeline"][-1]["exit"], 3, "timeline")
+        self.matches(text, "^terminal +%s, shown on %s," % (got["inner"], got["tty"]), "terminals")
         for name in (got["session"], got["session"][:8], "last", "last:" + got["user"],
                      got["tty"], got["inner"]):
             self.contains(self.exits(self.inst.offline("show", name), 0).text, got["session"])
@@ -461,7 +576,9 @@ class Reading(t.Test):
             self.check(name in got, "no %s in %r" % (name, got))
         self.equal(got["state"], "ok", "state")
         self.equal(got["lost"], 0, "lost")
-        self.matches(self.exits(self.inst.opseal("status"), 0).text, r"^state +ok")
+        text = self.exits(self.inst.opseal("status"), 0).text
+        self.matches(text, r"^state +ok")
+        self.matches(text, r"(?m)^lost +0 bytes shown but not recorded$")
 
     def test_record_gives_the_status(self):
         self.record("exit 42")
@@ -470,11 +587,29 @@ class Reading(t.Test):
         self.exits(result, 7)
         self.equal(result.out, b"in\0put", "output without a terminal")
 
+    def test_without_a_terminal(self):
+        """What it printed is not in the log: whoever reads it is told."""
+        result = self.exits(self.inst.opseal("record", "--", "echo", "hello"), 0)
+        self.equal((result.out, result.err), (b"hello\n", b""), "nothing is said to a pipe")
+        for args in (["show", "last"], ["cat", "last"], ["play", "last"], ["export", "last", "-f", "raw"]):
+            result = self.exits(self.both(*args), 0)
+            self.contains(self.one_line(result, args[0]), "recorded without a terminal", args[0])
+        self.matches(self.inst.offline("show", "last").text, r"(?m)^bytes +not recorded: it had no terminal$")
+        argv = self.inst.argv("record", "--", "echo", "hello")
+        for redirected, said in (("", False), ("> %s" % self.path("out"), True),
+                                 ("< /dev/null", True)):
+            term = self.pty(["sh", "-c", '"$@" ' + redirected, "sh"] + argv)
+            self.equal(term.wait(), 0, "exit status")
+            self.equal(bytes(term.out).count(b"what it prints will not be in the log"), int(said),
+                       "said with %r: %r" % (redirected, bytes(term.out)))
+            self.equal(bytes(term.out).count(b"\n"), said + (">" not in redirected), "lines")
+
     def test_an_active_session(self):
         term = self.record_pty(self.inst, ["sh", "-c", "echo begun; read x"])
         term.expect("begun")
         line = self.inst.opseal("ls", "--active").text.splitlines()[-1]
         self.contains(line, "active")
+        self.matches(self.inst.opseal("show", "last").text, r"(?m)^bytes .*; what is typed is not kept$")
         self.contains(self.exits(self.both("cat", "last"), 0).text, "begun")
         self.exits(self.inst.opseal("verify"), 0)
         term.line("")

@@ -5,6 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealstore as store
 import opsealtest as t
 
 UNANCHORED = ("Anchored: no. Root of this host could have rebuilt all of it; compare with a "
@@ -59,6 +60,26 @@ class Verifying(t.Test):
         self.check(bad and all(r["kind"] and r["where"] and r["detail"] for r in bad), repr(rows))
         self.check(os.path.isdir(store), "the store")
 
+    def test_without_a_terminal(self):
+        """It has no screen, so none is missing; nor is it left out of the count."""
+        self.exits(self.inst.opseal("record", "--", "sh", "-c", "exit 7"), 7)
+
+        def check(run, what):
+            for args in (["last"], ["last", "--quick"]):
+                result = self.exits(run("verify", *args), 0, what)
+                self.matches(result.text, r"(?m)^Session \w{16} was recorded without a terminal: it has "
+                             r"no screen, and 2 events of it were checked\.$", what)
+            self.matches(self.exits(run("verify"), 0).text, r"\b2 sessions in 1 log", what)
+
+        check(self.inst.offline, "while the daemon runs")
+        check(lambda *args: t.run(["opseal", "--run", self.inst.run_dir] + list(args)),
+              "through the daemon")
+        self.sealed()
+        check(self.inst.offline, "sealed")
+        events = [p for p in self.inst.segments() if "/events/" in p]
+        t.flip(events[0], os.path.getsize(events[0]) - 20)
+        self.matches(self.exits(self.inst.offline("verify", "--quick"), 3).text, r"(?m)^TAMPER data/events")
+
     def test_a_missing_frame_is_told(self):
         self.sealed()
         for path in self.inst.segments():
@@ -69,6 +90,38 @@ class Verifying(t.Test):
             result = self.exits(self.inst.offline(*args), 5, " ".join(args))
             self.contains(result.errtext, "missing", " ".join(args))
             self.check("first" not in result.text, "damaged text was shown")
+
+    def test_the_place_of_what_is_missing(self):
+        """cat, play and export mark it, and show doesn't call it whole."""
+        self.session("for i in 1 2 3; do echo line''$i; sleep 1.1; done; exit 7")
+        self.sealed()
+        whole = self.inst.offline("cat", "last").text
+        path = max((p for p in self.inst.segments() if "/screen/" in p), key=os.path.getmtime)
+        header, frames = store.frames(path)
+        self.check(len(frames) >= 3, "%d frames" % len(frames))
+        at = 48 + len(frames[0][1])
+        t.flip(path, at + len(frames[1][1]) - 20)
+        mark = r"\[damaged: record(s \d+ to \d+ are| \d+ is) missing\]"
+        text = self.exits(self.inst.offline("cat", "last"), 5).text
+        self.matches(text, r"\A(?s:(.*\n)?)" + mark + r"\n(?s:.*)\Z", "cat")
+        self.equal([x for x in text.splitlines() if not x.startswith("[damaged")],
+                   [x for x in whole.splitlines() if x in text], "the rest is there")
+        self.check(len(text.splitlines()) <= len(whole.splitlines()), "nothing is missing: %s" % text)
+        self.matches(self.exits(self.inst.offline("export", "last", "-f", "text"), 5).text, mark)
+        self.matches(self.exits(self.inst.offline("play", "last", "--speed", "0"), 5).text, mark)
+        text = self.exits(self.inst.offline("show", "last"), 5).text
+        self.matches(text, r"(?m)^state +closed, damaged: .*exit 7$")
+        self.matches(text, r"(?m)^MISSING +record.*; opseal verify says why$")
+        self.matches(text, r"(?m)^bytes +\d+ B of \d+ B shown in ")
+        self.matches(text, r"(?m)^sealed +what is here is; the rest is missing$")
+        row = json.loads(self.exits(self.inst.offline("show", "--json", "last"), 5).text)
+        self.check(row["records_missing"] > 0, "records_missing")
+        os.unlink(path)
+        self.matches(self.exits(self.inst.offline("cat", "last"), 5).text,
+                     r"\A\[damaged: records 0 to \d+ are missing\]\n\Z", "cat of nothing")
+        text = self.exits(self.inst.offline("show", "last"), 5).text
+        self.matches(text, r"(?m)^MISSING +records 0 to \d+;")
+        self.check("all of it" not in text, text)
 
     def test_json(self):
         self.sealed()

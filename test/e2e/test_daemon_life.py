@@ -103,6 +103,7 @@ class Life(t.Test):
         inst = self.instance()
         result = self.exits(self.again(inst, store=self.path("store2")), 2)
         self.contains(self.one_line(result), "run %s: another opseald" % inst.run_dir, "message")
+        self.check(not os.path.exists(self.path("store2")), "a store was made, with keys")
         self.equal(sorted(os.listdir(inst.run_dir)), sorted([*SOCKETS, "lock"]), "names in RUN")
         self.equal(stat.S_IMODE(os.stat(os.path.join(inst.run_dir, "lock")).st_mode), 0o600, "lock")
         ipc.Client(inst.run_dir).close()

@@ -183,6 +183,24 @@ class Gap(f.RecorderTest):
     def test_log_not_writable(self):
         self.gap(lambda: self.daemon.set_state(0), lambda: self.daemon.set_state(1))
 
+    def test_each_gap_is_told(self):
+        """Who was told of one an hour ago doesn't know of the next."""
+        term = self.shell()
+        for i in range(1, 3):
+            self.daemon.writer_down()
+            term.line("echo he''ld-%d" % i)
+            t.wait_for("a notice", lambda: bytes(term.out).count(self.notice) == i)
+            term.line("echo unrec''orded-%d" % i)
+            term.expect("unrecorded-%d" % i)
+            self.daemon.writer_up()
+            t.wait_for("GAP %d" % i, lambda: len(self.daemon.last.of(f.GAP)) == i)
+            term.line("echo ba''ck-%d" % i)
+            term.expect("back-%d" % i)
+        term.line("exit 2")
+        self.equal(term.wait(), 2)
+        self.daemon.finish()
+        self.equal(bytes(term.out).count(self.notice), 2, "notices")
+
     def test_short_trouble_is_no_gap(self):
         term = self.shell()
         self.daemon.set_state(0)

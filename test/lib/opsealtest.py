@@ -625,6 +625,8 @@ class Instance:
             return ""
 
     def argv(self, *args):
+        if args[:1] in (("record",), ("status",)):  # these take no --store
+            return [program("opseal"), "--run", self.run_dir] + list(args)
         return [program("opseal"), "--store", self.store, "--run", self.run_dir] + list(args)
 
     def opseal(self, *args, **options):

@@ -56,6 +56,40 @@ test_names(void **state)
 	}
 }
 
+static void
+test_sessions_end(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *row, *p; size_t n; bool taken; } rows[] = {
+		{ "all",           "\3\0\0\0", 4, true },
+		{ "another count", "\2\0\0\0", 4, false },
+		{ "cut",           "\3\0\0", 3, false },
+		{ "nothing",       "", 0, false },
+		{ "some missing",  "\3\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0why", 23, true },
+		{ "cut inside",    "\3\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0", 19, false },
+		{ "none missing",  "\3\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0", 20, false },
+		{ "more than all", "\3\0\0\0\3\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0", 20, false },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
+		uint8_t *p = heap_copy(rows[i].p, rows[i].n);
+		struct session_missing m = { .frames = 77 };
+		struct ops_err err = { 0 };
+		int rc = answer_sessions_end(p, rows[i].n, 3, &m, &err);
+
+		free(p);
+		CHECK((rc == 0) == rows[i].taken, rows[i].row, "taken?");
+		CHECK(rc == 0 || m.frames == 77, rows[i].row, "untouched");
+		CHECK(rc == 0 || err.code == OPS_EFORMAT, rows[i].row, "code");
+		if (rc == 0 && rows[i].n > 4)
+			CHECK(m.frames == 1 && m.of == 2 &&
+				  strcmp(m.why, "why") == 0,
+			    rows[i].row, "what is missing");
+	}
+}
+
 static size_t
 put(uint8_t *p, uint64_t number, const char *text)
 {
@@ -113,6 +147,7 @@ main(void)
 		cmocka_unit_test(test_failed),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_tail),
+		cmocka_unit_test(test_sessions_end),
 	};
 
 	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);

@@ -1009,6 +1009,118 @@ test_one_session(void **state)
 	build_free(&b);
 }
 
+/* All that is found about one session of b; only counts and texts. */
+static void
+run_one(struct build *b, size_t stream, bool quick, struct found *f,
+    struct check_result *r)
+{
+	struct check_opts o = { .quick = quick,
+		.session = b->stream[stream].id,
+		.found = collect,
+		.arg = f };
+
+	memset(f, 0, sizeof(*f));
+	memset(r, 0, sizeof(*r));
+	assert_int_equal(check_store(&b->mem.vfs, &o, r, NULL), 0);
+}
+
+/* What went on without a terminal has no frame, at any stage of its life. */
+static void
+expect_no_screen(
+    struct build *b, size_t stream, const char *row, uint64_t events)
+{
+	for (int quick = 0; quick < 2; quick++) {
+		struct check_result r;
+		struct found f;
+
+		run_one(b, stream, quick, &f, &r);
+		CHECK(r.fails == 0 && r.sessions == 1, row, f.text);
+		CHECK(r.no_screen && r.events == events, row, "its events");
+	}
+}
+
+static void
+test_no_screen(void **state)
+{
+	struct check_result r;
+	struct found f;
+	struct build b;
+	size_t one;
+
+	(void)state;
+	build_init(&b);
+	build_boot(&b, BOOT_FIRST, NULL);
+	build_seal(&b, false, false);
+	one = build_stream(&b, CLASS_SCREEN);
+	build_open(&b, one, 1000, "alice", NULL, "true");
+	build_sync(&b);
+	expect_no_screen(&b, one, "in the WAL", 1);
+	CHECK(run(&b.mem, false, NULL, 0, &f, &r) == 0, "whole", f.text);
+	CHECK(r.fails == 0 && r.sessions == 1, "counted, in the WAL", f.text);
+	build_seal(&b, false, false);
+	expect_no_screen(&b, one, "open, sealed", 1);
+	CHECK(run(&b.mem, false, NULL, 0, &f, &r) == 0, "whole", f.text);
+	CHECK(r.fails == 0 && r.sessions == 1, "counted, open", f.text);
+	build_close(&b, one, CLOSE_CLOSED);
+	build_sync(&b);
+	expect_no_screen(&b, one, "closed in the WAL", 2);
+	b.no_checkpoint = true;
+	build_seal(&b, false, false);
+	expect_no_screen(&b, one, "its CLOSE behind the checkpoint", 2);
+	build_free(&b);
+}
+
+/* Its events are checked, and what never was is missing. */
+static void
+test_no_screen_damaged(void **state)
+{
+	struct check_result r;
+	struct found f;
+	struct build b;
+	size_t one, never;
+
+	(void)state;
+	build_init(&b);
+	build_boot(&b, BOOT_FIRST, NULL);
+	build_seal(&b, false, false);
+	one = build_stream(&b, CLASS_SCREEN);
+	never = build_stream(&b, CLASS_SCREEN);
+	build_open(&b, one, 1000, "alice", NULL, "true");
+	build_close(&b, one, CLOSE_CLOSED);
+	build_seal(&b, true, false);
+	expect_no_screen(&b, one, "closed", 2);
+	CHECK(run(&b.mem, true, NULL, 0, &f, &r) == 0, "quick", f.text);
+	CHECK(r.fails == 0 && r.sessions == 1, "counted, closed", f.text);
+	run_one(&b, never, false, &f, &r);
+	CHECK(r.fails == 1 && f.count[FIND_MISSING] == 1, "never", f.text);
+	mem_find(&b.mem, b.stream[b.events].path)->data[120] ^= 1;
+	for (int quick = 0; quick < 2; quick++) {
+		run_one(&b, one, quick, &f, &r);
+		CHECK(
+		    r.fails > 0 && f.count[FIND_TAMPER] > 0, "events", f.text);
+	}
+	build_free(&b);
+	/* One that had frames is not one that had none. */
+	build_example(&b);
+	mem_remove(&b.mem, b.stream[1].path);
+	run_one(&b, 1, false, &f, &r);
+	CHECK(r.fails > 0 && f.count[FIND_MISSING] > 0 && !r.no_screen,
+	    "its segment is gone", f.text);
+	build_free(&b);
+	build_init(&b);
+	build_boot(&b, BOOT_FIRST, NULL);
+	build_seal(&b, false, false);
+	one = build_stream(&b, CLASS_SCREEN);
+	build_open(&b, one, 1000, "alice", "pts/3", NULL);
+	b.stream[one].log_frames = 2; /* its CLOSE will say */
+	memset(b.stream[one].prev, 7, OPS_HASH_LEN);
+	build_close(&b, one, CLOSE_CLOSED);
+	build_seal(&b, true, false);
+	run_one(&b, one, false, &f, &r);
+	CHECK(r.fails > 0 && f.count[FIND_INCOMPLETE] > 0, "CLOSE", f.text);
+	build_free(&b);
+}
+
 static void
 test_no_store(void **state)
 {
@@ -1050,6 +1162,8 @@ main(void)
 		cmocka_unit_test(test_tiles),
 		cmocka_unit_test(test_expired),
 		cmocka_unit_test(test_one_session),
+		cmocka_unit_test(test_no_screen),
+		cmocka_unit_test(test_no_screen_damaged),
 		cmocka_unit_test(test_no_store),
 	};
 

@@ -177,6 +177,54 @@ test_bytes(void **state)
 	ops_buf_free(&y);
 }
 
+/* Events that can't be read: what they told of isn't there, which is said, and
+ * nothing is made up for it. */
+static void
+test_missing(void **state)
+{
+	struct session_list damaged = { 0 };
+	struct store *store;
+	struct memfile *f;
+	size_t first = 0;
+
+	(void)state;
+	assert_int_equal(l.missing.frames, 0);
+	assert_int_equal(l.missing.of, 3);
+	/* the end of the second day: alice's session ended there */
+	f = mem_find(&b.mem, b.stream[3].path);
+	f->data[f->len - 20] ^= 1;
+	assert_int_equal(store_open(&b.mem.vfs, 0, &store, NULL), 0);
+	assert_int_equal(session_list_load(store, NULL, &damaged, NULL), 0);
+	assert_int_equal(damaged.n, 3);
+	assert_int_equal(damaged.missing.frames, 1);
+	assert_int_equal(damaged.missing.of, 3);
+	assert_non_null(strstr(damaged.missing.why, "does not match"));
+	assert_int_equal(damaged.s[0].state, SESSION_DAMAGED);
+	assert_int_equal(damaged.s[0].end, 0);
+	assert_string_equal(session_state_name(damaged.s[0].state), "damaged");
+	/* no CLOSE leaf speaks of an end that would be missing here */
+	assert_int_equal(damaged.s[2].state, SESSION_ACTIVE);
+	session_list_free(&damaged);
+	assert_int_equal(
+	    session_list_load(store, &(struct session_filter){ .active = true },
+		&damaged, NULL),
+	    0);
+	assert_int_equal(damaged.n, 1);
+	session_list_free(&damaged);
+	store_free(store);
+	/* all of them gone */
+	while (first < b.mem.n)
+		if (strncmp(b.mem.file[first].path, "data/events/", 12) == 0)
+			mem_remove(&b.mem, b.mem.file[first].path);
+		else
+			first++;
+	assert_int_equal(store_open(&b.mem.vfs, 0, &store, NULL), 0);
+	assert_int_equal(session_list_load(store, NULL, &damaged, NULL), 0);
+	assert_int_equal(damaged.missing.frames, damaged.missing.of);
+	session_list_free(&damaged);
+	store_free(store);
+}
+
 int
 main(void)
 {
@@ -186,6 +234,7 @@ main(void)
 		T(test_find),
 		T(test_filter),
 		T(test_bytes),
+		T(test_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,10 +3,10 @@
 #include "table.h"
 
 static const struct table_column columns[] = {
-	{ "ID", false, 0, 0 },
-	{ "NAME", false, 2, 6 },
-	{ "N", true, 1, 0 },
-	{ "END", false, 0, 0 },
+	{ "ID", false, 0, 0, 0 },
+	{ "NAME", false, 2, 6, 0 },
+	{ "N", true, 1, 0, 0 },
+	{ "END", false, 0, 0, 0 },
 };
 
 static void
@@ -40,6 +40,10 @@ static void
 test_widths(void **state)
 {
 	(void)state;
+	check_width(0, false,
+	    "ID  NAME              N  END\n"
+	    "a   short             1  x\n"
+	    "bb  much too long  1000  y\n");
 	check_width(80, false,
 	    "ID  NAME       N  END\n"
 	    "a   short      1  x\n"
@@ -82,12 +86,68 @@ test_wide(void **state)
 	table_free(t);
 }
 
+static const struct table_column elastic[] = {
+	{ "ID", false, 0, 0, 0 },
+	{ "FROM", false, 2, 0, 0 },
+	{ "N", true, 1, 0, 0 },
+	{ "COMMAND", false, 0, 10, 8 },
+};
+
+static void
+check_elastic(unsigned width, const char *from, const char *want)
+{
+	struct ops_buf out = { .max = 65536 };
+	struct table *t;
+
+	assert_int_equal(table_new(elastic, 4, &t, NULL), 0);
+	row(t, "a", "-", "1", "make");
+	row(t, "b", from, "2", "a command that is long");
+	assert_int_equal(table_put(t, width, false, &out, NULL), 0);
+	ops_buf_put8(&out, 0);
+	assert_string_equal((char *)out.data, want);
+	ops_buf_free(&out);
+	table_free(t);
+}
+
+/* What says nothing goes first, then the command is shortened, then the rest
+ * goes. */
+static void
+test_elastic(void **state)
+{
+	(void)state;
+	check_elastic(80, "-",
+	    "ID  FROM  N  COMMAND\n"
+	    "a   -     1  make\n"
+	    "b   -     2  a command that is long\n");
+	check_elastic(24, "-",
+	    "ID  FROM  N  COMMAND\n"
+	    "a   -     1  make\n"
+	    "b   -     2  a command >\n");
+	check_elastic(20, "-",
+	    "ID  N  COMMAND\n"
+	    "a   1  make\n"
+	    "b   2  a command th>\n");
+	check_elastic(21, "here",
+	    "ID  FROM  N  COMMAND\n"
+	    "a   -     1  make\n"
+	    "b   here  2  a comma>\n");
+	check_elastic(20, "here",
+	    "ID  FROM  COMMAND\n"
+	    "a   -     make\n"
+	    "b   here  a command>\n");
+	check_elastic(11, "here",
+	    "ID  COMMAND\n"
+	    "a   make\n"
+	    "b   a comm>\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_widths),
 		cmocka_unit_test(test_wide),
+		cmocka_unit_test(test_elastic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,20 +124,41 @@ check_tail(const uint8_t *p, size_t n)
 	ops_buf_free(&out);
 }
 
+/* Either one, with the number that is counted, and no other. */
+static void
+check_sessions_end(const uint8_t *p, size_t n, uint8_t count)
+{
+	static const struct session_missing none = { 0 };
+	struct session_missing m = { .frames = 77 };
+
+	if (answer_sessions_end(p, n, count, &m, NULL) < 0) {
+		REQUIRE(m.frames == 77);
+		return;
+	}
+	REQUIRE(n >= 4 && ops_getle32(p) == count);
+	REQUIRE((n == 4) == (m.frames == 0) && m.frames <= m.of);
+	REQUIRE(n > 4 || memcmp(&m, &none, sizeof(m)) == 0);
+	REQUIRE(strlen(m.why) < sizeof(m.why));
+	REQUIRE(answer_sessions_end(p, n, count + 1u, &m, NULL) == -1);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2 || size > 65536)
 		return 0;
-	switch (data[0] % 3) {
+	switch (data[0] % 4) {
 	case 0:
 		check_failed(data + 2, size - 2);
 		break;
 	case 1:
 		check_names(data + 2, size - 2, data[1]);
 		break;
-	default:
+	case 2:
 		check_tail(data + 2, size - 2);
+		break;
+	default:
+		check_sessions_end(data + 2, size - 2, data[1]);
 	}
 	return 0;
 }

@@ -319,7 +319,8 @@ client_hears(
 	case C_END:
 		REQUIRE(t.asked == C_SESSIONS || t.asked == C_LIST ||
 			t.asked == C_TAIL);
-		REQUIRE(n == 4 && ops_getle32(p) == t.parts);
+		REQUIRE(n == 4 || (t.asked == C_SESSIONS && n > 20));
+		REQUIRE(ops_getle32(p) == t.parts);
 		break;
 	case C_DONE:
 		check_done();
