@@ -19,16 +19,16 @@
 
 /* clang-format off */
 static const struct table_column columns[] = {
-	{ "TIME",     false, 0, 0 },
-	{ "LOGIN",    false, 0, 16 },
-	{ "AS",       false, 3, 16 },
-	{ "TTY",      false, 4, 10 },
-	{ "PID",      true,  1, 0 },
-	{ "EXIT",     true,  0, 0 },
-	{ "DURATION", true,  2, 0 },
-	{ "CPU",      true,  2, 0 },
-	{ "COMMAND",  false, 0, 0 },
-	{ "SESSION",  false, 0, 0 },
+	{ "TIME",     false, 0, 0,  0 },
+	{ "LOGIN",    false, 0, 16, 0 },
+	{ "AS",       false, 3, 16, 0 },
+	{ "TTY",      false, 4, 10, 0 },
+	{ "PID",      true,  1, 0,  0 },
+	{ "EXIT",     true,  0, 0,  0 },
+	{ "DURATION", true,  2, 0,  0 },
+	{ "CPU",      true,  2, 0,  0 },
+	{ "COMMAND",  false, 0, 60, 16 },
+	{ "SESSION",  false, 0, 0,  0 },
 };
 /* clang-format on */
 
@@ -357,13 +357,12 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 	} else if (print_table(cli, o, &list, &err) < 0) {
 		status = cli_fail(cli, &err);
 	}
-	if (list.missing > 0) {
-		cli_note(cli,
-		    "%" PRIu64 " frames of programs are missing or damaged; "
-		    "`opseal verify` names them",
+	if (list.missing > 0)
+		cli_partial(cli,
+		    "%" PRIu64 " frames of programs can't be read: programs, or "
+		    "how they ended, may be missing here; opseal verify says "
+		    "more",
 		    list.missing);
-		status = status == CLI_TROUBLE ? status : CLI_PARTIAL;
-	}
 	program_list_free(&list);
 	return status;
 }

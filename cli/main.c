@@ -128,7 +128,6 @@ static const char ls_more[] =
 	"are missing.\n";
 static const char log_more[] =
 	"PROGRAM is the name of a file or of a script, or what it was called.\n"
-	SESSION_IS
 	"Exit status: 0 fine, 1 no program, 2 trouble, 4 not permitted, 5 parts of the list\n"
 	"are missing.\n";
 static const char session_more[] = SESSION_IS READ_STATUS;

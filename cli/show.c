@@ -125,6 +125,33 @@ why_text(uint32_t why)
 	return texts[why];
 }
 
+/* A session without a terminal is its command, and capture has seen that end. */
+static const struct program *
+own_end(const struct session *s, const struct program_list *l)
+{
+	for (size_t i = l->n; i-- > 0;)
+		if (l->p[i].kind == PROGRAM_RAN && l->p[i].has_end &&
+		    l->p[i].exec.pid == s->open.pid)
+			return &l->p[i];
+	return NULL;
+}
+
+static void
+put_exit(
+    struct ops_buf *out, const struct session *s, const struct program_list *l)
+{
+	const struct program *own;
+	char how[32];
+
+	if (s->close.has_status) {
+		ops_buf_printf(
+		    out, ", exit %d", describe_exit(s->close.status));
+	} else if ((own = own_end(s, l)) != NULL) {
+		programs_exit(own, how);
+		ops_buf_printf(out, ", exit %s", how);
+	}
+}
+
 static void
 put_state(struct ops_buf *out, const struct session *s, const struct tally *t)
 {
@@ -136,11 +163,10 @@ put_state(struct ops_buf *out, const struct session *s, const struct tally *t)
 		ops_buf_puts(out,
 		    ": it ended, but the part of the log that says how can't "
 		    "be read");
-	if (s->has_close)
+	if (s->has_close) {
 		ops_buf_printf(out, ": %s", why_text(s->close.why));
-	if (s->has_close && s->close.has_status)
-		ops_buf_printf(
-		    out, ", exit %d", describe_exit(s->close.status));
+		put_exit(out, s, t->programs);
+	}
 	ops_buf_puts(out, "\n");
 	if (s->bytes_lost > 0) {
 		label(out, "gaps");
