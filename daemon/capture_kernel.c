@@ -35,6 +35,9 @@ struct kernel {
 /* What libbpf complained of first: what follows is its consequence. */
 static char why[WHY_MAX];
 
+static int on_print(enum libbpf_print_level level, const char *format,
+    va_list ap) OPS_PRINTF(2, 0);
+
 static int
 on_print(enum libbpf_print_level level, const char *format, va_list ap)
 {
