@@ -539,7 +539,7 @@ begin(uint8_t how)
 	r.uplink.link = &r.link;
 	r.uplink.found = rec_found;
 	r.uplink.arg = &r;
-	r.link.arg = &r;
+	r.link.arg = &r.uplink;
 	r.uplink.outer = (struct proto_outer){ .door = 1, .recorder = 1 };
 	r.input.sink = (struct input_sink){ copy_keep, copy_mask, &r };
 	memcpy(r.id, id, sizeof(id));
