@@ -25,7 +25,7 @@ struct kernel {
 	struct capture *skel;
 	bool btf; /* its tp_btf programs, not the raw_tp ones */
 	struct ring_buffer *heads, *bulk;
-	const struct cap_counts *counts; /* mapped, one a CPU */
+	struct cap_counts *counts; /* mapped, one a CPU; only read */
 	unsigned cpus;
 	/* of the read that is under way */
 	struct order *order;
@@ -221,7 +221,7 @@ kernel_close(struct kernel *k)
 	ring_buffer__free(k->heads);
 	ring_buffer__free(k->bulk);
 	if (k->counts != NULL)
-		(void)munmap((void *)(uintptr_t)k->counts, counts_size(k));
+		(void)munmap(k->counts, counts_size(k));
 	if (k->skel != NULL)
 		capture__destroy(k->skel);
 	free(k);
