@@ -133,10 +133,9 @@ struct cap_failed {
 /* A piece of the arguments of the exec of that process and time; in order. */
 struct cap_chunk {
 	struct cap_head head;
-	__u64 left; /* bytes from here to the end of all */
-	__u32 n;
+	__u64 left;   /* bytes from here to the end of all */
+	__u32 n;      /* of data, which follows */
 	__u32 faults; /* bit i: page i of it couldn't be read */
-	/* data */
 };
 
 /* Per CPU, written by the kernel's side only; whole numbers of 64 bytes. */

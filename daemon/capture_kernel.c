@@ -26,7 +26,7 @@ struct kernel {
 	bool btf; /* its tp_btf programs, not the raw_tp ones */
 	bool failed; /* execs that failed, too */
 	struct ring_buffer *heads, *bulk;
-	const struct cap_counts *counts; /* mapped, one a CPU */
+	struct cap_counts *counts; /* mapped, one a CPU; only read */
 	unsigned cpus;
 	/* of the read that is under way */
 	struct order *order;
@@ -35,6 +35,9 @@ struct kernel {
 
 /* What libbpf complained of first: what follows is its consequence. */
 static char why[WHY_MAX];
+
+static int on_print(enum libbpf_print_level level, const char *format,
+    va_list ap) OPS_PRINTF(2, 0);
 
 static int
 on_print(enum libbpf_print_level level, const char *format, va_list ap)
@@ -226,7 +229,7 @@ kernel_close(struct kernel *k)
 	ring_buffer__free(k->heads);
 	ring_buffer__free(k->bulk);
 	if (k->counts != NULL)
-		(void)munmap((void *)(uintptr_t)k->counts, counts_size(k));
+		(void)munmap(k->counts, counts_size(k));
 	if (k->skel != NULL)
 		capture__destroy(k->skel);
 	free(k);

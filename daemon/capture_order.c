@@ -112,13 +112,13 @@ grow(struct order *o)
 	if (o->end < o->cap)
 		return true;
 	if (o->first > o->cap / 2) {
-		memmove(o->node, o->node + o->first, n * sizeof(*o->node));
+		memmove(o->node, o->node + o->first, n * sizeof(struct node *));
 		o->first = 0;
 		o->end = n;
 		return true;
 	}
 	cap = o->cap == 0 ? 1024 : 2 * o->cap;
-	more = realloc(o->node, cap * sizeof(*o->node));
+	more = realloc(o->node, cap * sizeof(struct node *));
 	if (more == NULL)
 		return false;
 	o->node = more;

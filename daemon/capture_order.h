@@ -14,7 +14,9 @@
  *
  * Lost: a record has a number on its CPU and ring.
  *
- * Pure: no I/O, no clock.  Fuzzed: capture_order
+ * Pure: no I/O, no clock.
+ *
+ * Fuzzed: capture_order
  */
 #ifndef OPS_DAEMON_CAPTURE_ORDER_H
 #define OPS_DAEMON_CAPTURE_ORDER_H

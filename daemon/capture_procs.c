@@ -27,7 +27,7 @@ procs_new(void)
 	if (p == NULL)
 		return NULL;
 	p->buckets = BUCKETS_MIN;
-	p->bucket = calloc(p->buckets, sizeof(*p->bucket));
+	p->bucket = calloc(p->buckets, sizeof(struct entry *));
 	if (p->bucket == NULL) {
 		free(p);
 		return NULL;
@@ -81,7 +81,7 @@ static void
 grow(struct procs *p)
 {
 	size_t buckets = 2 * p->buckets;
-	struct entry **more = calloc(buckets, sizeof(*more)), *next;
+	struct entry **more = calloc(buckets, sizeof(struct entry *)), *next;
 
 	if (more == NULL)
 		return; /* longer lists, that's all */

@@ -79,7 +79,7 @@ void procs_sessions_before(struct procs *p, uint64_t when);
 
 /* The session of a process at a time: enum program_joined, with its id in
  * ret. */
-uint32_t procs_joined(const struct procs *p, const struct proc *proc,
+uint32_t procs_joined(const struct procs *p, const struct proc *x,
     uint64_t time, uint8_t ret[static OPS_ID_LEN]);
 
 #endif

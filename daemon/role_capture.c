@@ -262,7 +262,8 @@ on_behind(
 		      : queue_anew(&r->queue, REC_CAPTURE, now, b.data, b.len);
 	ops_buf_free(&b);
 	if (rc < 0)
-		return ops_fail(err, OPS_ENOMEM, "going on in another log");
+		return ops_fail(
+		    err, OPS_ENOMEM, "going on in another log: no memory");
 	ops_random(r->link.id, sizeof(r->link.id));
 	logline("the log lacks what was captured before; going on in stream "
 		"%02x%02x%02x%02x",

@@ -150,7 +150,7 @@ check_origin(const char *s, size_t size, struct ops_err *err)
 static int
 check_boot(const struct leaf_boot *b, struct ops_err *err)
 {
-	if (b->format != LEAF_FORMAT ||
+	if (b->format == 0 || b->format > LEAF_FORMAT ||
 	    (b->incompat & ~LEAF_INCOMPAT_KNOWN) != 0)
 		return ops_fail(err, OPS_EFORMAT,
 		    "format %" PRIu64 ", features %" PRIx64, b->format,

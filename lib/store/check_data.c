@@ -136,8 +136,8 @@ check_folders(struct check *c)
 	char dir[300];
 
 	check_names(c, "", top, OPS_ARRAY_LEN(top), stray);
-	for (uint8_t class = CLASS_SCREEN; class < CLASSES; class ++)
-		data[class - 1] = stream_class_name(class);
+	for (size_t i = 0; i < OPS_ARRAY_LEN(data); i++)
+		data[i] = stream_class_name((uint8_t)(CLASS_SCREEN + i));
 	check_names(c, "data", data, OPS_ARRAY_LEN(data), stray);
 	if (vfs_list(c->v, "log", &names, NULL) == 0) {
 		for (size_t i = 0; i < names.n; i++) {

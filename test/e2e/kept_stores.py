@@ -19,6 +19,9 @@ DATA = os.path.join(t.SOURCE, "test/data")
 BOOT_CLEAN, BOOT_CRASH, BOOT_MACHINE = 2, 3, 5  # doc/format.md: why of a BOOT leaf
 
 
+FORMAT = 2  # of this version
+
+
 class Kept(r.Recorded):
     def setup(self):
         self.names = sorted(os.path.basename(p)[:-len(".tar.xz")]
@@ -61,7 +64,7 @@ class Kept(r.Recorded):
                 self.equal(result.status, status, "its exit status")
 
     def test_there_is_one_of_this_version(self):
-        self.check("store-v1" in self.names, "kept stores: %r" % self.names)
+        self.equal(self.names, ["store-v%d" % (i + 1) for i in range(FORMAT)], "kept stores")
 
     def test_it_holds_what_it_should(self):
         """A lost or emptied file must not make the tests below pass."""
@@ -72,6 +75,8 @@ class Kept(r.Recorded):
             self.check(len(st.leaves(store)) >= 257, "few leaves")
             self.check(os.path.exists(store + "/log/1/leaves"), "no successor log")
             self.check(os.listdir(store + "/wal"), "nothing in the WAL")
+            self.equal(st.uncbor(st.leaves(store)[0])[1], int(name[-1]), "format of " + name)
+            self.equal(os.path.exists(store + "/data/programs"), name != "store-v1", "programs")
             self.check(sum(len(data) for _, data in want["raw"].values()) > 1000, "few bytes")
 
     def test_read(self):
@@ -103,7 +108,8 @@ class Kept(r.Recorded):
         for name in self.names:
             store, _ = self.unpack(name)
             segments = sorted(glob.glob(store + "/data/screen/*/*.seg"))
-            for path in (store + "/log/0/leaves", store + "/log/1/checkpoint", segments[0]):
+            programs = glob.glob(store + "/data/programs/*/*.seg")
+            for path in [store + "/log/0/leaves", store + "/log/1/checkpoint", segments[0]] + programs:
                 size = os.path.getsize(path)
                 t.flip(path, size // 2)
                 result = self.exits(self.opseal(store, "verify"), 3, path)
@@ -144,6 +150,7 @@ class Kept(r.Recorded):
             else:
                 boot = st.uncbor(st.leaves(inst.store, 1)[before])
                 self.equal((boot[0], boot[16]), (st.BOOT, BOOT_CRASH), "the leaf that goes on")
+            self.equal(boot[1], FORMAT, "its format")
 
 
 class Successor(Kept):

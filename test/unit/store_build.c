@@ -495,6 +495,37 @@ build_output(struct build *b, size_t stream, const char *text)
 	build_record(b, stream, REC_OUTPUT, text, strlen(text));
 }
 
+void
+build_program(struct build *b, size_t stream, size_t session, const char *comm)
+{
+	static const uint8_t nobody[OPS_ID_LEN];
+	struct ops_buf o = { .max = RECORD_PAYLOAD_MAX };
+	const struct event_text name = { (const uint8_t *)comm, strlen(comm) };
+	struct program_exec e = { .pid = 4242,
+		.start = b->now,
+		.auid = EVENT_UNSET,
+		.ses = EVENT_UNSET,
+		.joined = session != 0 ? JOINED_TTY : JOINED_NOTHING,
+		.argc = 1,
+		.args_len = name.n + 1,
+		.comm = name,
+		.args = { name.p, name.n + 1 } };
+	struct program_capture c = { .what = CAPTURE_BEGAN,
+		.pid = 42,
+		.realtime = b->now + b->wall,
+		.how = name };
+
+	if (b->stream[stream].next_record == 0) {
+		program_capture_put(&o, &c);
+		build_record(b, stream, REC_CAPTURE, o.data, o.len);
+		ops_buf_reset(&o);
+	}
+	program_exec_put(&o, session != 0 ? b->stream[session].id : nobody, &e);
+	assert(!o.failed);
+	build_record(b, stream, REC_EXEC, o.data, o.len);
+	ops_buf_free(&o);
+}
+
 static struct event_text
 text_of(const char *s)
 {
@@ -588,8 +619,7 @@ place_frame(struct build *b, struct build_stream *s)
 	segment_header_encode(&h, head);
 	ops_id_text(s->id, text);
 	snprintf(s->path, sizeof(s->path), "data/%s/%s/%s-%04" PRIu32 ".seg",
-	    s->class == CLASS_EVENTS ? "events" : "screen", day, text,
-	    s->segments);
+	    stream_class_name(s->class), day, text, s->segments);
 	memcpy(s->day, day, sizeof(day));
 	s->run = b->run;
 	s->segments++;
@@ -778,24 +808,29 @@ build_tiles(struct build *b, bool partial)
 void
 build_example(struct build *b)
 {
-	size_t one, two;
+	size_t one, two, programs;
 
 	build_init(b);
 	build_boot(b, BOOT_FIRST, NULL);
 	build_seal(b, false, false);
 	one = build_stream(b, CLASS_SCREEN);
 	two = build_stream(b, CLASS_SCREEN);
+	programs = build_stream(b, CLASS_PROGRAMS);
 	build_open(b, one, 1000, "alice", "pts/3", NULL);
 	build_output(b, one, "hello, world\r\n");
 	build_output(b, one, "$ ");
 	build_sync(b);
 	build_output(b, one, "make\r\n");
+	build_program(b, programs, one, "make");
 	build_seal(b, false, true);
 	build_open(b, two, 1001, "bob", "pts/4", "vim|/etc/passwd");
 	build_output(b, two, "another screen\r\n");
 	build_output(b, one, "done\r\n");
 	build_gap(b, two, 77);
 	build_close(b, two, CLOSE_LOST);
+	/* Told late: the session's account is closed, and doesn't have it. */
+	build_program(b, programs, two, "vim");
+	build_program(b, programs, 0, "cron");
 	build_seal(b, true, false);
 	/* the next day, in the same kernel boot */
 	b->now += 24 * 3600 * 1000 * MS;
@@ -803,6 +838,7 @@ build_example(struct build *b)
 	build_seal(b, false, false);
 	build_output(b, one, "exit\r\n");
 	build_seal(b, false, false);
+	build_program(b, programs, one, "true");
 	build_close(b, one, CLOSE_CLOSED);
 	build_seal(b, true, false);
 }
@@ -810,19 +846,22 @@ build_example(struct build *b)
 void
 build_running(struct build *b)
 {
-	size_t one;
+	size_t one, programs;
 
 	build_init(b);
 	build_boot(b, BOOT_FIRST, NULL);
 	build_seal(b, false, false);
 	one = build_stream(b, CLASS_SCREEN);
 	build_open(b, one, 1000, "alice", "pts/3", NULL);
+	programs = build_stream(b, CLASS_PROGRAMS);
 	build_output(b, one, "hello, world\r\n");
+	build_program(b, programs, one, "ls");
 	build_sync(b);
 	build_seal(b, false, false);
 	build_output(b, one, "not sealed yet\r\n");
 	build_sync(b);
 	build_output(b, one, "nor this\r\n");
+	build_program(b, programs, one, "cat");
 	build_sync(b);
 	build_close(b, one, CLOSE_CLOSED);
 	build_sync(b);

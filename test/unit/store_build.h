@@ -19,6 +19,7 @@
 #include "record/event.h"
 #include "record/frame.h"
 #include "record/leaf.h"
+#include "record/program.h"
 #include "record/record.h"
 #include "store/vfs.h"
 
@@ -114,6 +115,10 @@ void build_record(
 void build_output(struct build *b, size_t stream, const char *text);
 void build_open(struct build *b, size_t session, uint32_t uid, const char *user,
     const char *tty, const char *command); /* argv joined by "|" */
+/* One was executed, in that session (0: in none); in front of a stream's first,
+ * that capture began. */
+void build_program(
+    struct build *b, size_t stream, size_t session, const char *comm);
 void build_close(struct build *b, size_t session, uint32_t state);
 void build_gap(struct build *b, size_t session, uint64_t bytes);
 void build_sync(struct build *b); /* ends the batch */

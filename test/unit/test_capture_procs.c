@@ -200,7 +200,7 @@ test_over(void **state)
 	session(B, 4, 20, CAP_UNSET, 1000);
 	x = execd(11, 1500, 1, 1, 3, CAP_UNSET);
 	joined(x, 1500, JOINED_TTY, A);
-	y = execd(21, 1500, 1, 1, 4, CAP_UNSET);
+	execd(21, 1500, 1, 1, 4, CAP_UNSET);
 	procs_session_ended(p, B, 1800);
 	procs_sessions_over(p, 2000);
 	x = procs_find(p, 11, 1500);

@@ -24,16 +24,16 @@ test_valid(void **state)
 	assert_int_equal(r.logs, 1);
 	assert_int_equal(r.leaves, b.tree.size);
 	assert_int_equal(r.sessions, 2);
-	assert_int_equal(r.frames, 7);
+	assert_int_equal(r.frames, 10);
 	assert_int_equal(f.count[FIND_LOST], 1);
 	assert_int_equal(f.count[FIND_GAP], 1);
 	assert_int_equal(r.explained, 2);
-	assert_true(r.records == 11);
+	assert_true(r.records == 16);
 	assert_true(r.stored_bytes > 0 && r.raw_bytes > 0);
 	assert_false(r.anchored);
 	CHECK(run(&b.mem, true, NULL, 0, &f, &r) == 0, "quick", f.text);
 	CHECK(r.fails == 0, "quick", f.text);
-	assert_int_equal(r.frames, 7);
+	assert_int_equal(r.frames, 10);
 	build_free(&b);
 
 	build_running(&b);
@@ -712,12 +712,12 @@ test_wal(void **state)
 	struct build b;
 
 	(void)state;
-	/* header, batch 1 (sealed), 2, 3, 4: one block each, zeros */
-	for (size_t block = 2; block <= 4; block++) {
+	/* header, batch 1 (sealed, two blocks), 2, 3, 4: one block each, zeros */
+	for (size_t block = 3; block <= 5; block++) {
 		build_running(&b);
 		f = mem_find(&b.mem, "wal/00000001.wal");
 		memset(f->data + block * 512, 0, 512);
-		if (block == 4)
+		if (block == 5)
 			expect_pass(&b.mem, "the last batch torn away");
 		else
 			expect_fail(&b.mem, "a batch gone", FIND_TAMPER);
@@ -725,14 +725,14 @@ test_wal(void **state)
 	}
 	build_running(&b);
 	f = mem_find(&b.mem, "wal/00000001.wal");
-	swap_parts(f, 1024, 512, 1536, 512);
+	swap_parts(f, 1536, 512, 2048, 512);
 	expect_fail(&b.mem, "batches swapped", FIND_TAMPER);
 	build_free(&b);
 
 	/* an empty log put behind does not look like a writer at work */
 	build_running(&b);
 	f = mem_find(&b.mem, "wal/00000001.wal");
-	swap_parts(f, 1024, 512, 1536, 512);
+	swap_parts(f, 1536, 512, 2048, 512);
 	mem_put(&b.mem, "log/1/leaves", "", 0);
 	expect_fail(&b.mem, "batches swapped, and a log begun", FIND_TAMPER);
 	build_free(&b);
@@ -985,6 +985,39 @@ test_expired(void **state)
 	build_free(&b);
 }
 
+/* A changed byte of a stream of programs, wherever it is, is found by every
+ * check of all, and by none of a session, whose programs they may be. */
+static void
+test_programs(void **state)
+{
+	struct check_opts o = { .found = collect };
+	struct check_result r;
+	struct memfile *file;
+	struct found f;
+	struct build b;
+
+	(void)state;
+	build_example(&b);
+	file = mem_find(&b.mem, b.stream[3].path);
+	assert_non_null(strstr(b.stream[3].path, "data/programs/"));
+	for (size_t at = 0; at < file->len; at++) {
+		file->data[at] ^= 1;
+		CHECK(run(&b.mem, false, NULL, 0, &f, &r) == 0 && r.fails > 0,
+		    "full", f.text);
+		CHECK(run(&b.mem, true, NULL, 0, &f, &r) == 0 && r.fails > 0,
+		    "quick", f.text);
+		CHECK(
+		    strstr(f.text, "data/programs/") != NULL, "where", f.text);
+		f = (struct found){ 0 };
+		o.arg = &f;
+		o.session = b.stream[1].id;
+		assert_int_equal(check_store(&b.mem.vfs, &o, &r, NULL), 0);
+		CHECK(r.fails == 0 && r.sessions == 1, "session", f.text);
+		file->data[at] ^= 1;
+	}
+	build_free(&b);
+}
+
 static void
 test_one_session(void **state)
 {
@@ -1161,6 +1194,7 @@ main(void)
 		cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_tiles),
 		cmocka_unit_test(test_expired),
+		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_one_session),
 		cmocka_unit_test(test_no_screen),
 		cmocka_unit_test(test_no_screen_damaged),

@@ -4,9 +4,11 @@
 #include "base/bytes.h"
 #include "merkle/note.h"
 #include "merkle/tree.h"
+#include "record/body.h"
 #include "record/event.h"
 #include "record/frame.h"
 #include "record/leaf.h"
+#include "record/program.h"
 #include "record/walbatch.h"
 
 #ifndef TEST_SOURCE_ROOT
@@ -20,7 +22,7 @@ struct hex {
 	uint8_t p[512];
 	size_t n;
 };
-static struct hex records, frame, hashes, leaf, leafhash, entry;
+static struct hex records, frame, hashes, leaf, leafhash, entry, exec;
 
 /* The bytes of the block that starts with "```hex NAME". */
 static void
@@ -75,6 +77,7 @@ setup(void **state)
 	read_block("leaf", &leaf);
 	read_block("leafhash", &leafhash);
 	read_block("entry", &entry);
+	read_block("exec", &exec);
 	return n == sizeof(doc) - 1 ? -1 : 0;
 }
 
@@ -97,6 +100,36 @@ test_records(void **state)
 	assert_int_equal(r.time, 2000000000);
 	assert_memory_equal(r.payload, "\0\0\0\0", 4);
 	assert_int_equal(records.n, 32);
+}
+
+static void
+test_exec(void **state)
+{
+	struct program_exec e;
+	struct ops_buf again = { .max = RECORD_PAYLOAD_MAX };
+	uint8_t id[OPS_ID_LEN];
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_decode(exec.p, exec.n, &r, NULL), exec.n);
+	assert_int_equal(r.type, REC_EXEC);
+	assert_int_equal(r.time, 5000000700);
+	assert_int_equal(body_session(r.payload, r.len, id, NULL), 0);
+	for (size_t i = 0; i < OPS_ID_LEN; i++)
+		assert_int_equal(id[i], i);
+	assert_int_equal(program_exec_get(r.payload, r.len, &e, NULL), 0);
+	assert_int_equal(e.pid, 4242);
+	assert_int_equal(e.joined, JOINED_TTY);
+	assert_int_equal(e.argc, 2);
+	assert_int_equal(e.args.n, 6);
+	assert_memory_equal(e.args.p, "ls\0-l\0", 6);
+	assert_int_equal(e.cwd.n, 5);
+	assert_memory_equal(e.cwd.p, "/root", 5);
+	assert_false(e.has_before);
+	program_exec_put(&again, id, &e);
+	assert_int_equal(again.len, r.len);
+	assert_memory_equal(again.data, r.payload, r.len);
+	ops_buf_free(&again);
 }
 
 static void
@@ -237,6 +270,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_frame),
 		cmocka_unit_test(test_hashes),
 		cmocka_unit_test(test_leaf),

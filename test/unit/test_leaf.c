@@ -253,6 +253,29 @@ test_refused(void **state)
 	/* clang-format on */
 }
 
+/* What an earlier version wrote is read for ever. */
+static void
+test_formats(void **state)
+{
+	(void)state;
+	for (uint64_t format = 1; format <= LEAF_FORMAT + 1; format++) {
+		struct leaf l = { .type = LEAF_BOOT, .u.boot = boot }, got;
+		struct ops_err err = { 0 };
+		uint8_t p[LEAF_MAX];
+		long n;
+
+		l.u.boot.format = format;
+		n = leaf_encode(&l, p, &err);
+		if (format > LEAF_FORMAT) {
+			assert_int_equal(n, -1);
+			continue;
+		}
+		assert_true(n > 0);
+		assert_int_equal(leaf_decode(p, (size_t)n, &got, &err), 0);
+		assert_int_equal(got.u.boot.format, format);
+	}
+}
+
 /* Raw leaves that the encoder can't be asked for. */
 static void
 test_decode_raw(void **state)
@@ -282,8 +305,8 @@ test_decode_raw(void **state)
 		{ "empty map",		B("\xa0"), OPS_EFORMAT },
 		{ "an array",		B("\x81\x00"), OPS_EFORMAT },
 		{ "nothing",		B(""), OPS_EFORMAT },
-		{ "BOOT, format 2",	B("\xa2\x00\x02\x01\x02"), OPS_ENEWER },
-		{ "BOOT, format 2, foreign rest", B("\xa3\x00\x02\x01\x02\xf6\xff"), OPS_ENEWER },
+		{ "BOOT, format 3",	B("\xa2\x00\x02\x01\x03"), OPS_ENEWER },
+		{ "BOOT, format 3, foreign rest", B("\xa3\x00\x02\x01\x03\xf6\xff"), OPS_ENEWER },
 		{ "BOOT, format 1, unknown feature, unknown keys", B("\xa5\x00\x02\x01\x01\x02\x00\x03\x08\x18\x63\xff"), OPS_ENEWER },
 		{ "BOOT, format 1, no features", B("\xa4\x00\x02\x01\x01\x02\x00\x03\x00"), OPS_EFORMAT },
 		{ "BOOT without format", B("\xa2\x00\x02\x02\x01"), OPS_EFORMAT },
@@ -311,7 +334,7 @@ test_decode_raw(void **state)
 			CHECK(got.type == 77, rows[i].name, "touched");
 		if (rows[i].code == OPS_ENEWER)
 			CHECK(got.type == LEAF_BOOT &&
-				  (got.u.boot.format == 2 ||
+				  (got.u.boot.format == 3 ||
 				      got.u.boot.incompat == 8),
 			    rows[i].name, "not filled in");
 		/* also without anybody to tell */
@@ -426,6 +449,7 @@ main(void)
 		cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_decode_raw),
+		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_signed_message),
 		cmocka_unit_test(test_file),

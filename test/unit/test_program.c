@@ -60,7 +60,7 @@ static bool
 same_text(struct event_text a, struct event_text b)
 {
 	return (a.p == NULL) == (b.p == NULL) && a.n == b.n &&
-	       (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+	       (a.n == 0 || (a.p != NULL && memcmp(a.p, b.p, a.n) == 0));
 }
 
 static void

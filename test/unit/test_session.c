@@ -15,8 +15,8 @@ setup(void **state)
 	build_boot(&b, BOOT_CLEAN, NULL);
 	build_seal(&b, false, false);
 	build_stream(&b, CLASS_SCREEN);
-	build_open(&b, 5, 1001, "bob", "pts/3", "make|-j2|all");
-	build_output(&b, 5, "cc\r\n");
+	build_open(&b, 6, 1001, "bob", "pts/3", "make|-j2|all");
+	build_output(&b, 6, "cc\r\n");
 	build_sync(&b);
 	if (store_open(&b.mem.vfs, 0, &s, NULL) < 0)
 		return -1;

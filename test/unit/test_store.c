@@ -63,7 +63,7 @@ test_example(void **state)
 	assert_int_equal(logs[0].sealed.size, b.tree.size);
 	assert_true(logs[0].clean);
 	n = store_streams(s, &streams);
-	assert_int_equal(n, 4);
+	assert_int_equal(n, 5);
 	assert_string_equal(text_of(s, b.stream[1].id, 0),
 	    "hello, world\r\n$ make\r\ndone\r\nexit\r\n");
 	assert_string_equal(
@@ -113,7 +113,7 @@ test_running(void **state)
 	assert_null(store_problem(s));
 	store_logs(s, &logs);
 	assert_false(logs[0].clean);
-	assert_int_equal(store_streams(s, &streams), 2);
+	assert_int_equal(store_streams(s, &streams), 3);
 	assert_int_equal(streams[1].unsealed, 2);
 	assert_string_equal(text_of(s, b.stream[1].id, 0),
 	    "hello, world\r\n[not sealed yet\r\n][nor this\r\n]");
