@@ -191,7 +191,7 @@ test_missing(void **state)
 	assert_int_equal(l.missing.frames, 0);
 	assert_int_equal(l.missing.of, 3);
 	/* the end of the second day: alice's session ended there */
-	f = mem_find(&b.mem, b.stream[3].path);
+	f = mem_find(&b.mem, b.stream[4].path);
 	f->data[f->len - 20] ^= 1;
 	assert_int_equal(store_open(&b.mem.vfs, 0, &store, NULL), 0);
 	assert_int_equal(session_list_load(store, NULL, &damaged, NULL), 0);
