@@ -29,8 +29,8 @@ belongs(struct screen_record *r, uint64_t until)
 	if (r->offset - until > LATE_NS || r->rec.type != REC_OUTPUT)
 		return false;
 	for (size_t i = 0; i < OPS_ARRAY_LEN(prompts); i++) {
-		const uint8_t *at = memmem(r->rec.payload, r->rec.len,
-		    prompts[i], strlen(prompts[i]));
+		const uint8_t *at = memmem(
+		    r->rec.payload, r->rec.len, prompts[i], strlen(prompts[i]));
 
 		if (at != NULL) {
 			r->rec.len = (size_t)(at - r->rec.payload);
@@ -93,8 +93,8 @@ cmd_cat(struct cli *cli, const void *opts, int argc, char **argv)
 	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
 	    screen_from(s, &place, &from, &err) < 0 ||
 	    screen_open(cli, s, &sc, &err) < 0 ||
-	    print_lines(sc, s, from,
-		place.has_until ? place.until : UINT64_MAX, &err) < 0)
+	    print_lines(sc, s, from, place.has_until ? place.until : UINT64_MAX,
+		&err) < 0)
 		status = cli_fail(cli, &err);
 	else
 		status = screen_status(sc);

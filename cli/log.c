@@ -169,8 +169,8 @@ by_process(const void *a, const void *b)
 
 /* The exec that was this process's at that time; NULL: it isn't here. */
 static const struct key *
-find_key(const struct key *k, size_t n, uint32_t pid, uint64_t start,
-    uint64_t time)
+find_key(
+    const struct key *k, size_t n, uint32_t pid, uint64_t start, uint64_t time)
 {
 	const struct key want = { pid, start, time, 0 };
 	size_t from = 0, to = n;
@@ -216,11 +216,11 @@ grow_tree(struct branch *b, const struct program_list *l, struct key *k)
 		const struct key *parent = NULL;
 
 		if (ran)
-			parent = find_key(k, n, p->exec.ppid, p->exec.pstart,
-			    p->exec.start);
+			parent = find_key(
+			    k, n, p->exec.ppid, p->exec.pstart, p->exec.start);
 		else if (p->kind == PROGRAM_FAILED)
-			parent = find_key(k, n, p->failed.pid, p->failed.start,
-			    p->boottime);
+			parent = find_key(
+			    k, n, p->failed.pid, p->failed.start, p->boottime);
 		if (parent != NULL && parent->at != i)
 			hang(b, parent->at, i);
 	}
@@ -282,7 +282,8 @@ print_table(const struct cli *cli, const struct log_opts *o,
 		rc = put_tree(t, cli, l, err);
 	else
 		for (size_t i = 0; i < l->n; i++)
-			put_row(t, cli, &l->p[o->reverse ? l->n - 1 - i : i], 0);
+			put_row(
+			    t, cli, &l->p[o->reverse ? l->n - 1 - i : i], 0);
 	if (rc == 0)
 		rc = table_put(t, cli->width, cli->colour, &out, err);
 	cli_put(&out);
@@ -359,7 +360,8 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 	}
 	if (list.missing > 0)
 		cli_partial(cli,
-		    "%" PRIu64 " frames of programs can't be read: programs, or "
+		    "%" PRIu64
+		    " frames of programs can't be read: programs, or "
 		    "how they ended, may be missing here; opseal verify says "
 		    "more",
 		    list.missing);

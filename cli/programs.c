@@ -64,8 +64,8 @@ programs_exit(const struct program *p, char out[static 32])
 	} else if (WIFSIGNALED(w)) {
 		name = sigabbrev_np(WTERMSIG(w));
 		if (name != NULL)
-			(void)snprintf(out, 32, "SIG%s%s", name,
-			    WCOREDUMP(w) ? "*" : "");
+			(void)snprintf(
+			    out, 32, "SIG%s%s", name, WCOREDUMP(w) ? "*" : "");
 		else
 			(void)snprintf(out, 32, "signal %d%s", WTERMSIG(w),
 			    WCOREDUMP(w) ? "*" : "");
@@ -81,7 +81,8 @@ static bool
 needs_quotes(const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (p[i] <= ' ' || strchr("\"'$`&|;<>()*?[]{}!#~", p[i]) != NULL)
+		if (p[i] <= ' ' ||
+		    strchr("\"'$`&|;<>()*?[]{}!#~", p[i]) != NULL)
 			return true;
 	return n == 0;
 }
@@ -117,8 +118,8 @@ last_part(struct event_text t)
 
 	if (slash == NULL)
 		return t;
-	return (struct event_text){ slash + 1,
-		t.n - (size_t)(slash + 1 - t.p) };
+	return (
+	    struct event_text){ slash + 1, t.n - (size_t)(slash + 1 - t.p) };
 }
 
 static bool
@@ -359,8 +360,8 @@ json_file(struct json *j, const struct program_exec *e)
 	if (e->interp.p != NULL)
 		json_text_bytes(j, "interp", e->interp.p, e->interp.n);
 	json_text_bytes(j, "cwd", e->cwd.p, e->cwd.n);
-	(void)snprintf(
-	    text, sizeof(text), "%u:%u", e->exe_dev >> 20, e->exe_dev & 0xfffff);
+	(void)snprintf(text, sizeof(text), "%u:%u", e->exe_dev >> 20,
+	    e->exe_dev & 0xfffff);
 	json_key(j, "exe_dev");
 	json_str(j, text);
 	json_number(j, "exe_ino", e->exe_ino);

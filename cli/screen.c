@@ -57,7 +57,8 @@ find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
 	}
 	if (p == NULL)
 		rc = ops_fail(err, OPS_ENOENT,
-		    "session %s has no command %" PRIu64 ", the last is %" PRIu32,
+		    "session %s has no command %" PRIu64
+		    ", the last is %" PRIu32,
 		    s->id_text, place->number, last);
 	else if (!p->has_offset)
 		rc = ops_fail(err, OPS_EUSAGE,

@@ -296,7 +296,7 @@ put_command(struct tally *t, const struct program *p, uint64_t offset)
 	    (const char *)line.data, line.failed ? "..." : "",
 	    strcmp(how, "-") == 0 || p->kind != PROGRAM_RAN ? "" : "exit ",
 	    strcmp(how, "-") != 0 ? how
-	    : p->replaced	  ? "became another"
+	    : p->replaced         ? "became another"
 				  : "goes on",
 	    p->sealed ? "" : "  (not sealed yet)");
 	ops_buf_free(&line);

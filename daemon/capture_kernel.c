@@ -23,7 +23,7 @@
 
 struct kernel {
 	struct capture *skel;
-	bool btf; /* its tp_btf programs, not the raw_tp ones */
+	bool btf;    /* its tp_btf programs, not the raw_tp ones */
 	bool failed; /* execs that failed, too */
 	struct ring_buffer *heads, *bulk;
 	struct cap_counts *counts; /* mapped, one a CPU; only read */

@@ -318,20 +318,20 @@ int proto_filter_get(
 /* C_PROGRAMS: which, as struct program_filter of store/programs.h */
 struct proto_programs {
 	bool has_login, has_euid;
-	uint32_t login, euid;         /* 1, 2 */
-	struct event_text name;       /* 3 */
-	struct event_text exe;        /* 4 */
-	struct event_text tty;        /* 5 */
+	uint32_t login, euid;   /* 1, 2 */
+	struct event_text name; /* 3 */
+	struct event_text exe;  /* 4 */
+	struct event_text tty;  /* 5 */
 	bool has_session;
-	uint8_t session[OPS_ID_LEN];  /* 6 */
-	uint64_t since, until;        /* 7, 8 CLOCK_REALTIME ns; 0: open */
-	bool failed;                  /* 9 */
-	uint32_t newest;              /* 10 at most so many; 0: all */
-	bool forks;                   /* 11 */
+	uint8_t session[OPS_ID_LEN]; /* 6 */
+	uint64_t since, until;       /* 7, 8 CLOCK_REALTIME ns; 0: open */
+	bool failed;                 /* 9 */
+	uint32_t newest;             /* 10 at most so many; 0: all */
+	bool forks;                  /* 11 */
 };
 void proto_programs_put(struct ops_buf *b, const struct proto_programs *f);
-int proto_programs_get(
-    const uint8_t *p, size_t n, struct proto_programs *ret, struct ops_err *err);
+int proto_programs_get(const uint8_t *p, size_t n, struct proto_programs *ret,
+    struct ops_err *err);
 
 /* -- what the acceptor tells opseal-rec on its command line and descriptors --
  * argv: opseal-rec --session ID --record PATH-OF-RECORD.SOCK [--input]

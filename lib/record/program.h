@@ -31,8 +31,8 @@
 #define PROGRAM_PATH_MAX 4096  /* bytes of a path, PATH_MAX */
 #define PROGRAM_INTERP_MAX 256 /* BINPRM_BUF_SIZE */
 #define PROGRAM_CGROUP_MAX 2048
-#define PROGRAM_COMM_MAX 16   /* TASK_COMM_LEN */
-#define PROGRAM_ARGS_MAX 8000 /* bytes of arguments in one record */
+#define PROGRAM_COMM_MAX 16           /* TASK_COMM_LEN */
+#define PROGRAM_ARGS_MAX 8000         /* bytes of arguments in one record */
 #define PROGRAM_ARGS_TOTAL (8u << 20) /* in all; the kernel takes 6 MiB */
 
 enum capture_what {

@@ -198,8 +198,7 @@ program_list_args(struct program_list *l, struct ops_err *err)
 static struct event_text
 last_part(struct event_text t)
 {
-	const uint8_t *slash =
-	    t.n > 0 ? memrchr(t.p, '/', t.n) : NULL;
+	const uint8_t *slash = t.n > 0 ? memrchr(t.p, '/', t.n) : NULL;
 
 	if (slash != NULL)
 		return (struct event_text){ slash + 1,
@@ -211,7 +210,8 @@ static struct event_text
 first_arg(const struct program_exec *e)
 {
 	return (struct event_text){ e->args.p,
-		e->args.n > 0 ? strnlen((const char *)e->args.p, e->args.n) : 0 };
+		e->args.n > 0 ? strnlen((const char *)e->args.p, e->args.n)
+			      : 0 };
 }
 
 struct event_text
@@ -296,7 +296,8 @@ is_owned(const struct program *p, uint32_t owner)
 	if (p->kind == PROGRAM_LOST)
 		return true; /* says nothing of anybody */
 	return p->login == owner ||
-	       (p->kind == PROGRAM_FAILED ? p->failed.uid : p->exec.uid) == owner;
+	       (p->kind == PROGRAM_FAILED ? p->failed.uid : p->exec.uid) ==
+		   owner;
 }
 
 static bool
@@ -629,8 +630,8 @@ cut_to(struct program_list *l, const struct program_filter *f)
 	if (l->n > 1)
 		qsort(l->p, l->n, sizeof(*l->p), by_time);
 	if (f->newest != 0 && l->n > f->newest) {
-		memmove(l->p, l->p + (l->n - f->newest),
-		    f->newest * sizeof(*l->p));
+		memmove(
+		    l->p, l->p + (l->n - f->newest), f->newest * sizeof(*l->p));
 		l->n = f->newest;
 	}
 }

@@ -34,8 +34,8 @@ struct program {
 	uint32_t login;              /* uid of who logged in; EVENT_UNSET */
 	uint64_t time;               /* CLOCK_REALTIME, ns */
 	uint64_t boottime;
-	bool has_offset; /* it happened on its session's terminal */
-	uint64_t offset; /* ns since that session's begin */
+	bool has_offset;          /* it happened on its session's terminal */
+	uint64_t offset;          /* ns since that session's begin */
 	struct program_exec exec; /* PROGRAM_RAN; args: all there are.
 				   * PROGRAM_ENDED: who, and no more */
 	struct program_failed failed; /* PROGRAM_FAILED */

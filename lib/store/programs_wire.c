@@ -37,14 +37,13 @@ void
 program_put(struct ops_buf *b, const struct program *p)
 {
 	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
-	uint64_t more = p->kind == PROGRAM_RAN &&
-				p->exec.args.n > PROGRAM_ARGS_MAX
-			    ? p->exec.args.n - PROGRAM_ARGS_MAX
-			    : 0;
-	unsigned flags = (p->sealed ? SEALED : 0u) |
-			 (p->replaced ? REPLACED : 0u) |
-			 (p->has_offset ? HAS_OFFSET : 0u) |
-			 (p->has_end ? HAS_END : 0u);
+	uint64_t more =
+	    p->kind == PROGRAM_RAN && p->exec.args.n > PROGRAM_ARGS_MAX
+		? p->exec.args.n - PROGRAM_ARGS_MAX
+		: 0;
+	unsigned flags =
+	    (p->sealed ? SEALED : 0u) | (p->replaced ? REPLACED : 0u) |
+	    (p->has_offset ? HAS_OFFSET : 0u) | (p->has_end ? HAS_END : 0u);
 
 	put_body(&body, p);
 	ops_buf_put8(b, p->kind);
@@ -76,7 +75,8 @@ get_body(struct program *p, const uint8_t *body, size_t n, struct ops_err *err)
 	case PROGRAM_LOST:
 		return program_loss_get(body, n, &p->loss, err);
 	case PROGRAM_ENDED:
-		return n == 0 ? 0 : ops_fail(err, OPS_EFORMAT, "an exec too much");
+		return n == 0 ? 0
+			      : ops_fail(err, OPS_EFORMAT, "an exec too much");
 	default:
 		return ops_fail(
 		    err, OPS_EFORMAT, "no program is of kind %u", p->kind);

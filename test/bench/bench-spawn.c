@@ -53,8 +53,8 @@ wait_until(uint64_t when)
 {
 	const struct timespec t = { (time_t)(when / NS), (long)(when % NS) };
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) ==
-	       EINTR)
+	while (
+	    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
 		continue;
 }
 

@@ -17,8 +17,8 @@
 #include "record/leaf.h"
 #include "record/parts.h"
 #include "record/program.h"
-#include "store/programs.h"
 #include "record/walbatch.h"
+#include "store/programs.h"
 
 static const char *directory;
 
