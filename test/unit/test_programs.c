@@ -1,0 +1,344 @@
+/* Covers: programs, programs_wire */
+#include "check.h"
+
+#include "record/record.h"
+#include "store/programs.h"
+#include "store_build.h"
+
+static struct build b;
+static struct store *s;
+static size_t one, stream;
+static uint8_t long_args[PROGRAM_ARGS_MAX + 5000];
+
+static struct event_text
+text(const char *t, size_t n)
+{
+	return (struct event_text){ (const uint8_t *)t, n };
+}
+#define T(t) text(t, sizeof(t) - 1)
+
+static const uint8_t *
+id_of(size_t session)
+{
+	static const uint8_t nobody[OPS_ID_LEN];
+
+	return session != 0 ? b.stream[session].id : nobody;
+}
+
+static void
+put(uint8_t type, struct ops_buf *body)
+{
+	assert_false(body->failed);
+	build_record(&b, stream, type, body->data, body->len);
+	ops_buf_free(body);
+}
+
+static void
+exec(size_t session, uint32_t pid, uint64_t start, uint32_t auid,
+    struct event_text args, uint64_t args_len, struct event_text exe,
+    uint32_t flags)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_exec e = { .pid = pid,
+		.start = start,
+		.ppid = 1,
+		.uid = 1000,
+		.euid = 1000,
+		.auid = auid,
+		.ses = EVENT_UNSET,
+		.joined = session != 0 ? JOINED_TTY : JOINED_NOTHING,
+		.flags = flags,
+		.tty = session != 0 ? 136u << 20 | 7 : 0,
+		.args_len = args_len,
+		.args = args,
+		.exe = exe,
+		.comm = T("comm") };
+
+	program_exec_put(&body, id_of(session), &e);
+	put(REC_EXEC, &body);
+}
+
+static void
+more_args(uint32_t pid, uint64_t start, size_t from, size_t n)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_args a = { pid, start, from, { long_args + from, n } };
+
+	program_args_put(&body, id_of(0), &a);
+	put(REC_ARGS, &body);
+}
+
+static void
+ended(uint32_t pid, uint64_t start, uint32_t status, bool fork)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_ended e = { .pid = pid,
+		.start = start,
+		.status = status,
+		.has_who = fork,
+		.flags = fork ? PROGRAM_FORKED : 0,
+		.uid = 1000,
+		.euid = 1000,
+		.auid = EVENT_UNSET,
+		.ses = EVENT_UNSET,
+		.comm = fork ? T("forked") : (struct event_text){ 0 } };
+
+	program_ended_put(&body, id_of(0), &e);
+	put(REC_ENDED, &body);
+}
+
+static void
+failed_and_lost(void)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_failed f = { .pid = 30,
+		.start = 3000,
+		.error = 2,
+		.uid = 1001,
+		.euid = 0,
+		.auid = 1001,
+		.comm = T("sh"),
+		.name = T("/nowhere/prog") };
+	struct program_loss l = { .from = 1, .until = 2, .execs = 5 };
+
+	program_failed_put(&body, id_of(0), &f);
+	put(REC_FAILED, &body);
+	program_loss_put(&body, &l);
+	put(REC_LOSS, &body);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(long_args); i++)
+		long_args[i] = i % 100 == 99 ? 0 : (uint8_t)('a' + i % 26);
+	long_args[sizeof(long_args) - 1] = 0;
+	build_init(&b);
+	build_boot(&b, BOOT_FIRST, NULL);
+	build_seal(&b, false, false);
+	one = build_stream(&b, CLASS_SCREEN);
+	build_open(&b, one, 1000, "alice", "pts/3", NULL);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	exec(0, 5, 500, EVENT_UNSET, T("init\0"), 5, T("/sbin/init"),
+	    PROGRAM_SEEDED);
+	exec(
+	    one, 10, 1000, EVENT_UNSET, T("-bash\0"), 6, T("/usr/bin/bash"), 0);
+	exec(one, 11, 1100, EVENT_UNSET,
+	    (struct event_text){ long_args, PROGRAM_ARGS_MAX },
+	    sizeof(long_args), T("/usr/bin/ls"), 0);
+	more_args(11, 1100, PROGRAM_ARGS_MAX, 3000);
+	more_args(11, 1100, PROGRAM_ARGS_MAX + 3000, 2000);
+	ended(11, 1100, 0x200, false);
+	exec(one, 12, 1200, 1001, T("./run\0a\0"), 8, T("/usr/bin/dash"), 0);
+	exec(one, 12, 1200, 1001, T("cat\0"), 4, T("/usr/bin/cat"), 0);
+	ended(12, 1200, 9, false);
+	ended(13, 1300, 0, true);
+	failed_and_lost();
+	build_seal(&b, false, false);
+	/* Its pid is another's now: of what is known nothing has ended. */
+	ended(10, 9999, 0, false);
+	exec(0, 11, 2100, EVENT_UNSET, T("later\0"), 6, T("/opt/later"), 0);
+	build_sync(&b);
+	return store_open(&b.mem.vfs, 0, &s, NULL);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	store_free(s);
+	build_free(&b);
+	return 0;
+}
+
+static struct program_list
+load(struct program_filter f)
+{
+	struct program_list l;
+
+	assert_int_equal(program_list_load(s, &f, &l, NULL), 0);
+	assert_int_equal(l.missing, 0);
+	return l;
+}
+
+static void
+test_all(void **state)
+{
+	struct program_list l = load((struct program_filter){ 0 });
+	const struct program *p = l.p;
+
+	(void)state;
+	assert_int_equal(l.n, 7); /* not the seeded one */
+	assert_int_equal(p[0].number, 1);
+	assert_memory_equal(p[0].session, b.stream[one].id, OPS_ID_LEN);
+	assert_false(p[0].has_end);
+	assert_true(p[0].has_offset && p[0].sealed);
+	assert_int_equal(p[0].login, 1000); /* the session's */
+	/* Its arguments came in three records. */
+	assert_int_equal(p[1].number, 2);
+	assert_int_equal(p[1].exec.args.n, sizeof(long_args));
+	assert_memory_equal(p[1].exec.args.p, long_args, sizeof(long_args));
+	assert_true(p[1].has_end);
+	assert_int_equal(p[1].end.status, 0x200);
+	assert_true(p[2].replaced && !p[2].has_end);
+	assert_int_equal(p[2].login, 1001); /* the kernel's word first */
+	assert_true(p[3].has_end && !p[3].replaced);
+	assert_int_equal(p[3].end.status, 9);
+	assert_int_equal(p[4].kind, PROGRAM_FAILED);
+	assert_int_equal(p[4].failed.error, 2);
+	assert_int_equal(p[5].kind, PROGRAM_LOST);
+	assert_int_equal(p[5].loss.execs, 5);
+	assert_int_equal(p[6].number, 0);
+	assert_false(p[6].sealed || p[6].has_offset);
+	program_list_free(&l);
+}
+
+static void
+expect(struct program_filter f, size_t n, const char *first)
+{
+	struct program_list l = load(f);
+	struct event_text name;
+
+	assert_int_equal(l.n, n);
+	if (first != NULL) {
+		name = program_name(&l.p[0]);
+		assert_int_equal(name.n, strlen(first));
+		assert_memory_equal(name.p, first, name.n);
+	}
+	program_list_free(&l);
+}
+
+/* What was lost may have been any of what is asked for, so it is always told. */
+static void
+test_filters(void **state)
+{
+	struct program_filter f = { .has_session = true };
+
+	(void)state;
+	memcpy(f.session, b.stream[one].id, OPS_ID_LEN);
+	expect(f, 5, "bash");
+	expect((struct program_filter){ .name = "bash" }, 2, "bash");
+	expect((struct program_filter){ .name = "run" }, 2, "dash");
+	expect((struct program_filter){ .name = "prog" }, 2, "prog");
+	expect((struct program_filter){ .exe = "/opt/*" }, 2, NULL);
+	expect((struct program_filter){ .tty = "pts/7" }, 5, "bash");
+	expect((struct program_filter){ .has_login = true, .login = 1001 }, 4,
+	    "dash");
+	expect(
+	    (struct program_filter){ .has_euid = true, .euid = 0 }, 2, "prog");
+	expect((struct program_filter){ .failed = true }, 4, "ls");
+	expect((struct program_filter){ .newest = 2 }, 2, NULL);
+	expect((struct program_filter){ .newest = 1 }, 1, "later");
+	expect((struct program_filter){ .forks = true }, 8, "bash");
+	expect(
+	    (struct program_filter){ .has_owner = true, .owner = 4 }, 1, NULL);
+	expect((struct program_filter){ .has_owner = true, .owner = 1001 }, 4,
+	    "dash");
+	expect((struct program_filter){ .since = UINT64_MAX }, 0, NULL);
+	expect((struct program_filter){ .until = 1 }, 0, NULL);
+}
+
+static void
+test_bytes(void **state)
+{
+	struct program_list l = load((struct program_filter){ .forks = true });
+	struct program_list got = { 0 };
+	struct ops_buf x = { .max = 65536 };
+	uint64_t more;
+
+	(void)state;
+	for (size_t i = 0; i < l.n; i++) {
+		const struct program *p = &l.p[i], *q;
+
+		ops_buf_reset(&x);
+		program_put(&x, p);
+		assert_int_equal(
+		    program_get(x.data, x.len, &got, &more, NULL), 0);
+		if (more > 0) {
+			assert_int_equal(
+			    more, p->exec.args.n - PROGRAM_ARGS_MAX);
+			assert_int_equal(
+			    program_more(p->exec.args.p + PROGRAM_ARGS_MAX,
+				(size_t)more + 1, &got, &more, NULL),
+			    -1);
+			assert_int_equal(
+			    program_more(p->exec.args.p + PROGRAM_ARGS_MAX,
+				(size_t)more, &got, &more, NULL),
+			    0);
+		}
+		q = &got.p[i];
+		assert_int_equal(q->kind, p->kind);
+		assert_int_equal(q->number, p->number);
+		assert_int_equal(q->exec.pid, p->exec.pid);
+		assert_int_equal(q->end.status, p->end.status);
+		assert_int_equal(q->exec.args.n, p->exec.args.n);
+		if (p->exec.args.n > 0)
+			assert_memory_equal(
+			    q->exec.args.p, p->exec.args.p, p->exec.args.n);
+		for (size_t n = 0; n < x.len; n++)
+			assert_int_equal(
+			    program_get(x.data, n, &got, &more, NULL), -1);
+	}
+	assert_int_equal(got.n, l.n);
+	program_list_free(&got);
+	program_list_free(&l);
+	ops_buf_free(&x);
+}
+
+static void
+test_tty(void **state)
+{
+	static const struct {
+		uint32_t tty;
+		const char *name;
+	} rows[] = {
+		{ 0, "-" },
+		{ 136u << 20 | 300, "pts/300" },
+		{ 4u << 20 | 1, "tty1" },
+		{ 4u << 20 | 64, "ttyS0" },
+		{ 5u << 20 | 1, "console" },
+		{ 204u << 20 | 64, "204:64" },
+	};
+	char name[PROGRAM_TTY_NAME];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		program_tty(rows[i].tty, name);
+		assert_string_equal(name, rows[i].name);
+	}
+}
+
+/* A frame that can't be read: the rest is told, and that it isn't all. */
+static void
+test_missing(void **state)
+{
+	struct program_filter f = { 0 };
+	struct program_list l;
+	struct store *damaged;
+	struct memfile *m = mem_find(&b.mem, b.stream[stream].path);
+
+	(void)state;
+	m->data[m->len - 20] ^= 1;
+	assert_int_equal(store_open(&b.mem.vfs, 0, &damaged, NULL), 0);
+	assert_int_equal(program_list_load(damaged, &f, &l, NULL), 0);
+	assert_int_equal(l.missing, 1);
+	assert_int_equal(l.n, 1);
+	program_list_free(&l);
+	store_free(damaged);
+	m->data[m->len - 20] ^= 1;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_tty),
+		cmocka_unit_test(test_missing),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
