@@ -12,6 +12,7 @@ TOOL = os.path.join(t.SOURCE, "tools/readme-transcript")
 
 class Readme(t.Test):
     def test_transcript_has_the_demos_shape(self):
+        t.need_root("root, to capture programs as README shows them")
         result = t.run([TOOL, "--check", "--build", t.BUILD], timeout=150)
         self.exits(result, 0)
 
