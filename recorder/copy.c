@@ -91,8 +91,10 @@ event_is_urgent(const struct rec *r, uint8_t type)
 static void
 gap_is_over(struct rec *r)
 {
+	/* What told of the end of a session (hold_over()) stays said. */
+	if (r->gap)
+		r->noticed = false;
 	r->gap = r->left_out = false;
-	r->noticed = false;
 }
 
 bool
