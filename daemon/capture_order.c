@@ -1,6 +1,7 @@
 #include "capture_order.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -394,6 +395,46 @@ order_done(struct order *o)
 	free_node(o, o->node[o->first++]);
 	if (o->first == o->end)
 		o->first = o->end = 0;
+}
+
+static bool
+same_name(const uint8_t *a, size_t a_n, const uint8_t *b, size_t b_n)
+{
+	const uint8_t *slash = a_n > 0 ? memrchr(a, '/', a_n) : NULL;
+	size_t a_dir = slash != NULL ? (size_t)(slash + 1 - a) : 0, b_dir;
+
+	slash = b_n > 0 ? memrchr(b, '/', b_n) : NULL;
+	b_dir = slash != NULL ? (size_t)(slash + 1 - b) : 0;
+	return a_n - a_dir == b_n - b_dir &&
+	       memcmp(a + a_dir, b + b_dir, a_n - a_dir) == 0;
+}
+
+bool
+order_is_search(const struct order *o)
+{
+	const struct cap_failed *f;
+
+	if (o->first == o->end ||
+	    o->node[o->first]->ev.u->head.type != CAP_FAILED)
+		return false;
+	f = &o->node[o->first]->ev.u->failed;
+	if (f->error != ENOENT && f->error != ENOTDIR && f->error != EACCES)
+		return false;
+	for (size_t i = o->first + 1;
+	     i < o->end && i - o->first < ORDER_SEARCH_MAX; i++) {
+		const struct cap_exec *e = &o->node[i]->ev.u->exec;
+
+		if (e->head.pid != f->head.pid ||
+		    e->head.start != f->head.start)
+			continue;
+		if (e->head.type == CAP_EXEC)
+			return same_name((const uint8_t *)(f + 1), f->name_n,
+			    (const uint8_t *)(e + 1) + e->args_end,
+			    e->filename_end - e->args_end);
+		if (e->head.type != CAP_FAILED)
+			return false;
+	}
+	return false;
 }
 
 size_t

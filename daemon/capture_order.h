@@ -75,6 +75,14 @@ void order_read(struct order *o, uint64_t now);
 const struct order_event *order_next(struct order *o, uint64_t until);
 void order_done(struct order *o);
 
+/*
+ * Is the next event a step of a search through PATH (execvp(3)): an exec that
+ * failed because there is no such file, of a process that soon after executes
+ * one of that name?  Says nothing of its own; false if in doubt.
+ */
+bool order_is_search(const struct order *o);
+#define ORDER_SEARCH_MAX 256 /* events that are looked through */
+
 /* How many are waiting; and the bytes of pieces, at most ORDER_MEMORY. */
 size_t order_count(const struct order *o);
 size_t order_memory(const struct order *o);

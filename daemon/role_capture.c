@@ -207,8 +207,10 @@ put_events(struct capture_role *r, uint64_t now)
 	uint64_t until = told_until(r, now);
 	const struct order_event *ev;
 
-	while ((ev = order_next(r->order, until)) != NULL &&
-	       capture_record(ev, r->procs, &r->at, &sink)) {
+	while ((ev = order_next(r->order, until)) != NULL) {
+		if (!order_is_search(r->order) &&
+		    !capture_record(ev, r->procs, &r->at, &sink))
+			break;
 		order_done(r->order);
 		r->at = 0;
 	}

@@ -1,6 +1,8 @@
 /* Covers: capture_order */
 #include "check.h"
 
+#include <errno.h>
+
 #include "capture_order.h"
 
 static struct order *o;
@@ -209,6 +211,61 @@ test_holes(void **state)
 }
 
 static void
+failed_at(uint64_t time, uint32_t pid, int error, const char *name)
+{
+	uint8_t bytes[sizeof(struct cap_failed) + 64] = { 0 };
+	struct cap_failed f = { .head = head(CAP_FAILED, 0, time, pid) };
+
+	f.error = error;
+	f.name_n = (uint32_t)strlen(name);
+	f.head.size = (uint32_t)(sizeof(f) + f.name_n);
+	memcpy(bytes, &f, sizeof(f));
+	memcpy(bytes + sizeof(f), name, f.name_n);
+	assert_int_equal(take(ORDER_HEADS, bytes, f.head.size, NULL), 0);
+}
+
+static void
+executed_at(uint64_t time, uint32_t pid, const char *name)
+{
+	uint8_t bytes[sizeof(struct cap_exec) + 64] = { 0 };
+	struct cap_exec e = { .head = head(CAP_EXEC, 0, time, pid) };
+	uint32_t n = (uint32_t)strlen(name);
+
+	e.filename_end = e.interp_end = e.exe_end = e.cwd_end = e.end = n;
+	e.head.size = (uint32_t)sizeof(e) + n;
+	memcpy(bytes, &e, sizeof(e));
+	memcpy(bytes + sizeof(e), name, n);
+	assert_int_equal(take(ORDER_HEADS, bytes, e.head.size, NULL), 0);
+}
+
+/* execvp(3) asks in each folder of PATH; what it finds nowhere is told. */
+static void
+test_search(void **state)
+{
+	static const bool want[] = { true, true, false, false, false, false };
+
+	(void)state;
+	begin();
+	failed_at(1, 7, ENOENT, "/usr/local/bin/ls");
+	failed_at(2, 7, EACCES, "/opt/ls");
+	failed_at(3, 8, ENOENT, "/bin/ls");        /* another process */
+	failed_at(4, 9, ENOENT, "/usr/bin/other"); /* another name */
+	executed_at(5, 7, "ls");
+	executed_at(6, 9, "/bin/ls");
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		assert_non_null(order_next(o, UINT64_MAX));
+		assert_int_equal(order_is_search(o), want[i]);
+		order_done(o);
+	}
+	assert_false(order_is_search(o));
+	failed_at(7, 7, ENOEXEC, "/bin/ls"); /* it was there */
+	executed_at(8, 7, "/bin/ls");
+	assert_non_null(order_next(o, UINT64_MAX));
+	assert_false(order_is_search(o));
+	order_free(o);
+}
+
+static void
 test_lost(void **state)
 {
 	(void)state;
@@ -265,6 +322,7 @@ main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_args),
 		cmocka_unit_test(test_holes),
+		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_refused),
 	};
