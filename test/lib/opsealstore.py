@@ -220,10 +220,10 @@ def reseal_block(block):
 
 
 def newer(leaf, origin, before, seed):
-    """This BOOT leaf, saying format 2, signed anew.  before: the leaves before
+    """This BOOT leaf, saying the next format, signed anew.  before: the leaves before
     it; seed: of the key that signs it."""
-    assert leaf[1:5] == b"\x00\x02\x01\x01"
-    body = bytes([leaf[0] - 1]) + leaf[1:4] + b"\x02" + leaf[5:-67]
+    assert leaf[1:4] == b"\x00\x02\x01" and leaf[4] < 23
+    body = bytes([leaf[0] - 1]) + leaf[1:4] + bytes([leaf[4] + 1]) + leaf[5:-67]
     sig = ed25519(seed, b"opseal leaf v1\n" + origin + b"\n" + struct.pack(">Q", len(before)) +
                   root(before) + body)
     return bytes([leaf[0]]) + body[1:] + leaf[-67:-64] + sig
