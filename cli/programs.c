@@ -274,7 +274,7 @@ json_flags(struct json *j, uint32_t flags)
 {
 	static const char *const names[] = { "secure", "unlinked", "exe_cut",
 		"cwd_cut", "cwd_unlinked", "thread", "seeded", "forked",
-		"unseen" };
+		"unseen", "masked" };
 
 	json_key(j, "flags");
 	json_begin_array(j);

@@ -53,6 +53,7 @@ struct order_event {
 	 * zero, and named in hole[]. */
 	const uint8_t *args;
 	size_t args_n;
+	bool masked; /* not the order's: secrets in args were replaced */
 	struct order_hole hole[ORDER_HOLES];
 	unsigned holes;
 };

@@ -213,6 +213,8 @@ put_exec(const struct order_event *ev, const struct proc *x, const uint8_t *id,
 	fill_texts(&r, ev, &t);
 	n = args_inside(&r, ev);
 	r.args = text(ev->args, n);
+	if (ev->masked)
+		r.flags |= PROGRAM_MASKED;
 	program_exec_put(&b, id, &r);
 	if (!put(sink, REC_EXEC, e->head.time, &b))
 		return false;

@@ -50,11 +50,12 @@ count_args(const uint8_t *p, size_t n)
 
 static void
 put_seed(int proc, const struct procid_seen *seen, const struct proc *x,
-    uint64_t now, const struct capture_sink *sink)
+    uint64_t now, const struct mask *mask, const struct capture_sink *sink)
 {
 	static uint8_t args[PROGRAM_ARGS_MAX];
 	const uint8_t id[OPS_ID_LEN] = { 0 };
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	struct ops_buf masked = { .max = 8 * PROGRAM_ARGS_MAX };
 	struct program_exec r = { .pid = x->pid,
 		.start = x->start,
 		.ppid = x->ppid,
@@ -71,7 +72,12 @@ put_seed(int proc, const struct procid_seen *seen, const struct proc *x,
 
 	if (n == 0)
 		return; /* the kernel's own, or it is gone */
-	r.args = (struct event_text){ args, n };
+	if (mask != NULL && mask_args(mask, args, n, &masked) > 0) {
+		r.flags |= PROGRAM_MASKED;
+		r.args = (struct event_text){ masked.data, masked.len };
+	} else {
+		r.args = (struct event_text){ args, n };
+	}
 	r.argc = count_args(args, n);
 	r.comm = (struct event_text){ (const uint8_t *)seen->comm,
 		strlen(seen->comm) };
@@ -81,14 +87,16 @@ put_seed(int proc, const struct procid_seen *seen, const struct proc *x,
 		r.holes = (struct event_text){ hole, sizeof(hole) };
 	}
 	program_exec_put(&b, id, &r);
-	if (!b.failed)
+	if (!b.failed && !masked.failed)
 		(void)sink->put(sink->arg, REC_EXEC, now, b.data, b.len);
+	ops_buf_free(&masked);
 	ops_buf_free(&b);
 }
 
 static int
 seed_one(struct procs *p, int proc, pid_t pid, uint64_t now,
-    const struct capture_sink *sink, struct ops_err *err)
+    const struct mask *mask, const struct capture_sink *sink,
+    struct ops_err *err)
 {
 	struct procid_seen seen;
 	struct proc x = { .pid = (uint32_t)pid };
@@ -106,13 +114,13 @@ seed_one(struct procs *p, int proc, pid_t pid, uint64_t now,
 	memcpy(x.comm, seen.comm, strnlen(seen.comm, CAP_COMM));
 	if (procs_seed(p, &x) < 0)
 		return ops_fail(err, OPS_ENOMEM, "processes: no memory");
-	put_seed(proc, &seen, &x, now, sink);
+	put_seed(proc, &seen, &x, now, mask, sink);
 	return 0;
 }
 
 int
-capture_seed(struct procs *p, uint64_t now, const struct capture_sink *sink,
-    struct ops_err *err)
+capture_seed(struct procs *p, uint64_t now, const struct mask *mask,
+    const struct capture_sink *sink, struct ops_err *err)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
@@ -122,7 +130,8 @@ capture_seed(struct procs *p, uint64_t now, const struct capture_sink *sink,
 		return ops_fail_errno(err, "/proc");
 	while (rc == 0 && (e = readdir(proc)) != NULL)
 		if (procstat_entry(e->d_name, &pid))
-			rc = seed_one(p, dirfd(proc), pid, now, sink, err);
+			rc =
+			    seed_one(p, dirfd(proc), pid, now, mask, sink, err);
 	closedir(proc);
 	return rc;
 }

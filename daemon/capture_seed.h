@@ -10,12 +10,14 @@
 #define OPS_DAEMON_CAPTURE_SEED_H
 
 #include "base/err.h"
+#include "capture_mask.h"
 #include "capture_procs.h"
 #include "capture_record.h"
 
-/* Fill p, and put a REC_EXEC of each at time now; what the sink has no room for
+/* Fill p, and put a REC_EXEC of each at time now (mask NULL: arguments as they
+ * are); what the sink has no room for
  * is left out of the log, not of p.  -1: /proc can't be read, or no memory. */
-int capture_seed(struct procs *p, uint64_t now, const struct capture_sink *sink,
-    struct ops_err *err);
+int capture_seed(struct procs *p, uint64_t now, const struct mask *mask,
+    const struct capture_sink *sink, struct ops_err *err);
 
 #endif

@@ -20,6 +20,8 @@ static const struct conf_key keys[] = {
 	{ NULL, "input",           CONF_BOOL,     0,         0,               AT(input),           NULL },
 	{ NULL, "seal_after",      CONF_DURATION, NS / 1000, 60 * NS,         AT(seal_after),      NULL },
 	{ NULL, "anchor_interval", CONF_DURATION, 0,         24 * HOUR,       AT(anchor_interval), NULL },
+	{ NULL, "mask",            CONF_BOOL,     0,         0,               AT(mask),            NULL },
+	{ NULL, "mask_rules",      CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(mask_rules),      NULL },
 	{ NULL, "anchor_file",     CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(anchor_file),     NULL },
 	{ NULL, "anchor_syslog",   CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(anchor_syslog),   NULL },
 };
@@ -32,7 +34,8 @@ config_init(struct config *c)
 	 * could have been rebuilt by root. */
 	*c = (struct config){ .hold_time = 3 * NS,
 		.on_log_failure = ON_FAILURE_CONTINUE,
-		.anchor_interval = 60 * NS };
+		.anchor_interval = 60 * NS,
+		.mask = true };
 }
 
 int
@@ -73,7 +76,8 @@ config_parse(const char *path, const struct ops_buf *text, struct config *ret,
 	    conf_parse(path, (const char *)text->data, text->len, keys,
 		OPS_ARRAY_LEN(keys), &c, err) < 0)
 		return -1;
-	if (check_path(path, "anchor_file", c.anchor_file, err) < 0)
+	if (check_path(path, "anchor_file", c.anchor_file, err) < 0 ||
+	    check_path(path, "mask_rules", c.mask_rules, err) < 0)
 		return -1;
 	if (strcmp(c.anchor_syslog, "off") != 0 &&
 	    check_path(path, "anchor_syslog", c.anchor_syslog, err) < 0)

@@ -6,6 +6,7 @@
  *	capture_order		what it said, whole and in order
  *	capture_procs		which processes there are, and their sessions
  *	capture_seed		those that were there before
+ *	capture_mask		secrets in arguments, replaced
  *	capture_record		the records of it
  *	ipc/queue, ipc/link	to the writer, again after it was away
  *
@@ -18,6 +19,7 @@
  * then the sessions in which it may have happened are known.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,7 +31,9 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/io.h"
 #include "capture_kernel.h"
+#include "capture_mask.h"
 #include "capture_order.h"
 #include "capture_procs.h"
 #include "capture_record.h"
@@ -60,6 +64,9 @@ struct capture_role {
 	char why[TEXT_MAX];    /* then: why */
 	struct order *order;
 	struct procs *procs;
+	struct mask *mask; /* NULL: arguments are kept as they are */
+	bool has_key;      /* the writer's, for it; nothing is told before */
+	struct ops_buf masked;
 	size_t at; /* of the first event in order, see capture_record() */
 	struct queue queue;
 	struct link link;
@@ -185,12 +192,33 @@ put_loss(struct capture_role *r, uint64_t now)
 	ops_buf_free(&b);
 }
 
+/* The event with its secrets replaced, in memory that lasts until it is done.
+ * Where that can't be had, its arguments are left out: better none than those. */
+static void
+hide_secrets(struct capture_role *r, struct order_event *ev)
+{
+	static const uint8_t none[1];
+
+	if (r->mask == NULL || ev->u->head.type != CAP_EXEC)
+		return;
+	ops_buf_reset(&r->masked);
+	r->masked.max = 4 * ORDER_ARGS_MAX;
+	ev->masked = mask_args(r->mask, ev->args, ev->args_n, &r->masked) > 0 ||
+		     r->masked.failed;
+	if (!ev->masked)
+		return;
+	ev->args = r->masked.failed ? none : r->masked.data;
+	ev->args_n = r->masked.failed ? 0 : r->masked.len;
+}
+
 /* Until when events can be told. */
 static uint64_t
 told_until(const struct capture_role *r, uint64_t now)
 {
 	uint64_t until = now - ORDER_WAIT_NS;
 
+	if (!r->has_key)
+		return 0;
 	if (r->ending)
 		return UINT64_MAX;
 	/* Without the writer no session begins either. */
@@ -205,11 +233,14 @@ put_events(struct capture_role *r, uint64_t now)
 {
 	const struct capture_sink sink = { put, r };
 	uint64_t until = told_until(r, now);
-	const struct order_event *ev;
+	const struct order_event *next;
 
-	while ((ev = order_next(r->order, until)) != NULL) {
+	while ((next = order_next(r->order, until)) != NULL) {
+		struct order_event ev = *next;
+
+		hide_secrets(r, &ev);
 		if (!order_is_search(r->order) &&
-		    !capture_record(ev, r->procs, &r->at, &sink))
+		    !capture_record(&ev, r->procs, &r->at, &sink))
 			break;
 		order_done(r->order);
 		r->at = 0;
@@ -307,6 +338,21 @@ got_over(void *conn, struct msg *m, struct ops_err *err)
 	return 0;
 }
 
+/* Now what ran before can be told, and what runs since. */
+static int
+got_key(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct capture_role *r = conn;
+	const struct capture_sink sink = { put, r };
+
+	if (r->mask != NULL)
+		mask_key(r->mask, m->p);
+	if (r->has_key || r->procs == NULL)
+		return 0;
+	r->has_key = true;
+	return capture_seed(r->procs, ops_boottime(), r->mask, &sink, err);
+}
+
 static int
 got_synced(void *conn, struct msg *m, struct ops_err *err)
 {
@@ -323,6 +369,8 @@ static const struct msg_rule rules[] = {
 	    0, 0, got_session },
 	{ Q_OVER, "Q_OVER", 1u << LINK_OPEN, OPS_ID_LEN + 8, OPS_ID_LEN + 8, 0,
 	    0, got_over },
+	{ MSG_CAP_KEY, "CAP_KEY", 1u << LINK_OPEN, MASK_KEY, MASK_KEY, 0, 0,
+	    got_key },
 	{ MSG_CAP_SYNCED, "CAP_SYNCED", 1u << LINK_OPEN, 8, 8, 0, 0,
 	    got_synced },
 };
@@ -481,9 +529,31 @@ on_signal(struct watch *w, uint32_t events)
 /* -- starting -- */
 
 static int
+read_rules(struct capture_role *r, struct ops_err *err)
+{
+	const struct config *c = &r->role->config;
+	struct ops_buf text = { .max = MASK_RULES_MAX };
+	const char *name = c->mask_rules;
+	int rc = 0;
+
+	if (!c->mask)
+		return 0;
+	if (name[0] != '\0')
+		rc = ops_read_file(AT_FDCWD, name, OPS_IO_FOLLOW, &text, err);
+	else
+		ops_buf_puts(&text, mask_default_rules);
+	if (rc == 0)
+		rc = ops_buf_check(&text, "rules of masking", err);
+	if (rc == 0)
+		rc = mask_new(
+		    name, (const char *)text.data, text.len, &r->mask, err);
+	ops_buf_free(&text);
+	return rc < 0 ? ops_context(err, "mask_rules") : 0;
+}
+
+static int
 start_kernel(struct capture_role *r, struct ops_err *err)
 {
-	const struct capture_sink sink = { put, r };
 	struct ops_err why = { 0 };
 
 	if (kernel_open(&r->kernel, &why) < 0) {
@@ -500,8 +570,6 @@ start_kernel(struct capture_role *r, struct ops_err *err)
 	    queue_room(&r->queue, 0) == NULL || !put_capture(r, CAPTURE_BEGAN))
 		return ops_fail(err, OPS_ENOMEM, "out of memory");
 	r->counted = ops_boottime();
-	if (capture_seed(r->procs, r->counted, &sink, err) < 0)
-		return -1;
 	r->rings = (struct watch){ kernel_fd(r->kernel), on_rings };
 	return loop_add(&r->loop, &r->rings, EPOLLIN, err);
 }
@@ -521,7 +589,7 @@ run(struct capture_role *r, char path[static PATH_MAX], struct ops_err *err)
 	    loop_timer_new(&r->timer.fd, err) < 0 ||
 	    loop_add(&r->loop, &r->timer, EPOLLIN, err) < 0 ||
 	    procid_start(getpid(), &r->link.start, err) < 0 ||
-	    start_kernel(r, err) < 0)
+	    read_rules(r, err) < 0 || start_kernel(r, err) < 0)
 		return -1;
 	role_ready(r->role);
 	turn(r);
@@ -547,6 +615,8 @@ role_capture(struct role *role, struct ops_err *err)
 	kernel_close(r.kernel);
 	order_free(r.order);
 	procs_free(r.procs);
+	mask_free(r.mask);
+	ops_buf_free(&r.masked);
 	queue_free(&r.queue);
 	if (r.link.fd >= 0)
 		close(r.link.fd);

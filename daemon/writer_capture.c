@@ -45,6 +45,7 @@ capture_on_state(void *conn, struct msg *m, struct ops_err *err)
 	struct peer *me = conn;
 	struct writer_role *r = me->r;
 	struct proto_capture c;
+	uint8_t key[WRITER_SECRET];
 
 	if (proto_capture_get(m->p, m->n, &c, err) < 0)
 		return -1;
@@ -52,6 +53,10 @@ capture_on_state(void *conn, struct msg *m, struct ops_err *err)
 	r->capture_lost = c.lost;
 	if (c.state != CAPTURE_ON || me->told)
 		return 0;
+	writer_secret(r->w, "masks of arguments", key);
+	if (msg_send(
+		me->watch.fd, MSG_CAP_KEY, key, sizeof(key), NULL, 0, err) < 0)
+		return -1;
 	me->told = true;
 	for (struct peer *p = r->peers; p != NULL; p = p->next)
 		p->inner_due = p->inner.door != 0;

@@ -55,6 +55,7 @@
  *	cap -> CAP_HELLO	as REC_HELLO, of a programs stream; answered by REC_HELD without
  *				a bell, then REC_RECORDS, REC_ACK and REC_STATE as above
  *	    -> CAP_STATE	struct proto_capture: whether it captures; any time
+ *	    <- CAP_KEY		key[32]: for the masks of secrets; then, to who captures,
  *	    <- Q_INNER		struct proto_inner, of all sessions, now and later
  *	    <- Q_OVER		id[10], u64 BOOTTIME: that session has ended
  *	cap -> CAP_SYNC		u64 any: once the writer has seen what recorders sent before
@@ -143,6 +144,7 @@ enum proto_type {
 	MSG_CAP_STATE,
 	MSG_CAP_SYNC,
 	MSG_CAP_SYNCED,
+	MSG_CAP_KEY,
 
 	C_HELLO = 64,
 	C_WELCOME,

@@ -67,6 +67,10 @@ enum program_flag {
 	PROGRAM_SEEDED = 1 << 6,       /* ran before capture did; from /proc */
 	PROGRAM_FORKED = 1 << 7, /* REC_ENDED: it never executed anything */
 	PROGRAM_UNSEEN = 1 << 8, /* REC_ENDED: its start isn't here */
+	PROGRAM_MASKED = 1 << 9, /* secrets in args are replaced by their masks:
+				  * "[masked N H]", N bytes, H 12 hex digits of
+				  * a keyed hash.  args_len and holes are as
+				  * before that */
 };
 
 /* REC_EXEC */

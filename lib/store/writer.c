@@ -1,9 +1,12 @@
 #include "writer.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "writer_work.h"
 
@@ -255,6 +258,22 @@ writer_seal_soon(struct writer *w)
 	w->seal_soon = true;
 	pthread_cond_signal(&w->frame_cv);
 	pthread_mutex_unlock(&w->lock);
+}
+
+void
+writer_secret(const struct writer *w, const char *purpose,
+    uint8_t ret[static WRITER_SECRET])
+{
+	uint8_t text[128], sig[OPS_SIG_LEN];
+	int n =
+	    snprintf((char *)text, sizeof(text), "opseal secret: %s", purpose);
+
+	assert(n > 0 && (size_t)n < sizeof(text));
+	/* No newline: it can't be the text of a checkpoint.  Ed25519 signs the
+	 * same each time (RFC 8032). */
+	ops_signer_sign(w->e->log->signer, text, (size_t)n, sig);
+	ops_sha256(sig, sizeof(sig), ret);
+	ops_wipe(sig, sizeof(sig));
 }
 
 int

@@ -77,6 +77,12 @@ uint64_t writer_durable(const struct writer *w);
  * by a put that failed at a later record. */
 uint64_t writer_newest(struct writer *w);
 
+#define WRITER_SECRET 32
+/* A secret of this log's, for one purpose: derived from the log key, so it is the
+ * same as long as that is.  purpose: a text of our own, short. */
+void writer_secret(const struct writer *w, const char *purpose,
+    uint8_t ret[static WRITER_SECRET]);
+
 /* What the writer knows of a session of this kernel boot; of a programs stream
  * next_record alone. */
 struct writer_session {

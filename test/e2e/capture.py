@@ -175,6 +175,58 @@ class Capture(t.Test):
         assert b"\x1b" not in text, "an escape in a list"
         assert b"\\x1b[31m" in text or b"\\e[31m" in text, text
 
+    def test_secrets(self):
+        """Masked before they are stored; equal ones are seen to be equal, also by
+        another daemon on the same log."""
+        inst = self.captured()
+        secret = "hunter2-%d" % os.getpid()
+        masks = []
+        for n in range(2):
+            t.run(["/bin/true", "--password=" + secret, "-x"])
+            t.run(["sh", "-c", ": ; /bin/true --token %s" % secret])
+            self.mark("end-of-secrets-%d" % n)
+            self.wait_for_mark(inst, "end-of-secrets-%d" % n)
+            found = [p for p in self.log(inst) if p["kind"] == "exec" and "masked" in p["flags"]]
+            self.equal(len(found), 3 * (n + 1), "masked programs")  # sh, too
+            self.equal(found[-3]["argv"][0::2], ["/bin/true", "-x"], "what is no secret")
+            masks.append(found[-3]["argv"][1])
+            self.matches(masks[-1], r"^--password=\[masked %d [0-9a-f]{12}\]$" % len(secret))
+            self.equal("--token " + masks[-1].partition("=")[2], found[-2]["argv"][2][-len(
+                "--token " + masks[-1].partition("=")[2]):], "the same secret in a shell's line")
+            inst.stop()
+            for path in inst.segments():
+                raw = t.run(["zstd", "-dcq", path]).out
+                assert secret.encode() not in raw, path
+            inst.start()
+            t.wait_for("capture", lambda: "programs    captured" in inst.opseal("status").text)
+        self.equal(masks[0], masks[1], "masks after a restart")
+
+    def test_secrets_kept(self):
+        inst = self.instance(capture=True, config="mask = no\n")
+        t.wait_for("capture", lambda: "programs    captured" in inst.opseal("status").text)
+        t.run(["/bin/true", "--password=plain"])
+        t.wait_for("the program", lambda: [p for p in self.log(inst, "true") if p["kind"] == "exec" and
+                                           p["argv"][1:] == ["--password=plain"]])
+
+    def test_rules_of_ones_own(self):
+        rules = self.path("rules")
+        with open(rules, "w") as f:
+            f.write("option word\n")
+        os.chmod(rules, 0o644)
+        inst = self.instance(capture=True, config="mask_rules = %s\n" % rules)
+        t.wait_for("capture", lambda: "programs    captured" in inst.opseal("status").text)
+        t.run(["/bin/true", "--word=x", "--password=plain"])
+        t.wait_for("the program", lambda: [
+            p for p in self.log(inst, "true") if p["kind"] == "exec" and len(p["argv"]) == 3 and
+            p["argv"][1].startswith("--word=[masked 1 ") and p["argv"][2] == "--password=plain"])
+        with open(rules, "w") as f:
+            f.write("option word\nnonsense\n")
+        inst = self.instance(capture=True, start=False, name="bad",
+                             config="mask_rules = %s\n" % rules)
+        inst.launch()
+        self.equal(inst.proc.wait(20), 2, "exit status")
+        self.matches(inst.log(), r"mask_rules: %s, line 2: no such rule" % rules)
+
     def test_how_they_end(self):
         """A signal is a signal, and not exit 0; a core is marked."""
         inst = self.captured()

@@ -116,6 +116,15 @@ writer_open_sessions(struct writer *w,
 	}
 }
 
+void
+writer_secret(const struct writer *w, const char *purpose,
+    uint8_t ret[static WRITER_SECRET])
+{
+	(void)w;
+	REQUIRE(purpose[0] != '\0');
+	memset(ret, 7, WRITER_SECRET);
+}
+
 int
 writer_programs(
     struct writer *w, const uint8_t id[static OPS_ID_LEN], struct ops_err *err)
@@ -422,6 +431,9 @@ check_message(struct client *c, const struct msg *m)
 	case Q_INNER:
 	case Q_OVER:
 		check_told(c, m);
+		break;
+	case MSG_CAP_KEY: /* for who captures alone */
+		REQUIRE(c->capture && m->n == WRITER_SECRET && m->p[0] == 7);
 		break;
 	case MSG_CAP_SYNCED:
 		check_synced(c, m);
