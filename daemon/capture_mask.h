@@ -22,7 +22,9 @@
  * In its place stands "[masked N H]": N its length in bytes, H 12 hex digits of
  * HMAC-SHA-256 with the key, so that equal secrets are still seen to be equal.
  *
- * Pure.  Fuzzed: capture_mask
+ * Pure: no I/O, no clock.
+ *
+ * Fuzzed: capture_mask
  */
 #ifndef OPS_DAEMON_CAPTURE_MASK_H
 #define OPS_DAEMON_CAPTURE_MASK_H
