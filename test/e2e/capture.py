@@ -77,7 +77,7 @@ class Capture(t.Test):
             self.equal(os.waitpid(pid, 0)[1], 0, "worker")
 
     def test_twenty_thousand(self):
-        """4 workers, 20,000 processes (4,000 under sanitizers): all execs, all arguments, all ends, 0 lost."""
+        """4 workers, 20,000 processes: all execs, all arguments, all ends, 0 lost."""
         inst = self.captured()
         self.wait_all(self.workers("many", EACH))
         self.mark("end-of-many")
