@@ -433,7 +433,7 @@ remote_programs(struct remote *r, const struct proto_programs *f,
 		if (rc == 0)
 			msg_close_fds(&m);
 	}
-	if (rc == 0 && (m.n != 8 || ops_getle32(m.p) != list.n))
+	if (rc == 0 && (m.p == NULL || m.n != 8 || ops_getle32(m.p) != list.n))
 		rc = ops_fail(
 		    err, OPS_EFORMAT, "the daemon's list is not whole");
 	if (rc < 0) {

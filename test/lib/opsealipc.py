@@ -14,7 +14,7 @@ DOOR_OPEN, DOOR_GO, DOOR_REFUSED = 1, 2, 3
 REC_HELLO, REC_HELD, REC_EVENT, REC_RECORDS, REC_ACK, REC_STATE = range(32, 38)
 Q_ACCESS, Q_DONE, Q_FAILED, Q_STATUS, Q_STATUS_IS, Q_SEAL = range(38, 44)
 REC_OUTER, REC_FOUND, Q_WATCH, Q_OUTER, Q_FOUND = range(44, 49)
-REC_INNER, Q_INNER, Q_OVER, CAP_HELLO, CAP_STATE, CAP_SYNC, CAP_SYNCED = range(49, 56)
+REC_INNER, Q_INNER, Q_OVER, CAP_HELLO, CAP_STATE, CAP_SYNC, CAP_SYNCED, CAP_KEY = range(49, 57)
 (C_HELLO, C_WELCOME, C_STATUS, C_STATUS_IS, C_SESSIONS, C_SESSION, C_READ, C_READ_ALL, C_OPEN,
  C_FILE, C_LIST, C_NAMES, C_TAIL, C_TAIL_RECORDS, C_END, C_DONE, C_FAILED) = range(64, 81)
 
@@ -215,6 +215,8 @@ class Sender(Conn):
                 self.acked = struct.unpack("<QQ", payload)
             elif kind == REC_STATE:
                 self.state = payload[0]
+            elif kind == CAP_KEY:
+                self.key = payload
             elif kind in self.hears:
                 self.told.append((kind, payload))
             else:
@@ -271,6 +273,8 @@ class Capture(Sender):
                     raise AssertionError("answer to another sync: %r" % (payload,))
                 told, self.told = self.told, []
                 return told
+            elif kind == CAP_KEY:
+                self.key = payload
             elif kind != REC_STATE:
                 raise AssertionError("instead of an answer: %r %r" % (kind, payload))
 

@@ -31,7 +31,10 @@ masked(const char *joined)
 			    text + at, sizeof(text) - at, "<%lu>", len);
 			i += (size_t)(end + 13 - p);
 		} else {
-			text[at++] = *p == 0 ? '|' : *p;
+			text[at] = *p;
+			if (*p == 0)
+				text[at] = '|';
+			at++;
 		}
 	}
 	text[at - 1] = '\0'; /* for the last NUL */
