@@ -436,7 +436,7 @@ remote_programs(struct remote *r, const struct proto_programs *f,
 	if (rc == 0 && (m.p == NULL || m.n != 8 || ops_getle32(m.p) != list.n))
 		rc = ops_fail(
 		    err, OPS_EFORMAT, "the daemon's list is not whole");
-	if (rc < 0) {
+	if (rc != 0) {
 		program_list_free(&list);
 		return -1;
 	}
