@@ -408,6 +408,18 @@ receive_args(struct remote *r, struct program_list *l, uint64_t more,
 	return 0;
 }
 
+/* C_END of a list of programs. */
+static int
+end_of_programs(
+    const struct msg *m, struct program_list *l, struct ops_err *err)
+{
+	if (m->p == NULL || m->n != 8 || ops_getle32(m->p) != l->n)
+		return ops_fail(
+		    err, OPS_EFORMAT, "the daemon's list is not whole");
+	l->missing = ops_getle32(m->p + 4);
+	return 0;
+}
+
 int
 remote_programs(struct remote *r, const struct proto_programs *f,
     struct program_list *ret, struct ops_err *err)
@@ -433,14 +445,12 @@ remote_programs(struct remote *r, const struct proto_programs *f,
 		if (rc == 0)
 			msg_close_fds(&m);
 	}
-	if (rc == 0 && (m.p == NULL || m.n != 8 || ops_getle32(m.p) != list.n))
-		rc = ops_fail(
-		    err, OPS_EFORMAT, "the daemon's list is not whole");
-	if (rc != 0) {
+	if (rc == 0)
+		rc = end_of_programs(&m, &list, err);
+	if (rc < 0) {
 		program_list_free(&list);
 		return -1;
 	}
-	list.missing = ops_getle32(m.p + 4);
 	*ret = list;
 	return 0;
 }
