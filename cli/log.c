@@ -314,6 +314,7 @@ fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
 	struct session_list list = { 0 };
 	const struct session *s;
 	struct sessionarg place;
+	int rc;
 
 	*f = (struct program_filter){ .name = name,
 		.exe = o->exe,
@@ -330,12 +331,13 @@ fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
 		return -1;
 	if (o->session == NULL)
 		return 0;
-	if (screen_find(cli, o->session, &list, &s, &place, err) < 0)
-		return -1;
-	f->has_session = true;
-	memcpy(f->session, s->id, OPS_ID_LEN);
+	rc = screen_find(cli, o->session, &list, &s, &place, err);
+	if (rc == 0) {
+		f->has_session = true;
+		memcpy(f->session, s->id, OPS_ID_LEN);
+	}
 	session_list_free(&list);
-	return 0;
+	return rc;
 }
 
 int
