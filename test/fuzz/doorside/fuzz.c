@@ -46,6 +46,7 @@ static struct {
 	int door, door_process, shell, person, sigterm, writer; /* -1: gone */
 	char door_state;
 	bool reads; /* the person's terminal is emptied */
+	bool told;  /* there was a gap, and it was said there */
 
 	/* what the door has said and heard */
 	bool stopped; /* its last word about it was STOP */
@@ -256,13 +257,15 @@ look(void)
 	    w.stopped && w.stop_oks == w.stops && w.door >= 0 && !w.bad;
 	ssize_t n;
 
+	w.told |= r.noticed || r.gap || r.bytes_lost > 0;
 	if (w.person < 0)
 		return;
 	if (given_back)
 		REQUIRE(as_found());
 	while (w.reads && (n = read(w.person, p, sizeof(p))) > 0) {
-		/* What the log can't take is shown with words of our own. */
-		if (r.noticed)
+		/* What the log can't take is shown with words of our own; which
+		 * may be read only when the gap is over. */
+		if (w.told)
 			continue;
 		/* The kernel may take its time with what was written before. */
 		REQUIRE(!given_back || w.shown + (size_t)n <= w.stop_at);
