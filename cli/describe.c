@@ -142,16 +142,15 @@ put_text(struct json *j, const char *key, const struct event_text *t)
 	json_nil(j);
 }
 
-static void
-put_number(struct json *j, const char *key, uint64_t v)
+void
+describe_json_number(struct json *j, const char *key, uint64_t v)
 {
 	json_key(j, key);
 	json_uint(j, v);
 }
 
-/* A number that the kernel may not have set. */
-static void
-put_id(struct json *j, const char *key, uint32_t v)
+void
+describe_json_id(struct json *j, const char *key, uint32_t v)
 {
 	json_key(j, key);
 	if (v == EVENT_UNSET)
@@ -207,8 +206,8 @@ put_end_json(struct json *j, const struct session *s)
 		json_uint(j, s->close.bytes_in);
 	else
 		json_nil(j);
-	put_number(j, "bytes_lost", s->bytes_lost);
-	put_number(j, "bypasses", s->bypasses);
+	describe_json_number(j, "bytes_lost", s->bytes_lost);
+	describe_json_number(j, "bypasses", s->bypasses);
 	json_key(j, "sealed");
 	json_bool(j, s->sealed);
 	/* How many there were comes with kernel capture. */
@@ -228,10 +227,10 @@ describe_session_json(const struct session *s, bool utc, struct ops_buf *out)
 	json_key(&j, "kind");
 	json_str(&j, o->kind == SESSION_COMMAND ? "command" : "terminal");
 	put_text(&j, "user", &o->user);
-	put_id(&j, "uid", o->uid);
-	put_id(&j, "auid", o->auid);
+	describe_json_id(&j, "uid", o->uid);
+	describe_json_id(&j, "auid", o->auid);
 	put_text(&j, "login", &o->login);
-	put_id(&j, "ses", o->ses);
+	describe_json_id(&j, "ses", o->ses);
 	json_key(&j, "person");
 	json_nil(&j);
 	put_text(&j, "tty", &o->tty);
@@ -239,9 +238,9 @@ describe_session_json(const struct session *s, bool utc, struct ops_buf *out)
 	put_text(&j, "from", &o->from);
 	put_text(&j, "host", &o->host);
 	put_command_json(&j, o);
-	put_number(&j, "pid", o->pid);
-	put_number(&j, "cols", o->cols);
-	put_number(&j, "rows", o->rows);
+	describe_json_number(&j, "pid", o->pid);
+	describe_json_number(&j, "cols", o->cols);
+	describe_json_number(&j, "rows", o->rows);
 	put_time(&j, "start", s->start, utc);
 	put_time(&j, "end", s->end, utc);
 	json_key(&j, "duration");
@@ -276,9 +275,9 @@ put_exit_json(struct json *j, uint32_t status)
 	int w = (int)status;
 
 	if (WIFSIGNALED(w))
-		put_number(j, "signal", (uint64_t)WTERMSIG(w));
+		describe_json_number(j, "signal", (uint64_t)WTERMSIG(w));
 	else
-		put_number(j, "exit", (uint64_t)WEXITSTATUS(w));
+		describe_json_number(j, "exit", (uint64_t)WEXITSTATUS(w));
 }
 
 void
@@ -291,7 +290,7 @@ describe_record_json(
 	json_begin_object(&j);
 	json_key(&j, "session");
 	json_str(&j, s->id_text);
-	put_number(&j, "number", r->number);
+	describe_json_number(&j, "number", r->number);
 	put_time(&j, "time", s->start + r->offset, true);
 	json_key(&j, "offset");
 	json_seconds(&j, r->offset);
@@ -309,11 +308,11 @@ describe_record_json(
 		json_str(&j, p[0] == MASKED_ECHO_OFF ? "echo-off" : "no-echo");
 		break;
 	case REC_RESIZE:
-		put_number(&j, "cols", ops_getle16(p));
-		put_number(&j, "rows", ops_getle16(p + 2));
+		describe_json_number(&j, "cols", ops_getle16(p));
+		describe_json_number(&j, "rows", ops_getle16(p + 2));
 		break;
 	case REC_STOP:
-		put_number(&j, "signal", p[0]);
+		describe_json_number(&j, "signal", p[0]);
 		break;
 	case REC_ECHO:
 		json_key(&j, "echo");
@@ -322,7 +321,7 @@ describe_record_json(
 		json_bool(&j, (p[0] & 2) != 0);
 		break;
 	case REC_GAP:
-		put_number(&j, "bytes", ops_getle64(p));
+		describe_json_number(&j, "bytes", ops_getle64(p));
 		break;
 	case REC_EXIT:
 		put_exit_json(&j, ops_getle32(p));

@@ -34,6 +34,10 @@ void describe_text(struct ops_buf *b, const struct event_text *t);
 /* A command: arguments escaped, with spaces between; "login shell" if absent. */
 void describe_command(struct ops_buf *b, const struct event_open *o);
 
+/* A member of a JSON object; of an id that the kernel may not have set
+ * (EVENT_UNSET), null. */
+void describe_json_number(struct json *j, const char *key, uint64_t v);
+void describe_json_id(struct json *j, const char *key, uint32_t v);
 /* The session as one JSON object (design section 7), no newline. */
 void describe_session_json(
     const struct session *s, bool utc, struct ops_buf *out);

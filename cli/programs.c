@@ -111,17 +111,6 @@ put_args(struct ops_buf *out, struct event_text args)
 	}
 }
 
-static struct event_text
-last_part(struct event_text t)
-{
-	const uint8_t *slash = t.n > 0 ? memrchr(t.p, '/', t.n) : NULL;
-
-	if (slash == NULL)
-		return t;
-	return (
-	    struct event_text){ slash + 1, t.n - (size_t)(slash + 1 - t.p) };
-}
-
 static bool
 is_same(struct event_text a, struct event_text b)
 {
@@ -132,7 +121,7 @@ is_same(struct event_text a, struct event_text b)
 static struct event_text
 folder(struct event_text path)
 {
-	struct event_text t = { path.p, path.n - last_part(path).n };
+	struct event_text t = { path.p, path.n - program_last_part(path).n };
 
 	if (t.n > 4 && memcmp(t.p, "/usr/", 5) == 0)
 		t = (struct event_text){ t.p + 4, t.n - 4 };
@@ -148,12 +137,13 @@ is_named(const struct program_exec *e)
 		e->args.n > 0 ? strnlen((const char *)e->args.p, e->args.n)
 			      : 0 };
 
-	a = last_part(a);
+	a = program_last_part(a);
 	if (a.n > 1 && a.p[0] == '-')
 		a = (struct event_text){ a.p + 1, a.n - 1 };
-	if (e->exe.n == 0 || is_same(a, last_part(e->exe)))
+	if (e->exe.n == 0 || is_same(a, program_last_part(e->exe)))
 		return true;
-	return e->filename.p != NULL && is_same(a, last_part(e->filename)) &&
+	return e->filename.p != NULL &&
+	       is_same(a, program_last_part(e->filename)) &&
 	       is_same(folder(e->filename), folder(e->exe));
 }
 
@@ -228,23 +218,6 @@ json_user(struct json *j, const char *key, uint32_t uid)
 	json_str(j, name);
 }
 
-static void
-json_number(struct json *j, const char *key, uint64_t v)
-{
-	json_key(j, key);
-	json_uint(j, v);
-}
-
-static void
-json_unset(struct json *j, const char *key, uint32_t v)
-{
-	json_key(j, key);
-	if (v == EVENT_UNSET)
-		json_nil(j);
-	else
-		json_uint(j, v);
-}
-
 /* Each argument by itself; as base64 too if one isn't valid UTF-8. */
 static void
 json_args(struct json *j, struct event_text args)
@@ -299,7 +272,7 @@ json_place(struct json *j, const struct program *p, uint32_t joined)
 	ops_id_text(p->session, id);
 	json_str(j, id);
 	if (p->number > 0)
-		json_number(j, "number", p->number);
+		describe_json_number(j, "number", p->number);
 	json_key(j, "joined");
 	json_str(j, joined < OPS_ARRAY_LEN(how) ? how[joined] : NULL);
 	if (p->has_offset) {
@@ -336,17 +309,17 @@ json_end(struct json *j, const struct program *p)
 		json_nil(j);
 	json_key(j, "core");
 	json_bool(j, WIFSIGNALED(w) && WCOREDUMP(w));
-	json_number(j, "status", e->status);
-	json_number(j, "ended", p->ended);
+	describe_json_number(j, "status", e->status);
+	describe_json_number(j, "ended", p->ended);
 	json_key(j, "cpu");
 	json_seconds(j, e->utime + e->stime);
 	json_key(j, "cpu_user");
 	json_seconds(j, e->utime);
-	json_number(j, "maxrss", e->maxrss);
-	json_number(j, "read_bytes", e->read_bytes);
-	json_number(j, "write_bytes", e->write_bytes);
-	json_number(j, "minflt", e->minflt);
-	json_number(j, "majflt", e->majflt);
+	describe_json_number(j, "maxrss", e->maxrss);
+	describe_json_number(j, "read_bytes", e->read_bytes);
+	describe_json_number(j, "write_bytes", e->write_bytes);
+	describe_json_number(j, "minflt", e->minflt);
+	describe_json_number(j, "majflt", e->majflt);
 }
 
 static void
@@ -364,11 +337,11 @@ json_file(struct json *j, const struct program_exec *e)
 	    e->exe_dev & 0xfffff);
 	json_key(j, "exe_dev");
 	json_str(j, text);
-	json_number(j, "exe_ino", e->exe_ino);
+	describe_json_number(j, "exe_ino", e->exe_ino);
 	(void)snprintf(text, sizeof(text), "%04o", e->exe_mode & 07777);
 	json_key(j, "exe_mode");
 	json_str(j, text);
-	json_number(j, "exe_uid", e->exe_uid);
+	describe_json_number(j, "exe_uid", e->exe_uid);
 }
 
 static void
@@ -379,39 +352,39 @@ json_exec(struct json *j, const struct program *p)
 
 	json_place(j, p, e->joined);
 	json_user(j, "user", e->uid);
-	json_number(j, "uid", e->uid);
-	json_unset(j, "auid", e->auid);
-	json_number(j, "euid", e->euid);
-	json_number(j, "gid", e->gid);
-	json_number(j, "egid", e->egid);
-	json_unset(j, "ses", e->ses);
+	describe_json_number(j, "uid", e->uid);
+	describe_json_id(j, "auid", e->auid);
+	describe_json_number(j, "euid", e->euid);
+	describe_json_number(j, "gid", e->gid);
+	describe_json_number(j, "egid", e->egid);
+	describe_json_id(j, "ses", e->ses);
 	json_user(j, "login", p->login);
-	json_number(j, "pid", e->pid);
-	json_number(j, "start", e->start);
-	json_number(j, "ppid", e->ppid);
-	json_number(j, "ppid_start", e->pstart);
-	json_number(j, "pgrp", e->pgrp);
-	json_number(j, "sid", e->sid);
-	json_number(j, "nspid", e->nspid);
+	describe_json_number(j, "pid", e->pid);
+	describe_json_number(j, "start", e->start);
+	describe_json_number(j, "ppid", e->ppid);
+	describe_json_number(j, "ppid_start", e->pstart);
+	describe_json_number(j, "pgrp", e->pgrp);
+	describe_json_number(j, "sid", e->sid);
+	describe_json_number(j, "nspid", e->nspid);
 	json_text_bytes(j, "comm", e->comm.p, e->comm.n);
 	json_file(j, e);
 	json_args(j, e->args);
-	json_number(j, "args_len", e->args_len);
+	describe_json_number(j, "args_len", e->args_len);
 	program_tty(e->tty, tty);
 	json_key(j, "tty");
 	json_str(j, e->tty != 0 ? tty : NULL);
-	json_number(j, "caps", e->caps);
+	describe_json_number(j, "caps", e->caps);
 	if (e->has_before) {
-		json_number(j, "before_uid", e->before_uid);
-		json_number(j, "before_euid", e->before_euid);
-		json_number(j, "before_caps", e->before_caps);
+		describe_json_number(j, "before_uid", e->before_uid);
+		describe_json_number(j, "before_euid", e->before_euid);
+		describe_json_number(j, "before_caps", e->before_caps);
 	}
 	if (e->cgroup.p != NULL)
 		json_text_bytes(j, "cgroup", e->cgroup.p, e->cgroup.n);
-	json_number(j, "ns_pid", e->ns_pid);
-	json_number(j, "ns_mnt", e->ns_mnt);
-	json_number(j, "ns_net", e->ns_net);
-	json_number(j, "ns_user", e->ns_user);
+	describe_json_number(j, "ns_pid", e->ns_pid);
+	describe_json_number(j, "ns_mnt", e->ns_mnt);
+	describe_json_number(j, "ns_net", e->ns_net);
+	describe_json_number(j, "ns_user", e->ns_user);
 	json_flags(j, e->flags);
 	json_end(j, p);
 }
@@ -423,13 +396,13 @@ json_fork(struct json *j, const struct program *p)
 
 	json_place(j, p, e->joined);
 	json_user(j, "user", e->uid);
-	json_number(j, "uid", e->uid);
-	json_unset(j, "auid", e->auid);
-	json_number(j, "euid", e->euid);
+	describe_json_number(j, "uid", e->uid);
+	describe_json_id(j, "auid", e->auid);
+	describe_json_number(j, "euid", e->euid);
 	json_user(j, "login", p->login);
-	json_number(j, "pid", e->pid);
-	json_number(j, "start", e->start);
-	json_number(j, "ppid", e->ppid);
+	describe_json_number(j, "pid", e->pid);
+	describe_json_number(j, "start", e->start);
+	describe_json_number(j, "ppid", e->ppid);
 	json_text_bytes(j, "comm", e->comm.p, e->comm.n);
 	json_flags(j, e->flags);
 	json_end(j, p);
@@ -442,14 +415,14 @@ json_failed(struct json *j, const struct program *p)
 
 	json_place(j, p, f->joined);
 	json_user(j, "user", f->uid);
-	json_number(j, "uid", f->uid);
-	json_unset(j, "auid", f->auid);
-	json_number(j, "euid", f->euid);
+	describe_json_number(j, "uid", f->uid);
+	describe_json_id(j, "auid", f->auid);
+	describe_json_number(j, "euid", f->euid);
 	json_user(j, "login", p->login);
-	json_number(j, "pid", f->pid);
+	describe_json_number(j, "pid", f->pid);
 	json_text_bytes(j, "comm", f->comm.p, f->comm.n);
 	json_text_bytes(j, "filename", f->name.p, f->name.n);
-	json_number(j, "errno", f->error);
+	describe_json_number(j, "errno", f->error);
 	json_key(j, "provenance");
 	json_str(j, "claimed");
 }
@@ -459,12 +432,12 @@ json_loss(struct json *j, const struct program_loss *l)
 {
 	json_key(j, "seconds");
 	json_seconds(j, l->until - l->from);
-	json_number(j, "execs", l->execs);
-	json_number(j, "ends", l->ends);
-	json_number(j, "forks", l->forks);
-	json_number(j, "failed", l->failed);
-	json_number(j, "args", l->args);
-	json_number(j, "other", l->other);
+	describe_json_number(j, "execs", l->execs);
+	describe_json_number(j, "ends", l->ends);
+	describe_json_number(j, "forks", l->forks);
+	describe_json_number(j, "failed", l->failed);
+	describe_json_number(j, "args", l->args);
+	describe_json_number(j, "other", l->other);
 }
 
 void
@@ -483,7 +456,7 @@ programs_json(const struct program *p, bool utc, struct ops_buf *out)
 	ops_time_rfc3339(p->time, utc, text);
 	json_key(&j, "time");
 	json_str(&j, text);
-	json_number(&j, "boottime", p->boottime);
+	describe_json_number(&j, "boottime", p->boottime);
 	json_key(&j, "sealed");
 	json_bool(&j, p->sealed);
 	if (p->kind == PROGRAM_RAN)

@@ -18,6 +18,7 @@
 #include "ipc/msg.h"
 #include "query_path.h"
 #include "query_who.h"
+#include "record/event.h"
 #include "role.h"
 #include "store/vfs.h"
 
@@ -55,6 +56,9 @@ int query_fail(
  * session is meant. */
 int query_log(
     struct query_conn *q, const uint8_t *id, bool refused, struct ops_err *err);
+/* A filter's text, ended by NUL; *ret stays as it is where none was given. */
+int query_text(const struct event_text *t, char out[static EVENT_TEXT_MAX + 1],
+    const char **ret, struct ops_err *err);
 bool query_may(const struct query_conn *q, const uint8_t id[static OPS_ID_LEN]);
 
 int query_on_sessions(void *conn, struct msg *m, struct ops_err *err);

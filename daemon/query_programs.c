@@ -12,20 +12,6 @@ struct texts {
 };
 
 static int
-copy(const struct event_text *t, char out[static EVENT_TEXT_MAX + 1],
-    const char **ret, struct ops_err *err)
-{
-	if (t->p == NULL)
-		return 0;
-	if (t->n > EVENT_TEXT_MAX || memchr(t->p, '\0', t->n) != NULL)
-		return ops_fail(err, OPS_EUSAGE, "filter: no such text");
-	memcpy(out, t->p, t->n);
-	out[t->n] = '\0';
-	*ret = out;
-	return 0;
-}
-
-static int
 fill_filter(struct query_conn *q, const struct proto_programs *asked,
     struct texts *t, struct program_filter *f, struct ops_err *err)
 {
@@ -42,9 +28,9 @@ fill_filter(struct query_conn *q, const struct proto_programs *asked,
 		.forks = asked->forks,
 		.newest = asked->newest };
 	memcpy(f->session, asked->session, OPS_ID_LEN);
-	return copy(&asked->name, t->name, &f->name, err) < 0 ||
-		       copy(&asked->exe, t->exe, &f->exe, err) < 0 ||
-		       copy(&asked->tty, t->tty, &f->tty, err) < 0
+	return query_text(&asked->name, t->name, &f->name, err) < 0 ||
+		       query_text(&asked->exe, t->exe, &f->exe, err) < 0 ||
+		       query_text(&asked->tty, t->tty, &f->tty, err) < 0
 		   ? -1
 		   : 0;
 }

@@ -14,8 +14,6 @@
 #include "store/session.h"
 #include "store/store.h"
 
-#define FILTER_TEXT_MAX 256
-
 /* Every list of answers ends with how many there were. */
 static int
 end(struct query_conn *q, size_t n, struct ops_err *err)
@@ -28,13 +26,13 @@ end(struct query_conn *q, size_t n, struct ops_err *err)
 
 /* -- C_SESSIONS -- */
 
-static int
-copy_text(const struct event_text *t, char out[static FILTER_TEXT_MAX + 1],
+int
+query_text(const struct event_text *t, char out[static EVENT_TEXT_MAX + 1],
     const char **ret, struct ops_err *err)
 {
 	if (t->p == NULL)
 		return 0;
-	if (t->n > FILTER_TEXT_MAX || memchr(t->p, '\0', t->n) != NULL)
+	if (t->n > EVENT_TEXT_MAX || memchr(t->p, '\0', t->n) != NULL)
 		return ops_fail(err, OPS_EUSAGE, "filter: no such text");
 	memcpy(out, t->p, t->n);
 	out[t->n] = '\0';
@@ -96,7 +94,7 @@ int
 query_on_sessions(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct query_conn *q = conn;
-	char user[FILTER_TEXT_MAX + 1], command[FILTER_TEXT_MAX + 1];
+	char user[EVENT_TEXT_MAX + 1], command[EVENT_TEXT_MAX + 1];
 	struct session_filter f = { 0 };
 	struct session_list list = { 0 };
 	struct proto_filter asked;
@@ -105,8 +103,8 @@ query_on_sessions(void *conn, struct msg *m, struct ops_err *err)
 
 	if (proto_filter_get(m->p, m->n, &asked, err) < 0)
 		return -1;
-	if (copy_text(&asked.user, user, &f.user, &why) < 0 ||
-	    copy_text(&asked.command, command, &f.command, &why) < 0)
+	if (query_text(&asked.user, user, &f.user, &why) < 0 ||
+	    query_text(&asked.command, command, &f.command, &why) < 0)
 		return query_fail(q, &why, err);
 	f.since = asked.since;
 	f.until = asked.until;

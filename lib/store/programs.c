@@ -195,8 +195,8 @@ program_list_args(struct program_list *l, struct ops_err *err)
 
 /* -- which to keep, as far as its start says -- */
 
-static struct event_text
-last_part(struct event_text t)
+struct event_text
+program_last_part(struct event_text t)
 {
 	const uint8_t *slash = t.n > 0 ? memrchr(t.p, '/', t.n) : NULL;
 
@@ -220,12 +220,12 @@ program_name(const struct program *p)
 	const struct program_exec *e = &p->exec;
 
 	if (p->kind == PROGRAM_FAILED)
-		return last_part(p->failed.name);
+		return program_last_part(p->failed.name);
 	if (p->kind == PROGRAM_ENDED)
 		return e->comm;
 	if (e->exe.n > 0)
-		return last_part(e->exe);
-	return e->args.n > 0 ? last_part(first_arg(e)) : e->comm;
+		return program_last_part(e->exe);
+	return e->args.n > 0 ? program_last_part(first_arg(e)) : e->comm;
 }
 
 static bool
@@ -242,8 +242,8 @@ has_name(const struct program *p, const char *name)
 
 	return is_text(program_name(p), name) ||
 	       (p->kind == PROGRAM_RAN &&
-		   (is_text(last_part(e->filename), name) ||
-		       is_text(last_part(first_arg(e)), name)));
+		   (is_text(program_last_part(e->filename), name) ||
+		       is_text(program_last_part(first_arg(e)), name)));
 }
 
 static bool

@@ -88,7 +88,9 @@ void program_from_end(struct program *p);
 /* Name of a terminal by its number (major << 20 | minor): "pts/3". */
 #define PROGRAM_TTY_NAME 24
 void program_tty(uint32_t tty, char out[static PROGRAM_TTY_NAME]);
-/* The last part of the executed file's path; else of argv[0], else comm. */
+/* A path's last part, behind its last slash. */
+struct event_text program_last_part(struct event_text path);
+/* That of the executed file's path; else of argv[0], else comm. */
 struct event_text program_name(const struct program *p);
 
 /*
