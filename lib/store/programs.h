@@ -88,8 +88,8 @@ void program_from_end(struct program *p);
 /* Name of a terminal by its number (major << 20 | minor): "pts/3". */
 #define PROGRAM_TTY_NAME 24
 void program_tty(uint32_t tty, char out[static PROGRAM_TTY_NAME]);
-/* A path's last part, behind its last slash. */
-struct event_text program_last_part(struct event_text path);
+/* A path's last part, behind its last slash; t itself if it has none. */
+struct event_text program_last_part(struct event_text t);
 /* That of the executed file's path; else of argv[0], else comm. */
 struct event_text program_name(const struct program *p);
 

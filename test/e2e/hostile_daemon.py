@@ -64,18 +64,6 @@ def send_away(path, sender):
 
 
 class Daemon(g.Grudge):
-    def role(self, name):
-        """The process of a role: the supervisor's child, no client's process."""
-        for pid in self.inst.pids():
-            try:
-                with open("/proc/%d/stat" % pid) as f:
-                    comm, rest = f.read().split("(", 1)[1].rsplit(")", 1)
-            except OSError:
-                continue
-            if comm == "opseald-" + name and int(rest.split()[1]) == self.inst.proc.pid:
-                return pid
-        return None
-
     def grudge(self, attack):
         """Start attack() as the user; it says when it has done it, and stays.
         What it holds ends with the test."""
@@ -116,7 +104,7 @@ class Daemon(g.Grudge):
         return self.grudge(attack)
 
     def check_linger(self, name):
-        role = self.role(ROLES[name])
+        role = self.inst.role(ROLES[name])
         self.linger_at(name)
         begin = time.monotonic()
         fresh = self.door("echo", "fresh", options=["--if-unavailable", "run"], user=self.other)
@@ -125,7 +113,7 @@ class Daemon(g.Grudge):
         listed = t.run([t.program("opseal"), "--run", self.inst.run_dir, "ls", "--json"], user=self.other)
         self.contains(listed.text, "echo fresh", "another's ls")
         self.check(time.monotonic() - begin < 5, "it took %.1f s" % (time.monotonic() - begin))
-        self.equal(self.role(ROLES[name]), role, "process of the role")
+        self.equal(self.inst.role(ROLES[name]), role, "process of the role")
 
     def test_descriptors_that_linger(self):
         """Whoever drops the last reference to one sleeps: not the role."""
@@ -138,7 +126,7 @@ class Daemon(g.Grudge):
         """In the listener's queue, when the daemon ends: neither the
         supervisor nor a role sleeps over them."""
         path = os.path.join(self.inst.run_dir, "session.sock")
-        role = self.role("session")
+        role = self.inst.role("session")
         os.kill(role, signal.SIGSTOP)  # nobody takes the connection
         keep = []
 
@@ -158,9 +146,9 @@ class Daemon(g.Grudge):
     def test_role_that_stands_still(self):
         """Whatever holds one up: it is started again, and sessions go on."""
         for name in ("session", "query"):
-            pid = self.role(name)
+            pid = self.inst.role(name)
             os.kill(pid, signal.SIGSTOP)
-            t.wait_for("a new " + name, lambda: self.role(name) not in (None, pid), 30)
+            t.wait_for("a new " + name, lambda: self.inst.role(name) not in (None, pid), 30)
             self.contains(self.inst.log(), "role %s: stands still; killed" % name, "log")
         self.equal(self.inst.log().count("stands still"), 2, "roles killed")
         self.aftermath()
@@ -304,7 +292,7 @@ class Flood(t.Test):
         inst = self.instance()
         filler = self.recorder(inst)
         many = [self.recorder(inst) for _ in range(400)]
-        writer = next(p for p in inst.pids() if open("/proc/%d/comm" % p).read() == "opseald-writer\n")
+        writer = inst.role("writer")
         t.limit_files(writer, 1000)  # more than the lines of its log
         self.fill(filler)
         sent = filler.next_record // 8 * len(BLOCK)

@@ -27,19 +27,6 @@ BAD_CONFIGS = [
 ]
 
 
-def role_pid(inst, role):
-    """The process of a role: the supervisor's child, not a client's process."""
-    for pid in inst.pids():
-        try:
-            with open("/proc/%d/stat" % pid) as f:
-                name, rest = f.read().split("(", 1)[1].rsplit(")", 1)
-                if name == "opseald-" + role and int(rest.split()[1]) == inst.proc.pid:
-                    return pid
-        except OSError:
-            continue
-    return None
-
-
 class Life(t.Test):
     def opseald(self, *args, **options):
         return t.run(["opseald"] + list(args), **options)
@@ -111,12 +98,12 @@ class Life(t.Test):
     def test_killed_roles_are_started_again(self):
         inst = self.instance()
         for role in ("query", "session", "writer"):
-            pid = role_pid(inst, role)
+            pid = inst.role(role)
             os.kill(pid, signal.SIGKILL)
             # Whoever connects meanwhile waits in the queue of the socket.
             if role == "query":
                 ipc.Client(inst.run_dir).close()
-            t.wait_for("a new " + role, lambda: role_pid(inst, role) not in (None, pid))
+            t.wait_for("a new " + role, lambda: inst.role(role) not in (None, pid))
             t.wait_for("a line", lambda: "opseald: role %s: ended by signal 9; starting it again "
                        "in 100 ms\n" % role in inst.log())
         client = ipc.Client(inst.run_dir)
@@ -127,9 +114,9 @@ class Life(t.Test):
     def test_backoff_grows(self):
         inst = self.instance()
         for _ in range(3):
-            pid = t.wait_for("session", lambda: role_pid(inst, "session"))
+            pid = t.wait_for("session", lambda: inst.role("session"))
             os.kill(pid, signal.SIGKILL)
-            t.wait_for("its end", lambda: role_pid(inst, "session") != pid)
+            t.wait_for("its end", lambda: inst.role("session") != pid)
         t.wait_for("three lines", lambda: inst.log().count("starting it again") == 3)
         for ms in (100, 200, 400):
             self.contains(inst.log(), "starting it again in %d ms" % ms, "log")

@@ -233,10 +233,7 @@ class Session(t.Test):
         door = Door(inst.run_dir)
         answer, sid = door.ask(request(), (outer, master))
         self.equal(answer, "go", sid)
-        for pid in inst.pids():
-            with open("/proc/%d/comm" % pid) as f:
-                if f.read().strip() == "opseald-session":
-                    os.kill(pid, signal.SIGKILL)
+        os.kill(inst.role("session"), signal.SIGKILL)
         t.wait_for("a line", lambda: "role session: ended by signal 9" in inst.log())
         t.wait_for("the session", lambda: self.found(inst, sid))
         self.equal(self.found(inst, sid)[2], 0, "state: active")

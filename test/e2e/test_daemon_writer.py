@@ -311,10 +311,8 @@ class Writer(t.Test):
         """A recorder names its terminal, the scan role hears of it and
         reports, and it comes back to that recorder alone."""
         inst = self.instance()
-        for pid in inst.pids():  # it would take the place of ours
-            with open("/proc/%d/comm" % pid) as f:
-                if f.read() == "opseald-scan\n":
-                    os.kill(pid, signal.SIGSTOP)
+        # It would take the place of ours.
+        os.kill(t.wait_for("scan", lambda: inst.role("scan")), signal.SIGSTOP)
         early, late, silent = [self.recorder(inst).begin().settle() for _ in range(3)]
         early.send(ipc.REC_OUTER, outer(early.sid, dev=1))
         scan = self.scanner(inst)
@@ -524,8 +522,7 @@ class Writer(t.Test):
         inst = self.instance(config="seal_after = 30s\n")
         r = self.recorder(inst).begin().settle()
         client = ipc.Client(inst.run_dir)
-        writer = next(p for p in inst.pids()
-                      if open("/proc/%d/comm" % p).read() == "opseald-writer\n")
+        writer = inst.role("writer")
         t.limit_files(writer, 1000)  # more than the lines of its log
         r.output(b"held back")
         kind, payload = r.recv()

@@ -13,6 +13,7 @@ import select
 import socket
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -98,7 +99,6 @@ class Session:
         self.records = []    # (type, time, payload)
         self.durable = (0, 0)
         self.hellos = 0
-        self.helds = 0
         self.messages = 0
         self.outers = []     # (fs, dev, door, its start, recorder, its start)
         self.inners = []     # (fs, dev, door, its start, audit session, begun)
@@ -136,6 +136,7 @@ class FakeDaemon:
         self.refusal = None   # text: refuse every door
         self.silent = False   # never answer a door
         self.conns = {}       # writer connections -> Session or None
+        self.named = set()    # those of them that named their terminal
         self.lock = threading.RLock()
         self.door_sock = self._listen("session.sock", 0o666)
         self.writer_sock = self._listen("record.sock", 0o600)
@@ -246,6 +247,7 @@ class FakeDaemon:
                         pass
                     except (AssertionError, struct.error) as e:
                         self.errors.append("%s: %s" % (type(e).__name__, e))
+                        print("fake daemon: " + self.errors[-1], file=sys.stderr)
 
     def _ready(self, s):
         if s is self.door_sock:
@@ -323,7 +325,6 @@ class FakeDaemon:
             self.conns[c] = session
             if self.state != 1:
                 c.send(message(STATE, bytes([self.state]) + b"disk full"))
-            session.helds += 1
             known = bool(session.events)
             c.send(message(HELD, struct.pack("<BBQQ", known, 0, len(session.records),
                                              len(session.events))))
@@ -331,9 +332,10 @@ class FakeDaemon:
         if kind == INNER:
             assert body[:10] == session.id, "terminal of another session"
             session.inners.append(struct.unpack("<IIIQIQ", body[10:]))
+            self.named.add(c)
             return
         # Before anything else: capture must know the session of what comes.
-        assert len(session.inners) == session.helds, "no REC_INNER after REC_HELD"
+        assert c in self.named, "no REC_INNER after REC_HELD"
         if kind == OUTER:
             assert body[:10] == session.id, "terminal of another session"
             session.outers.append(struct.unpack("<QQIQIQ", body[10:]))

@@ -616,6 +616,19 @@ class Instance:
         """The daemon's processes: all roles."""
         return [self.proc.pid] + descendants(self.proc.pid) if self.proc else []
 
+    def role(self, name):
+        """The process of a role: the supervisor's child, no process for a client.
+        None: there is none now."""
+        for pid in self.pids():
+            try:
+                with open("/proc/%d/stat" % pid) as f:
+                    comm, rest = f.read().split("(", 1)[1].rsplit(")", 1)
+            except OSError:
+                continue
+            if comm == "opseald-" + name and int(rest.split()[1]) == self.proc.pid:
+                return pid
+        return None
+
     def log(self):
         """All that opseald has printed, over restarts."""
         try:
