@@ -16,7 +16,9 @@
  * The rings are read when the kernel says that something is there, after a nap
  * in which more comes, and then after each nap until none did.  What is read
  * waits in order for ORDER_WAIT_NS, and until the writer has answered a sync:
- * then the sessions in which it may have happened are known.
+ * then the sessions in which it may have happened are known.  There is one sync
+ * every HAND_ON at most, unless much waits: each wakes the writer and makes it
+ * wait for the disk, which took thirty times what reading the rings does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +51,8 @@
 
 #define MS UINT64_C(1000000)
 #define NAP (20 * MS)
+#define HAND_ON (200 * MS)
+#define MANY 4096 /* events that don't wait for HAND_ON */
 #define SYNC_WAIT (1000 * MS) /* for a writer that doesn't answer */
 #define LAST_WAIT (3000 * MS) /* at the end, for the writer to have it all */
 #define FORGET (60000 * MS)   /* sessions that ended so long ago */
@@ -74,6 +78,8 @@ struct capture_role {
 	uint64_t read_at; /* BOOTTIME: then */
 	uint64_t synced;  /* the sessions begun before then are known */
 	uint64_t syncing; /* when the one was sent that isn't answered; 0 */
+	uint64_t asked;   /* when the last one was sent */
+	uint64_t waiting; /* since when events wait in order */
 	/* What was lost, as far as the log knows; and when that was counted. */
 	struct program_loss told;
 	uint64_t counted;
@@ -383,12 +389,35 @@ static const struct link_owner owner = {
 	.behind = on_behind,
 };
 
+static uint64_t
+later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* When what waits in order is looked at, if nothing else happens before. */
+static uint64_t
+tell_at(const struct capture_role *r)
+{
+	size_t n = order_count(r->order);
+
+	if (n == 0)
+		return UINT64_MAX;
+	if (r->syncing != 0)
+		return r->syncing + SYNC_WAIT;
+	return later(r->waiting + ORDER_WAIT_NS,
+	    r->asked + (n < MANY ? HAND_ON : ORDER_WAIT_NS));
+}
+
 static void
 ask_sync(struct capture_role *r, uint64_t now)
 {
 	uint8_t b[8];
 
-	if (r->syncing != 0 || !link_open(&r->link))
+	if (r->syncing != 0 || now < tell_at(r))
+		return;
+	r->asked = now;
+	if (!link_open(&r->link))
 		return;
 	ops_putle64(b, now);
 	link_say(&r->link, MSG_CAP_SYNC, b, sizeof(b), now);
@@ -405,10 +434,10 @@ read_rings(struct capture_role *r, uint64_t now)
 	if (waiting < EVENTS_MAX)
 		n = kernel_read(r->kernel, r->order, EVENTS_MAX - waiting);
 	order_read(r->order, now);
+	if (waiting == 0)
+		r->waiting = now;
 	put_loss(r, now);
-	if (order_count(r->order) > 0)
-		ask_sync(r, now);
-	r->napping = n > 0 || order_count(r->order) > 0;
+	r->napping = n > 0;
 	r->read_at = now + NAP;
 	if (!r->napping)
 		loop_change(&r->loop, &r->rings, EPOLLIN);
@@ -437,7 +466,10 @@ set_timer(struct capture_role *r, uint64_t now)
 {
 	uint64_t due = UINT64_MAX;
 
-	if (r->napping)
+	/* Not at once again: this was the turn for it. */
+	if (r->kernel != NULL && order_count(r->order) > 0)
+		due = later(tell_at(r), now + NAP);
+	if (r->napping && r->read_at < due)
 		due = r->read_at;
 	if (r->link.fd < 0 && r->link.retry < due)
 		due = r->link.retry;
@@ -469,6 +501,7 @@ turn(struct capture_role *r)
 	if (r->kernel != NULL) {
 		if (r->napping && now >= r->read_at)
 			read_rings(r, now);
+		ask_sync(r, now);
 		put_events(r, now);
 		(void)link_flush(&r->link, now);
 	}
