@@ -52,7 +52,7 @@
 #define MS UINT64_C(1000000)
 #define NAP (20 * MS)
 #define HAND_ON (200 * MS)
-#define MANY 4096 /* events that don't wait for HAND_ON */
+#define MANY 4096             /* events that don't wait for HAND_ON */
 #define SYNC_WAIT (1000 * MS) /* for a writer that doesn't answer */
 #define LAST_WAIT (3000 * MS) /* at the end, for the writer to have it all */
 #define FORGET (60000 * MS)   /* sessions that ended so long ago */
