@@ -9,6 +9,7 @@
 
 #define TEXT_MAX (1u << 30)
 #define GAP 2
+#define PAD_MAX 60 /* columns, of a table that is whole */
 
 struct cell {
 	size_t at, len; /* in text */
@@ -23,6 +24,7 @@ struct table {
 	struct cell *cell; /* columns of them a row */
 	size_t cells, cap;
 	bool failed;
+	bool whole; /* nothing is shortened */
 	unsigned width[TABLE_COLUMNS_MAX];
 	bool shown[TABLE_COLUMNS_MAX];
 };
@@ -200,8 +202,13 @@ choose_columns(struct table *t, unsigned width)
 	size_t e = whole_widths(t);
 	unsigned whole = t->width[e < t->columns ? e : 0], min;
 
-	if (width == 0)
+	t->whole = width == 0;
+	if (t->whole) {
+		/* One long command must not make every other row as long. */
+		if (e < t->columns && whole > PAD_MAX)
+			t->width[e] = PAD_MAX;
 		return;
+	}
 	for (size_t i = 0; i < t->columns; i++)
 		if (t->column[i].max > 0 && t->width[i] > t->column[i].max)
 			t->width[i] = t->column[i].max;
@@ -225,22 +232,24 @@ put_spaces(struct ops_buf *out, unsigned n)
 		ops_buf_put8(out, ' ');
 }
 
-/* One cell, cut where it is wider than its column. */
+/* One cell, cut where it is wider than its column and not to be whole. */
 static void
 put_cell(const struct table *t, size_t column, const struct cell *c,
     const char *sgr, bool last, struct ops_buf *out)
 {
 	const uint8_t *text = t->text.data + c->at;
 	unsigned width = t->width[column], shown = c->width;
-	bool cut = shown > width, right = t->column[column].right;
+	bool cut = shown > width && !t->whole, right = t->column[column].right;
+	unsigned gap;
 	size_t n = c->len;
 
 	if (cut) {
 		n = fit(text, n, width - 1, &shown);
 		shown++;
 	}
+	gap = width > shown ? width - shown : 0;
 	if (right)
-		put_spaces(out, width - shown);
+		put_spaces(out, gap);
 	if (sgr != NULL)
 		ops_buf_printf(out, "\033[%sm", sgr);
 	ops_buf_put(out, text, n);
@@ -249,7 +258,7 @@ put_cell(const struct table *t, size_t column, const struct cell *c,
 	if (sgr != NULL)
 		ops_buf_puts(out, "\033[0m");
 	if (!right && !last)
-		put_spaces(out, width - shown);
+		put_spaces(out, gap);
 }
 
 static void

@@ -34,7 +34,8 @@ void table_cell(struct table *t, const void *text, size_t n);
 void table_cell_str(struct table *t, const char *s);
 /* SGR parameters for the cell put last ("31"), if colours are on. */
 void table_colour(struct table *t, const char *sgr);
-/* Append all of it to out.  width 0: whole, nothing is shortened or left out. */
+/* Append all of it to out.  width 0: whole, nothing is shortened or left out; a
+ * long text sticks out of its column. */
 int table_put(struct table *t, unsigned width, bool colour, struct ops_buf *out,
     struct ops_err *err);
 

@@ -66,6 +66,27 @@ test_widths(void **state)
 	    "bb  \033[31my\033[0m\n");
 }
 
+/* Whole, a long text sticks out of its own row and widens no other. */
+static void
+test_long(void **state)
+{
+	struct ops_buf out = { .max = 65536 };
+	char text[20001];
+	struct table *t;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(table_new(columns, 4, &t, NULL), 0);
+	for (int i = 0; i < 100; i++)
+		row(t, "a", i == 50 ? text : "short", "1", "x");
+	assert_int_equal(table_put(t, 0, false, &out, NULL), 0);
+	assert_true(out.len > sizeof(text) && out.len < sizeof(text) + 10000);
+	assert_non_null(memmem(out.data, out.len, text, sizeof(text) - 1));
+	ops_buf_free(&out);
+	table_free(t);
+}
+
 /* Wide characters take two columns and aren't cut in half. */
 static void
 test_wide(void **state)
@@ -148,6 +169,7 @@ main(void)
 		cmocka_unit_test(test_widths),
 		cmocka_unit_test(test_wide),
 		cmocka_unit_test(test_elastic),
+		cmocka_unit_test(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
