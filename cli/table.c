@@ -203,15 +203,15 @@ choose_columns(struct table *t, unsigned width)
 	unsigned whole = t->width[e < t->columns ? e : 0], min;
 
 	t->whole = width == 0;
-	if (t->whole) {
+	for (size_t i = 0; i < t->columns; i++) {
 		/* One long command must not make every other row as long. */
-		if (e < t->columns && whole > PAD_MAX)
-			t->width[e] = PAD_MAX;
-		return;
+		unsigned max = t->whole ? PAD_MAX : t->column[i].max;
+
+		if (max > 0 && t->width[i] > max)
+			t->width[i] = max;
 	}
-	for (size_t i = 0; i < t->columns; i++)
-		if (t->column[i].max > 0 && t->width[i] > t->column[i].max)
-			t->width[i] = t->column[i].max;
+	if (t->whole)
+		return;
 	drop_columns(t, width, true);
 	if (e == t->columns) {
 		drop_columns(t, width, false);

@@ -127,11 +127,11 @@ class Input(f.RecorderTest):
                            for i in range(len(SECRET) - 2)), "parts of the password")
 
     def test_echo_state_is_recorded(self):
-        term = self.door("--", "bash", "-c", "read a; read -s b; stty raw; head -c 1 >/dev/null; stty sane")
-        for _ in range(2):
-            term.send("x\r")
-            time.sleep(0.3)
-        term.send("y")
+        term = self.door("--", "sh", "-c", "echo one; read a; stty -echo; echo two; read b; "
+                         "stty raw; echo three; head -c 1 >/dev/null; stty sane")
+        for word, keys in (("one", "x\r"), ("two", "x\r"), ("three", "y")):
+            term.expect(word)
+            term.send(keys)
         s = self.finish(term)
         self.equal(s.of(f.ECHO)[0], b"\3", "first")
         self.check(b"\2" in s.of(f.ECHO), "echo off: %r" % s.of(f.ECHO))
@@ -152,8 +152,8 @@ class Input(f.RecorderTest):
 class Off(f.RecorderTest):
     def test_nothing_is_kept(self):
         term = self.shell()
-        term.line("read -s x; read y")
-        time.sleep(0.2)
+        term.line("stty -echo; echo si''lent; read x; stty echo; read y")
+        term.expect("silent")
         term.line(SECRET)
         term.line("visible")
         term.expect(r"\$ ")
