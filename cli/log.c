@@ -15,7 +15,6 @@
 #include "table.h"
 
 #define OUT_MAX (1u << 30)
-#define PREFIX 8 /* characters of a session's id */
 
 /* clang-format off */
 static const struct table_column columns[] = {
@@ -99,18 +98,9 @@ cell_command(struct table *t, const struct program *p, unsigned depth)
 static void
 cell_session(struct table *t, const struct program *p)
 {
-	char id[OPS_ID_TEXT_LEN + 1], text[64];
+	char text[PROGRAMS_PLACE];
 
-	if (ops_all_zero(p->session, OPS_ID_LEN)) {
-		table_cell_str(t, "-");
-		return;
-	}
-	ops_id_text(p->session, id);
-	if (p->number > 0)
-		(void)snprintf(
-		    text, sizeof(text), "%.*s:%u", PREFIX, id, p->number);
-	else
-		(void)snprintf(text, sizeof(text), "%.*s", PREFIX, id);
+	programs_place(p, text);
 	table_cell_str(t, text);
 }
 

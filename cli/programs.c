@@ -147,6 +147,37 @@ is_named(const struct program_exec *e)
 	       is_same(folder(e->filename), folder(e->exe));
 }
 
+#define PREFIX 8 /* characters of a session's id */
+
+void
+programs_place(const struct program *p, char out[static PROGRAMS_PLACE])
+{
+	char id[OPS_ID_TEXT_LEN + 1];
+
+	ops_id_text(p->session, id);
+	if (ops_all_zero(p->session, OPS_ID_LEN))
+		(void)snprintf(out, PROGRAMS_PLACE, "-");
+	else if (p->number > 0)
+		(void)snprintf(
+		    out, PROGRAMS_PLACE, "%.*s:%u", PREFIX, id, p->number);
+	else
+		(void)snprintf(out, PROGRAMS_PLACE, "%.*s", PREFIX, id);
+}
+
+static void
+put_inferred(struct ops_buf *out, const struct program_exec *e)
+{
+	char id[OPS_ID_TEXT_LEN + 1];
+
+	ops_buf_puts(out, " [session inferred");
+	for (size_t i = 0; i < e->also.n; i += OPS_ID_LEN) {
+		ops_id_text(e->also.p + i, id);
+		ops_buf_printf(
+		    out, "%s%.*s", i == 0 ? ", also " : " ", PREFIX, id);
+	}
+	ops_buf_puts(out, "]");
+}
+
 static void
 put_marks(struct ops_buf *out, const struct program_exec *e)
 {
@@ -165,7 +196,7 @@ put_marks(struct ops_buf *out, const struct program_exec *e)
 	if (e->holes.n > 0)
 		ops_buf_puts(out, " [arguments are missing]");
 	if (e->joined == JOINED_INFERRED)
-		ops_buf_puts(out, " [session inferred]");
+		put_inferred(out, e);
 }
 
 void
@@ -282,6 +313,22 @@ json_place(struct json *j, const struct program *p, uint32_t joined)
 }
 
 static void
+json_also(struct json *j, const struct event_text *also)
+{
+	char id[OPS_ID_TEXT_LEN + 1];
+
+	if (also->n == 0)
+		return;
+	json_key(j, "also");
+	json_begin_array(j);
+	for (size_t i = 0; i < also->n; i += OPS_ID_LEN) {
+		ops_id_text(also->p + i, id);
+		json_str(j, id);
+	}
+	json_end_array(j);
+}
+
+static void
 json_end(struct json *j, const struct program *p)
 {
 	const struct program_ended *e = &p->end;
@@ -351,6 +398,7 @@ json_exec(struct json *j, const struct program *p)
 	char tty[PROGRAM_TTY_NAME];
 
 	json_place(j, p, e->joined);
+	json_also(j, &e->also);
 	json_user(j, "user", e->uid);
 	describe_json_number(j, "uid", e->uid);
 	describe_json_id(j, "auid", e->auid);

@@ -284,14 +284,19 @@ static void
 put_command(struct tally *t, const struct program *p, uint64_t offset)
 {
 	struct ops_buf line = { .max = 4096 };
-	char at[24], how[32];
+	char at[24], how[32], place[PROGRAMS_PLACE];
 
 	ops_offset_text(offset, at);
 	programs_command(p, &line);
 	programs_exit(p, how);
 	ops_buf_printf(&t->timeline, "%*s  ", LABEL, at);
-	if (p->number > 0)
+	/* Another session's number is of no use without it. */
+	if (memcmp(p->session, t->s->id, OPS_ID_LEN) != 0) {
+		programs_place(p, place);
+		ops_buf_printf(&t->timeline, "%s ", place);
+	} else if (p->number > 0) {
 		ops_buf_printf(&t->timeline, ":%" PRIu32 " ", p->number);
+	}
 	ops_buf_printf(&t->timeline, "%.*s%s  (%s%s)%s\n", (int)line.len,
 	    (const char *)line.data, line.failed ? "..." : "",
 	    strcmp(how, "-") == 0 || p->kind != PROGRAM_RAN ? "" : "exit ",

@@ -2,10 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "record/program.h"
 
 #define BUCKETS_MIN 1024
+#define CLIMB_MAX 64 /* generations */
 
 struct entry {
 	struct proc p; /* first: an entry is its process */
@@ -17,6 +19,15 @@ struct procs {
 	size_t buckets, n; /* buckets: a power of 2 */
 	struct procs_session *session;
 	size_t sessions, sessions_cap;
+	/* Processes that executed tmux or screen, or were found doing so; those
+	 * that ended since are still in it. */
+	struct client *client;
+	size_t clients, clients_cap;
+};
+
+struct client {
+	uint32_t pid;
+	uint64_t start;
 };
 
 struct procs *
@@ -49,6 +60,7 @@ procs_free(struct procs *p)
 		}
 	free(p->bucket);
 	free(p->session);
+	free(p->client);
 	free(p);
 }
 
@@ -106,12 +118,18 @@ same_start(const struct proc *p, uint64_t start)
 	return p->start == start;
 }
 
+static const struct proc *
+look_up(const struct procs *p, uint32_t pid, uint64_t start)
+{
+	const struct entry *e = *place_of(p, pid);
+
+	return e != NULL && same_start(&e->p, start) ? &e->p : NULL;
+}
+
 struct proc *
 procs_find(struct procs *p, uint32_t pid, uint64_t start)
 {
-	struct entry *e = *place_of(p, pid);
-
-	return e != NULL && same_start(&e->p, start) ? &e->p : NULL;
+	return look_up(p, pid, start) != NULL ? &(*place_of(p, pid))->p : NULL;
 }
 
 /* Find or make; what had this pid before is gone, its end wasn't told. */
@@ -146,7 +164,118 @@ get(struct procs *p, uint32_t pid, uint64_t start, bool *made)
 	return &e->p;
 }
 
+/* -- tmux and screen -- */
+
+enum { NO_MUX, TMUX, SCREEN };
+
+/* tmux calls itself "tmux: client" and "tmux: server" later on. */
+static uint8_t
+mux_of(const char comm[CAP_COMM])
+{
+	if (strncmp(comm, "tmux", CAP_COMM) == 0 ||
+	    strncmp(comm, "tmux: ", 6) == 0)
+		return TMUX;
+	if (strncasecmp(comm, "screen", CAP_COMM) == 0 ||
+	    strncmp(comm, "screen-", 7) == 0)
+		return SCREEN;
+	return NO_MUX;
+}
+
+/* Where there is no memory it isn't seen as a client, that's all. */
+static void
+add_client(struct procs *p, const struct proc *x)
+{
+	size_t cap = p->clients_cap == 0 ? 16 : 2 * p->clients_cap, kept = 0;
+	struct client *more;
+
+	if (p->clients == p->clients_cap) {
+		for (size_t i = 0; i < p->clients; i++)
+			if (procs_find(p, p->client[i].pid,
+				p->client[i].start) != NULL)
+				p->client[kept++] = p->client[i];
+		p->clients = kept;
+	}
+	if (p->clients == p->clients_cap) {
+		more = reallocarray(p->client, cap, sizeof(*more));
+		if (more == NULL)
+			return;
+		p->client = more;
+		p->clients_cap = cap;
+	}
+	p->client[p->clients++] = (struct client){ x->pid, x->start };
+}
+
+static void
+inherit_mux(struct proc *child, const struct proc *parent)
+{
+	child->mux = parent->mux;
+	child->mux_pid = parent->mux != NO_MUX ? parent->pid : parent->mux_pid;
+	child->mux_start =
+	    parent->mux != NO_MUX ? parent->start : parent->mux_start;
+	child->climb = parent->seeded || parent->climb;
+}
+
+/* The server below which it runs: known from its fork, or, behind what ran
+ * before capture did, looked for among those that live. */
+static const struct proc *
+server_of(const struct procs *p, const struct proc *x)
+{
+	if (x->mux_pid != 0)
+		return look_up(p, x->mux_pid, x->mux_start);
+	for (int i = 0; i < CLIMB_MAX && (x->seeded || x->climb); i++) {
+		const struct entry *e = *place_of(p, x->ppid);
+
+		if (x->ppid == 0 || e == NULL)
+			break;
+		x = &e->p;
+		if (x->mux != NO_MUX)
+			return x;
+	}
+	return NULL;
+}
+
+static void
+executes(struct procs *p, struct proc *x)
+{
+	struct proc *server;
+
+	x->mux = mux_of(x->comm);
+	x->serves = false;
+	if (x->mux != NO_MUX) {
+		add_client(p, x);
+		return;
+	}
+	server = procs_find(p, x->mux_pid, x->mux_start);
+	if (server != NULL)
+		server->serves = true;
+}
+
 /* -- what happens -- */
+
+static bool
+is_door(const struct procs_session *s, const struct proc *x)
+{
+	return s->door == x->pid && s->door_start == x->start / PROCS_TICK;
+}
+
+/* From here on its children are the session's. */
+static void
+descends(struct proc *door, const uint8_t id[static OPS_ID_LEN])
+{
+	door->has_session = true;
+	memcpy(door->session, id, OPS_ID_LEN);
+}
+
+/* What it does is told later than that its session has begun. */
+static void
+look_for_session(const struct procs *p, struct proc *x)
+{
+	for (size_t i = p->sessions; i-- > 0;)
+		if (is_door(&p->session[i], x)) {
+			descends(x, p->session[i].id);
+			return;
+		}
+}
 
 static void
 set_parent(struct procs *p, struct proc *child, const struct cap_head *h)
@@ -162,6 +291,8 @@ set_parent(struct procs *p, struct proc *child, const struct cap_head *h)
 	child->tty_major = parent->tty_major;
 	child->tty_minor = parent->tty_minor;
 	child->tty_fs = parent->tty_fs;
+	if (!child->executed)
+		inherit_mux(child, parent);
 }
 
 struct proc *
@@ -204,6 +335,8 @@ procs_exec(struct procs *p, const struct cap_exec *e)
 	x->tty_minor = e->tty_minor;
 	x->tty_fs = e->tty_dev;
 	memcpy(x->comm, e->comm, CAP_COMM);
+	executes(p, x);
+	look_for_session(p, x);
 	return x;
 }
 
@@ -236,6 +369,9 @@ procs_seed(struct procs *p, const struct proc *seen)
 		return -1;
 	*x = *seen;
 	x->seeded = true;
+	x->mux = mux_of(x->comm);
+	if (x->mux != NO_MUX)
+		add_client(p, x);
 	return 0;
 }
 
@@ -272,11 +408,8 @@ procs_session(struct procs *p, const struct procs_session *s)
 		at = &p->session[p->sessions++];
 	}
 	*at = *s;
-	/* From here on its children are the session's. */
-	if (door != NULL && door->p.start / PROCS_TICK == s->door_start) {
-		door->p.has_session = true;
-		memcpy(door->p.session, s->id, OPS_ID_LEN);
-	}
+	if (door != NULL && is_door(s, &door->p))
+		descends(&door->p, s->id);
 	return 0;
 }
 
@@ -310,6 +443,12 @@ procs_sessions_before(struct procs *p, uint64_t when)
 }
 
 static bool
+is_open(const struct procs_session *s, uint64_t time)
+{
+	return time >= s->from && (s->until == 0 || time <= s->until);
+}
+
+static bool
 on_its_tty(const struct procs_session *s, const struct proc *x)
 {
 	return s->tty_major != 0 && s->tty_major == x->tty_major &&
@@ -333,17 +472,49 @@ began(const struct procs *p, const uint8_t id[static OPS_ID_LEN], uint64_t time)
 	return s == NULL || time >= s->from;
 }
 
+static bool
+is_shown(const struct procs *p, const struct procs_session *s,
+    const struct proc *server)
+{
+	for (size_t i = 0; i < p->clients; i++) {
+		const struct proc *c =
+		    look_up(p, p->client[i].pid, p->client[i].start);
+
+		if (c != NULL && c->mux == server->mux && !c->serves &&
+		    c->euid == server->euid && on_its_tty(s, c))
+			return true;
+	}
+	return false;
+}
+
+size_t
+procs_shown(const struct procs *p, const struct proc *x, uint64_t time,
+    uint8_t ids[][OPS_ID_LEN], size_t max)
+{
+	const struct proc *server = server_of(p, x);
+	size_t n = 0;
+
+	if (server == NULL || p->clients == 0)
+		return 0;
+	for (size_t i = 0; i < p->sessions && n < max; i++)
+		if (is_open(&p->session[i], time) &&
+		    is_shown(p, &p->session[i], server))
+			memcpy(ids[n++], p->session[i].id, OPS_ID_LEN);
+	return n;
+}
+
 uint32_t
 procs_joined(const struct procs *p, const struct proc *x, uint64_t time,
     uint8_t ret[static OPS_ID_LEN])
 {
 	const struct procs_session *login = NULL;
+	uint8_t shown[OPS_ID_LEN];
 
 	/* The newest first: a terminal's number is soon another's. */
 	for (size_t i = p->sessions; i-- > 0;) {
 		const struct procs_session *s = &p->session[i];
 
-		if (time < s->from || (s->until != 0 && time > s->until))
+		if (!is_open(s, time))
 			continue;
 		if (on_its_tty(s, x)) {
 			memcpy(ret, s->id, OPS_ID_LEN);
@@ -351,6 +522,10 @@ procs_joined(const struct procs *p, const struct proc *x, uint64_t time,
 		}
 		if (login == NULL && is_login(s->ses) && s->ses == x->ses)
 			login = s;
+	}
+	if (procs_shown(p, x, time, &shown, 1) > 0) {
+		memcpy(ret, shown, OPS_ID_LEN);
+		return JOINED_INFERRED;
 	}
 	if (x->has_session && began(p, x->session, time)) {
 		memcpy(ret, x->session, OPS_ID_LEN);

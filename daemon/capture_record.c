@@ -177,7 +177,7 @@ static size_t
 args_inside(const struct program_exec *r, const struct order_event *ev)
 {
 	const struct event_text *t[] = { &r->exe, &r->cwd, &r->cgroup,
-		&r->filename, &r->interp, &r->holes };
+		&r->filename, &r->interp, &r->holes, &r->also };
 	size_t room = RECORD_PAYLOAD_MAX - NUMBERS_ROOM, n = ev->args_n;
 
 	for (size_t i = 0; i < OPS_ARRAY_LEN(t); i++)
@@ -200,22 +200,29 @@ put(const struct capture_sink *sink, uint8_t type, uint64_t time,
 }
 
 static bool
-put_exec(const struct order_event *ev, const struct proc *x, const uint8_t *id,
-    uint32_t joined, size_t *at, const struct capture_sink *sink)
+put_exec(const struct order_event *ev, const struct procs *p,
+    const struct proc *x, size_t *at, const struct capture_sink *sink)
 {
 	const struct cap_exec *e = &ev->u->exec;
+	uint8_t id[1 + PROGRAM_ALSO_MAX][OPS_ID_LEN] = { 0 };
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	struct program_exec r = { .joined = joined };
+	struct program_exec r = { 0 };
 	struct texts t;
 	size_t n;
 
+	if (x != NULL)
+		r.joined = procs_joined(p, x, e->head.time, id[0]);
+	if (r.joined == JOINED_INFERRED) {
+		n = procs_shown(p, x, e->head.time, id, OPS_ARRAY_LEN(id));
+		r.also = text(id[1], (n - 1) * OPS_ID_LEN);
+	}
 	fill_numbers(&r, e, x);
 	fill_texts(&r, ev, &t);
 	n = args_inside(&r, ev);
 	r.args = text(ev->args, n);
 	if (ev->masked)
 		r.flags |= PROGRAM_MASKED;
-	program_exec_put(&b, id, &r);
+	program_exec_put(&b, id[0], &r);
 	if (!put(sink, REC_EXEC, e->head.time, &b))
 		return false;
 	*at = n + 1; /* not 0, also without any */
@@ -319,7 +326,6 @@ capture_record(const struct order_event *ev, struct procs *p, size_t *at,
     const struct capture_sink *sink)
 {
 	uint8_t id[OPS_ID_LEN] = { 0 };
-	uint32_t joined = JOINED_NOTHING;
 	const struct proc *x;
 
 	switch (ev->u->head.type) {
@@ -329,8 +335,8 @@ capture_record(const struct order_event *ev, struct procs *p, size_t *at,
 	case CAP_EXEC:
 		x = procs_exec(p, &ev->u->exec);
 		if (x != NULL)
-			joined = procs_joined(p, x, ev->u->head.time, id);
-		return (*at > 0 || put_exec(ev, x, id, joined, at, sink)) &&
+			(void)procs_joined(p, x, ev->u->head.time, id);
+		return (*at > 0 || put_exec(ev, p, x, at, sink)) &&
 		       put_more(ev, id, at, sink);
 	case CAP_EXIT:
 		return put_ended(&ev->u->exit, p, sink);

@@ -58,6 +58,7 @@ static const struct map_field exec_fields[] = {
 	{ 39, UINT(program_exec, ns_user) },
 	{ 40, UINT(program_exec, ns_cgroup) },
 	{ 41, TEXT(program_exec, holes, PROGRAM_HOLES_MAX * PROGRAM_HOLE_LEN) },
+	{ 50, TEXT(program_exec, also, PROGRAM_ALSO_MAX * OPS_ID_LEN) },
 };
 
 static const struct map_field args_fields[] = {
@@ -194,6 +195,10 @@ program_exec_get(
 	if (got.holes.n % PROGRAM_HOLE_LEN != 0)
 		return ops_fail(
 		    err, OPS_EFORMAT, "holes of %zu bytes", got.holes.n);
+	if (got.also.n % OPS_ID_LEN != 0 ||
+	    (got.also.n > 0 && got.joined != JOINED_INFERRED))
+		return ops_fail(
+		    err, OPS_EFORMAT, "other sessions, %zu bytes", got.also.n);
 	*ret = got;
 	return 0;
 }

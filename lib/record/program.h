@@ -106,7 +106,11 @@ struct program_exec {
 	uint32_t ns_pid, ns_mnt, ns_net, ns_uts, ns_user,
 	    ns_cgroup;           /* 35 to 40 */
 	struct event_text holes; /* 41 of the arguments, see below */
+	struct event_text also;  /* 50 JOINED_INFERRED: ids of the other
+				  * sessions that show its terminal */
 };
+
+#define PROGRAM_ALSO_MAX 16 /* of them */
 
 /* What could not be read of the arguments: u64 offset, u64 length each. */
 #define PROGRAM_HOLES_MAX 64

@@ -145,8 +145,8 @@ keep_texts(struct program_list *l, struct program *p)
 	return keep(l, &e->comm) && keep(l, &e->filename) &&
 	       keep(l, &e->interp) && keep(l, &e->exe) && keep(l, &e->cwd) &&
 	       keep(l, &e->cgroup) && keep(l, &e->holes) && keep(l, &e->args) &&
-	       keep(l, &p->failed.comm) && keep(l, &p->failed.name) &&
-	       keep(l, &p->end.comm);
+	       keep(l, &e->also) && keep(l, &p->failed.comm) &&
+	       keep(l, &p->failed.name) && keep(l, &p->end.comm);
 }
 
 int
@@ -300,6 +300,20 @@ is_owned(const struct program *p, uint32_t owner)
 		   owner;
 }
 
+/* Its own, or another that its terminal is shown in. */
+static bool
+is_in(const struct program *p, const uint8_t id[static OPS_ID_LEN])
+{
+	const struct event_text *also = &p->exec.also;
+
+	if (memcmp(p->session, id, OPS_ID_LEN) == 0)
+		return true;
+	for (size_t i = 0; i < also->n; i += OPS_ID_LEN)
+		if (memcmp(also->p + i, id, OPS_ID_LEN) == 0)
+			return true;
+	return false;
+}
+
 static bool
 wanted(const struct program *p, const struct program_filter *f)
 {
@@ -315,8 +329,7 @@ wanted(const struct program *p, const struct program_filter *f)
 	return (!f->has_owner || is_owned(p, f->owner)) &&
 	       (!f->has_login || p->login == f->login) &&
 	       (!f->has_euid || euid == f->euid) &&
-	       (!f->has_session ||
-		   memcmp(p->session, f->session, OPS_ID_LEN) == 0) &&
+	       (!f->has_session || is_in(p, f->session)) &&
 	       (f->tty == NULL || has_tty(p, f->tty)) &&
 	       (f->name == NULL || has_name(p, f->name)) &&
 	       (f->exe == NULL || has_path(p, f->exe));

@@ -23,7 +23,7 @@ static const struct program_exec exec_all = { .pid = 1,
 	.egid = 8,
 	.auid = EVENT_UNSET,
 	.ses = 10,
-	.joined = JOINED_DESCENT,
+	.joined = JOINED_INFERRED,
 	.flags = PROGRAM_SECURE | PROGRAM_THREAD,
 	.pgrp = 13,
 	.sid = 14,
@@ -54,7 +54,8 @@ static const struct program_exec exec_all = { .pid = 1,
 	.ns_uts = 38,
 	.ns_user = 39,
 	.ns_cgroup = 40,
-	.holes = T("0123456789abcdef") };
+	.holes = T("0123456789abcdef"),
+	.also = T("0123456789") };
 
 static bool
 same_text(struct event_text a, struct event_text b)
@@ -91,6 +92,7 @@ test_exec(void **state)
 	assert_true(same_text(got.cwd, exec_all.cwd));
 	assert_true(same_text(got.cgroup, exec_all.cgroup));
 	assert_true(same_text(got.holes, exec_all.holes));
+	assert_true(same_text(got.also, exec_all.also));
 	got.comm = exec_all.comm;
 	got.args = exec_all.args;
 	got.filename = exec_all.filename;
@@ -99,6 +101,7 @@ test_exec(void **state)
 	got.cwd = exec_all.cwd;
 	got.cgroup = exec_all.cgroup;
 	got.holes = exec_all.holes;
+	got.also = exec_all.also;
 	assert_memory_equal(&got, &exec_all, sizeof(got));
 	ops_buf_free(&b);
 }
@@ -196,6 +199,16 @@ test_refused(void **state)
 	ops_buf_reset(&b);
 	e = exec_all;
 	e.holes.n = PROGRAM_HOLE_LEN - 1;
+	program_exec_put(&b, id, &e);
+	assert_int_equal(program_exec_get(b.data, b.len, &got, NULL), -1);
+	ops_buf_reset(&b);
+	e = exec_all;
+	e.also.n = OPS_ID_LEN - 1;
+	program_exec_put(&b, id, &e);
+	assert_int_equal(program_exec_get(b.data, b.len, &got, NULL), -1);
+	ops_buf_reset(&b);
+	e = exec_all;
+	e.joined = JOINED_TTY; /* another session would be told from it */
 	program_exec_put(&b, id, &e);
 	assert_int_equal(program_exec_get(b.data, b.len, &got, NULL), -1);
 	ops_buf_reset(&b);
