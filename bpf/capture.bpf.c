@@ -113,6 +113,18 @@ fill_head(struct cap_head *h, struct task_struct *task, u32 type, u64 seq)
 	h->pstart = start_of(pleader);
 }
 
+/* fill_who() is given the first of four that stand together. */
+#define AT(s, m) __builtin_offsetof(struct s, m)
+#define WHO_OF(s)                                                              \
+	_Static_assert(AT(s, euid) == AT(s, uid) + 4 &&                        \
+			   AT(s, auid) == AT(s, uid) + 8 &&                    \
+			   AT(s, ses) == AT(s, uid) + 12,                      \
+	    "who of " #s)
+WHO_OF(cap_fork);
+WHO_OF(cap_exec);
+WHO_OF(cap_exit);
+WHO_OF(cap_failed);
+
 static __always_inline void
 fill_who(u32 who[4], struct task_struct *task)
 {

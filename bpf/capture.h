@@ -80,8 +80,9 @@ enum cap_flag {
 struct cap_exec {
 	struct cap_head head;
 	__u32 flags; /* enum cap_flag */
-	__u32 uid, euid, gid, egid;
+	__u32 uid, euid;
 	__u32 auid, ses;
+	__u32 gid, egid;
 	__u32 before_uid, before_euid; /* of the process until then */
 	__u32 pgrp, sid;               /* process group, session leader */
 	__u32 nspid;
