@@ -127,13 +127,14 @@ grow(struct order *o)
 	return true;
 }
 
-/* Most come nearly in order, so look from the end. */
+/* Most come nearly in order, so look from the end.  One that was given out may
+ * be half told already, so nothing gets before it. */
 static void
 insert(struct order *o, struct node *n)
 {
 	size_t at = o->end++;
 
-	while (at > o->first &&
+	while (at > o->first && !o->node[at - 1]->whole &&
 	       o->node[at - 1]->ev.u->head.time > n->ev.u->head.time) {
 		o->node[at] = o->node[at - 1];
 		at--;

@@ -72,7 +72,8 @@ int order_take(struct order *o, enum order_ring ring, const uint8_t *p,
 void order_read(struct order *o, uint64_t now);
 
 /* The next event, if its time is before until; it stays the order's until
- * order_done().  NULL: none yet. */
+ * order_done(), and the next one: what comes later with an earlier time comes
+ * after it.  NULL: none yet. */
 const struct order_event *order_next(struct order *o, uint64_t until);
 void order_done(struct order *o);
 

@@ -66,6 +66,9 @@ struct capture_role {
 	struct procs *procs;
 	struct mask *mask; /* NULL: arguments are kept as they are */
 	bool has_key;      /* the writer's, for it; nothing is told before */
+	/* Of the first event in order: its secrets were looked for, some were
+	 * found, and what is told instead. */
+	bool looked, found;
 	struct ops_buf masked;
 	size_t at; /* of the first event in order, see capture_record() */
 	struct queue queue;
@@ -192,6 +195,19 @@ put_loss(struct capture_role *r, uint64_t now)
 	ops_buf_free(&b);
 }
 
+/* Look once: a program's arguments may be megabytes, told in many turns. */
+static void
+find_secrets(struct capture_role *r, const struct order_event *ev)
+{
+	if (r->looked)
+		return;
+	ops_buf_reset(&r->masked);
+	r->masked.max = 4 * ORDER_ARGS_MAX;
+	r->found = mask_args(r->mask, ev->args, ev->args_n, &r->masked) > 0 ||
+		   r->masked.failed;
+	r->looked = true;
+}
+
 /* The event with its secrets replaced, in memory that lasts until it is done.
  * Where that can't be had, its arguments are left out: better none than those. */
 static void
@@ -201,11 +217,9 @@ hide_secrets(struct capture_role *r, struct order_event *ev)
 
 	if (r->mask == NULL || ev->u->head.type != CAP_EXEC)
 		return;
-	ops_buf_reset(&r->masked);
-	r->masked.max = 4 * ORDER_ARGS_MAX;
-	ev->masked = mask_args(r->mask, ev->args, ev->args_n, &r->masked) > 0 ||
-		     r->masked.failed;
-	if (!ev->masked)
+	find_secrets(r, ev);
+	ev->masked = r->found;
+	if (!r->found)
 		return;
 	ev->args = r->masked.failed ? none : r->masked.data;
 	ev->args_n = r->masked.failed ? 0 : r->masked.len;
@@ -244,6 +258,7 @@ put_events(struct capture_role *r, uint64_t now)
 			break;
 		order_done(r->order);
 		r->at = 0;
+		r->looked = false;
 	}
 }
 

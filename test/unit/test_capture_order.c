@@ -108,6 +108,27 @@ test_order(void **state)
 	order_free(o);
 }
 
+/* What is being told is not left half told for one that comes late. */
+static void
+test_given_out(void **state)
+{
+	const struct order_event *ev;
+
+	(void)state;
+	begin();
+	fork_at(0, 100, 1);
+	fork_at(0, 300, 2);
+	ev = order_next(o, 101);
+	assert_int_equal(ev->u->head.pid, 1);
+	fork_at(1, 50, 3);
+	assert_ptr_equal(order_next(o, 101), ev);
+	order_done(o);
+	assert_int_equal(order_next(o, 101)->u->head.pid, 3);
+	order_done(o);
+	assert_int_equal(order_next(o, 301)->u->head.pid, 2);
+	order_free(o);
+}
+
 static void
 test_many(void **state)
 {
@@ -319,6 +340,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_given_out),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_args),
 		cmocka_unit_test(test_holes),
