@@ -53,6 +53,11 @@ struct order_event {
 	 * zero, and named in hole[]. */
 	const uint8_t *args;
 	size_t args_n;
+	/* And its environment, if the kernel's side was told to copy it; what
+	 * there is of it. */
+	const uint8_t *env;
+	size_t env_n;
+	bool env_cut;
 	bool masked; /* not the order's: secrets in args were replaced */
 	struct order_hole hole[ORDER_HOLES];
 	unsigned holes;

@@ -7,6 +7,7 @@
  *	capture_procs		which processes there are, and their sessions
  *	capture_seed		those that were there before
  *	capture_mask		secrets in arguments, replaced
+ *	capture_env		which variables are kept
  *	capture_record		the records of it
  *	ipc/queue, ipc/link	to the writer, again after it was away
  *
@@ -69,7 +70,7 @@ struct capture_role {
 	/* Of the first event in order: its secrets were looked for, some were
 	 * found, and what is told instead. */
 	bool looked, found;
-	struct ops_buf masked;
+	struct ops_buf masked, env;
 	size_t at; /* of the first event in order, see capture_record() */
 	struct queue queue;
 	struct link link;
@@ -225,6 +226,32 @@ hide_secrets(struct capture_role *r, struct order_event *ev)
 	ev->args_n = r->masked.failed ? 0 : r->masked.len;
 }
 
+/* The variables that are to be kept, and of those no secrets, by the same rules;
+ * in memory as above. */
+static void
+keep_env(struct capture_role *r, struct order_event *ev)
+{
+	struct ops_buf kept = { .max = CAP_CHUNK + 1 };
+
+	if (ev->u->head.type != CAP_EXEC || (ev->u->exec.flags & CAP_ENV) == 0)
+		return;
+	ops_buf_reset(&r->env);
+	r->env.max = 4 * CAP_CHUNK;
+	ops_buf_put8(&kept, 0); /* the rules leave the first word as it is */
+	env_keep(r->role->config.environment, ev->env, ev->env_n, &kept);
+	if (r->mask == NULL)
+		ops_buf_put(&r->env, kept.data, kept.len);
+	else if (mask_args(r->mask, kept.data, kept.len, &r->env) > 0)
+		ev->masked = true;
+	if (kept.failed || r->env.failed) {
+		ops_buf_reset(&r->env);
+		ev->env_cut = true;
+	}
+	ev->env = r->env.len > 1 ? r->env.data + 1 : NULL;
+	ev->env_n = r->env.len > 1 ? r->env.len - 1 : 0;
+	ops_buf_free(&kept);
+}
+
 /* Until when events can be told. */
 static uint64_t
 told_until(const struct capture_role *r, uint64_t now)
@@ -253,6 +280,7 @@ put_events(struct capture_role *r, uint64_t now)
 		struct order_event ev = *next;
 
 		hide_secrets(r, &ev);
+		keep_env(r, &ev);
 		if (!order_is_search(r->order) &&
 		    !capture_record(&ev, r->procs, &r->at, &sink))
 			break;
@@ -571,7 +599,8 @@ start_kernel(struct capture_role *r, struct ops_err *err)
 {
 	struct ops_err why = { 0 };
 
-	if (kernel_open(&r->kernel, &why) < 0) {
+	if (kernel_open(
+		r->role->config.environment[0] != '\0', &r->kernel, &why) < 0) {
 		r->kernel = NULL;
 		(void)snprintf(r->why, sizeof(r->why), "%s", why.msg);
 		logline("programs are not captured: %s", r->why);
@@ -632,6 +661,7 @@ role_capture(struct role *role, struct ops_err *err)
 	procs_free(r.procs);
 	mask_free(r.mask);
 	ops_buf_free(&r.masked);
+	ops_buf_free(&r.env);
 	queue_free(&r.queue);
 	if (r.link.fd >= 0)
 		close(r.link.fd);

@@ -58,6 +58,7 @@ static const struct map_field exec_fields[] = {
 	{ 39, UINT(program_exec, ns_user) },
 	{ 40, UINT(program_exec, ns_cgroup) },
 	{ 41, TEXT(program_exec, holes, PROGRAM_HOLES_MAX * PROGRAM_HOLE_LEN) },
+	{ 42, TEXT(program_exec, env, PROGRAM_ENV_MAX) },
 };
 
 static const struct map_field args_fields[] = {

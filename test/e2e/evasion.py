@@ -163,6 +163,37 @@ class Fed(c.Captured):
         self.run_of(program)
         self.unseen("evade-library")
 
+    def test_preload_named(self):
+        """Seen where `environment` names it: that the library was asked for.  What
+        isn't named is not kept, secrets are masked, and what was padded out of
+        sight is said to be."""
+        inst = self.own(config="environment = LD_PRELOAD, EVADE_WORD,DATABASE_URL\n")
+        program, secret = self.program("innocent"), "hunter2-%d" % os.getpid()
+        env = {"LD_PRELOAD": "/nonexistent.so", "EVADE_WORD": "\xe4 b\x1b", "OTHER": "hidden-one",
+               "DATABASE_URL": "db://me:%s@host" % secret}
+        os.waitpid(os.posix_spawn(program, ["plain"], {}), 0)
+        os.waitpid(os.posix_spawn(program, ["with"], env), 0)
+        os.waitpid(os.posix_spawn(program, ["long"], {"PAD": "x" * 5000, "EVADE_WORD": "y"}), 0)
+        os.waitpid(os.posix_spawn(program, ["padded"], {"PAD": "x" * 40000, "EVADE_WORD": "y"}), 0)
+        os.waitpid(os.posix_spawn(program, ["much"], {"EVADE_WORD": "y" * 5000}), 0)
+        plain, given, long, padded, much = self.runs(program, 5, inst=inst)
+        self.equal((plain.get("environment"), plain["flags"]), (None, []), "without any")
+        self.equal(given["environment"][:2], ["LD_PRELOAD=/nonexistent.so", "EVADE_WORD=\xe4 b\x1b"],
+                   "what is named")
+        self.matches(given["environment"][2], r"^DATABASE_URL=db://me:\[masked %d [0-9a-f]{12}\]@host$"
+                     % len(secret))
+        self.equal((len(given["environment"]), given["flags"]), (3, ["masked"]), "no more of it")
+        self.equal((long["environment"], long["flags"]), (["EVADE_WORD=y"], []), "a longer one")
+        for row in (padded, much):
+            self.equal((row.get("environment"), row["flags"]), (None, ["environment_cut"]), "too long")
+        text = inst.opseal("log", "--exe", program).out
+        self.contains(text, b"[with LD_PRELOAD=/nonexistent.so ")
+        self.check(b"\x1b" not in text, "an escape in the list")
+        inst.stop()
+        for path in inst.segments():
+            raw = t.run(["zstd", "-dcq", path]).out
+            self.check(secret.encode() not in raw and b"hidden-one" not in raw, path)
+
     def test_ptrace(self):
         """A tracer makes a running process do things.  Seen: an exec that it is
         made to do, as its own.  Not seen: the tracer's hand, and other calls."""

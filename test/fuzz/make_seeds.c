@@ -220,7 +220,8 @@ program_seeds(void)
 		.args = T("ls\0-l\0"),
 		.exe = T("/usr/bin/ls"),
 		.cwd = T("/root"),
-		.holes = T("0123456789abcdef") };
+		.holes = T("0123456789abcdef"),
+		.env = T("LANG=C\0") };
 	const struct program_args args = { 4242, 123456789, 8000, T("x\0") };
 	const struct program_ended ended = { .pid = 4242,
 		.start = 123456789,
