@@ -178,6 +178,19 @@ put_inferred(struct ops_buf *out, const struct program_exec *e)
 	ops_buf_puts(out, "]");
 }
 
+/* The variables that were kept, as a shell would take them. */
+static void
+put_env(struct ops_buf *out, const struct program_exec *e)
+{
+	if (e->env.n > 0) {
+		ops_buf_puts(out, " [with ");
+		put_args(out, e->env);
+		ops_buf_puts(out, "]");
+	}
+	if ((e->flags & PROGRAM_ENV_CUT) != 0)
+		ops_buf_puts(out, " [more of its environment is not here]");
+}
+
 static void
 put_marks(struct ops_buf *out, const struct program_exec *e)
 {
@@ -230,6 +243,7 @@ programs_command(const struct program *p, struct ops_buf *out)
 		ops_buf_puts(out, ") ");
 	}
 	put_args(out, p->exec.args);
+	put_env(out, &p->exec);
 	put_marks(out, &p->exec);
 }
 
@@ -251,12 +265,13 @@ json_user(struct json *j, const char *key, uint32_t uid)
 
 /* Each argument by itself; as base64 too if one isn't valid UTF-8. */
 static void
-json_args(struct json *j, struct event_text args)
+json_args(struct json *j, const char *key, const char *key_b64,
+    struct event_text args)
 {
 	bool valid = true;
 
 	for (int base64 = 0; base64 < (valid ? 1 : 2); base64++) {
-		json_key(j, base64 ? "argv_b64" : "argv");
+		json_key(j, base64 ? key_b64 : key);
 		json_begin_array(j);
 		for (size_t at = 0; at < args.n;) {
 			size_t n =
@@ -278,7 +293,7 @@ json_flags(struct json *j, uint32_t flags)
 {
 	static const char *const names[] = { "secure", "unlinked", "exe_cut",
 		"cwd_cut", "cwd_unlinked", "thread", "seeded", "forked",
-		"unseen", "masked" };
+		"unseen", "masked", "environment_cut" };
 
 	json_key(j, "flags");
 	json_begin_array(j);
@@ -416,7 +431,9 @@ json_exec(struct json *j, const struct program *p)
 	describe_json_number(j, "nspid", e->nspid);
 	json_text_bytes(j, "comm", e->comm.p, e->comm.n);
 	json_file(j, e);
-	json_args(j, e->args);
+	json_args(j, "argv", "argv_b64", e->args);
+	if (e->env.p != NULL)
+		json_args(j, "environment", "environment_b64", e->env);
 	describe_json_number(j, "args_len", e->args_len);
 	program_tty(e->tty, tty);
 	json_key(j, "tty");

@@ -25,6 +25,7 @@ struct kernel {
 	struct capture *skel;
 	bool btf;    /* its tp_btf programs, not the raw_tp ones */
 	bool failed; /* execs that failed, too */
+	bool environment;
 	struct ring_buffer *heads, *bulk;
 	struct cap_counts *counts; /* mapped, one a CPU; only read */
 	unsigned cpus;
@@ -97,6 +98,7 @@ choose(struct kernel *k, const struct btf *btf)
 				  : is_btf(p) == k->btf &&
 					tracepoint_args(btf, tracepoint) > 0);
 	}
+	k->skel->rodata->copy_env = k->environment;
 	k->skel->rodata->has_group_dead =
 	    tracepoint_args(btf, "sched_process_exit") >= 3;
 }
@@ -204,13 +206,14 @@ attach(struct kernel *k, struct ops_err *err)
 }
 
 int
-kernel_open(struct kernel **ret, struct ops_err *err)
+kernel_open(bool environment, struct kernel **ret, struct ops_err *err)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
 	int cpus = libbpf_num_possible_cpus();
 
 	if (k == NULL)
 		return ops_fail(err, OPS_ENOMEM, "capture: no memory");
+	k->environment = environment;
 	k->cpus = cpus > 0 ? (unsigned)cpus : 1;
 	(void)libbpf_set_print(on_print);
 	if (attach(k, err) < 0 || open_rings(k, err) < 0) {

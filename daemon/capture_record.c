@@ -172,17 +172,45 @@ fill_texts(
 		r->holes = text(t->holes, ev->holes * PROGRAM_HOLE_LEN);
 }
 
-/* As many of the arguments as fit beside the other texts. */
+/* What the texts leave free of a record. */
 static size_t
-args_inside(const struct program_exec *r, const struct order_event *ev)
+room_in(const struct program_exec *r)
 {
 	const struct event_text *t[] = { &r->exe, &r->cwd, &r->cgroup,
-		&r->filename, &r->interp, &r->holes, &r->also };
-	size_t room = RECORD_PAYLOAD_MAX - NUMBERS_ROOM, n = ev->args_n;
+		&r->filename, &r->interp, &r->holes, &r->env, &r->also };
+	size_t room = RECORD_PAYLOAD_MAX - NUMBERS_ROOM;
 
 	for (size_t i = 0; i < OPS_ARRAY_LEN(t); i++)
 		room =
 		    t[i]->p == NULL || t[i]->n > room ? room : room - t[i]->n;
+	return room;
+}
+
+/* Whole variables, as many as there is room for. */
+static void
+fill_env(struct program_exec *r, const struct order_event *ev)
+{
+	size_t room = room_in(r), n = ev->env_n;
+
+	if (room > PROGRAM_ENV_MAX)
+		room = PROGRAM_ENV_MAX;
+	if (n > room) {
+		const uint8_t *nul = memrchr(ev->env, 0, room);
+
+		n = nul != NULL ? (size_t)(nul - ev->env) + 1 : 0;
+	}
+	if (n < ev->env_n || ev->env_cut)
+		r->flags |= PROGRAM_ENV_CUT;
+	if (n > 0)
+		r->env = text(ev->env, n);
+}
+
+/* As many of the arguments as fit beside the other texts. */
+static size_t
+args_inside(const struct program_exec *r, const struct order_event *ev)
+{
+	size_t room = room_in(r), n = ev->args_n;
+
 	if (n > PROGRAM_ARGS_MAX)
 		n = PROGRAM_ARGS_MAX;
 	return n < room ? n : room;
@@ -218,6 +246,7 @@ put_exec(const struct order_event *ev, const struct procs *p,
 	}
 	fill_numbers(&r, e, x);
 	fill_texts(&r, ev, &t);
+	fill_env(&r, ev);
 	n = args_inside(&r, ev);
 	r.args = text(ev->args, n);
 	if (ev->masked)

@@ -7,6 +7,7 @@
  *	capture_procs		which processes there are, and their sessions
  *	capture_seed		those that were there before
  *	capture_mask		secrets in arguments, replaced
+ *	capture_env		which variables are kept
  *	capture_record		the records of it
  *	ipc/queue, ipc/link	to the writer, again after it was away
  *
@@ -70,7 +71,10 @@ struct capture_role {
 	struct procs *procs;
 	struct mask *mask; /* NULL: arguments are kept as they are */
 	bool has_key;      /* the writer's, for it; nothing is told before */
-	struct ops_buf masked;
+	/* Of the first event in order: its secrets were looked for, some were
+	 * found, and what is told instead. */
+	bool looked, found;
+	struct ops_buf masked, env;
 	size_t at; /* of the first event in order, see capture_record() */
 	struct queue queue;
 	struct link link;
@@ -198,6 +202,19 @@ put_loss(struct capture_role *r, uint64_t now)
 	ops_buf_free(&b);
 }
 
+/* Look once: a program's arguments may be megabytes, told in many turns. */
+static void
+find_secrets(struct capture_role *r, const struct order_event *ev)
+{
+	if (r->looked)
+		return;
+	ops_buf_reset(&r->masked);
+	r->masked.max = 4 * ORDER_ARGS_MAX;
+	r->found = mask_args(r->mask, ev->args, ev->args_n, &r->masked) > 0 ||
+		   r->masked.failed;
+	r->looked = true;
+}
+
 /* The event with its secrets replaced, in memory that lasts until it is done.
  * Where that can't be had, its arguments are left out: better none than those. */
 static void
@@ -207,14 +224,38 @@ hide_secrets(struct capture_role *r, struct order_event *ev)
 
 	if (r->mask == NULL || ev->u->head.type != CAP_EXEC)
 		return;
-	ops_buf_reset(&r->masked);
-	r->masked.max = 4 * ORDER_ARGS_MAX;
-	ev->masked = mask_args(r->mask, ev->args, ev->args_n, &r->masked) > 0 ||
-		     r->masked.failed;
-	if (!ev->masked)
+	find_secrets(r, ev);
+	ev->masked = r->found;
+	if (!r->found)
 		return;
 	ev->args = r->masked.failed ? none : r->masked.data;
 	ev->args_n = r->masked.failed ? 0 : r->masked.len;
+}
+
+/* The variables that are to be kept, and of those no secrets, by the same rules;
+ * in memory as above. */
+static void
+keep_env(struct capture_role *r, struct order_event *ev)
+{
+	struct ops_buf kept = { .max = CAP_CHUNK + 1 };
+
+	if (ev->u->head.type != CAP_EXEC || (ev->u->exec.flags & CAP_ENV) == 0)
+		return;
+	ops_buf_reset(&r->env);
+	r->env.max = 4 * CAP_CHUNK;
+	ops_buf_put8(&kept, 0); /* the rules leave the first word as it is */
+	env_keep(r->role->config.environment, ev->env, ev->env_n, &kept);
+	if (r->mask == NULL)
+		ops_buf_put(&r->env, kept.data, kept.len);
+	else if (mask_args(r->mask, kept.data, kept.len, &r->env) > 0)
+		ev->masked = true;
+	if (kept.failed || r->env.failed) {
+		ops_buf_reset(&r->env);
+		ev->env_cut = true;
+	}
+	ev->env = r->env.len > 1 ? r->env.data + 1 : NULL;
+	ev->env_n = r->env.len > 1 ? r->env.len - 1 : 0;
+	ops_buf_free(&kept);
 }
 
 /* Until when events can be told. */
@@ -245,11 +286,13 @@ put_events(struct capture_role *r, uint64_t now)
 		struct order_event ev = *next;
 
 		hide_secrets(r, &ev);
+		keep_env(r, &ev);
 		if (!order_is_search(r->order) &&
 		    !capture_record(&ev, r->procs, &r->at, &sink))
 			break;
 		order_done(r->order);
 		r->at = 0;
+		r->looked = false;
 	}
 }
 
@@ -589,7 +632,8 @@ start_kernel(struct capture_role *r, struct ops_err *err)
 {
 	struct ops_err why = { 0 };
 
-	if (kernel_open(&r->kernel, &why) < 0) {
+	if (kernel_open(
+		r->role->config.environment[0] != '\0', &r->kernel, &why) < 0) {
 		r->kernel = NULL;
 		(void)snprintf(r->why, sizeof(r->why), "%s", why.msg);
 		logline("programs are not captured: %s", r->why);
@@ -650,6 +694,7 @@ role_capture(struct role *role, struct ops_err *err)
 	procs_free(r.procs);
 	mask_free(r.mask);
 	ops_buf_free(&r.masked);
+	ops_buf_free(&r.env);
 	queue_free(&r.queue);
 	if (r.link.fd >= 0)
 		close(r.link.fd);

@@ -58,7 +58,8 @@ static const struct map_field exec_fields[] = {
 	{ 39, UINT(program_exec, ns_user) },
 	{ 40, UINT(program_exec, ns_cgroup) },
 	{ 41, TEXT(program_exec, holes, PROGRAM_HOLES_MAX * PROGRAM_HOLE_LEN) },
-	{ 50, TEXT(program_exec, also, PROGRAM_ALSO_MAX * OPS_ID_LEN) },
+	{ 42, TEXT(program_exec, env, PROGRAM_ENV_MAX) },
+	{ 43, TEXT(program_exec, also, PROGRAM_ALSO_MAX * OPS_ID_LEN) },
 };
 
 static const struct map_field args_fields[] = {

@@ -32,6 +32,7 @@
 #define PROGRAM_INTERP_MAX 256 /* BINPRM_BUF_SIZE */
 #define PROGRAM_CGROUP_MAX 2048
 #define PROGRAM_COMM_MAX 16           /* TASK_COMM_LEN */
+#define PROGRAM_ENV_MAX 4000          /* bytes of environment that are kept */
 #define PROGRAM_ARGS_MAX 8000         /* bytes of arguments in one record */
 #define PROGRAM_ARGS_TOTAL (8u << 20) /* in all; the kernel takes 6 MiB */
 
@@ -70,7 +71,9 @@ enum program_flag {
 	PROGRAM_MASKED = 1 << 9, /* secrets in args are replaced by their masks:
 				  * "[masked N H]", N bytes, H 12 hex digits of
 				  * a keyed hash.  args_len and holes are as
-				  * before that */
+				  * before that.  env, too */
+	PROGRAM_ENV_CUT = 1 << 10, /* not all of the environment was looked at,
+				    * or kept that should be */
 };
 
 /* REC_EXEC */
@@ -106,7 +109,9 @@ struct program_exec {
 	uint32_t ns_pid, ns_mnt, ns_net, ns_uts, ns_user,
 	    ns_cgroup;           /* 35 to 40 */
 	struct event_text holes; /* 41 of the arguments, see below */
-	struct event_text also;  /* 50 JOINED_INFERRED: ids of the other
+	struct event_text env;   /* 42 those variables that are to be kept,
+				  * NUL after each; absent: none */
+	struct event_text also;  /* 43 JOINED_INFERRED: ids of the other
 				  * sessions that show its terminal */
 };
 

@@ -144,9 +144,10 @@ keep_texts(struct program_list *l, struct program *p)
 
 	return keep(l, &e->comm) && keep(l, &e->filename) &&
 	       keep(l, &e->interp) && keep(l, &e->exe) && keep(l, &e->cwd) &&
-	       keep(l, &e->cgroup) && keep(l, &e->holes) && keep(l, &e->args) &&
-	       keep(l, &e->also) && keep(l, &p->failed.comm) &&
-	       keep(l, &p->failed.name) && keep(l, &p->end.comm);
+	       keep(l, &e->cgroup) && keep(l, &e->holes) && keep(l, &e->env) &&
+	       keep(l, &e->args) && keep(l, &e->also) &&
+	       keep(l, &p->failed.comm) && keep(l, &p->failed.name) &&
+	       keep(l, &p->end.comm);
 }
 
 int

@@ -36,7 +36,8 @@ put_body(struct ops_buf *b, const struct program *p)
 void
 program_put(struct ops_buf *b, const struct program *p)
 {
-	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	/* Longer than the record was, whose arguments went on in others. */
+	struct ops_buf body = { .max = (size_t)2 * RECORD_PAYLOAD_MAX };
 	uint64_t more =
 	    p->kind == PROGRAM_RAN && p->exec.args.n > PROGRAM_ARGS_MAX
 		? p->exec.args.n - PROGRAM_ARGS_MAX

@@ -221,6 +221,7 @@ program_seeds(void)
 		.exe = T("/usr/bin/ls"),
 		.cwd = T("/root"),
 		.holes = T("0123456789abcdef"),
+		.env = T("LANG=C\0"),
 		.also = T("0123456789") };
 	const struct program_args args = { 4242, 123456789, 8000, T("x\0") };
 	const struct program_ended ended = { .pid = 4242,

@@ -55,6 +55,7 @@ static const struct program_exec exec_all = { .pid = 1,
 	.ns_user = 39,
 	.ns_cgroup = 40,
 	.holes = T("0123456789abcdef"),
+	.env = T("LANG=C\0"),
 	.also = T("0123456789") };
 
 static bool
@@ -92,6 +93,7 @@ test_exec(void **state)
 	assert_true(same_text(got.cwd, exec_all.cwd));
 	assert_true(same_text(got.cgroup, exec_all.cgroup));
 	assert_true(same_text(got.holes, exec_all.holes));
+	assert_true(same_text(got.env, exec_all.env));
 	assert_true(same_text(got.also, exec_all.also));
 	got.comm = exec_all.comm;
 	got.args = exec_all.args;
@@ -101,6 +103,7 @@ test_exec(void **state)
 	got.cwd = exec_all.cwd;
 	got.cgroup = exec_all.cgroup;
 	got.holes = exec_all.holes;
+	got.env = exec_all.env;
 	got.also = exec_all.also;
 	assert_memory_equal(&got, &exec_all, sizeof(got));
 	ops_buf_free(&b);
