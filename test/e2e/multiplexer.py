@@ -74,7 +74,9 @@ class Multiplexer(c.Captured):
 
 
     def test_tmux(self):
-        self.begin = ["tmux", "-L", "{}", "new-session", "-s", "{}", "sh"]
+        # What is typed fast is typed all the same.
+        conf = self.write("tmux.conf", b"set -g assume-paste-time 0\n")
+        self.begin = ["tmux", "-f", conf, "-L", "{}", "new-session", "-s", "{}", "sh"]
         self.attach = ["tmux", "-L", "{}", "attach"]
         self.detach = "\x02d"
         self.end = ["tmux", "-L", "{}", "kill-server"]
