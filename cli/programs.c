@@ -212,11 +212,27 @@ put_marks(struct ops_buf *out, const struct program_exec *e)
 		put_inferred(out, e);
 }
 
+/* Or did capture not run, so that nobody counted? */
+static bool
+is_counted(const struct program_loss *l)
+{
+	return (l->execs | l->ends | l->forks | l->failed | l->args |
+		   l->other) != 0;
+}
+
 void
 programs_command(const struct program *p, struct ops_buf *out)
 {
 	const struct program_loss *l = &p->loss;
+	char span[24];
 
+	if (p->kind == PROGRAM_LOST && !is_counted(l)) {
+		describe_span(l->until - l->from, span);
+		ops_buf_printf(out,
+		    "[capture did not run for %s: what ran then is not here]",
+		    span);
+		return;
+	}
 	if (p->kind == PROGRAM_LOST) {
 		ops_buf_printf(out,
 		    "[lost: %" PRIu64 " starts, %" PRIu64 " ends, %" PRIu64
@@ -497,6 +513,8 @@ json_loss(struct json *j, const struct program_loss *l)
 {
 	json_key(j, "seconds");
 	json_seconds(j, l->until - l->from);
+	json_key(j, "counted");
+	json_bool(j, is_counted(l));
 	describe_json_number(j, "execs", l->execs);
 	describe_json_number(j, "ends", l->ends);
 	describe_json_number(j, "forks", l->forks);

@@ -91,6 +91,11 @@ struct loader {
 	struct session_list sessions;
 	struct session_count *count; /* by id */
 	bool args_follow; /* the last record was the list's last exec */
+	/* The run of capture that didn't say it ended, if there is one in this
+	 * boot: its process, and the time of its last record. */
+	bool unended;
+	uint32_t capture_pid;
+	uint64_t last;
 };
 
 static int
@@ -545,6 +550,29 @@ take_loss(struct loader *ld, const struct record *r,
 	return wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
 }
 
+/* A run that follows one which didn't end: what ran between was not seen, and
+ * nobody counted it.  The same process goes on without a break, in another log. */
+static int
+take_capture(struct loader *ld, const struct record *r,
+    const struct stream_pos *pos, struct ops_err *err)
+{
+	const uint8_t nobody[OPS_ID_LEN] = { 0 };
+	struct program p = { .kind = PROGRAM_LOST, .login = EVENT_UNSET };
+	struct program_capture c;
+	bool hole;
+
+	if (program_capture_get(r->payload, r->len, &c, NULL) < 0)
+		return 0;
+	hole = c.what == CAPTURE_BEGAN && ld->unended &&
+	       ld->capture_pid != c.pid && ld->last < r->time;
+	p.loss.from = ld->last;
+	p.loss.until = r->time;
+	ld->unended = c.what == CAPTURE_BEGAN;
+	ld->capture_pid = c.pid;
+	fill(&p, r, pos, nobody, NULL, JOINED_NOTHING);
+	return hole && wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
+}
+
 static int
 take(struct loader *ld, const struct record *r, const struct stream_pos *pos,
     struct ops_err *err)
@@ -560,6 +588,8 @@ take(struct loader *ld, const struct record *r, const struct stream_pos *pos,
 	if (end_args(ld, err) < 0)
 		return -1;
 	switch (r->type) {
+	case REC_CAPTURE:
+		return take_capture(ld, r, pos, err);
 	case REC_EXEC:
 		return take_exec(ld, r, pos, id, err);
 	case REC_ENDED:
@@ -583,6 +613,7 @@ look_at_boot(struct loader *ld, const struct stream_pos *pos)
 	memcpy(ld->boot, pos->frame->boot, sizeof(ld->boot));
 	free(ld->processes.p);
 	ld->processes = (struct table){ 0 };
+	ld->unended = false;
 }
 
 static int
@@ -613,6 +644,7 @@ read_stream(
 			look_at_boot(ld, &pos);
 		if (rc == 0 || (rc = take(ld, &rec, &pos, err)) < 0)
 			break;
+		ld->last = rec.time;
 	}
 	if (rc == 0)
 		rc = end_args(ld, err);

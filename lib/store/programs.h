@@ -20,7 +20,8 @@
 enum program_kind {
 	PROGRAM_RAN = 1,
 	PROGRAM_FAILED = 2, /* claimed: an exec that did not happen */
-	PROGRAM_LOST = 3,   /* what capture could not see */
+	PROGRAM_LOST = 3,   /* what capture could not see; without a number:
+			     * it didn't run then, and nobody counted */
 	PROGRAM_ENDED = 4,  /* of a process whose exec is not here: it executed
 			     * nothing (PROGRAM_FORKED), or before capture ran */
 };

@@ -440,8 +440,8 @@ class Blinding(c.Captured):
 
     def test_killed(self):
         """kill -9 (the OOM killer does the same): the role is started again.  What
-        ran before is there, and what runs since; what ran between is not, and the
-        log says that there was a time between."""
+        ran before is there, and what runs since.  Not seen: what ran between; the
+        log says that there was such a time, and how long."""
         inst = self.own()
         before, after = self.program("before"), self.program("after")
         t.run([before])
@@ -454,7 +454,16 @@ class Blinding(c.Captured):
         t.wait_for("programs that are seen", lambda: t.run([after]) and self.log(
             "--exe", after, inst=inst))
         self.runs(before, inst=inst)
+        lost = [p for p in self.log(inst=inst) if p["kind"] == "lost"]
+        self.equal([(p["counted"], p["execs"]) for p in lost], [(False, 0)], "the time between")
+        self.check(0 < lost[0]["seconds"] < 120, "%s s" % lost[0]["seconds"])
+        self.contains(inst.opseal("log").text, "[capture did not run for ")
         self.exits(inst.opseal("verify"), 0)
+        inst.restart()  # one that ends is no such time
+        c.wait_captured(inst)
+        t.run([after])
+        t.wait_for("more programs", lambda: len(self.log("--exe", after, inst=inst)) > 2)
+        self.equal(len([p for p in self.log(inst=inst) if p["kind"] == "lost"]), 1, "times between")
 
     def test_crash(self):
         """A crash, kexec, the power: what was acknowledged is there."""
