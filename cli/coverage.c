@@ -116,8 +116,8 @@ put_sums(const struct cli *cli, const struct sums *s, struct ops_buf *out)
 	ops_time_short(c->until, cli->global.utc, until);
 	if (s->counts == 0)
 		ops_buf_puts(out,
-		    "since       never: the kernel's accounting was not read "
-		    "(accounting = off, or opseal status says why)\n");
+		    "since       never: nothing was compared yet (accounting "
+		    "is off, or has just begun)\n");
 	else
 		ops_buf_printf(out, "since       %s, until %s\n", from, until);
 	ops_buf_printf(out,

@@ -87,6 +87,7 @@ static const struct map_field ended_fields[] = {
 	{ 17, MAYBE(program_ended, auid, has_who) },
 	{ 18, MAYBE(program_ended, ses, has_who) },
 	{ 19, TEXT(program_ended, comm, PROGRAM_COMM_MAX) },
+	{ 20, MAYBE(program_ended, own, has_own) },
 };
 
 static const struct map_field failed_fields[] = {

@@ -515,14 +515,16 @@ take_ended(struct loader *ld, const struct record *r,
 
 	if (program_ended_get(r->payload, r->len, &e, NULL) < 0)
 		return 0;
-	x = process_get(&ld->processes, e.pid);
+	/* As the kernel's accounting names it. */
+	x = process_get(&ld->processes, e.has_own ? e.own : e.pid);
 	if (x == NULL)
 		return no_memory(err);
 	x->end_start = e.start;
 	x->end = r->time;
+	x = place_of(&ld->processes, e.pid);
 	if (e.has_who && ld->f->forks)
 		return take_fork(ld, r, pos, id, &e, err);
-	if (x->at == NONE || !is_same(x, e.start))
+	if (x->pid == 0 || x->at == NONE || !is_same(x, e.start))
 		return 0;
 	p = &ld->l->p[x->at];
 	p->has_end = true;

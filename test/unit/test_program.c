@@ -142,7 +142,9 @@ test_others(void **state)
 		.has_who = true,
 		.ppid = 13,
 		.ses = 18,
-		.comm = T("sh") };
+		.comm = T("sh"),
+		.has_own = true,
+		.own = 20 };
 	const struct program_failed f = {
 		.pid = 1, .error = 2, .ses = 8, .name = T("/nowhere")
 	};
@@ -173,8 +175,8 @@ test_others(void **state)
 	program_ended_put(&b, id, &e);
 	assert_int_equal(program_ended_get(b.data, b.len, &e2, NULL), 0);
 	assert_true(e2.status == 0x8b && e2.maxrss == 8 && e2.majflt == 12 &&
-		    e2.has_who && e2.ppid == 13 && e2.ses == 18 &&
-		    same_text(e2.comm, e.comm));
+		    e2.has_who && e2.ppid == 13 && e2.ses == 18 && e2.has_own &&
+		    e2.own == 20 && same_text(e2.comm, e.comm));
 	ops_buf_reset(&b);
 	program_failed_put(&b, id, &f);
 	assert_int_equal(program_failed_get(b.data, b.len, &f2, NULL), 0);
