@@ -22,6 +22,9 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 /* Set before loading: sched_process_exit tells whether the group is dead. */
 const volatile bool has_group_dead = true;
+/* And opseald's pid namespace: the inode of /proc/self/ns/pid. */
+const volatile __u32 own_pid_ns = 0;
+#define PID_NS_DEPTH 32 /* MAX_PID_NS_LEVEL */
 
 /* Set before loading: environments are wanted. */
 const volatile bool copy_env = false;
@@ -804,6 +807,22 @@ fill_usage(struct cap_exit *e, struct task_struct *task)
 	}
 }
 
+/* The kernel's accounting names processes as who switched it on sees them. */
+static __always_inline u32
+own_pid(struct task_struct *leader)
+{
+	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+	u32 level = BPF_CORE_READ(pid, level);
+	struct upid upid;
+
+	for (u32 i = 0; i < PID_NS_DEPTH && i <= level; i++) {
+		bpf_probe_read_kernel(&upid, sizeof(upid), &pid->numbers[i]);
+		if (BPF_CORE_READ(upid.ns, ns.inum) == own_pid_ns)
+			return upid.nr;
+	}
+	return 0;
+}
+
 #define SIGNAL_GROUP_EXIT 4
 
 static __always_inline int
@@ -831,7 +850,7 @@ on_exit(struct task_struct *task)
 		e->status = BPF_CORE_READ(signal, group_exit_code);
 	else
 		e->status = BPF_CORE_READ(leader, exit_code);
-	e->pad = 0;
+	e->own_pid = own_pid(leader);
 	fill_usage(e, task);
 	bpf_core_read(e->comm, sizeof(e->comm), &leader->comm);
 	bpf_ringbuf_submit(e, 0);

@@ -112,8 +112,8 @@ struct cap_exit {
 	struct cap_head head;
 	__u32 uid, euid;
 	__u32 auid, ses;
-	__u32 status; /* wait(2) */
-	__u32 pad;
+	__u32 status;  /* wait(2) */
+	__u32 own_pid; /* in opseald's pid namespace; 0: it isn't in that */
 	__u64 utime, stime; /* ns */
 	__u64 maxrss;       /* pages */
 	__u64 read_bytes, write_bytes;

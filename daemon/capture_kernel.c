@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* bpftool wrote it. */
@@ -87,6 +88,7 @@ static void
 choose(struct kernel *k, const struct btf *btf)
 {
 	struct bpf_program *p;
+	struct stat st;
 
 	bpf_object__for_each_program(p, k->skel->obj)
 	{
@@ -101,6 +103,8 @@ choose(struct kernel *k, const struct btf *btf)
 	k->skel->rodata->copy_env = k->environment;
 	k->skel->rodata->has_group_dead =
 	    tracepoint_args(btf, "sched_process_exit") >= 3;
+	if (stat("/proc/self/ns/pid", &st) == 0)
+		k->skel->rodata->own_pid_ns = (uint32_t)st.st_ino;
 }
 
 /* -- opening -- */

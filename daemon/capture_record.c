@@ -298,7 +298,9 @@ put_ended(
 		.read_bytes = e->read_bytes,
 		.write_bytes = e->write_bytes,
 		.minflt = e->minflt,
-		.majflt = e->majflt };
+		.majflt = e->majflt,
+		.has_own = e->own_pid != 0 && e->own_pid != e->head.pid,
+		.own = e->own_pid };
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	uint8_t id[OPS_ID_LEN] = { 0 };
 	struct proc gone;

@@ -23,6 +23,7 @@ static const struct conf_key keys[] = {
 	{ NULL, "mask",            CONF_BOOL,     0,         0,               AT(mask),            NULL },
 	{ NULL, "mask_rules",      CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(mask_rules),      NULL },
 	{ NULL, "environment",     CONF_TEXT,     0,         ENV_LIST_MAX,    AT(environment),     NULL },
+	{ NULL, "accounting",      CONF_BOOL,     0,         0,               AT(accounting),      NULL },
 	{ NULL, "anchor_file",     CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(anchor_file),     NULL },
 	{ NULL, "anchor_syslog",   CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(anchor_syslog),   NULL },
 };

@@ -27,6 +27,7 @@ struct config {
 	uint64_t seal_after;      /* ns; 0: the writer's own default */
 	uint64_t anchor_interval; /* ns; 0: off */
 	bool mask;                /* secrets in arguments */
+	bool accounting;          /* the kernel's, as a second source */
 	char mask_rules[CONFIG_PATH_MAX + 1];    /* file; "": our own */
 	char environment[ENV_LIST_MAX + 1];      /* names; "": none */
 	char anchor_file[CONFIG_PATH_MAX + 1];   /* "": none */

@@ -9,6 +9,7 @@
  *	capture_mask		secrets in arguments, replaced
  *	capture_env		which variables are kept
  *	capture_record		the records of it
+ *	capture_account		the kernel's own accounting beside it
  *	ipc/queue, ipc/link	to the writer, again after it was away
  *
  * It has its rights for as long as it takes to attach, and then none.  Where
@@ -35,6 +36,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/io.h"
+#include "capture_account.h"
 #include "capture_kernel.h"
 #include "capture_mask.h"
 #include "capture_order.h"
@@ -87,6 +89,8 @@ struct capture_role {
 	/* What was lost, as far as the log knows; and when that was counted. */
 	struct program_loss told;
 	uint64_t counted;
+	struct capture_account account;
+	uint64_t all_told; /* BOOTTIME: every event until then is in queue */
 	bool ending;
 	uint64_t end_by;
 };
@@ -97,6 +101,13 @@ role_of(struct watch *w, size_t member)
 	return (struct capture_role *)(void *)((char *)w - member);
 }
 #define CAPTURE_OF(w, m) role_of(w, offsetof(struct capture_role, m))
+
+/* Is there anything that this role tells of? */
+static bool
+is_told(const struct capture_role *r)
+{
+	return r->kernel != NULL || r->account.ends != NULL;
+}
 
 /* -- records -- */
 
@@ -124,7 +135,7 @@ fill_capture(struct capture_role *r, enum capture_what what, struct ops_buf *b)
 
 	ops_clock_read(&now);
 	e.realtime = now.realtime;
-	e.how = text(kernel_how(r->kernel));
+	e.how = text(r->kernel != NULL ? kernel_how(r->kernel) : "acct");
 	if (uname(&host) == 0)
 		e.host = text(host.nodename);
 	program_capture_put(b, &e);
@@ -289,11 +300,17 @@ put_events(struct capture_role *r, uint64_t now)
 		keep_env(r, &ev);
 		if (!order_is_search(r->order) &&
 		    !capture_record(&ev, r->procs, &r->at, &sink))
-			break;
+			return;
+		if (ev.u->head.type == CAP_EXIT)
+			capture_account_ended(&r->account, &ev.u->exit);
 		order_done(r->order);
 		r->at = 0;
 		r->looked = false;
 	}
+	if (order_count(r->order) == 0 && !r->napping)
+		until = now - ORDER_WAIT_NS; /* the rings are empty, too */
+	if (order_count(r->order) < EVENTS_MAX / 2 && until > r->all_told)
+		r->all_told = until;
 }
 
 /* -- the writer -- */
@@ -303,12 +320,20 @@ tell_state(void *arg, uint64_t now)
 {
 	struct capture_role *r = arg;
 	struct ops_buf b = { .max = PROTO_CAPTURE_HEAD + PROTO_CAPTURE_TEXT };
-	struct proto_capture c = { .state = CAPTURE_OFF, .text = text(r->why) };
+	struct proto_capture c = { .state = CAPTURE_OFF };
+	const char *how = r->why;
+	char both[PROTO_CAPTURE_TEXT + 1];
 
 	if (r->kernel != NULL) {
 		c.state = CAPTURE_ON;
 		c.lost = r->told.execs + r->told.ends + r->told.other;
-		c.text = text(kernel_how(r->kernel));
+		how = kernel_how(r->kernel);
+	}
+	c.text = text(how);
+	if (r->role->config.accounting) {
+		(void)snprintf(both, sizeof(both), "%s; accounting %s", how,
+		    r->account.state);
+		c.text = text(both);
 	}
 	proto_capture_put(&b, &c);
 	if (!b.failed)
@@ -518,10 +543,28 @@ set_timer(struct capture_role *r, uint64_t now)
 		due = r->link.retry;
 	if (r->ending && r->end_by < due)
 		due = r->end_by;
+	if (r->account.due < due)
+		due = r->account.due;
 	if (due == UINT64_MAX)
 		loop_timer_set(r->timer.fd, 0, 0);
 	else
 		loop_timer_set(r->timer.fd, due > now ? due - now : 1, 0);
+}
+
+/* The second source.  What the log has is done with. */
+static void
+look_at_accounts(struct capture_role *r, uint64_t now)
+{
+	const struct capture_sink sink = { put, r };
+
+	if (now >= r->account.due) {
+		capture_account_read(&r->account);
+		if (capture_account_put(&r->account, now,
+			r->kernel != NULL ? r->all_told : now, false, &sink))
+			tell_state(r, now);
+	}
+	if (queue_empty(&r->queue))
+		capture_account_safe(&r->account);
 }
 
 /* At the end, what is left is read and told; then the writer must have it. */
@@ -530,8 +573,9 @@ look_for_end(struct capture_role *r, uint64_t now)
 {
 	if (!r->ending)
 		return;
-	if (now >= r->end_by || r->kernel == NULL ||
-	    (order_count(r->order) == 0 && queue_empty(&r->queue)))
+	if (now >= r->end_by || !is_told(r) ||
+	    ((r->order == NULL || order_count(r->order) == 0) &&
+		queue_empty(&r->queue)))
 		r->loop.stop = true;
 }
 
@@ -546,8 +590,10 @@ turn(struct capture_role *r)
 			read_rings(r, now);
 		ask_sync(r, now);
 		put_events(r, now);
-		(void)link_flush(&r->link, now);
 	}
+	if (is_told(r))
+		(void)link_flush(&r->link, now);
+	look_at_accounts(r, now);
 	watch_writer(r);
 	look_for_end(r, now);
 	set_timer(r, now);
@@ -588,17 +634,21 @@ static void
 on_signal(struct watch *w, uint32_t events)
 {
 	struct capture_role *r = CAPTURE_OF(w, signals);
+	const struct capture_sink sink = { put, r };
 	uint64_t now = ops_boottime();
 
 	(void)events;
 	loop_remove(&r->loop, w); /* once */
 	r->ending = true;
 	r->end_by = now + LAST_WAIT;
+	capture_account_read(&r->account);
 	if (r->kernel != NULL) {
 		read_rings(r, now);
 		put_events(r, now);
-		(void)put_capture(r, CAPTURE_ENDED);
 	}
+	(void)capture_account_put(&r->account, now, UINT64_MAX, true, &sink);
+	if (is_told(r))
+		(void)put_capture(r, CAPTURE_ENDED);
 	turn(r);
 }
 
@@ -628,23 +678,46 @@ read_rules(struct capture_role *r, struct ops_err *err)
 }
 
 static int
+begin_stream(struct capture_role *r, struct ops_err *err)
+{
+	if (queue_room(&r->queue, 0) == NULL || !put_capture(r, CAPTURE_BEGAN))
+		return ops_fail(err, OPS_ENOMEM, "out of memory");
+	return 0;
+}
+
+/* Begun after capture has attached: what ended before it can't have seen. */
+static int
+open_accounts(struct capture_role *r, struct ops_err *err)
+{
+	r->account.due = UINT64_MAX;
+	if (!r->role->config.accounting)
+		return 0;
+	if (capture_account_open(
+		&r->account, r->role->run, (uint32_t)r->role->parent, err) < 0)
+		return -1;
+	return r->kernel == NULL && is_told(r) ? begin_stream(r, err) : 0;
+}
+
+static int
 start_kernel(struct capture_role *r, struct ops_err *err)
 {
 	struct ops_err why = { 0 };
 
-	if (kernel_open(
-		r->role->config.environment[0] != '\0', &r->kernel, &why) < 0) {
-		r->kernel = NULL;
+	if (r->role->no_capture)
+		ops_fail(&why, OPS_EUNAVAIL, "switched off (--no-capture)");
+	else
+		(void)kernel_open(
+		    r->role->config.environment[0] != '\0', &r->kernel, &why);
+	if (drop_rest(&r->role->user, err) < 0 || open_accounts(r, err) < 0)
+		return -1;
+	if (r->kernel == NULL) {
 		(void)snprintf(r->why, sizeof(r->why), "%s", why.msg);
 		logline("programs are not captured: %s", r->why);
-		return drop_rest(&r->role->user, err);
+		return 0;
 	}
-	if (drop_rest(&r->role->user, err) < 0)
-		return -1;
 	r->order = order_new();
 	r->procs = procs_new();
-	if (r->order == NULL || r->procs == NULL ||
-	    queue_room(&r->queue, 0) == NULL || !put_capture(r, CAPTURE_BEGAN))
+	if (r->order == NULL || r->procs == NULL || begin_stream(r, err) < 0)
 		return ops_fail(err, OPS_ENOMEM, "out of memory");
 	r->counted = ops_boottime();
 	r->rings = (struct watch){ kernel_fd(r->kernel), on_rings };
@@ -681,6 +754,7 @@ role_capture(struct role *role, struct ops_err *err)
 		.signals = { -1, on_signal },
 		.timer = { -1, on_timer },
 		.writer = { -1, on_writer },
+		.account = { .file = { .dir = -1, .fd = -1 } },
 		.link = {
 		    .path = path, .fd = -1, .bell = -1, .owner = &owner } };
 	int rc;
@@ -689,6 +763,7 @@ role_capture(struct role *role, struct ops_err *err)
 	r.link.arg = &r;
 	ops_random(r.link.id, sizeof(r.link.id));
 	rc = run(&r, path, err);
+	capture_account_close(&r.account);
 	kernel_close(r.kernel);
 	order_free(r.order);
 	procs_free(r.procs);

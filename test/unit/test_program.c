@@ -148,17 +148,24 @@ test_others(void **state)
 		.has_who = true,
 		.ppid = 13,
 		.ses = 18,
-		.comm = T("sh") };
+		.comm = T("sh"),
+		.has_own = true,
+		.own = 20 };
 	const struct program_failed f = {
 		.pid = 1, .error = 2, .ses = 8, .name = T("/nowhere")
 	};
 	const struct program_loss l = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	const struct program_accounted w = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+		12, 13, 14, true, T("sh") };
+	const struct program_coverage v = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	struct program_capture c2;
 	struct program_args a2;
 	struct program_ended e2;
 	struct program_failed f2;
 	struct program_loss l2;
+	struct program_accounted w2;
+	struct program_coverage v2;
 
 	(void)state;
 	program_capture_put(&b, &c);
@@ -174,8 +181,8 @@ test_others(void **state)
 	program_ended_put(&b, id, &e);
 	assert_int_equal(program_ended_get(b.data, b.len, &e2, NULL), 0);
 	assert_true(e2.status == 0x8b && e2.maxrss == 8 && e2.majflt == 12 &&
-		    e2.has_who && e2.ppid == 13 && e2.ses == 18 &&
-		    same_text(e2.comm, e.comm));
+		    e2.has_who && e2.ppid == 13 && e2.ses == 18 && e2.has_own &&
+		    e2.own == 20 && same_text(e2.comm, e.comm));
 	ops_buf_reset(&b);
 	program_failed_put(&b, id, &f);
 	assert_int_equal(program_failed_get(b.data, b.len, &f2, NULL), 0);
@@ -185,6 +192,18 @@ test_others(void **state)
 	program_loss_put(&b, &l);
 	assert_int_equal(program_loss_get(b.data, b.len, &l2, NULL), 0);
 	assert_memory_equal(&l, &l2, sizeof(l));
+	ops_buf_reset(&b);
+	program_accounted_put(&b, &w);
+	assert_int_equal(program_accounted_get(b.data, b.len, &w2, NULL), 0);
+	assert_true(w2.pid == 1 && w2.ppid == 2 && w2.uid == 3 && w2.gid == 4 &&
+		    w2.status == 5 && w2.began == 6 && w2.elapsed == 7);
+	assert_true(w2.utime == 8 && w2.stime == 9 && w2.mem == 10 &&
+		    w2.minflt == 11 && w2.majflt == 12 && w2.tty == 13 &&
+		    w2.flags == 14 && w2.unsure && same_text(w2.comm, w.comm));
+	ops_buf_reset(&b);
+	program_coverage_put(&b, &v);
+	assert_int_equal(program_coverage_get(b.data, b.len, &v2, NULL), 0);
+	assert_memory_equal(&v, &v2, sizeof(v));
 	ops_buf_free(&b);
 }
 
