@@ -21,7 +21,7 @@
 #include "drop.h"
 
 #define ACCOUNT_FILE_FULL (256 << 10) /* bytes: go on in another file */
-#define ACCOUNT_FILE_MAX (64 << 20) /* nobody reads it: switch it off */
+#define ACCOUNT_FILE_MAX (64 << 20)   /* nobody reads it: switch it off */
 
 /* dir and fd are -1 at first. */
 struct account_switch {
