@@ -33,6 +33,7 @@ static const struct map_field open_fields[] = {
 	{ 22, MAP_VIEW, TEXT_AT(event_open, login) },
 	{ 23, MAP_UINT, MAP_AT(event_open, inner_fs), .has = MAP_HAS(event_open, has_inner) },
 	{ 24, MAP_UINT, MAP_AT(event_open, inner_dev), .has = MAP_HAS(event_open, has_inner) },
+	{ 25, MAP_VIEW, offsetof(struct event_open, import), EVENT_IMPORT_MAX },
 };
 
 static const struct map_field close_fields[] = {
