@@ -2,8 +2,10 @@
 
 #include "base/bytes.h"
 #include "ipc/proto.h"
+#include "procid.h"
 #include "record/body.h"
 #include "record/event.h"
+#include "record/import.h"
 #include "writer_peer.h"
 
 /* -- what goes out -- */
@@ -185,6 +187,26 @@ recorder_on_records(void *conn, struct msg *m, struct ops_err *err)
 	return -1;
 }
 
+/* Who imports a session opens it himself: that he is who he says is checked
+ * here, as a recorder's word is only taken from the daemon's own. */
+static int
+check_importer(
+    const struct peer *p, const struct event_open *o, struct ops_err *err)
+{
+	struct procid_seen who;
+	struct import i;
+
+	if (import_get(o->import.p, o->import.n, &i, err) < 0 ||
+	    procid_see(p->who.pid, &who, err) < 0)
+		return -1;
+	if (o->uid != p->who.uid || o->gid != p->who.gid ||
+	    o->pid != (uint32_t)p->who.pid || o->start != p->start ||
+	    who.start != p->start || o->auid != who.auid || o->ses != who.ses)
+		return ops_fail(
+		    err, OPS_EPERM, "SESSION-OPEN names another importer");
+	return 0;
+}
+
 /* Does the body say what its type promises, about this very session? */
 static int
 check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
@@ -213,7 +235,8 @@ check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
 		    u.open.recorder_start != p->start)
 			return ops_fail(err, OPS_EPERM,
 			    "SESSION-OPEN names another recorder");
-		return 0;
+		return u.open.import.p != NULL ? check_importer(p, &u.open, err)
+					       : 0;
 	case REC_SESSION_CLOSE:
 		return event_close_get(b, n, &u.close, err);
 	case REC_GAP_EVENT:
