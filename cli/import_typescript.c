@@ -39,7 +39,7 @@ struct script {
 	char full[PATH_MAX], timing_full[PATH_MAX];
 	int fd;
 	struct stat st;
-	uint8_t first[SCRIPTLOG_LINE_MAX], last[IMPORT_TAIL_MAX];
+	uint8_t first[SCRIPTLOG_LINE_MAX + 1], last[IMPORT_TAIL_MAX];
 	struct scriptlog_head head;
 	struct scriptlog_tail tail;
 	uint64_t body; /* bytes between the two */

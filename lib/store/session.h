@@ -71,8 +71,8 @@ session_imported(const struct session *s)
 /* Which to keep; zero-initialised keeps all. */
 struct session_filter {
 	bool has_uid;
-	uint32_t uid;          /* sessions of this uid (uid or auid) */
-	const char *user;      /* name, of uid or auid; of no imported one, since
+	uint32_t uid;     /* sessions of this uid (uid or auid) */
+	const char *user; /* name, of uid or auid; of no imported one, since
 				* nothing says whose it was */
 	uint64_t since, until; /* wall clock ns; overlap; 0: open */
 	bool active;
