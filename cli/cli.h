@@ -109,7 +109,7 @@ struct ls_opts {
 	bool mine, active, reverse, json;
 };
 struct log_opts {
-	const char *user, *euid, *session, *exe, *tty;
+	const char *user, *euid, *session, *exe, *tty, *source;
 	uint64_t since, until;
 	unsigned count;
 	bool failed, forks, tree, reverse, json;
@@ -134,7 +134,7 @@ struct checkpoint_opts {
 	bool vkey, anchor;
 };
 struct status_opts {
-	bool json;
+	bool coverage, json;
 };
 
 #endif

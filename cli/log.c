@@ -52,6 +52,26 @@ uid_of(const char *name, uint32_t *ret, struct ops_err *err)
 	return 0;
 }
 
+/* -- where it is from -- */
+
+static int
+source_of(const char *name, uint32_t *ret, struct ops_err *err)
+{
+	static const char *const names[] = {
+		[SOURCE_CAPTURE] = "capture", [SOURCE_ACCT] = "acct"
+	};
+
+	if (name == NULL)
+		return 0;
+	for (uint32_t i = SOURCE_CAPTURE; i < OPS_ARRAY_LEN(names); i++)
+		if (strcmp(name, names[i]) == 0) {
+			*ret = i;
+			return 0;
+		}
+	return ops_fail(
+	    err, OPS_EUSAGE, "--source: capture or acct, not %.32s", name);
+}
+
 /* -- a row -- */
 
 static void
@@ -120,7 +140,8 @@ put_row(struct table *t, const struct cli *cli, const struct program *p,
 {
 	char text[OPS_TIME_TEXT], tty[PROGRAM_TTY_NAME];
 	bool lost = p->kind == PROGRAM_LOST;
-	bool ran = p->kind == PROGRAM_RAN || p->kind == PROGRAM_ENDED;
+	bool ran = p->kind == PROGRAM_RAN || p->kind == PROGRAM_ENDED ||
+		   p->kind == PROGRAM_ACCOUNTED;
 	uint32_t euid = ran ? p->exec.euid : p->failed.euid;
 	uint64_t end = p->has_end || p->replaced ? p->ended : 0;
 
@@ -326,6 +347,8 @@ fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
 		.newest = o->count };
 	f->has_login = o->user != NULL;
 	f->has_euid = o->euid != NULL;
+	if (source_of(o->source, &f->source, err) < 0)
+		return -1;
 	if ((f->has_login && uid_of(o->user, &f->login, err) < 0) ||
 	    (f->has_euid && uid_of(o->euid, &f->euid, err) < 0))
 		return -1;

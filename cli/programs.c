@@ -193,6 +193,14 @@ programs_command(const struct program *p, struct ops_buf *out)
 				      : " [its start was not seen]");
 		return;
 	}
+	if (p->kind == PROGRAM_ACCOUNTED) {
+		ops_escape(out, p->exec.comm.p, p->exec.comm.n);
+		ops_buf_puts(out, " [by the kernel's accounting alone]");
+		ops_buf_puts(out, (p->exec.flags & PROGRAM_FORKED) != 0
+				      ? " [executed nothing]"
+				      : "");
+		return;
+	}
 	if (!is_named(&p->exec)) {
 		ops_buf_puts(out, "(");
 		ops_escape(out, p->exec.exe.p, p->exec.exe.n);
@@ -282,21 +290,10 @@ json_place(struct json *j, const struct program *p, uint32_t joined)
 }
 
 static void
-json_end(struct json *j, const struct program *p)
+json_status(struct json *j, uint32_t status)
 {
-	const struct program_ended *e = &p->end;
-	int w = (int)e->status;
+	int w = (int)status;
 
-	if (p->replaced || p->has_end) {
-		json_key(j, "duration");
-		json_seconds(j, p->ended - p->boottime);
-	}
-	if (p->replaced) {
-		json_key(j, "replaced");
-		json_bool(j, true);
-	}
-	if (!p->has_end || p->replaced)
-		return;
 	json_key(j, "exit");
 	if (WIFEXITED(w))
 		json_int(j, WEXITSTATUS(w));
@@ -309,7 +306,25 @@ json_end(struct json *j, const struct program *p)
 		json_nil(j);
 	json_key(j, "core");
 	json_bool(j, WIFSIGNALED(w) && WCOREDUMP(w));
-	describe_json_number(j, "status", e->status);
+	describe_json_number(j, "status", status);
+}
+
+static void
+json_end(struct json *j, const struct program *p)
+{
+	const struct program_ended *e = &p->end;
+
+	if (p->replaced || p->has_end) {
+		json_key(j, "duration");
+		json_seconds(j, p->ended - p->boottime);
+	}
+	if (p->replaced) {
+		json_key(j, "replaced");
+		json_bool(j, true);
+	}
+	if (!p->has_end || p->replaced)
+		return;
+	json_status(j, e->status);
 	describe_json_number(j, "ended", p->ended);
 	json_key(j, "cpu");
 	json_seconds(j, e->utime + e->stime);
@@ -440,13 +455,85 @@ json_loss(struct json *j, const struct program_loss *l)
 	describe_json_number(j, "other", l->other);
 }
 
+static void
+json_accounted(struct json *j, const struct program *p)
+{
+	const struct program_accounted *a = &p->accounted;
+	char tty[PROGRAM_TTY_NAME];
+
+	json_user(j, "user", a->uid);
+	describe_json_number(j, "uid", a->uid);
+	describe_json_number(j, "gid", a->gid);
+	describe_json_number(j, "pid", a->pid);
+	describe_json_number(j, "ppid", a->ppid);
+	json_text_bytes(j, "comm", a->comm.p, a->comm.n);
+	program_tty(a->tty, tty);
+	json_key(j, "tty");
+	json_str(j, a->tty != 0 ? tty : NULL);
+	json_key(j, "duration");
+	json_seconds(j, a->elapsed);
+	json_status(j, a->status);
+	describe_json_number(j, "began", a->began);
+	describe_json_number(j, "ended", p->ended);
+	json_key(j, "cpu");
+	json_seconds(j, a->utime + a->stime);
+	json_key(j, "cpu_user");
+	json_seconds(j, a->utime);
+	describe_json_number(j, "mem", a->mem);
+	describe_json_number(j, "minflt", a->minflt);
+	describe_json_number(j, "majflt", a->majflt);
+	describe_json_number(j, "acct_flags", a->flags);
+	json_key(j, "unsure");
+	json_bool(j, a->unsure);
+}
+
+static void
+json_coverage(struct json *j, const struct program_coverage *c)
+{
+	json_key(j, "seconds");
+	json_seconds(j, c->until - c->from);
+	describe_json_number(j, "captured", c->captured);
+	describe_json_number(j, "accounted", c->accounted);
+	describe_json_number(j, "missed", c->missed);
+	describe_json_number(j, "unsure", c->unsure);
+	describe_json_number(j, "unaccounted", c->unaccounted);
+	describe_json_number(j, "bad", c->bad);
+}
+
+static void
+json_kind(struct json *j, const struct program *p)
+{
+	switch (p->kind) {
+	case PROGRAM_RAN:
+		json_exec(j, p);
+		break;
+	case PROGRAM_ENDED:
+		json_fork(j, p);
+		break;
+	case PROGRAM_FAILED:
+		json_failed(j, p);
+		break;
+	case PROGRAM_ACCOUNTED:
+		json_accounted(j, p);
+		break;
+	case PROGRAM_COVERAGE:
+		json_coverage(j, &p->coverage);
+		break;
+	default:
+		json_loss(j, &p->loss);
+		break;
+	}
+}
+
 void
 programs_json(const struct program *p, bool utc, struct ops_buf *out)
 {
 	static const char *const kinds[] = { [PROGRAM_RAN] = "exec",
 		[PROGRAM_FAILED] = "failed",
 		[PROGRAM_LOST] = "lost",
-		[PROGRAM_ENDED] = "ended" };
+		[PROGRAM_ENDED] = "ended",
+		[PROGRAM_ACCOUNTED] = "accounted",
+		[PROGRAM_COVERAGE] = "coverage" };
 	char text[OPS_TIME_TEXT];
 	struct json j = { .out = out };
 
@@ -459,13 +546,8 @@ programs_json(const struct program *p, bool utc, struct ops_buf *out)
 	describe_json_number(&j, "boottime", p->boottime);
 	json_key(&j, "sealed");
 	json_bool(&j, p->sealed);
-	if (p->kind == PROGRAM_RAN)
-		json_exec(&j, p);
-	else if (p->kind == PROGRAM_ENDED)
-		json_fork(&j, p);
-	else if (p->kind == PROGRAM_FAILED)
-		json_failed(&j, p);
-	else
-		json_loss(&j, &p->loss);
+	json_key(&j, "source");
+	json_str(&j, p->kind == PROGRAM_ACCOUNTED ? "acct" : "capture");
+	json_kind(&j, p);
 	json_end_object(&j);
 }

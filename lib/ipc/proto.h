@@ -330,6 +330,8 @@ struct proto_programs {
 	bool failed;                 /* 9 */
 	uint32_t newest;             /* 10 at most so many; 0: all */
 	bool forks;                  /* 11 */
+	bool coverage;               /* 12 */
+	uint32_t source;             /* 13 */
 };
 void proto_programs_put(struct ops_buf *b, const struct proto_programs *f);
 int proto_programs_get(const uint8_t *p, size_t n, struct proto_programs *ret,

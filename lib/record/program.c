@@ -112,6 +112,36 @@ static const struct map_field loss_fields[] = {
 	{ 7, UINT(program_loss, args) },
 	{ 8, UINT(program_loss, other) },
 };
+
+static const struct map_field accounted_fields[] = {
+	{ 1, UINT(program_accounted, pid) },
+	{ 2, UINT(program_accounted, ppid) },
+	{ 3, UINT(program_accounted, uid) },
+	{ 4, UINT(program_accounted, gid) },
+	{ 5, UINT(program_accounted, status) },
+	{ 6, UINT(program_accounted, began) },
+	{ 7, UINT(program_accounted, elapsed) },
+	{ 8, UINT(program_accounted, utime) },
+	{ 9, UINT(program_accounted, stime) },
+	{ 10, UINT(program_accounted, mem) },
+	{ 11, UINT(program_accounted, minflt) },
+	{ 12, UINT(program_accounted, majflt) },
+	{ 13, UINT(program_accounted, tty) },
+	{ 14, UINT(program_accounted, flags) },
+	{ 15, MAP_FLAG, MAP_AT(program_accounted, unsure) },
+	{ 16, TEXT(program_accounted, comm, PROGRAM_COMM_MAX) },
+};
+
+static const struct map_field coverage_fields[] = {
+	{ 1, UINT(program_coverage, from) },
+	{ 2, UINT(program_coverage, until) },
+	{ 3, UINT(program_coverage, captured) },
+	{ 4, UINT(program_coverage, accounted) },
+	{ 5, UINT(program_coverage, missed) },
+	{ 6, UINT(program_coverage, unsure) },
+	{ 7, UINT(program_coverage, unaccounted) },
+	{ 8, UINT(program_coverage, bad) },
+};
 /* clang-format on */
 
 void
@@ -154,6 +184,20 @@ program_loss_put(struct ops_buf *b, const struct program_loss *e)
 {
 	body_put(
 	    b, body_no_session, loss_fields, OPS_ARRAY_LEN(loss_fields), e);
+}
+
+void
+program_accounted_put(struct ops_buf *b, const struct program_accounted *e)
+{
+	body_put(b, body_no_session, accounted_fields,
+	    OPS_ARRAY_LEN(accounted_fields), e);
+}
+
+void
+program_coverage_put(struct ops_buf *b, const struct program_coverage *e)
+{
+	body_put(b, body_no_session, coverage_fields,
+	    OPS_ARRAY_LEN(coverage_fields), e);
 }
 
 /* Is this joined as it can be? */
@@ -248,6 +292,32 @@ program_loss_get(
 	struct program_loss e, got;
 
 	if (body_get(p, n, loss_fields, OPS_ARRAY_LEN(loss_fields), &e,
+		sizeof(e), &got, err) < 0)
+		return -1;
+	*ret = got;
+	return 0;
+}
+
+int
+program_accounted_get(const uint8_t *p, size_t n, struct program_accounted *ret,
+    struct ops_err *err)
+{
+	struct program_accounted e, got;
+
+	if (body_get(p, n, accounted_fields, OPS_ARRAY_LEN(accounted_fields),
+		&e, sizeof(e), &got, err) < 0)
+		return -1;
+	*ret = got;
+	return 0;
+}
+
+int
+program_coverage_get(const uint8_t *p, size_t n, struct program_coverage *ret,
+    struct ops_err *err)
+{
+	struct program_coverage e, got;
+
+	if (body_get(p, n, coverage_fields, OPS_ARRAY_LEN(coverage_fields), &e,
 		sizeof(e), &got, err) < 0)
 		return -1;
 	*ret = got;

@@ -6,7 +6,12 @@
  * order of the kernel's times.  A process is a pid and the BOOTTIME it was made
  * at; both together are never used twice in a boot.
  *
- * Provenance: REC_EXEC and REC_ENDED are proven (read in the kernel), except
+ * A second source, the kernel's own accounting (acct.h), can be switched on: an
+ * end that it tells of and capture doesn't is a REC_ACCOUNTED, and REC_COVERAGE
+ * counts what each of them saw.
+ *
+ * Provenance: REC_EXEC and REC_ENDED are proven (read in the kernel), and so is
+ * REC_ACCOUNTED (written by it), except comm, which a process can choose, and
  * `tty` names and the session of a `joined` that says so.  REC_FAILED is
  * claimed: the name is read from the program's own memory.
  *
@@ -161,6 +166,35 @@ struct program_loss {
 			 * events that the kernel didn't call capture for */
 };
 
+/* REC_ACCOUNTED: what acct(5) says of an end.  The record's time is that of the
+ * end to the second; the pid is of the pid namespace that is accounted. */
+struct program_accounted {
+	uint32_t pid, ppid;      /* 1, 2 */
+	uint32_t uid, gid;       /* 3, 4 real ones */
+	uint32_t status;         /* 5 as wait(2) has it */
+	uint64_t began;          /* 6 CLOCK_REALTIME, s; see acct.h */
+	uint64_t elapsed;        /* 7 ns, in ticks, without suspended times */
+	uint64_t utime, stime;   /* 8, 9 ns, in ticks */
+	uint64_t mem;            /* 10 KiB of address space at the end */
+	uint64_t minflt, majflt; /* 11, 12 */
+	uint32_t tty;   /* 13 major << 20 | minor; 8 bits of each; 0: none */
+	uint32_t flags; /* 14 enum acct_flag */
+	bool unsure;    /* 15 it ended before this run of capture began: an
+			 * earlier one may have seen it */
+	struct event_text comm; /* 16 */
+};
+
+/* REC_COVERAGE: of the ends of processes in between. */
+struct program_coverage {
+	uint64_t from, until; /* 1, 2 BOOTTIME */
+	uint64_t captured;    /* 3 capture saw */
+	uint64_t accounted;   /* 4 the kernel's accounting told of */
+	uint64_t missed;      /* 5 of them capture did not see */
+	uint64_t unsure;      /* 6 or may not have seen */
+	uint64_t unaccounted; /* 7 capture alone saw */
+	uint64_t bad;         /* 8 records that could not be read */
+};
+
 /* As event_*_put() and event_*_get(), see there; OPS_EFORMAT as well if a number
  * isn't one of its enum, or holes aren't whole ones. */
 void program_capture_put(struct ops_buf *b, const struct program_capture *e);
@@ -173,6 +207,9 @@ void program_ended_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
 void program_failed_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
     const struct program_failed *e);
 void program_loss_put(struct ops_buf *b, const struct program_loss *e);
+void program_accounted_put(
+    struct ops_buf *b, const struct program_accounted *e);
+void program_coverage_put(struct ops_buf *b, const struct program_coverage *e);
 
 int program_capture_get(const uint8_t *p, size_t n, struct program_capture *ret,
     struct ops_err *err);
@@ -186,5 +223,9 @@ int program_failed_get(const uint8_t *p, size_t n, struct program_failed *ret,
     struct ops_err *err);
 int program_loss_get(
     const uint8_t *p, size_t n, struct program_loss *ret, struct ops_err *err);
+int program_accounted_get(const uint8_t *p, size_t n,
+    struct program_accounted *ret, struct ops_err *err);
+int program_coverage_get(const uint8_t *p, size_t n,
+    struct program_coverage *ret, struct ops_err *err);
 
 #endif

@@ -7,11 +7,13 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "record/acct.h"
 #include "record/body.h"
 #include "record/record.h"
 #include "session.h"
 
 #define TICK_NS 10000000u /* of a seeded start; USER_HZ is 100 */
+#define SECOND UINT64_C(1000000000)
 #define NONE SIZE_MAX
 
 static int
@@ -27,6 +29,11 @@ struct process {
 	bool seeded;
 	uint64_t start;
 	size_t at; /* index of the entry, NONE if it isn't kept */
+	/* The last process of this pid that ended: by capture; and what the
+	 * kernel's accounting said of it. */
+	uint64_t end_start, end; /* 0: none did */
+	bool accounted;
+	uint64_t began, elapsed;
 };
 
 struct table {
@@ -146,7 +153,7 @@ keep_texts(struct program_list *l, struct program *p)
 	       keep(l, &e->interp) && keep(l, &e->exe) && keep(l, &e->cwd) &&
 	       keep(l, &e->cgroup) && keep(l, &e->holes) && keep(l, &e->args) &&
 	       keep(l, &p->failed.comm) && keep(l, &p->failed.name) &&
-	       keep(l, &p->end.comm);
+	       keep(l, &p->accounted.comm) && keep(l, &p->end.comm);
 }
 
 int
@@ -221,7 +228,7 @@ program_name(const struct program *p)
 
 	if (p->kind == PROGRAM_FAILED)
 		return program_last_part(p->failed.name);
-	if (p->kind == PROGRAM_ENDED)
+	if (p->kind == PROGRAM_ENDED || p->kind == PROGRAM_ACCOUNTED)
 		return e->comm;
 	if (e->exe.n > 0)
 		return program_last_part(e->exe);
@@ -286,18 +293,37 @@ has_tty(const struct program *p, const char *name)
 {
 	char tty[PROGRAM_TTY_NAME];
 
-	program_tty(p->kind == PROGRAM_RAN ? p->exec.tty : 0, tty);
+	program_tty(p->kind == PROGRAM_RAN || p->kind == PROGRAM_ACCOUNTED
+			? p->exec.tty
+			: 0,
+	    tty);
 	return strcmp(tty, name) == 0;
 }
 
 static bool
 is_owned(const struct program *p, uint32_t owner)
 {
-	if (p->kind == PROGRAM_LOST)
+	if (p->kind == PROGRAM_LOST || p->kind == PROGRAM_COVERAGE)
 		return true; /* says nothing of anybody */
 	return p->login == owner ||
 	       (p->kind == PROGRAM_FAILED ? p->failed.uid : p->exec.uid) ==
 		   owner;
+}
+
+/* Is it of the source, and of the kind, that is asked for? */
+static bool
+is_of_source(const struct program *p, const struct program_filter *f)
+{
+	bool acct = p->kind == PROGRAM_ACCOUNTED;
+
+	if (f->coverage)
+		return acct || p->kind == PROGRAM_LOST ||
+		       p->kind == PROGRAM_COVERAGE;
+	if (p->kind == PROGRAM_COVERAGE ||
+	    (f->source == SOURCE_CAPTURE && acct) ||
+	    (f->source == SOURCE_ACCT && !acct))
+		return false;
+	return f->forks || !acct || (p->accounted.flags & ACCT_FORKED) == 0;
 }
 
 static bool
@@ -305,8 +331,10 @@ wanted(const struct program *p, const struct program_filter *f)
 {
 	uint32_t euid =
 	    p->kind == PROGRAM_FAILED ? p->failed.euid : p->exec.euid;
-	bool lost = p->kind == PROGRAM_LOST;
+	bool lost = p->kind == PROGRAM_LOST || p->kind == PROGRAM_COVERAGE;
 
+	if (!is_of_source(p, f))
+		return false;
 	if ((f->since != 0 && p->time < f->since) ||
 	    (f->until != 0 && p->time > f->until))
 		return false;
@@ -487,12 +515,14 @@ take_ended(struct loader *ld, const struct record *r,
 
 	if (program_ended_get(r->payload, r->len, &e, NULL) < 0)
 		return 0;
+	x = process_get(&ld->processes, e.pid);
+	if (x == NULL)
+		return no_memory(err);
+	x->end_start = e.start;
+	x->end = r->time;
 	if (e.has_who && ld->f->forks)
 		return take_fork(ld, r, pos, id, &e, err);
-	if (ld->processes.size == 0)
-		return 0;
-	x = place_of(&ld->processes, e.pid);
-	if (x->pid == 0 || x->at == NONE || !is_same(x, e.start))
+	if (x->at == NONE || !is_same(x, e.start))
 		return 0;
 	p = &ld->l->p[x->at];
 	p->has_end = true;
@@ -531,6 +561,88 @@ take_loss(struct loader *ld, const struct record *r,
 	return wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
 }
 
+void
+program_from_accounted(struct program *p)
+{
+	const struct program_accounted *a = &p->accounted;
+
+	p->exec = (struct program_exec){ .pid = a->pid,
+		.ppid = a->ppid,
+		.uid = a->uid,
+		.euid = a->uid,
+		.gid = a->gid,
+		.egid = a->gid,
+		.auid = EVENT_UNSET,
+		.ses = EVENT_UNSET,
+		.tty = a->tty,
+		.flags = (a->flags & ACCT_FORKED) != 0 ? PROGRAM_FORKED : 0u,
+		.comm = a->comm };
+	p->end = (struct program_ended){ .pid = a->pid,
+		.status = a->status,
+		.utime = a->utime,
+		.stime = a->stime,
+		.minflt = a->minflt,
+		.majflt = a->majflt };
+	p->has_end = true;
+}
+
+/* An earlier run of capture may have seen it: then its end is here.  Times of
+ * the kernel's accounting are known to the second. */
+static bool
+was_captured(const struct process *x, const struct record *r,
+    const struct program_accounted *a)
+{
+	uint64_t ran = x->end - x->end_start;
+
+	return x->end != 0 && x->end + 2 * SECOND >= r->time &&
+	       x->end <= r->time + 2 * SECOND && a->elapsed <= ran + SECOND;
+}
+
+static int
+take_accounted(struct loader *ld, const struct record *r,
+    const struct stream_pos *pos, struct ops_err *err)
+{
+	const uint8_t nobody[OPS_ID_LEN] = { 0 };
+	struct program p = { .kind = PROGRAM_ACCOUNTED, .ended = r->time };
+	const struct program_accounted *a = &p.accounted;
+	struct process *x;
+	uint64_t ran;
+
+	if (program_accounted_get(r->payload, r->len, &p.accounted, NULL) < 0)
+		return 0;
+	x = process_get(&ld->processes, a->pid);
+	if (x == NULL)
+		return no_memory(err);
+	/* Told of twice, where a run of capture ended in between. */
+	if (a->unsure &&
+	    (was_captured(x, r, a) || (x->accounted && x->began == a->began &&
+					  x->elapsed == a->elapsed)))
+		return 0;
+	x->accounted = true;
+	x->began = a->began;
+	x->elapsed = a->elapsed;
+	program_from_accounted(&p);
+	fill(&p, r, pos, nobody, NULL, JOINED_NOTHING);
+	ran = a->elapsed < r->time ? a->elapsed : r->time;
+	p.boottime -= ran;
+	p.time -= ran < p.time ? ran : p.time;
+	p.login = a->uid;
+	return wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
+}
+
+static int
+take_coverage(struct loader *ld, const struct record *r,
+    const struct stream_pos *pos, struct ops_err *err)
+{
+	const uint8_t nobody[OPS_ID_LEN] = { 0 };
+	struct program p = { .kind = PROGRAM_COVERAGE, .login = EVENT_UNSET };
+
+	if (program_coverage_get(r->payload, r->len, &p.coverage, NULL) < 0)
+		return 0;
+	fill(&p, r, pos, nobody, NULL, JOINED_NOTHING);
+	return wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
+}
+
 static int
 take(struct loader *ld, const struct record *r, const struct stream_pos *pos,
     struct ops_err *err)
@@ -554,6 +666,10 @@ take(struct loader *ld, const struct record *r, const struct stream_pos *pos,
 		return take_failed(ld, r, pos, id, err);
 	case REC_LOSS:
 		return take_loss(ld, r, pos, err);
+	case REC_ACCOUNTED:
+		return take_accounted(ld, r, pos, err);
+	case REC_COVERAGE:
+		return take_coverage(ld, r, pos, err);
 	default:
 		return 0;
 	}

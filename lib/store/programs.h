@@ -2,7 +2,8 @@
  * programs - what ran, told from the programs streams of a store.
  *
  * One entry an exec; a process that executes again has one more, and its end
- * belongs to the last.  Execs that failed, and what was lost, are entries too.
+ * belongs to the last.  Execs that failed, what was lost, and ends that only the
+ * kernel's accounting tells of are entries too.
  * Strings are owned by the list.
  *
  * Fuzzed: programs
@@ -23,6 +24,8 @@ enum program_kind {
 	PROGRAM_LOST = 3,   /* what capture could not see */
 	PROGRAM_ENDED = 4,  /* of a process whose exec is not here: it executed
 			     * nothing (PROGRAM_FORKED), or before capture ran */
+	PROGRAM_ACCOUNTED = 5, /* an end by the kernel's accounting alone */
+	PROGRAM_COVERAGE = 6,  /* what the two sources saw, counted */
 };
 
 struct program {
@@ -40,8 +43,12 @@ struct program {
 				   * PROGRAM_ENDED: who, and no more */
 	struct program_failed failed; /* PROGRAM_FAILED */
 	struct program_loss loss;     /* PROGRAM_LOST */
-	bool has_end;                 /* PROGRAM_RAN, PROGRAM_ENDED */
-	uint64_t ended;               /* BOOTTIME */
+	/* PROGRAM_ACCOUNTED; exec and end have what it says.  Its time is that
+	 * of its begin, as far as that is known. */
+	struct program_accounted accounted;
+	struct program_coverage coverage; /* PROGRAM_COVERAGE */
+	bool has_end;   /* PROGRAM_RAN, PROGRAM_ENDED, PROGRAM_ACCOUNTED */
+	uint64_t ended; /* BOOTTIME */
 	struct program_ended end;
 };
 
@@ -54,7 +61,14 @@ struct program_list {
 	struct ops_buf args; /* of the last one, behind those that it has */
 };
 
-/* Which to keep; zero-initialised keeps all. */
+enum program_source {
+	SOURCE_ANY = 0,
+	SOURCE_CAPTURE = 1,
+	SOURCE_ACCT = 2, /* the kernel's accounting alone tells of it */
+};
+
+/* Which to keep; zero-initialised keeps all but PROGRAM_COVERAGE, and of what
+ * executed nothing none. */
 struct program_filter {
 	bool has_owner;
 	uint32_t owner; /* who may see only what he or his login ran */
@@ -68,7 +82,10 @@ struct program_filter {
 	uint64_t since, until; /* wall clock, ns; 0: open */
 	bool failed;           /* ended by a signal or with a status that is not
 				* 0, or could not be executed */
-	bool forks;            /* PROGRAM_ENDED too */
+	bool forks;            /* what executed nothing, too */
+	bool coverage;         /* only what says how much of all is here:
+				* PROGRAM_LOST, _ACCOUNTED, _COVERAGE */
+	uint32_t source;       /* enum program_source */
 	uint32_t newest;       /* at most so many; 0: all */
 };
 
@@ -84,6 +101,8 @@ int program_list_args(struct program_list *l, struct ops_err *err);
 
 /* PROGRAM_ENDED: fill exec from end. */
 void program_from_end(struct program *p);
+/* PROGRAM_ACCOUNTED: fill exec and end from accounted. */
+void program_from_accounted(struct program *p);
 
 /* Name of a terminal by its number (major << 20 | minor): "pts/3". */
 #define PROGRAM_TTY_NAME 24

@@ -23,7 +23,8 @@ struct hex {
 	uint8_t p[512];
 	size_t n;
 };
-static struct hex records, frame, hashes, leaf, leafhash, entry, exec, import;
+static struct hex records, frame, hashes, leaf, leafhash, entry, exec,
+    accounted, import;
 
 /* The bytes of the block that starts with "```hex NAME". */
 static void
@@ -79,6 +80,7 @@ setup(void **state)
 	read_block("leafhash", &leafhash);
 	read_block("entry", &entry);
 	read_block("exec", &exec);
+	read_block("accounted", &accounted);
 	read_block("import", &import);
 	return n == sizeof(doc) - 1 ? -1 : 0;
 }
@@ -160,6 +162,35 @@ test_import(void **state)
 	import_put(&again, &i);
 	assert_int_equal(again.len, import.n);
 	assert_memory_equal(again.data, import.p, import.n);
+	ops_buf_free(&again);
+}
+
+static void
+test_accounted(void **state)
+{
+	struct program_accounted e;
+	struct ops_buf again = { .max = RECORD_PAYLOAD_MAX };
+	struct record r;
+
+	(void)state;
+	assert_int_equal(
+	    record_decode(accounted.p, accounted.n, &r, NULL), accounted.n);
+	assert_int_equal(r.type, REC_ACCOUNTED);
+	assert_int_equal(r.time, 7000000000);
+	assert_int_equal(program_accounted_get(r.payload, r.len, &e, NULL), 0);
+	assert_int_equal(e.pid, 4243);
+	assert_int_equal(e.ppid, 4242);
+	assert_int_equal(e.uid, 1000);
+	assert_int_equal(e.status, 9);
+	assert_int_equal(e.elapsed, 1880000000);
+	assert_int_equal(e.tty, 136 << 20 | 2);
+	assert_int_equal(e.flags, 16);
+	assert_false(e.unsure);
+	assert_int_equal(e.comm.n, 5);
+	assert_memory_equal(e.comm.p, "sleep", 5);
+	program_accounted_put(&again, &e);
+	assert_int_equal(again.len, r.len);
+	assert_memory_equal(again.data, r.payload, r.len);
 	ops_buf_free(&again);
 }
 
@@ -302,6 +333,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_accounted),
 		cmocka_unit_test(test_import),
 		cmocka_unit_test(test_frame),
 		cmocka_unit_test(test_hashes),

@@ -147,12 +147,17 @@ test_others(void **state)
 		.pid = 1, .error = 2, .ses = 8, .name = T("/nowhere")
 	};
 	const struct program_loss l = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	const struct program_accounted w = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+		12, 13, 14, true, T("sh") };
+	const struct program_coverage v = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	struct program_capture c2;
 	struct program_args a2;
 	struct program_ended e2;
 	struct program_failed f2;
 	struct program_loss l2;
+	struct program_accounted w2;
+	struct program_coverage v2;
 
 	(void)state;
 	program_capture_put(&b, &c);
@@ -179,6 +184,18 @@ test_others(void **state)
 	program_loss_put(&b, &l);
 	assert_int_equal(program_loss_get(b.data, b.len, &l2, NULL), 0);
 	assert_memory_equal(&l, &l2, sizeof(l));
+	ops_buf_reset(&b);
+	program_accounted_put(&b, &w);
+	assert_int_equal(program_accounted_get(b.data, b.len, &w2, NULL), 0);
+	assert_true(w2.pid == 1 && w2.ppid == 2 && w2.uid == 3 && w2.gid == 4 &&
+		    w2.status == 5 && w2.began == 6 && w2.elapsed == 7);
+	assert_true(w2.utime == 8 && w2.stime == 9 && w2.mem == 10 &&
+		    w2.minflt == 11 && w2.majflt == 12 && w2.tty == 13 &&
+		    w2.flags == 14 && w2.unsure && same_text(w2.comm, w.comm));
+	ops_buf_reset(&b);
+	program_coverage_put(&b, &v);
+	assert_int_equal(program_coverage_get(b.data, b.len, &v2, NULL), 0);
+	assert_memory_equal(&v, &v2, sizeof(v));
 	ops_buf_free(&b);
 }
 
