@@ -104,7 +104,9 @@ describe_command(struct ops_buf *b, const struct event_open *o)
 	const uint8_t *p = o->command.p, *end;
 
 	if (p == NULL) {
-		ops_buf_puts(b, o->import.p != NULL ? "shell" : "login shell");
+		ops_buf_puts(b, o->import.p == NULL          ? "login shell"
+				: o->kind == SESSION_COMMAND ? "programs"
+							     : "shell");
 		return;
 	}
 	end = p + o->command.n;
@@ -132,7 +134,9 @@ describe_import(const struct session *s, struct import *ret)
 const char *
 describe_import_format(const struct import *i)
 {
-	return i->format == IMPORT_TYPESCRIPT ? "typescript" : "unknown";
+	return i->format == IMPORT_TYPESCRIPT ? "typescript"
+	       : i->format == IMPORT_PACCT    ? "acct"
+					      : "unknown";
 }
 
 /* -- JSON -- */
@@ -282,7 +286,7 @@ put_import_json(struct json *j, const struct session *s, bool utc)
 		json_key(j, "start_claimed");
 		json_bool(j, i.has_start);
 		json_key(j, "whole");
-		json_bool(j, i.tail.p != NULL);
+		json_bool(j, i.format != IMPORT_TYPESCRIPT || i.tail.p != NULL);
 	}
 	json_end_object(j);
 }

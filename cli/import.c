@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "cli.h"
 #include "import.h"
 
@@ -12,7 +13,23 @@ static const struct {
 	int (*run)(struct cli *cli, int argc, char **argv, struct ops_err *err);
 } kinds[] = {
 	{ "typescript", 2, import_typescript },
+	{ "acct", 1, import_acct },
 };
+
+void
+import_said(const struct cli *cli, const struct importer *im, bool whole)
+{
+	char id[OPS_ID_TEXT_LEN + 1];
+
+	ops_id_text(importer_id(im), id);
+	if (whole)
+		printf("%s\n", id);
+	else if (importer_begun(im))
+		cli_note(cli,
+		    "session %s may be in the log in part: it is lost there, "
+		    "and not imported",
+		    id);
+}
 
 int
 cmd_import(struct cli *cli, const void *opts, int argc, char **argv)

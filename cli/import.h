@@ -8,12 +8,21 @@
 #ifndef OPS_CLI_IMPORT_H
 #define OPS_CLI_IMPORT_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
+#include "importer.h"
 
 struct cli;
+
+/* Print the id of what is in the log, whole; or say that it isn't whole. */
+void import_said(const struct cli *cli, const struct importer *im, bool whole);
 
 /* FILE [TIMING]: what script(1) wrote, as a session. */
 int import_typescript(
     struct cli *cli, int argc, char **argv, struct ops_err *err);
+
+/* FILE: what the kernel's process accounting wrote, as a session of programs. */
+int import_acct(struct cli *cli, int argc, char **argv, struct ops_err *err);
 
 #endif

@@ -424,12 +424,10 @@ put_all(struct script *s, struct importer *im, struct ops_err *err)
 /* -- what is said -- */
 
 static void
-say(const struct script *s, const struct importer *im)
+say(const struct script *s)
 {
-	char id[OPS_ID_TEXT_LEN + 1], size[24], span[24];
+	char size[24], span[24];
 
-	ops_id_text(importer_id(im), id);
-	printf("%s\n", id);
 	describe_bytes(s->body, size);
 	describe_span(s->info.duration, span);
 	cli_note(s->cli,
@@ -457,22 +455,15 @@ say(const struct script *s, const struct importer *im)
 static int
 hand_over(struct script *s, struct ops_err *err)
 {
-	char id[OPS_ID_TEXT_LEN + 1];
 	struct importer *im;
 	int rc;
 
 	if (importer_new(s->cli->run_dir, &im, err) < 0)
 		return -1;
 	rc = put_all(s, im, err);
+	import_said(s->cli, im, rc == 0);
 	if (rc == 0)
-		say(s, im);
-	else if (importer_begun(im)) {
-		ops_id_text(importer_id(im), id);
-		cli_note(s->cli,
-		    "session %s may be in the log in part: it is lost there, "
-		    "and not imported",
-		    id);
-	}
+		say(s);
 	importer_free(im);
 	return rc;
 }

@@ -22,13 +22,19 @@
 #define TURN_MS 100
 #define FLUSH_BYTES (256u << 10) /* gathered before they are sent */
 #define REFUSALS 3               /* connections that got nowhere */
+#define PROGRAM_LEN_MAX 256      /* bytes of a program */
 
-struct importer {
+/* What goes over one connection: one stream. */
+struct side {
 	struct queue queue;
 	struct link link;
+};
+
+struct importer {
+	struct side session, programs;
+	bool begun, has_programs;
 	char path[PATH_MAX];
 	uint64_t start;
-	bool begun;
 	uint64_t progress; /* BOOTTIME of the last thing that moved */
 };
 
@@ -49,19 +55,24 @@ on_behind(
 	return ops_fail(err, OPS_EUNAVAIL, "the log is another one now");
 }
 
-static const struct link_owner owner = {
+static const struct link_owner session_owner = {
 	.hello = MSG_REC_HELLO,
+	.held = on_held,
+	.behind = on_behind,
+};
+static const struct link_owner programs_owner = {
+	.hello = MSG_IMP_HELLO,
 	.held = on_held,
 	.behind = on_behind,
 };
 
 static int
-stuck(const struct importer *im, struct ops_err *err)
+stuck(const struct link *l, struct ops_err *err)
 {
-	if (im->link.fd >= 0 && im->link.held && !im->link.log_ok)
+	if (l->fd >= 0 && l->held && !l->log_ok)
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the log can't be written; opseal status says why");
-	if (im->link.opened > REFUSALS)
+	if (l->opened > REFUSALS)
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the daemon does not take it; its messages say why");
 	return ops_fail(err, OPS_EUNAVAIL,
@@ -70,12 +81,12 @@ stuck(const struct importer *im, struct ops_err *err)
 
 /* Send, and hear what became durable.  -1: nothing has moved for long. */
 static int
-turn(struct importer *im, int timeout, struct ops_err *err)
+turn(struct importer *im, struct side *s, int timeout, struct ops_err *err)
 {
-	struct link *l = &im->link;
-	uint64_t now = ops_boottime();
-	uint64_t bytes = queue_bytes(&im->queue), sent = im->queue.sent_no;
-	uint64_t events = im->queue.event_head;
+	struct link *l = &s->link;
+	struct queue *q = &s->queue;
+	uint64_t now = ops_boottime(), sent = q->sent_no;
+	uint64_t kept = q->head_no, events = q->event_head;
 	struct pollfd p;
 
 	link_connect(l, now);
@@ -87,11 +98,20 @@ turn(struct importer *im, int timeout, struct ops_err *err)
 	if (poll(&p, 1, timeout) > 0)
 		link_read(l, ops_boottime());
 	now = ops_boottime();
-	if (queue_bytes(&im->queue) != bytes || im->queue.sent_no != sent ||
-	    im->queue.event_head != events)
+	if (q->head_no != kept || q->sent_no != sent || q->event_head != events)
 		im->progress = now;
 	if (now - im->progress > QUIET_NS || l->opened > REFUSALS)
-		return stuck(im, err);
+		return stuck(l, err);
+	return 0;
+}
+
+/* Until all that was handed over there is durable. */
+static int
+drain(struct importer *im, struct side *s, struct ops_err *err)
+{
+	while (!queue_empty(&s->queue))
+		if (turn(im, s, TURN_MS, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -164,37 +184,62 @@ importer_open(
 	e.auid = read_number("/proc/self/loginuid");
 	e.ses = read_number("/proc/self/sessionid");
 	e.pid = e.recorder_pid = (uint32_t)getpid();
-	e.start = e.recorder_start = im->link.start;
+	e.start = e.recorder_start = im->session.link.start;
 	e.user = name_of(e.uid, user);
 	e.login = name_of(e.auid, login);
 	e.host = text_of(host.nodename);
 	e.realtime = now.realtime;
-	event_open_put(&b, im->link.id, &e);
+	event_open_put(&b, im->session.link.id, &e);
 	rc = ops_buf_check(&b, "SESSION-OPEN", err);
-	if (rc == 0 && queue_event(&im->queue, REC_SESSION_OPEN, im->start,
-			   b.data, b.len, 1) < 0)
+	if (rc == 0 && queue_event(&im->session.queue, REC_SESSION_OPEN,
+			   im->start, b.data, b.len, 1) < 0)
 		rc = ops_fail(err, OPS_ENOMEM, "SESSION-OPEN: no memory");
 	ops_buf_free(&b);
 	/* From here on it may be in the log. */
 	im->begun = rc == 0;
-	return rc == 0 ? turn(im, 0, err) : -1;
+	return rc == 0 ? turn(im, &im->session, 0, err) : -1;
 }
 
 /* -- its records -- */
+
+static int
+put(struct importer *im, struct side *s, uint8_t type, uint64_t time,
+    const void *p, size_t n, struct ops_err *err)
+{
+	const struct queue *q = &s->queue;
+
+	while (queue_put(&s->queue, type, time, p, n) < 0) {
+		if (q->data == NULL)
+			return ops_fail(err, OPS_ENOMEM, "records: no memory");
+		if (turn(im, s, TURN_MS, err) < 0)
+			return -1;
+	}
+	return q->tail - q->sent >= FLUSH_BYTES ? turn(im, s, 0, err) : 0;
+}
 
 int
 importer_put(struct importer *im, uint8_t type, uint64_t offset, const void *p,
     size_t n, struct ops_err *err)
 {
-	const struct queue *q = &im->queue;
+	return put(im, &im->session, type, im->start + offset, p, n, err);
+}
 
-	while (queue_put(&im->queue, type, im->start + offset, p, n) < 0) {
-		if (q->cap == 0 && queue_bytes(q) == 0)
-			return ops_fail(err, OPS_ENOMEM, "records: no memory");
-		if (turn(im, TURN_MS, err) < 0)
-			return -1;
-	}
-	return q->tail - q->sent >= FLUSH_BYTES ? turn(im, 0, err) : 0;
+int
+importer_program(
+    struct importer *im, const struct program_accounted *a, struct ops_err *err)
+{
+	uint8_t bytes[PROGRAM_LEN_MAX];
+	struct ops_buf b = OPS_BUF_FIXED(bytes);
+
+	/* The daemon takes no program of a session that it doesn't know. */
+	if (!im->has_programs && drain(im, &im->session, err) < 0)
+		return -1;
+	im->has_programs = true;
+	program_imported_put(&b, im->session.link.id, a);
+	if (ops_buf_check(&b, "program", err) < 0)
+		return -1;
+	return put(
+	    im, &im->programs, REC_ACCOUNTED, im->start, b.data, b.len, err);
 }
 
 int
@@ -205,17 +250,16 @@ importer_end(
 	struct ops_buf b = OPS_BUF_FIXED(bytes);
 	struct event_close e = *c;
 
-	e.records = im->queue.tail_no;
-	event_close_put(&b, im->link.id, &e);
+	if (im->has_programs && drain(im, &im->programs, err) < 0)
+		return -1;
+	e.records = im->session.queue.tail_no;
+	event_close_put(&b, im->session.link.id, &e);
 	if (ops_buf_check(&b, "SESSION-CLOSE", err) < 0)
 		return -1;
-	if (queue_event(&im->queue, REC_SESSION_CLOSE, ops_boottime(), b.data,
-		b.len, 1) < 0)
+	if (queue_event(&im->session.queue, REC_SESSION_CLOSE, ops_boottime(),
+		b.data, b.len, 1) < 0)
 		return ops_fail(err, OPS_ENOMEM, "SESSION-CLOSE: no room");
-	while (!queue_empty(&im->queue))
-		if (turn(im, TURN_MS, err) < 0)
-			return -1;
-	return 0;
+	return drain(im, &im->session, err);
 }
 
 /* -- begin and end -- */
@@ -223,7 +267,7 @@ importer_end(
 const uint8_t *
 importer_id(const struct importer *im)
 {
-	return im->link.id;
+	return im->session.link.id;
 }
 
 uint64_t
@@ -260,6 +304,17 @@ can_connect(const struct importer *im, const char *run_dir, struct ops_err *err)
 	return -1;
 }
 
+static void
+begin(struct importer *im, struct side *s, const struct link_owner *owner)
+{
+	s->link = (struct link){ .path = im->path,
+		.queue = &s->queue,
+		.owner = owner,
+		.fd = -1,
+		.bell = -1 };
+	ops_random(s->link.id, sizeof(s->link.id));
+}
+
 int
 importer_new(const char *run_dir, struct importer **ret, struct ops_err *err)
 {
@@ -268,18 +323,14 @@ importer_new(const char *run_dir, struct importer **ret, struct ops_err *err)
 
 	if (im == NULL)
 		return ops_fail(err, OPS_ENOMEM, "import: no memory");
-	im->link = (struct link){ .path = im->path,
-		.queue = &im->queue,
-		.owner = &owner,
-		.arg = im,
-		.fd = -1,
-		.bell = -1 };
-	ops_random(im->link.id, sizeof(im->link.id));
+	begin(im, &im->session, &session_owner);
+	begin(im, &im->programs, &programs_owner);
 	n = snprintf(im->path, sizeof(im->path), "%s/record.sock", run_dir);
 	if (n < 0 || (size_t)n >= sizeof(im->path)) {
 		ops_fail(err, OPS_EUSAGE, "%.80s: too long", run_dir);
 	} else if (can_connect(im, run_dir, err) == 0 &&
-		   read_start(&im->link.start, err) == 0) {
+		   read_start(&im->session.link.start, err) == 0) {
+		im->programs.link.start = im->session.link.start;
 		*ret = im;
 		return 0;
 	}
@@ -292,7 +343,9 @@ importer_free(struct importer *im)
 {
 	if (im == NULL)
 		return;
-	link_close(&im->link, 0);
-	queue_free(&im->queue);
+	link_close(&im->session.link, 0);
+	link_close(&im->programs.link, 0);
+	queue_free(&im->session.queue);
+	queue_free(&im->programs.queue);
 	free(im);
 }

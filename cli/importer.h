@@ -1,6 +1,7 @@
 /*
  * importer - hands a session that was read from a file to the daemon, as a
  * recorder does: the same socket, the same messages, the same queue (ipc/link.h).
+ * Programs that ran in it go beside it in a stream of their own, as capture's do.
  * The writer takes a session from its own user and from root only.
  *
  * What the calls hand over is durable when importer_end() has returned.  Where
@@ -17,6 +18,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "record/event.h"
+#include "record/program.h"
 
 struct importer;
 
@@ -41,6 +43,9 @@ int importer_open(
  * the session's begin.  Waits for the log where that is slower. */
 int importer_put(struct importer *im, uint8_t type, uint64_t offset,
     const void *p, size_t n, struct ops_err *err);
+/* A program that ran in it, in a stream beside it. */
+int importer_program(struct importer *im, const struct program_accounted *a,
+    struct ops_err *err);
 /* SESSION-CLOSE; waits until all of it is durable. */
 int importer_end(
     struct importer *im, const struct event_close *c, struct ops_err *err);

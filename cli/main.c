@@ -149,8 +149,11 @@ static const char verify_more[] =
 static const char checkpoint_more[] =
 	"Exit status: 0 fine, 1 nothing is sealed yet, 2 trouble, 4 not permitted.\n";
 static const char import_more[] =
+	"KIND is typescript or acct.\n"
 	"typescript: FILE is a log of script(1), TIMING its timing file, of either kind;\n"
 	"without it the session has no times within. Its id is printed.\n"
+	"acct: FILE is one of the kernel's process accounting, acct(5) version 3; its\n"
+	"programs are listed by log --source import.\n"
 	"What is imported is marked as such for ever: the log proves that this file was\n"
 	"read, when and by whom, not what it says. Only root may.\n"
 	"Exit status: 0 all of it is in the log, 2 trouble, 4 not permitted.\n";
@@ -181,7 +184,7 @@ static const struct command commands[] = {
 	    NEED_STORE, 0, 0, checkpoint_options, sizeof(struct checkpoint_opts), cmd_checkpoint },
 	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format", session_more,
 	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), cmd_export },
-	{ "import", GROUP_KEEP, "typescript FILE [TIMING]", "Take a log of script(1) into the log", import_more,
+	{ "import", GROUP_KEEP, "KIND FILE [TIMING]", "Take others' recordings into the log", import_more,
 	    NO_STORE, 2, 3, NULL, 0, cmd_import },
 	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
 	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, cmd_record },

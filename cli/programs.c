@@ -195,7 +195,9 @@ programs_command(const struct program *p, struct ops_buf *out)
 	}
 	if (p->kind == PROGRAM_ACCOUNTED) {
 		ops_escape(out, p->exec.comm.p, p->exec.comm.n);
-		ops_buf_puts(out, " [by the kernel's accounting alone]");
+		ops_buf_puts(out, program_imported(p)
+				      ? " [imported, claimed]"
+				      : " [by the kernel's accounting alone]");
 		ops_buf_puts(out, (p->exec.flags & PROGRAM_FORKED) != 0
 				      ? " [executed nothing]"
 				      : "");
@@ -547,7 +549,9 @@ programs_json(const struct program *p, bool utc, struct ops_buf *out)
 	json_key(&j, "sealed");
 	json_bool(&j, p->sealed);
 	json_key(&j, "source");
-	json_str(&j, p->kind == PROGRAM_ACCOUNTED ? "acct" : "capture");
+	json_str(&j, program_imported(p)            ? "import"
+		     : p->kind == PROGRAM_ACCOUNTED ? "acct"
+						    : "capture");
 	json_kind(&j, p);
 	json_end_object(&j);
 }

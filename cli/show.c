@@ -105,13 +105,13 @@ put_import(struct ops_buf *out, const struct cli *cli, const struct session *s)
 		ops_time_rfc3339(i.mtime, cli->global.utc, when);
 		ops_buf_printf(out, ", changed last %s", when);
 	}
-	ops_buf_puts(out, i.tail.p != NULL
+	ops_buf_puts(out, i.tail.p != NULL || i.format != IMPORT_TYPESCRIPT
 			      ? "\n"
 			      : "; it was cut: its last line is missing\n");
 	if (i.timing.p != NULL) {
 		put_file(out, "timing", &i.timing, i.timing_sha256);
 		ops_buf_puts(out, "\n");
-	} else {
+	} else if (i.format == IMPORT_TYPESCRIPT) {
 		label(out, "timing");
 		ops_buf_puts(out, "none: it has no times within\n");
 	}
@@ -121,6 +121,8 @@ put_import(struct ops_buf *out, const struct cli *cli, const struct session *s)
 static void
 put_claims(struct ops_buf *out, const struct event_open *o)
 {
+	if (o->kind == SESSION_COMMAND)
+		return; /* programs, each with its own */
 	label(out, "host");
 	describe_text(out, &o->host);
 	ops_buf_puts(out, "  (where it was imported)\n");
@@ -301,7 +303,9 @@ put_bytes_line(
 
 	label(out, "bytes");
 	if (s->open.kind == SESSION_COMMAND) {
-		ops_buf_puts(out, "not recorded: it had no terminal\n");
+		ops_buf_puts(out, session_imported(s)
+				      ? "none: a list of programs\n"
+				      : "not recorded: it had no terminal\n");
 		return;
 	}
 	if (t->missing > 0 && s->has_close) {
@@ -320,7 +324,7 @@ static void
 put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 {
 	put_bytes_line(out, s, t);
-	if (!session_imported(s)) {
+	if (!session_imported(s) || t->programs->n > 0) {
 		label(out, "commands");
 		ops_buf_printf(out, "%zu\n", t->programs->n);
 	}

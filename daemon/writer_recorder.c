@@ -2,10 +2,8 @@
 
 #include "base/bytes.h"
 #include "ipc/proto.h"
-#include "procid.h"
 #include "record/body.h"
 #include "record/event.h"
-#include "record/import.h"
 #include "writer_peer.h"
 
 /* -- what goes out -- */
@@ -94,7 +92,7 @@ send_held(struct peer *p, const struct writer_session *s, struct ops_err *err)
 
 	proto_held_encode(&held, b);
 	return msg_send(p->watch.fd, MSG_REC_HELD, b, sizeof(b), &p->r->bell.fd,
-	    p->state == PEER_CAPTURE ? 0 : 1, err);
+	    p->state == PEER_RECORDER || p->state == PEER_LATE ? 1 : 0, err);
 }
 
 int
@@ -169,6 +167,8 @@ recorder_on_records(void *conn, struct msg *m, struct ops_err *err)
 	struct ops_err e = { 0 };
 	uint64_t ticket;
 
+	if (p->state == PEER_IMPORT && import_check_records(p, m, err) < 0)
+		return -1;
 	if (peer_must_wait(p))
 		return peer_hold(p, m, err);
 	if (writer_put_records(p->r->w, p->id, ops_getle64(m->p), m->p + 8,
@@ -185,26 +185,6 @@ recorder_on_records(void *conn, struct msg *m, struct ops_err *err)
 	if (err != NULL)
 		*err = e;
 	return -1;
-}
-
-/* Who imports a session opens it himself: that he is who he says is checked
- * here, as a recorder's word is only taken from the daemon's own. */
-static int
-check_importer(
-    const struct peer *p, const struct event_open *o, struct ops_err *err)
-{
-	struct procid_seen who;
-	struct import i;
-
-	if (import_get(o->import.p, o->import.n, &i, err) < 0 ||
-	    procid_see(p->who.pid, &who, err) < 0)
-		return -1;
-	if (o->uid != p->who.uid || o->gid != p->who.gid ||
-	    o->pid != (uint32_t)p->who.pid || o->start != p->start ||
-	    who.start != p->start || o->auid != who.auid || o->ses != who.ses)
-		return ops_fail(
-		    err, OPS_EPERM, "SESSION-OPEN names another importer");
-	return 0;
 }
 
 /* Does the body say what its type promises, about this very session? */
@@ -235,8 +215,8 @@ check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
 		    u.open.recorder_start != p->start)
 			return ops_fail(err, OPS_EPERM,
 			    "SESSION-OPEN names another recorder");
-		return u.open.import.p != NULL ? check_importer(p, &u.open, err)
-					       : 0;
+		p->imports = u.open.import.p != NULL;
+		return p->imports ? import_check(p, &u.open, err) : 0;
 	case REC_SESSION_CLOSE:
 		return event_close_get(b, n, &u.close, err);
 	case REC_GAP_EVENT:

@@ -28,6 +28,7 @@
 
 enum import_format {
 	IMPORT_TYPESCRIPT = 1, /* of script(1) */
+	IMPORT_PACCT = 2,      /* acct(5): programs that carry its id */
 };
 
 struct import {
