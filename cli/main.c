@@ -58,7 +58,7 @@ static const struct opt log_options[] = {
 	{ "until",   'U', OPT_TIME,  "TIME", "started before TIME",                 AT(until), 0 },
 	{ "failed",  0,   OPT_FLAG,  NULL,   "that failed: status not 0, a signal, not executed", AT(failed), 0 },
 	{ "forks",   0,   OPT_FLAG,  NULL,   "ends of processes that executed nothing, too", AT(forks), 0 },
-	{ "source",  0,   OPT_TEXT,  "SOURCE", "by capture, or by the kernel's accounting alone: acct", AT(source), 0 },
+	{ "source",  0,   OPT_TEXT,  "SOURCE", "capture; acct: the kernel's accounting alone; import", AT(source), 0 },
 	{ "tree",    0,   OPT_FLAG,  NULL,   "who started whom",                    AT(tree), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
 	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },

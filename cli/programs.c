@@ -268,10 +268,8 @@ json_flags(struct json *j, uint32_t flags)
 }
 
 static void
-json_place(struct json *j, const struct program *p, uint32_t joined)
+json_session(struct json *j, const struct program *p)
 {
-	static const char *const how[] = { NULL, "tty", "descent", "login",
-		"inferred" };
 	char id[OPS_ID_TEXT_LEN + 1];
 
 	json_key(j, "session");
@@ -281,6 +279,17 @@ json_place(struct json *j, const struct program *p, uint32_t joined)
 	}
 	ops_id_text(p->session, id);
 	json_str(j, id);
+}
+
+static void
+json_place(struct json *j, const struct program *p, uint32_t joined)
+{
+	static const char *const how[] = { NULL, "tty", "descent", "login",
+		"inferred" };
+
+	json_session(j, p);
+	if (ops_all_zero(p->session, OPS_ID_LEN))
+		return;
 	if (p->number > 0)
 		describe_json_number(j, "number", p->number);
 	json_key(j, "joined");
@@ -487,6 +496,8 @@ json_accounted(struct json *j, const struct program *p)
 	describe_json_number(j, "acct_flags", a->flags);
 	json_key(j, "unsure");
 	json_bool(j, a->unsure);
+	if (program_imported(p))
+		json_session(j, p);
 }
 
 static void

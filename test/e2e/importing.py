@@ -3,8 +3,9 @@
 # as what it is, and given back.
 import json
 import os
-import re
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -13,6 +14,95 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import opsealtest as t
 
 SHOW = r"printf '\033[1;31mred\033[0m 日本語\n'; sleep 0.2; stty size; printf '\377\376 no UTF-8\n'; sleep 0.1; exit 3"
+
+
+SEEDS = os.path.join(t.SOURCE, "test", "fuzz", "acct", "seeds")
+
+
+class Accounting(t.Test):
+    """Files of the kernel's process accounting; the seed is one that it wrote."""
+
+    def setup(self):
+        self.inst = self.instance()
+
+    def seed(self, name):
+        return os.path.join(SEEDS, name)
+
+    def take(self, path):
+        result = self.exits(self.inst.opseal("import", "acct", path), 0)
+        self.matches(result.text, r"^[a-z2-7]{16}\n$", "stdout")
+        self.contains(result.errtext, "what the file says")
+        return result.text.strip()
+
+    def programs(self, *args):
+        result = self.exits(self.inst.opseal("log", "--json", *args), 0)
+        return [json.loads(x) for x in result.text.splitlines()]
+
+    def test_its_programs_are_all_there(self):
+        session = self.take(self.seed("several"))
+        rows = self.programs("--source", "import", "--forks")
+        with open(self.seed("several"), "rb") as f:
+            data = f.read()
+        want = []
+        for at in range(0, len(data), 64):
+            r = struct.unpack("<BBHIIIIIIf8H16s", data[at:at + 64])
+            want.append((r[6], r[7], r[4], r[8], r[18].split(b"\0")[0].decode()))
+        got = [(x["pid"], x["ppid"], x["uid"], x["began"], x["comm"]) for x in rows]
+        self.equal(sorted(got), sorted(want), "pid, ppid, uid, begin, comm")
+        self.equal({x["source"] for x in rows}, {"import"}, "source")
+        self.equal({x["session"] for x in rows}, {session}, "session")
+        # lastcomm of acct(8) names the same, if it is here.
+        result = t.run(["lastcomm", "-f", self.seed("several")]) if shutil.which("lastcomm") else None
+        if result is not None:
+            names = [x.split()[0] for x in result.text.splitlines()]
+            self.equal(sorted(names), sorted(x["comm"] for x in rows), "lastcomm")
+        for args in (["--source", "acct", "--forks"], ["--session", session, "--forks"]):
+            self.equal(len(self.programs(*args)), len(want), " ".join(args))
+        text = self.inst.opseal("log", "--source", "capture", "--json", "--forks").text
+        self.check('"source":"import"' not in text, "taken for captured")
+        text = self.exits(self.inst.opseal("log", "--source", "import"), 0).text
+        self.check(all("[imported, claimed]" in x for x in text.splitlines()[1:]), text)
+        row = json.loads(self.exits(self.inst.opseal("ls", "--source", "import", "--json"), 0).text)
+        self.equal((row["session"], row["import"]["format"], row["user"]), (session, "acct", None), "ls")
+        text = self.exits(self.inst.opseal("show", session), 0).text
+        for part in ("IMPORTED", "several", "(proven)", row["import"]["sha256"]):
+            self.contains(text, part)
+        self.inst.stop()
+        self.exits(self.inst.offline("verify"), 0)
+        self.equal(self.exits(self.inst.offline("log", "--source", "import", "--json", "--forks"), 0)
+                   .text.count("\n"), len(want), "offline")
+
+    def test_many(self):
+        with open(self.seed("several"), "rb") as f:
+            data = f.read()
+        path = self.write("many", data * 400)
+        self.take(path)
+        rows = self.exits(self.inst.opseal("log", "--source", "import", "--json", "--forks"), 0).text
+        self.equal(rows.count("\n"), len(data) // 64 * 400, "programs")
+        self.exits(self.inst.opseal("verify"), 0)
+
+    def test_what_is_refused(self):
+        with open(self.seed("several"), "rb") as f:
+            data = f.read()
+        rows = (
+            (self.path("missing"), r"missing: .*No such file"),
+            (self.dir, r"not a regular file"),
+            (self.write("empty", ""), r"empty is empty"),
+            (self.seed("big-endian"), r"record 1: .*big-endian"),
+            (self.seed("v1"), r"record 1: .*version 1"),
+            (self.seed("v2"), r"record 1: .*version 2"),
+            (self.seed("negative"), r"record 1: "),
+            (self.write("cut", data[:-1]), r"cut: record %d: .*63 bytes" % (len(data) // 64)),
+            (self.write("other", "Script started on x\n" * 10), r"other: record 1: "),
+        )
+        for path, why in rows:
+            with self.during(path):
+                result = self.exits(self.inst.opseal("import", "acct", path), 2)
+                self.equal(result.text, "", "stdout")
+                self.matches(self.one_line(result), why)
+        self.one_line(self.exits(self.inst.opseal("import", "acct", self.seed("several"), "x"), 2))
+        self.exits(self.inst.opseal("ls", "--source", "import"), 1)
+        self.exits(self.inst.opseal("log", "--source", "import"), 1)
 
 
 class Importing(t.Test):
