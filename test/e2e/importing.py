@@ -11,6 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealipc as ipc
 import opsealtest as t
 
 SHOW = r"printf '\033[1;31mred\033[0m 日本語\n'; sleep 0.2; stty size; printf '\377\376 no UTF-8\n'; sleep 0.1; exit 3"
@@ -103,6 +104,70 @@ class Accounting(t.Test):
         self.one_line(self.exits(self.inst.opseal("import", "acct", self.seed("several"), "x"), 2))
         self.exits(self.inst.opseal("ls", "--source", "import"), 1)
         self.exits(self.inst.opseal("log", "--source", "import"), 1)
+
+
+class Liars(t.Test):
+    """What a process may say that imports: root, by hand."""
+
+    def setup(self):
+        self.inst = self.instance()
+
+    def peer(self, kind, **options):
+        p = kind(self.inst.run_dir, **options)
+        self.later(p.close)
+        return p
+
+    def test_he_is_who_he_is(self):
+        for key, value in (("k2", 12345), ("k3", 12345), ("k4", 12345), ("k5", 12345), ("k6", 1), ("k7", 1),
+                           ("k25", b""), ("k25", b"\xa0")):
+            with self.during("%s %r" % (key, value)):
+                r = self.peer(ipc.Recorder)
+                r.held()
+                r.event(ipc.SESSION_OPEN, ipc.import_payload(r.sid, **{key: value}))
+                self.check(r.ended(), "not cut off")
+        self.exits(self.inst.opseal("ls"), 1)
+        r = self.peer(ipc.Recorder)
+        r.held()
+        r.event(ipc.SESSION_OPEN, ipc.import_payload(r.sid))
+        r.settle()
+        self.contains(self.exits(self.inst.opseal("ls", "--source", "import"), 0).text, "importing")
+
+    def test_only_programs_of_his_own_session(self):
+        mine = self.peer(ipc.Recorder)
+        mine.held()
+        mine.event(ipc.SESSION_OPEN, ipc.import_payload(mine.sid))
+        mine.settle()
+        recorded = self.peer(ipc.Recorder).begin()
+        recorded.settle()
+        rows = (
+            ("of nobody", ipc.accounted(bytes(10))),
+            ("of no session", ipc.accounted(b"0123456789")),
+            ("of a recorded session", ipc.accounted(recorded.sid)),
+            ("capture's", ipc.record(96, bytes(10) + ipc.cbor({1: 1, 2: 1, 3: 1}))),
+            ("a loss", ipc.record(ipc.LOSS, bytes(10) + b"\xa0")),
+            ("no map", ipc.record(102, mine.sid + b"\xff")),
+            ("a screen's", ipc.record(1, b"x")),
+            ("his own, then capture's", ipc.accounted(mine.sid) + ipc.record(ipc.LOSS, bytes(10) + b"\xa0")),
+        )
+        for name, data in rows:
+            with self.during(name):
+                p = self.peer(ipc.Importer)
+                p.held()
+                p.records(data)
+                self.check(p.ended(), "not cut off")
+        for kind, data in ((ipc.CAP_STATE, b"\1" + bytes(8)), (ipc.CAP_SYNC, bytes(8)),
+                           (ipc.IMP_HELLO, mine.sid + bytes(12)), (ipc.REC_EVENT, bytes(40))):
+            with self.during("message %d" % kind):
+                p = self.peer(ipc.Importer)
+                p.held()
+                p.send(kind, data)
+                self.check(p.ended(), "not cut off")
+        self.exits(self.inst.opseal("log", "--source", "import"), 1)
+        p = self.peer(ipc.Importer)
+        p.held()
+        p.records(ipc.accounted(mine.sid))
+        p.settle()
+        self.exits(self.inst.opseal("log", "--source", "import"), 0)
 
 
 class Importing(t.Test):
