@@ -16,19 +16,28 @@ static const struct {
 	{ "acct", 1, import_acct },
 };
 
-void
-import_said(const struct cli *cli, const struct importer *im, bool whole)
+int
+import_hand_over(const struct cli *cli,
+    int (*put)(void *file, struct importer *im, struct ops_err *err),
+    void *file, struct ops_err *err)
 {
 	char id[OPS_ID_TEXT_LEN + 1];
+	struct importer *im;
+	int rc;
 
+	if (importer_new(cli->run_dir, &im, err) < 0)
+		return -1;
+	rc = put(file, im, err);
 	ops_id_text(importer_id(im), id);
-	if (whole)
+	if (rc == 0)
 		printf("%s\n", id);
 	else if (importer_begun(im))
 		cli_note(cli,
 		    "session %s may be in the log in part: it is lost there, "
 		    "and not imported",
 		    id);
+	importer_free(im);
+	return rc;
 }
 
 int

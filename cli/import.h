@@ -8,15 +8,16 @@
 #ifndef OPS_CLI_IMPORT_H
 #define OPS_CLI_IMPORT_H
 
-#include <stdbool.h>
-
 #include "base/err.h"
 #include "importer.h"
 
 struct cli;
 
-/* Print the id of what is in the log, whole; or say that it isn't whole. */
-void import_said(const struct cli *cli, const struct importer *im, bool whole);
+/* Connect, and put what was read; then print the id of what is in the log whole,
+ * or say that it isn't whole. */
+int import_hand_over(const struct cli *cli,
+    int (*put)(void *file, struct importer *im, struct ops_err *err),
+    void *file, struct ops_err *err);
 
 /* FILE [TIMING]: what script(1) wrote, as a session. */
 int import_typescript(

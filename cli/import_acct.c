@@ -137,8 +137,9 @@ put_program(
 }
 
 static int
-put_all(struct acct_file *f, struct importer *im, struct ops_err *err)
+put_all(void *file, struct importer *im, struct ops_err *err)
 {
+	struct acct_file *f = file;
 	const struct event_close e = { .state = CLOSE_CLOSED,
 		.why = CLOSE_EXIT };
 	struct acct_record r;
@@ -153,24 +154,13 @@ put_all(struct acct_file *f, struct importer *im, struct ops_err *err)
 	return importer_end(im, &e, err);
 }
 
-static int
-hand_over(struct acct_file *f, struct ops_err *err)
+static void
+say(const struct acct_file *f)
 {
-	struct importer *im;
-	int rc;
-
-	if (importer_new(f->cli->run_dir, &im, err) < 0)
-		return -1;
-	rc = put_all(f, im, err);
-	import_said(f->cli, im, rc == 0);
-	if (rc == 0)
-		cli_note(f->cli,
-		    "imported %" PRIu64
-		    " programs; that they ran, and when, is what "
-		    "the file says",
-		    f->records);
-	importer_free(im);
-	return rc;
+	cli_note(f->cli,
+	    "imported %" PRIu64
+	    " programs; that they ran, and when, is what the file says",
+	    f->records);
 }
 
 int
@@ -184,7 +174,9 @@ import_acct(struct cli *cli, int argc, char **argv, struct ops_err *err)
 	if (rc == 0)
 		rc = look_at(&f, err);
 	if (rc == 0)
-		rc = hand_over(&f, err);
+		rc = import_hand_over(cli, put_all, &f, err);
+	if (rc == 0)
+		say(&f);
 	ops_buf_free(&f.bytes);
 	return rc;
 }

@@ -401,8 +401,9 @@ put_end(struct script *s, struct importer *im, struct ops_err *err)
 }
 
 static int
-put_all(struct script *s, struct importer *im, struct ops_err *err)
+put_all(void *file, struct importer *im, struct ops_err *err)
 {
+	struct script *s = file;
 	struct copy c = { s->head.len, ops_sha256_new() };
 	int rc;
 
@@ -452,22 +453,6 @@ say(const struct script *s)
 		    s->left_out);
 }
 
-static int
-hand_over(struct script *s, struct ops_err *err)
-{
-	struct importer *im;
-	int rc;
-
-	if (importer_new(s->cli->run_dir, &im, err) < 0)
-		return -1;
-	rc = put_all(s, im, err);
-	import_said(s->cli, im, rc == 0);
-	if (rc == 0)
-		say(s);
-	importer_free(im);
-	return rc;
-}
-
 int
 import_typescript(struct cli *cli, int argc, char **argv, struct ops_err *err)
 {
@@ -485,8 +470,10 @@ import_typescript(struct cli *cli, int argc, char **argv, struct ops_err *err)
 		rc = look_at_timing(&s, err);
 	if (rc == 0) {
 		fill_info(&s);
-		rc = hand_over(&s, err);
+		rc = import_hand_over(cli, put_all, &s, err);
 	}
+	if (rc == 0)
+		say(&s);
 	if (s.fd >= 0)
 		close(s.fd);
 	ops_buf_free(&s.timing);

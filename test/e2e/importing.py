@@ -411,10 +411,17 @@ class Importing(t.Test):
         self.big(48 << 20)
         proc = subprocess.Popen(self.inst.argv("import", "typescript", self.path("big")),
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        t.wait_for("the session", lambda: self.inst.opseal("ls", "--source", "import").status == 0)
-        writer = self.inst.role("writer")
-        self.check(proc.poll() is None, "the import is over too soon")
-        os.kill(writer, signal.SIGKILL)
+        # Step by step, so that it is in the middle of it on a slow machine too.
+        for _ in range(400):
+            time.sleep(0.02)
+            proc.send_signal(signal.SIGSTOP)
+            if self.inst.opseal("ls", "--source", "import").status == 0:
+                break
+            proc.send_signal(signal.SIGCONT)
+        text = self.exits(self.inst.opseal("ls", "--source", "import"), 0).text
+        self.contains(text, "importing", "the import is over too soon")
+        os.kill(self.inst.role("writer"), signal.SIGKILL)
+        proc.send_signal(signal.SIGCONT)
         out, err = proc.communicate(timeout=120)
         self.equal(proc.returncode, 0, repr((out, err)))
         self.given_back(out.decode().strip(), "big")
