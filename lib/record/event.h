@@ -71,6 +71,7 @@ struct event_open {
 	struct event_text login; /* 22 name of auid, absent if unset */
 	/* The inner terminal's number, and its devpts's: major << 20 | minor. */
 	bool has_inner;
+	bool has_inner_dev;           /* the same: put sets it, get checks it */
 	uint32_t inner_fs, inner_dev; /* 23, 24 */
 	/* There if the session was not recorded but imported: import.h reads it.
 	 * Then 2..8, 17..19 and 22 are of who imported it, 21 is when, and 9,
