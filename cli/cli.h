@@ -99,10 +99,11 @@ int cmd_cat(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_export(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_verify(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_checkpoint(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_import(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
 
 struct ls_opts {
-	const char *user, *person, *command;
+	const char *user, *person, *command, *source;
 	uint64_t since, until;
 	unsigned count;
 	bool mine, active, reverse, json;

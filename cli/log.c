@@ -56,9 +56,9 @@ uid_of(const char *name, uint32_t *ret, struct ops_err *err)
 static int
 source_of(const char *name, uint32_t *ret, struct ops_err *err)
 {
-	static const char *const names[] = {
-		[SOURCE_CAPTURE] = "capture", [SOURCE_ACCT] = "acct"
-	};
+	static const char *const names[] = { [SOURCE_CAPTURE] = "capture",
+		[SOURCE_ACCT] = "acct",
+		[SOURCE_IMPORT] = "import" };
 
 	if (name == NULL)
 		return 0;
@@ -67,8 +67,8 @@ source_of(const char *name, uint32_t *ret, struct ops_err *err)
 			*ret = i;
 			return 0;
 		}
-	return ops_fail(
-	    err, OPS_EUSAGE, "--source: capture or acct, not %.32s", name);
+	return ops_fail(err, OPS_EUSAGE,
+	    "--source: capture, acct or import, not %.32s", name);
 }
 
 /* -- a row -- */

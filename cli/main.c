@@ -38,6 +38,7 @@ static const struct opt ls_options[] = {
 	{ "since",   'S', OPT_TIME,  "TIME", "that went on after TIME: 09:00, yesterday, -2h", AT(since), 0 },
 	{ "until",   'U', OPT_TIME,  "TIME", "that began before TIME",              AT(until), 0 },
 	{ "active",  0,   OPT_FLAG,  NULL,   "that are going on now",               AT(active), 0 },
+	{ "source",  0,   OPT_TEXT,  "WHAT", "record: recorded here; import: read from a file", AT(source), 0 },
 	{ "command", 0,   OPT_TEXT,  "TEXT", "whose command holds TEXT",            AT(command), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
 	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
@@ -57,7 +58,7 @@ static const struct opt log_options[] = {
 	{ "until",   'U', OPT_TIME,  "TIME", "started before TIME",                 AT(until), 0 },
 	{ "failed",  0,   OPT_FLAG,  NULL,   "that failed: status not 0, a signal, not executed", AT(failed), 0 },
 	{ "forks",   0,   OPT_FLAG,  NULL,   "ends of processes that executed nothing, too", AT(forks), 0 },
-	{ "source",  0,   OPT_TEXT,  "SOURCE", "by capture, or by the kernel's accounting alone: acct", AT(source), 0 },
+	{ "source",  0,   OPT_TEXT,  "SOURCE", "capture; acct: the kernel's accounting alone; import", AT(source), 0 },
 	{ "tree",    0,   OPT_FLAG,  NULL,   "who started whom",                    AT(tree), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
 	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
@@ -147,6 +148,15 @@ static const char verify_more[] =
 	"4 not permitted.\n";
 static const char checkpoint_more[] =
 	"Exit status: 0 fine, 1 nothing is sealed yet, 2 trouble, 4 not permitted.\n";
+static const char import_more[] =
+	"KIND is typescript or acct.\n"
+	"typescript: FILE is a log of script(1), TIMING its timing file, of either kind;\n"
+	"without it the session has no times within. Its id is printed.\n"
+	"acct: FILE is one of the kernel's process accounting, acct(5) version 3; its\n"
+	"programs are listed by log --source import.\n"
+	"What is imported is marked as such for ever: the log proves that this file was\n"
+	"read, when and by whom, not what it says. Only root may.\n"
+	"Exit status: 0 all of it is in the log, 2 trouble, 4 not permitted.\n";
 static const char record_more[] =
 	"Without COMMAND, the shell of SHELL.\n"
 	"If stdin and stdout are not the same terminal (a pipe, a file, cron), COMMAND runs\n"
@@ -174,6 +184,8 @@ static const struct command commands[] = {
 	    NEED_STORE, 0, 0, checkpoint_options, sizeof(struct checkpoint_opts), cmd_checkpoint },
 	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format", session_more,
 	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), cmd_export },
+	{ "import", GROUP_KEEP, "KIND FILE [TIMING]", "Take others' recordings into the log", import_more,
+	    NO_STORE, 2, 3, NULL, 0, cmd_import },
 	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
 	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, cmd_record },
 };

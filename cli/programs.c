@@ -255,7 +255,9 @@ programs_command(const struct program *p, struct ops_buf *out)
 	}
 	if (p->kind == PROGRAM_ACCOUNTED) {
 		ops_escape(out, p->exec.comm.p, p->exec.comm.n);
-		ops_buf_puts(out, " [by the kernel's accounting alone]");
+		ops_buf_puts(out, program_imported(p)
+				      ? " [imported, claimed]"
+				      : " [by the kernel's accounting alone]");
 		ops_buf_puts(out, (p->exec.flags & PROGRAM_FORKED) != 0
 				      ? " [executed nothing]"
 				      : "");
@@ -328,10 +330,8 @@ json_flags(struct json *j, uint32_t flags)
 }
 
 static void
-json_place(struct json *j, const struct program *p, uint32_t joined)
+json_session(struct json *j, const struct program *p)
 {
-	static const char *const how[] = { NULL, "tty", "descent", "login",
-		"inferred" };
 	char id[OPS_ID_TEXT_LEN + 1];
 
 	json_key(j, "session");
@@ -341,6 +341,17 @@ json_place(struct json *j, const struct program *p, uint32_t joined)
 	}
 	ops_id_text(p->session, id);
 	json_str(j, id);
+}
+
+static void
+json_place(struct json *j, const struct program *p, uint32_t joined)
+{
+	static const char *const how[] = { NULL, "tty", "descent", "login",
+		"inferred" };
+
+	json_session(j, p);
+	if (ops_all_zero(p->session, OPS_ID_LEN))
+		return;
 	if (p->number > 0)
 		describe_json_number(j, "number", p->number);
 	json_key(j, "joined");
@@ -568,6 +579,8 @@ json_accounted(struct json *j, const struct program *p)
 	describe_json_number(j, "acct_flags", a->flags);
 	json_key(j, "unsure");
 	json_bool(j, a->unsure);
+	if (program_imported(p))
+		json_session(j, p);
 }
 
 static void
@@ -630,7 +643,9 @@ programs_json(const struct program *p, bool utc, struct ops_buf *out)
 	json_key(&j, "sealed");
 	json_bool(&j, p->sealed);
 	json_key(&j, "source");
-	json_str(&j, p->kind == PROGRAM_ACCOUNTED ? "acct" : "capture");
+	json_str(&j, program_imported(p)            ? "import"
+		     : p->kind == PROGRAM_ACCOUNTED ? "acct"
+						    : "capture");
 	json_kind(&j, p);
 	json_end_object(&j);
 }

@@ -179,7 +179,11 @@ screen_open(struct cli *cli, const struct session *s, struct screen **ret,
 		screen_free(sc);
 		return -1;
 	}
-	if (s->open.kind == SESSION_COMMAND)
+	if (s->open.kind == SESSION_COMMAND && session_imported(s))
+		cli_note(cli,
+		    "a list of programs: opseal log --session %s shows it",
+		    s->id_text);
+	else if (s->open.kind == SESSION_COMMAND)
 		cli_note(cli,
 		    "recorded without a terminal: what it printed is not in "
 		    "the log");

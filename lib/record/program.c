@@ -197,6 +197,13 @@ program_accounted_put(struct ops_buf *b, const struct program_accounted *e)
 }
 
 void
+program_imported_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
+    const struct program_accounted *e)
+{
+	body_put(b, id, accounted_fields, OPS_ARRAY_LEN(accounted_fields), e);
+}
+
+void
 program_coverage_put(struct ops_buf *b, const struct program_coverage *e)
 {
 	body_put(b, body_no_session, coverage_fields,

@@ -220,6 +220,9 @@ void program_failed_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
 void program_loss_put(struct ops_buf *b, const struct program_loss *e);
 void program_accounted_put(
     struct ops_buf *b, const struct program_accounted *e);
+/* The same, of one that was imported in that session: then it is claimed. */
+void program_imported_put(struct ops_buf *b,
+    const uint8_t id[static OPS_ID_LEN], const struct program_accounted *e);
 void program_coverage_put(struct ops_buf *b, const struct program_coverage *e);
 
 int program_capture_get(const uint8_t *p, size_t n, struct program_capture *ret,

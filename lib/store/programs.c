@@ -311,6 +311,8 @@ is_owned(const struct program *p, uint32_t owner)
 {
 	if (p->kind == PROGRAM_LOST || p->kind == PROGRAM_COVERAGE)
 		return true; /* says nothing of anybody */
+	if (program_imported(p))
+		return false; /* whose they were is claimed */
 	return p->login == owner ||
 	       (p->kind == PROGRAM_FAILED ? p->failed.uid : p->exec.uid) ==
 		   owner;
@@ -337,11 +339,12 @@ is_of_source(const struct program *p, const struct program_filter *f)
 	bool acct = p->kind == PROGRAM_ACCOUNTED;
 
 	if (f->coverage)
-		return acct || p->kind == PROGRAM_LOST ||
-		       p->kind == PROGRAM_COVERAGE;
+		return (acct && !program_imported(p)) ||
+		       p->kind == PROGRAM_LOST || p->kind == PROGRAM_COVERAGE;
 	if (p->kind == PROGRAM_COVERAGE ||
 	    (f->source == SOURCE_CAPTURE && acct) ||
-	    (f->source == SOURCE_ACCT && !acct))
+	    (f->source == SOURCE_ACCT && !acct) ||
+	    (f->source == SOURCE_IMPORT && !program_imported(p)))
 		return false;
 	return f->forks || !acct || (p->accounted.flags & ACCT_FORKED) == 0;
 }
@@ -642,9 +645,30 @@ was_captured(const struct process *x, const struct record *r,
 	       x->end <= r->time + 2 * SECOND && a->elapsed <= ran + SECOND;
 }
 
+/* Its times are what the file says, whenever it was read. */
+static int
+take_imported(struct loader *ld, const struct record *r,
+    const struct stream_pos *pos, const uint8_t id[static OPS_ID_LEN],
+    const struct program_accounted *a, struct ops_err *err)
+{
+	const struct session_count *s = session_of(ld, id);
+	struct program p = { .kind = PROGRAM_ACCOUNTED, .accounted = *a };
+	uint64_t began = a->began * SECOND;
+
+	program_from_accounted(&p);
+	fill(&p, r, pos, id, NULL, JOINED_NOTHING);
+	p.time = began;
+	if (s != NULL && began >= s->s->start)
+		p.boottime = s->s->start_boottime + (began - s->s->start);
+	p.ended = p.boottime + a->elapsed;
+	p.login = a->uid;
+	return wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
+}
+
 static int
 take_accounted(struct loader *ld, const struct record *r,
-    const struct stream_pos *pos, struct ops_err *err)
+    const struct stream_pos *pos, const uint8_t id[static OPS_ID_LEN],
+    struct ops_err *err)
 {
 	const uint8_t nobody[OPS_ID_LEN] = { 0 };
 	struct program p = { .kind = PROGRAM_ACCOUNTED, .ended = r->time };
@@ -654,6 +678,8 @@ take_accounted(struct loader *ld, const struct record *r,
 
 	if (program_accounted_get(r->payload, r->len, &p.accounted, NULL) < 0)
 		return 0;
+	if (!ops_all_zero(id, OPS_ID_LEN))
+		return take_imported(ld, r, pos, id, a, err);
 	x = process_get(&ld->processes, a->pid);
 	if (x == NULL)
 		return no_memory(err);
@@ -713,7 +739,7 @@ take(struct loader *ld, const struct record *r, const struct stream_pos *pos,
 	case REC_LOSS:
 		return take_loss(ld, r, pos, err);
 	case REC_ACCOUNTED:
-		return take_accounted(ld, r, pos, err);
+		return take_accounted(ld, r, pos, id, err);
 	case REC_COVERAGE:
 		return take_coverage(ld, r, pos, err);
 	default:

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "record/program.h"
 #include "store.h"
 
@@ -53,6 +54,14 @@ struct program {
 	struct program_ended end;
 };
 
+/* Was it read from a file?  Then it carries the session that did so. */
+static inline bool
+program_imported(const struct program *p)
+{
+	return p->kind == PROGRAM_ACCOUNTED &&
+	       !ops_all_zero(p->session, OPS_ID_LEN);
+}
+
 struct program_list {
 	struct program *p; /* in the order of their times */
 	size_t n;
@@ -65,7 +74,8 @@ struct program_list {
 enum program_source {
 	SOURCE_ANY = 0,
 	SOURCE_CAPTURE = 1,
-	SOURCE_ACCT = 2, /* the kernel's accounting alone tells of it */
+	SOURCE_ACCT = 2,   /* the kernel's accounting alone tells of it */
+	SOURCE_IMPORT = 3, /* it was imported: of SOURCE_ACCT, too */
 };
 
 /* Which to keep; zero-initialised keeps all but PROGRAM_COVERAGE, and of what
