@@ -48,6 +48,7 @@
 #include "ipc/queue.h"
 #include "logline.h"
 #include "loop.h"
+#include "mask_rules.h"
 #include "procid.h"
 #include "record/program.h"
 #include "role.h"
@@ -323,6 +324,7 @@ tell_state(void *arg, uint64_t now)
 	struct proto_capture c = { .state = CAPTURE_OFF };
 	const char *how = r->why;
 	char both[PROTO_CAPTURE_TEXT + 1];
+	int n;
 
 	if (r->kernel != NULL) {
 		c.state = CAPTURE_ON;
@@ -331,9 +333,11 @@ tell_state(void *arg, uint64_t now)
 	}
 	c.text = text(how);
 	if (r->role->config.accounting) {
-		(void)snprintf(both, sizeof(both), "%s; accounting %s", how,
+		n = snprintf(both, sizeof(both), "%s; accounting %s", how,
 		    r->account.state);
 		c.text = text(both);
+		if (n < 0 || (size_t)n >= sizeof(both)) /* its begin will do */
+			c.text.n = sizeof(both) - 1;
 	}
 	proto_capture_put(&b, &c);
 	if (!b.failed)
@@ -655,29 +659,6 @@ on_signal(struct watch *w, uint32_t events)
 /* -- starting -- */
 
 static int
-read_rules(struct capture_role *r, struct ops_err *err)
-{
-	const struct config *c = &r->role->config;
-	struct ops_buf text = { .max = MASK_RULES_MAX };
-	const char *name = c->mask_rules;
-	int rc = 0;
-
-	if (!c->mask)
-		return 0;
-	if (name[0] != '\0')
-		rc = ops_read_file(AT_FDCWD, name, OPS_IO_FOLLOW, &text, err);
-	else
-		ops_buf_puts(&text, mask_default_rules);
-	if (rc == 0)
-		rc = ops_buf_check(&text, "rules of masking", err);
-	if (rc == 0)
-		rc = mask_new(
-		    name, (const char *)text.data, text.len, &r->mask, err);
-	ops_buf_free(&text);
-	return rc < 0 ? ops_context(err, "mask_rules") : 0;
-}
-
-static int
 begin_stream(struct capture_role *r, struct ops_err *err)
 {
 	if (queue_room(&r->queue, 0) == NULL || !put_capture(r, CAPTURE_BEGAN))
@@ -739,7 +720,8 @@ run(struct capture_role *r, char path[static PATH_MAX], struct ops_err *err)
 	    loop_timer_new(&r->timer.fd, err) < 0 ||
 	    loop_add(&r->loop, &r->timer, EPOLLIN, err) < 0 ||
 	    procid_start(getpid(), &r->link.start, err) < 0 ||
-	    read_rules(r, err) < 0 || start_kernel(r, err) < 0)
+	    mask_rules_load(&r->role->config, &r->mask, err) < 0 ||
+	    start_kernel(r, err) < 0)
 		return -1;
 	role_ready(r->role);
 	turn(r);
