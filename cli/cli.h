@@ -53,6 +53,8 @@ struct command {
 	int min_args, max_args; /* -1: any number */
 	const struct opt *opts; /* up to a row without a name */
 	size_t opts_size;       /* of the struct their offsets are in */
+	size_t
+	    endless; /* of a bool in it: then there is no end to page; 0: none */
 	/* opts: that struct, filled in.  argv: the arguments, NULL at the end. */
 	int (*run)(struct cli *cli, const void *opts, int argc, char **argv);
 };
@@ -112,7 +114,7 @@ struct log_opts {
 	const char *user, *euid, *session, *exe, *tty, *source;
 	uint64_t since, until;
 	unsigned count;
-	bool failed, forks, tree, reverse, json;
+	bool failed, forks, tree, reverse, follow, json;
 };
 struct show_opts {
 	bool json;

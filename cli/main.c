@@ -62,6 +62,7 @@ static const struct opt log_options[] = {
 	{ "tree",    0,   OPT_FLAG,  NULL,   "who started whom",                    AT(tree), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
 	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
+	{ "follow",  'f', OPT_FLAG,  NULL,   "go on with what is started from now on", AT(follow), 0 },
 	{ "json",    0,   OPT_FLAG,  NULL,   "one JSON object a line",              AT(json), 0 },
 #undef AT
 	{ 0 },
@@ -167,27 +168,27 @@ static const char record_more[] =
 /* Help, completion and the check of the manual are made from this table. */
 static const struct command commands[] = {
 	{ "ls", GROUP_SEE, "", "List recorded sessions", ls_more,
-	    NEED_STORE | NEED_PAGER, 0, 0, ls_options, sizeof(struct ls_opts), cmd_ls },
+	    NEED_STORE | NEED_PAGER, 0, 0, ls_options, sizeof(struct ls_opts), 0, cmd_ls },
 	{ "log", GROUP_SEE, "[PROGRAM]", "List the programs that ran", log_more,
-	    NEED_STORE | NEED_PAGER, 0, 1, log_options, sizeof(struct log_opts), cmd_log },
+	    NEED_STORE | NEED_PAGER, 0, 1, log_options, sizeof(struct log_opts), offsetof(struct log_opts, follow), cmd_log },
 	{ "show", GROUP_SEE, "SESSION[:N][@TIME]", "Who, when, from where: one session", place_more,
-	    NEED_STORE | NEED_PAGER, 1, 1, show_options, sizeof(struct show_opts), cmd_show },
+	    NEED_STORE | NEED_PAGER, 1, 1, show_options, sizeof(struct show_opts), 0, cmd_show },
 	{ "play", GROUP_SEE, "SESSION[:N][@TIME]", "Play a session back", play_more,
-	    NEED_STORE, 1, 1, play_options, sizeof(struct play_opts), cmd_play },
+	    NEED_STORE, 1, 1, play_options, sizeof(struct play_opts), 0, cmd_play },
 	{ "cat", GROUP_SEE, "SESSION[:N][@TIME]", "Print the text that was on the screen", place_more,
-	    NEED_STORE | NEED_PAGER, 1, 1, NULL, 0, cmd_cat },
+	    NEED_STORE | NEED_PAGER, 1, 1, NULL, 0, 0, cmd_cat },
 	{ "status", GROUP_SEE, "", "What is recorded now, and how well", NULL,
-	    NEED_DAEMON | NO_STORE, 0, 0, status_options, sizeof(struct status_opts), cmd_status },
+	    NEED_DAEMON | NO_STORE, 0, 0, status_options, sizeof(struct status_opts), 0, cmd_status },
 	{ "verify", GROUP_PROVE, "[SESSION]", "Check that nothing was changed", verify_more,
-	    NEED_STORE, 0, 1, verify_options, sizeof(struct verify_opts), cmd_verify },
+	    NEED_STORE, 0, 1, verify_options, sizeof(struct verify_opts), 0, cmd_verify },
 	{ "checkpoint", GROUP_PROVE, "", "Print the checkpoint, to be kept elsewhere", checkpoint_more,
-	    NEED_STORE, 0, 0, checkpoint_options, sizeof(struct checkpoint_opts), cmd_checkpoint },
+	    NEED_STORE, 0, 0, checkpoint_options, sizeof(struct checkpoint_opts), 0, cmd_checkpoint },
 	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format", session_more,
-	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), cmd_export },
+	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), 0, cmd_export },
 	{ "import", GROUP_KEEP, "KIND FILE [TIMING]", "Take others' recordings into the log", import_more,
-	    NO_STORE, 2, 3, NULL, 0, cmd_import },
+	    NO_STORE, 2, 3, NULL, 0, 0, cmd_import },
 	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
-	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, cmd_record },
+	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, 0, cmd_record },
 };
 /* clang-format on */
 #define N_COMMANDS OPS_ARRAY_LEN(commands)
@@ -488,7 +489,8 @@ run_command(struct cli *cli, void *values, int argc, char **argv)
 	if ((c->needs & (NEED_STORE | NEED_DAEMON)) != 0 &&
 	    source_open(cli, &cli->source, &err) < 0)
 		return cli_fail(cli, &err);
-	if ((c->needs & NEED_PAGER) != 0 && !cli->global.no_pager)
+	if ((c->needs & NEED_PAGER) != 0 && !cli->global.no_pager &&
+	    !(c->endless != 0 && ((const bool *)values)[c->endless]))
 		pager = pager_start();
 	status = c->run(cli, values, argc, argv);
 	if (status == CLI_FINE && cli->partial)
