@@ -14,6 +14,17 @@ struct entry {
 	struct entry *next;
 };
 
+struct client {
+	uint32_t pid;
+	uint64_t start;
+	uint32_t euid;
+	uint32_t tty_major, tty_minor, tty_fs;
+	uint8_t mux;
+};
+
+#define CLIENTS_MAX 1024
+#define CLIENTS_USER 64 /* of one effective user */
+
 struct procs {
 	struct entry **bucket;
 	size_t buckets, n; /* buckets: a power of 2 */
@@ -21,13 +32,8 @@ struct procs {
 	size_t sessions, sessions_cap;
 	/* Processes that executed tmux or screen, or were found doing so; those
 	 * that ended since are still in it. */
-	struct client *client;
-	size_t clients, clients_cap;
-};
-
-struct client {
-	uint32_t pid;
-	uint64_t start;
+	struct client client[CLIENTS_MAX]; /* the oldest first */
+	size_t clients;
 };
 
 struct procs *
@@ -60,7 +66,6 @@ procs_free(struct procs *p)
 		}
 	free(p->bucket);
 	free(p->session);
-	free(p->client);
 	free(p);
 }
 
@@ -181,28 +186,66 @@ mux_of(const char comm[CAP_COMM])
 	return NO_MUX;
 }
 
-/* Where there is no memory it isn't seen as a client, that's all. */
+static bool
+is_client(const struct client *c, const struct proc *x)
+{
+	return c->pid == x->pid && c->start == x->start;
+}
+
+static void
+drop_client(struct procs *p, size_t i)
+{
+	memmove(&p->client[i], &p->client[i + 1],
+	    (--p->clients - i) * sizeof(p->client[0]));
+}
+
+static void
+drop_ended(struct procs *p)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->clients; i++)
+		if (look_up(p, p->client[i].pid, p->client[i].start) != NULL)
+			p->client[kept++] = p->client[i];
+	p->clients = kept;
+}
+
+/* The oldest of this user's, of more than one user may have; else clients. */
+static size_t
+one_too_many(const struct procs *p, uint32_t euid)
+{
+	size_t n = 0, oldest = p->clients;
+
+	for (size_t i = p->clients; i-- > 0;)
+		if (p->client[i].euid == euid) {
+			oldest = i;
+			n++;
+		}
+	return n >= CLIENTS_USER ? oldest : p->clients;
+}
+
+/* Anybody may name a program tmux, and execute it again and again: a user has a
+ * number of places, and can't take those of another. */
 static void
 add_client(struct procs *p, const struct proc *x)
 {
-	size_t cap = p->clients_cap == 0 ? 16 : 2 * p->clients_cap, kept = 0;
-	struct client *more;
+	size_t i;
 
-	if (p->clients == p->clients_cap) {
-		for (size_t i = 0; i < p->clients; i++)
-			if (procs_find(p, p->client[i].pid,
-				p->client[i].start) != NULL)
-				p->client[kept++] = p->client[i];
-		p->clients = kept;
-	}
-	if (p->clients == p->clients_cap) {
-		more = reallocarray(p->client, cap, sizeof(*more));
-		if (more == NULL)
-			return;
-		p->client = more;
-		p->clients_cap = cap;
-	}
-	p->client[p->clients++] = (struct client){ x->pid, x->start };
+	for (i = 0; i < p->clients && !is_client(&p->client[i], x); i++)
+		continue;
+	if (i < p->clients)
+		drop_client(p, i); /* it may be on another terminal now */
+	if (x->tty_major == 0)
+		return;
+	if (one_too_many(p, x->euid) < p->clients || p->clients == CLIENTS_MAX)
+		drop_ended(p);
+	i = one_too_many(p, x->euid);
+	if (i < p->clients)
+		drop_client(p, i);
+	if (p->clients == CLIENTS_MAX)
+		return; /* it isn't seen as one, that's all */
+	p->client[p->clients++] = (struct client){ x->pid, x->start, x->euid,
+		x->tty_major, x->tty_minor, x->tty_fs, x->mux };
 }
 
 static void
@@ -449,11 +492,18 @@ is_open(const struct procs_session *s, uint64_t time)
 }
 
 static bool
+is_on_tty(
+    const struct procs_session *s, uint32_t major, uint32_t minor, uint32_t fs)
+{
+	return s->tty_major != 0 && s->tty_major == major &&
+	       s->tty_minor == minor &&
+	       (s->tty_fs == fs || s->tty_fs == 0 || fs == 0);
+}
+
+static bool
 on_its_tty(const struct procs_session *s, const struct proc *x)
 {
-	return s->tty_major != 0 && s->tty_major == x->tty_major &&
-	       s->tty_minor == x->tty_minor &&
-	       (s->tty_fs == x->tty_fs || s->tty_fs == 0 || x->tty_fs == 0);
+	return is_on_tty(s, x->tty_major, x->tty_minor, x->tty_fs);
 }
 
 /* The kernel counts them from 1. */
@@ -477,11 +527,14 @@ is_shown(const struct procs *p, const struct procs_session *s,
     const struct proc *server)
 {
 	for (size_t i = 0; i < p->clients; i++) {
-		const struct proc *c =
-		    look_up(p, p->client[i].pid, p->client[i].start);
+		const struct client *c = &p->client[i];
+		const struct proc *x;
 
-		if (c != NULL && c->mux == server->mux && !c->serves &&
-		    c->euid == server->euid && on_its_tty(s, c))
+		if (c->mux != server->mux || c->euid != server->euid ||
+		    !is_on_tty(s, c->tty_major, c->tty_minor, c->tty_fs))
+			continue;
+		x = look_up(p, c->pid, c->start);
+		if (x != NULL && !x->serves)
 			return true;
 	}
 	return false;

@@ -365,10 +365,11 @@ capture_record(const struct order_event *ev, struct procs *p, size_t *at,
 		return true;
 	case CAP_EXEC:
 		x = procs_exec(p, &ev->u->exec);
-		if (x != NULL)
+		if (*at == 0 && !put_exec(ev, p, x, at, sink))
+			return false;
+		if (x != NULL && *at - 1 < ev->args_n)
 			(void)procs_joined(p, x, ev->u->head.time, id);
-		return (*at > 0 || put_exec(ev, p, x, at, sink)) &&
-		       put_more(ev, id, at, sink);
+		return put_more(ev, id, at, sink);
 	case CAP_EXIT:
 		return put_ended(&ev->u->exit, p, sink);
 	case CAP_FAILED:

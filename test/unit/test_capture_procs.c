@@ -22,6 +22,8 @@ forked(uint32_t pid, uint64_t start, uint32_t ppid, uint64_t pstart)
 	return x;
 }
 
+static uint32_t euid; /* of whom execd() makes */
+
 static struct proc *
 execd_as(const char *comm, uint32_t pid, uint64_t start, uint32_t ppid,
     uint64_t pstart, uint32_t minor, uint32_t ses)
@@ -33,6 +35,7 @@ execd_as(const char *comm, uint32_t pid, uint64_t start, uint32_t ppid,
 		.tty_major = minor != 0 ? 136 : 0,
 		.tty_minor = minor,
 		.tty_dev = minor != 0 ? 77 : 0,
+		.euid = euid,
 		.ses = ses };
 	struct proc *x;
 
@@ -290,10 +293,11 @@ test_tmux(void **state)
 	x = execd(13, PROCS_TICK + 300, 12, PROCS_TICK + 200, 9, CAP_UNSET);
 	shown(x, PROCS_TICK + 400, 1, A, NULL);
 	/* Another user's client is no client of this one. */
-	y = execd_as("tmux", 21, PROCS_TICK + 500, 20, 1, 4, CAP_UNSET);
-	y->euid = 1000;
+	euid = 1000;
+	execd_as("tmux", 21, PROCS_TICK + 500, 20, 1, 4, CAP_UNSET);
 	shown(x, PROCS_TICK + 600, 1, A, NULL);
-	y->euid = 0;
+	euid = 0;
+	execd_as("tmux", 21, PROCS_TICK + 500, 20, 1, 4, CAP_UNSET);
 	shown(x, PROCS_TICK + 600, 2, A, B);
 	/* Nor is one of screen; and by then its terminal is its own. */
 	execd_as("screen", 21, PROCS_TICK + 500, 20, 1, 4, CAP_UNSET);
@@ -307,6 +311,42 @@ test_tmux(void **state)
 	/* Nobody is attached. */
 	ended(11, PROCS_TICK + 100);
 	shown(x, PROCS_TICK + 900, 0, A, NULL);
+	procs_free(p);
+}
+
+/* Who makes many clients takes his own places, in memory that doesn't grow. */
+static void
+test_tmux_flood(void **state)
+{
+	const struct proc *x;
+
+	(void)state;
+	begin();
+	session(A, 3, 10, CAP_UNSET, 10);
+	execd(10, PROCS_TICK + 5, 1, 1, 0, CAP_UNSET);
+	execd_as(
+	    "tmux", 11, PROCS_TICK + 100, 10, PROCS_TICK + 5, 3, CAP_UNSET);
+	forked(12, PROCS_TICK + 200, 11, PROCS_TICK + 100);
+	forked(13, PROCS_TICK + 300, 12, PROCS_TICK + 200);
+	execd(13, PROCS_TICK + 300, 12, PROCS_TICK + 200, 9, CAP_UNSET);
+	euid = 1000;
+	for (uint32_t i = 0; i < 100000; i++)
+		execd_as("tmux", 50, 7, 1, 1, 8, CAP_UNSET);
+	for (uint32_t i = 0; i < 5000; i++)
+		execd_as("tmux", 1000 + i, 7, 1, 1, 8, CAP_UNSET);
+	euid = 0;
+	x = procs_find(p, 13, PROCS_TICK + 300);
+	assert_non_null(x);
+	shown(x, PROCS_TICK * 2, 1, A, NULL);
+	/* The same user's newest count, and none that has ended. */
+	for (uint32_t i = 0; i < 63; i++)
+		execd_as("tmux", 10000 + i, 7, 1, 1, 8, CAP_UNSET);
+	shown(x, PROCS_TICK * 2, 1, A, NULL);
+	ended(10000, 7);
+	execd_as("tmux", 20000, 7, 1, 1, 8, CAP_UNSET);
+	shown(x, PROCS_TICK * 2, 1, A, NULL);
+	execd_as("tmux", 20001, 7, 1, 1, 8, CAP_UNSET);
+	shown(x, PROCS_TICK * 2, 0, A, NULL);
 	procs_free(p);
 }
 
@@ -355,6 +395,7 @@ main(void)
 		cmocka_unit_test(test_over),
 		cmocka_unit_test(test_late_door),
 		cmocka_unit_test(test_tmux),
+		cmocka_unit_test(test_tmux_flood),
 		cmocka_unit_test(test_tmux_seeded),
 	};
 
