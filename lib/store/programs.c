@@ -596,7 +596,9 @@ take_capture(struct loader *ld, const struct record *r,
 	struct program_capture c;
 	bool hole;
 
-	if (program_capture_get(r->payload, r->len, &c, NULL) < 0)
+	/* The kernel's accounting alone saw no program start. */
+	if (program_capture_get(r->payload, r->len, &c, NULL) < 0 ||
+	    is_text(c.how, "acct"))
 		return 0;
 	hole = c.what == CAPTURE_BEGAN && ld->unended &&
 	       ld->capture_pid != c.pid && ld->last < r->time;
@@ -604,6 +606,7 @@ take_capture(struct loader *ld, const struct record *r,
 	p.loss.until = r->time;
 	ld->unended = c.what == CAPTURE_BEGAN;
 	ld->capture_pid = c.pid;
+	ld->last = r->time;
 	fill(&p, r, pos, nobody, NULL, JOINED_NOTHING);
 	return hole && wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
 }
@@ -758,6 +761,16 @@ look_at_boot(struct loader *ld, const struct stream_pos *pos)
 	free(ld->processes.p);
 	ld->processes = (struct table){ 0 };
 	ld->unended = false;
+	ld->last = 0;
+}
+
+/* Is it from the kernel's side, and of the time it says?  What accounting told or
+ * was imported is of another. */
+static bool
+is_captured(uint8_t type)
+{
+	return type == REC_EXEC || type == REC_ARGS || type == REC_ENDED ||
+	       type == REC_FAILED || type == REC_LOSS;
 }
 
 static int
@@ -788,7 +801,8 @@ read_stream(
 			look_at_boot(ld, &pos);
 		if (rc == 0 || (rc = take(ld, &rec, &pos, err)) < 0)
 			break;
-		ld->last = rec.time;
+		if (is_captured(rec.type) && rec.time > ld->last)
+			ld->last = rec.time;
 	}
 	if (rc == 0)
 		rc = end_args(ld, err);

@@ -9,6 +9,7 @@
 static struct build b;
 static struct store *s;
 static size_t one, stream;
+static uint64_t hole_from, hole_until;
 static uint8_t long_args[PROGRAM_ARGS_MAX + 5000];
 
 static struct event_text
@@ -377,6 +378,63 @@ test_missing(void **state)
 	m->data[m->len - 20] ^= 1;
 }
 
+static uint64_t
+capture(enum capture_what what, uint32_t pid, struct event_text how)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_capture e = { .what = what, .pid = pid, .how = how };
+
+	program_capture_put(&body, &e);
+	put(REC_CAPTURE, &body);
+	return b.now;
+}
+
+/* Runs of capture that ended, and one that did not; between them other streams. */
+static int
+setup_holes(void **state)
+{
+	(void)state;
+	build_init(&b);
+	build_boot(&b, BOOT_FIRST, NULL);
+	build_seal(&b, false, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	capture(CAPTURE_BEGAN, 100, T("tp_btf"));
+	capture(CAPTURE_ENDED, 100, T("tp_btf"));
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	capture(CAPTURE_BEGAN, 101, T("tp_btf"));
+	exec(0, 11, 2100, EVENT_UNSET, T("last\0"), 5, T("/bin/last"), 0);
+	hole_from = b.now;
+	/* Accounting alone saw no start; what is imported has another's times. */
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	capture(CAPTURE_BEGAN, 102, T("acct"));
+	accounted(40, 0, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	accounted(41, 0, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	hole_until = capture(CAPTURE_BEGAN, 103, T("raw_tp"));
+	capture(CAPTURE_ENDED, 103, T("raw_tp"));
+	build_seal(&b, false, false);
+	build_sync(&b);
+	return store_open(&b.mem.vfs, 0, &s, NULL);
+}
+
+static void
+test_holes(void **state)
+{
+	struct program_list l = load((struct program_filter){ 0 });
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < l.n; i++)
+		if (l.p[i].kind == PROGRAM_LOST) {
+			assert_int_equal(l.p[i].loss.from, hole_from);
+			assert_int_equal(l.p[i].loss.until, hole_until);
+			n++;
+		}
+	assert_int_equal(n, 1);
+	program_list_free(&l);
+}
+
 int
 main(void)
 {
@@ -387,6 +445,8 @@ main(void)
 		cmocka_unit_test(test_tty),
 		cmocka_unit_test(test_missing),
 	};
+	const struct CMUnitTest holes[] = { cmocka_unit_test(test_holes) };
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, teardown) +
+	       cmocka_run_group_tests(holes, setup_holes, teardown);
 }
