@@ -39,6 +39,11 @@ import_on_hello(void *conn, struct msg *m, struct ops_err *err)
 		return ops_fail(err, OPS_ENOMEM, "out of memory");
 	if (pid != (uint32_t)p->who.pid)
 		return ops_fail(err, OPS_EPERM, "says it is process %u", pid);
+	/* What came behind capture's last record would be taken for capture's. */
+	for (const struct peer *q = p->r->peers; q != NULL; q = q->next)
+		if (q != p && !q->dead && memcmp(q->id, m->p, OPS_ID_LEN) == 0)
+			return ops_fail(
+			    err, OPS_EPERM, "the stream is another's");
 	memcpy(p->id, m->p, OPS_ID_LEN);
 	if (writer_programs(p->r->w, p->id, err) < 0)
 		return -1;

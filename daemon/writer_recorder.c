@@ -215,8 +215,11 @@ check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
 		    u.open.recorder_start != p->start)
 			return ops_fail(err, OPS_EPERM,
 			    "SESSION-OPEN names another recorder");
-		p->imports = u.open.import.p != NULL;
-		return p->imports ? import_check(p, &u.open, err) : 0;
+		/* What the log has counts, not what is said once more. */
+		if (number == p->next_event)
+			p->imports = u.open.import.p != NULL;
+		return u.open.import.p != NULL ? import_check(p, &u.open, err)
+					       : 0;
 	case REC_SESSION_CLOSE:
 		return event_close_get(b, n, &u.close, err);
 	case REC_GAP_EVENT:

@@ -170,6 +170,27 @@ class Liars(t.Test):
         self.exits(self.inst.opseal("log", "--source", "import"), 0)
 
 
+    def test_what_is_said_again(self):
+        """An OPEN that the log has doesn't become an import by being sent once more."""
+        r = self.peer(ipc.Recorder).begin()
+        r.settle()
+        r.event(ipc.SESSION_OPEN, ipc.import_payload(r.sid), number=0)
+        p = self.peer(ipc.Importer)
+        p.held()
+        p.records(ipc.accounted(r.sid))
+        self.check(p.ended(), "not cut off")
+
+    def test_a_stream_of_his_own(self):
+        """Who is behind another's records would have his taken for those."""
+        capture = self.peer(ipc.Capture)
+        capture.held()
+        recorder = self.peer(ipc.Recorder).begin()
+        for other in capture, recorder:
+            p = self.peer(ipc.Importer, sid=other.sid)
+            self.check(p.ended(), "not cut off")
+            other.settle()
+
+
 class Importing(t.Test):
     def setup(self):
         t.need_program("script")
