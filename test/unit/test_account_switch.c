@@ -208,7 +208,7 @@ state_is(const char *begins)
 	path_of(ACCOUNT_STATE, path);
 	f = fopen(path, "re");
 	assert_non_null(f);
-	(void)fgets(text, sizeof(text), f);
+	assert_non_null(fgets(text, sizeof(text), f));
 	(void)fclose(f);
 	CHECK(strncmp(text, begins, strlen(begins)) == 0, begins, text);
 }
