@@ -70,16 +70,14 @@ is_tight(int fd)
 /* Nothing is written while it is paused for want of space, nor is a process
  * made where there is no room for one: that says nothing of whose it is. */
 static enum whose
-whose(struct account_switch *a)
+whose(const struct account_switch *a)
 {
 	off_t before = size_of(a->fd);
 
 	if (before < 0 || !end_a_process())
 		return UNKNOWN;
-	if (size_of(a->fd) > before) {
-		a->seen = true;
+	if (size_of(a->fd) > before)
 		return OURS;
-	}
 	if (a->tight > ops_boottime() || is_tight(a->fd))
 		return UNKNOWN;
 	return NOT_OURS;
@@ -189,8 +187,7 @@ drop_next(const struct account_switch *a)
 /* -- the switch -- */
 
 /* The file is opened with the file rights of its owner, who alone can be sure
- * to be let into the folder, and who may have put another in its place;
- * CAP_SYS_PACCT stays. */
+ * to be let into the folder; CAP_SYS_PACCT stays. */
 static int
 call_acct(const struct account_switch *a, const char *path, struct ops_err *err)
 {
@@ -220,34 +217,17 @@ call_acct(const struct account_switch *a, const char *path, struct ops_err *err)
 	return ops_fail_errno(err, "acct(2)");
 }
 
-/* It goes into another file than the one that we made, by another's doing. */
-static int
-undo(struct account_switch *a, struct ops_err *err)
-{
-	a->on = false;
-	drop_next(a);
-	if (call_acct(a, NULL, err) < 0)
-		return -1;
-	return ops_fail(err, OPS_EIO,
-	    "the kernel opened another file than %s/" ACCOUNT_DIR "/" NEXT,
-	    a->run);
-}
-
-/* Nothing is lost between: the kernel changes files under a lock.  -1 and on:
- * it goes on in the file before, or in one without a number. */
+/* Nothing is lost between: the kernel changes files under a lock.  It opens the
+ * very file that we have open: another could be by its name now. */
 static int
 switch_file(struct account_switch *a, struct ops_err *err)
 {
-	char path[PATH_MAX];
-	int n =
-	    snprintf(path, sizeof(path), "%s/" ACCOUNT_DIR "/" NEXT, a->run);
-	int fd;
+	char path[32];
+	int fd = make_file(a, err);
 
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return ops_fail(err, OPS_EUSAGE, "RUN: too long");
-	fd = make_file(a, err);
 	if (fd < 0)
 		return -1;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (call_acct(a, path, err) < 0) {
 		close(fd);
 		drop_next(a);
@@ -257,9 +237,6 @@ switch_file(struct account_switch *a, struct ops_err *err)
 		close(a->fd);
 	a->fd = fd;
 	a->on = true;
-	a->seen = false;
-	if (whose(a) == NOT_OURS)
-		return undo(a, err);
 	return name_file(a, err);
 }
 
@@ -328,7 +305,7 @@ account_switch_look(struct account_switch *a)
 		return;
 	if (is_tight(a->fd))
 		a->tight = ops_boottime() + TIGHT_FOR;
-	if (size < ACCOUNT_FILE_FULL && a->seen)
+	if (size < ACCOUNT_FILE_FULL)
 		return;
 	who = whose(a);
 	if (who == NOT_OURS) {
@@ -337,12 +314,8 @@ account_switch_look(struct account_switch *a)
 	} else if (size > ACCOUNT_FILE_MAX) {
 		account_switch_off(a);
 		say_off(a, "nobody reads it");
-	} else if (size >= ACCOUNT_FILE_FULL && who == OURS && one_is_left(a) &&
-		   switch_file(a, &err) < 0) {
-		if (a->on)
-			logline("accounting: %s", err.msg);
-		else
-			say_off(a, err.msg);
+	} else if (who == OURS && one_is_left(a) && switch_file(a, &err) < 0) {
+		logline("accounting: %s", err.msg);
 	}
 }
 

@@ -34,7 +34,6 @@ struct account_switch {
 	int dir, fd;     /* the folder; the file that the kernel writes */
 	uint64_t number; /* of the file */
 	bool on;
-	bool seen;      /* the kernel wrote into it */
 	uint64_t tight; /* BOOTTIME until which it may be paused */
 };
 
