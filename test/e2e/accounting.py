@@ -112,7 +112,9 @@ class Accounting(t.Test):
     def test_capture_killed(self):
         """Capture is killed again and again: every program is there, once."""
         inst = self.daemon(capture=True)
-        names = ["k%04d" % i for i in range(400)]
+        # Capture sees those of other runs of this test, too.
+        tag = os.stat(self.dir).st_ino % 10000
+        names = ["k%04d-%04d" % (tag, i) for i in range(400)]
         for i, path in enumerate([self.named(n) for n in names]):
             if i % 100 == 50:
                 os.kill(r.role_pids(inst, "capture")[0], signal.SIGKILL)
