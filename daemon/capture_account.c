@@ -73,7 +73,7 @@ capture_account_read(struct capture_account *c)
 		if (r.pid == c->parent)
 			continue;
 		c->counts.accounted++;
-		(void)account_take(c->ends, &r); /* there is room */
+		(void)account_take(c->ends, &r, ops_boottime()); /* room */
 	}
 }
 
