@@ -196,8 +196,8 @@ capture_account_safe(
 
 	if (c->ends == NULL)
 		return;
-	if (!c->marked && c->file.done > c->file.zeroed) {
-		c->marked = true;
+	if (!c->marked || head == tail) {
+		c->marked = c->file.done > c->file.zeroed;
 		c->mark = tail;
 		c->pending = c->file.done;
 	}
