@@ -15,6 +15,8 @@
 #define TICK_NS 10000000u /* of a seeded start; USER_HZ is 100 */
 #define SECOND UINT64_C(1000000000)
 #define NONE SIZE_MAX
+#define BEGIN_SLACK (SECOND + SECOND / 20) /* of one known to the second */
+#define DROPPED 0                          /* kind of no program */
 
 static int
 no_memory(struct ops_err *err)
@@ -33,7 +35,8 @@ struct process {
 	 * kernel's accounting said of it. */
 	uint64_t end_start, end; /* 0: none did */
 	bool accounted;
-	uint64_t began, elapsed;
+	uint64_t began, elapsed, over;
+	size_t entry; /* index of it, NONE if it isn't kept */
 };
 
 struct table {
@@ -71,7 +74,7 @@ process_get(struct table *t, uint32_t pid)
 	p = place_of(t, pid);
 	if (p->pid == 0) {
 		t->n++;
-		*p = (struct process){ .pid = pid, .at = NONE };
+		*p = (struct process){ .pid = pid, .at = NONE, .entry = NONE };
 	}
 	return p;
 }
@@ -526,6 +529,37 @@ take_fork(struct loader *ld, const struct record *r,
 	return wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
 }
 
+/* Are the two ends that of one process?  Times of the kernel's accounting are
+ * known to the second, and longer ones less well. */
+static bool
+same_end(uint64_t start, uint64_t end, uint64_t elapsed, uint64_t over)
+{
+	return end != 0 && end + 2 * SECOND >= over &&
+	       end <= over + 2 * SECOND && elapsed <= end - start + SECOND;
+}
+
+static bool
+same_begin(uint64_t start, uint64_t began, uint64_t elapsed, uint64_t offset)
+{
+	uint64_t real = start + offset; /* the sum is right, if it wraps, too */
+	uint64_t slack = BEGIN_SLACK + (elapsed >> 22);
+
+	began *= SECOND;
+	return real <= began + slack && began <= real + slack;
+}
+
+/* What the kernel's accounting told of in front of it is told twice. */
+static void
+drop_accounted(struct loader *ld, struct process *x, uint64_t offset)
+{
+	if (x->entry == NONE ||
+	    !same_end(x->end_start, x->end, x->elapsed, x->over) ||
+	    !same_begin(x->end_start, x->began, x->elapsed, offset))
+		return;
+	ld->l->p[x->entry].kind = DROPPED;
+	x->entry = NONE;
+}
+
 static int
 take_ended(struct loader *ld, const struct record *r,
     const struct stream_pos *pos, const uint8_t id[static OPS_ID_LEN],
@@ -543,6 +577,7 @@ take_ended(struct loader *ld, const struct record *r,
 		return no_memory(err);
 	x->end_start = e.start;
 	x->end = r->time;
+	drop_accounted(ld, x, pos->wall - r->time);
 	x = place_of(&ld->processes, e.pid);
 	if (e.has_who && ld->f->forks)
 		return take_fork(ld, r, pos, id, &e, err);
@@ -636,16 +671,15 @@ program_from_accounted(struct program *p)
 	p->has_end = true;
 }
 
-/* An earlier run of capture may have seen it: then its end is here.  Times of
- * the kernel's accounting are known to the second. */
+/* Its end is here.  An earlier run of capture may have seen it; else this one
+ * did, and told of it late: then its begin must be the same, too. */
 static bool
 was_captured(const struct process *x, const struct record *r,
-    const struct program_accounted *a)
+    const struct program_accounted *a, uint64_t offset)
 {
-	uint64_t ran = x->end - x->end_start;
-
-	return x->end != 0 && x->end + 2 * SECOND >= r->time &&
-	       x->end <= r->time + 2 * SECOND && a->elapsed <= ran + SECOND;
+	return same_end(x->end_start, x->end, a->elapsed, r->time) &&
+	       (a->unsure ||
+		   same_begin(x->end_start, a->began, a->elapsed, offset));
 }
 
 /* Its times are what the file says, whenever it was read. */
@@ -687,20 +721,25 @@ take_accounted(struct loader *ld, const struct record *r,
 	if (x == NULL)
 		return no_memory(err);
 	/* Told of twice, where a run of capture ended in between. */
-	if (a->unsure &&
-	    (was_captured(x, r, a) || (x->accounted && x->began == a->began &&
-					  x->elapsed == a->elapsed)))
+	if (was_captured(x, r, a, pos->wall - r->time) ||
+	    (a->unsure && x->accounted && x->began == a->began &&
+		x->elapsed == a->elapsed))
 		return 0;
 	x->accounted = true;
 	x->began = a->began;
 	x->elapsed = a->elapsed;
+	x->over = r->time;
+	x->entry = NONE;
 	program_from_accounted(&p);
 	fill(&p, r, pos, nobody, NULL, JOINED_NOTHING);
 	ran = a->elapsed < r->time ? a->elapsed : r->time;
 	p.boottime -= ran;
 	p.time -= ran < p.time ? ran : p.time;
 	p.login = a->uid;
-	return wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
+	if (!wanted(&p, ld->f))
+		return 0;
+	x->entry = ld->l->n;
+	return program_list_add(ld->l, &p, err);
 }
 
 static int
@@ -825,12 +864,11 @@ cut_to(struct program_list *l, const struct program_filter *f)
 {
 	size_t n = 0;
 
-	if (f->failed) {
-		for (size_t i = 0; i < l->n; i++)
-			if (did_fail(&l->p[i]))
-				l->p[n++] = l->p[i];
-		l->n = n;
-	}
+	for (size_t i = 0; i < l->n; i++)
+		if (l->p[i].kind != DROPPED &&
+		    (!f->failed || did_fail(&l->p[i])))
+			l->p[n++] = l->p[i];
+	l->n = n;
 	if (l->n > 1)
 		qsort(l->p, l->n, sizeof(*l->p), by_time);
 	if (f->newest != 0 && l->n > f->newest) {

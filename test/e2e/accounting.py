@@ -109,6 +109,41 @@ class Accounting(t.Test):
         self.equal((s["missed"], s["unaccounted"], s["bad"], s["losses"]), (0, 0, 0, 0), "sums")
         self.equal({p["source"] for p in self.log(inst, "both")}, {"capture"}, "sources")
 
+    def test_stopped(self):
+        """Capture, or the writer, doesn't run for a while: nothing counts as missed,
+        nothing is told twice."""
+        inst = self.daemon(capture=True)
+        names = []
+        for role, rounds, pause in (("capture", 4, 2.7), ("writer", 1, 12)):
+            for i in range(rounds):
+                pid = r.role_pids(inst, role)[0]
+                os.kill(pid, signal.SIGSTOP)
+                for j in range(20):
+                    names.append("%s-%d-%d" % (role[0], i, j))
+                    spawn(self.named(names[-1]))
+                time.sleep(pause)
+                os.kill(pid, signal.SIGCONT)
+                time.sleep(0.5)
+        found = self.wait_for_all(inst, names)
+        t.wait_for("the counts", lambda: self.coverage(inst)[0]["accounted"] >= len(names), 60)
+        found = self.seen(inst, names)
+        self.equal({n: s for n, s in found.items() if s != ["capture"]}, {}, "not once, by capture")
+        s, rows = self.coverage(inst)
+        self.equal(rows, [], "missed")
+        self.equal((s["missed"], s["unaccounted"], s["bad"]), (0, 0, 0), "sums")
+
+    def test_never_idle(self):
+        """Where something always is on its way to the log, files that were read go, too."""
+        inst = self.daemon(capture=True)
+        path = self.named("busy")
+        for _ in range(100):
+            spawn(path, 200)
+            numbers = [int(os.path.basename(f)) for f in self.files(inst)]
+            if min(numbers) > 2:
+                break
+        assert numbers[0] > 2, "files that were read are there: %s" % numbers
+        self.equal(self.coverage(inst)[0]["missed"], 0, "missed")
+
     def test_capture_killed(self):
         """Capture is killed again and again: every program is there, once."""
         inst = self.daemon(capture=True)
