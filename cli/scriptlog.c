@@ -275,7 +275,7 @@ static bool
 take_line(struct event_text t, enum scriptlog_kind *kind, uint64_t *ns,
     struct scriptlog_entry *e)
 {
-	struct event_text first = { t.p, t.n };
+	struct event_text first;
 
 	e->stream = 'O';
 	*kind = SCRIPTLOG_CLASSIC;

@@ -162,8 +162,9 @@ drop_role(
 int
 drop_supervisor(const struct drop_user *u, uint64_t more, struct ops_err *err)
 {
-	const uint64_t keep = SUPERVISOR_CAPS | more;
+	uint64_t keep = SUPERVISOR_CAPS;
 
+	keep |= more;
 	if (u->change && setgroups(0, NULL) < 0)
 		return ops_fail_errno(err, "drop groups");
 	if (u->change && (limit_bounding_set(keep, err) < 0 ||

@@ -188,8 +188,9 @@ way_ptrace(char **argv)
 	pid = fork();
 	if (pid < 0)
 		die("fork");
-	while (pid == 0)
-		(void)pause();
+	if (pid == 0)
+		for (;;)
+			(void)pause();
 	if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) != 0 ||
 	    waitpid(pid, &status, 0) != pid)
 		die("PTRACE_ATTACH");
@@ -212,12 +213,14 @@ way_map(char **argv)
 	int fd = open(argv[0], O_RDONLY | O_CLOEXEC);
 	Elf64_Ehdr eh;
 	Elf64_Phdr ph;
+	void *at;
 
 	if (fd < 0 || pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) ||
 	    pread(fd, &ph, sizeof(ph), (off_t)eh.e_phoff) != sizeof(ph))
 		die(argv[0]);
-	if (mmap((void *)(uintptr_t)ph.p_vaddr, ph.p_memsz,
-		PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd,
+	memcpy(&at, &ph.p_vaddr, sizeof(at));
+	if (mmap(at, ph.p_memsz, PROT_READ | PROT_EXEC,
+		MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd,
 		(off_t)ph.p_offset) == MAP_FAILED)
 		die("mmap");
 	__asm__ volatile("jmp *%0" : : "r"(eh.e_entry));

@@ -4,6 +4,8 @@
  * cut asks for more.  And any bytes at all: what is refused touches nothing,
  * and another version or byte order never passes.
  */
+#include <stdbool.h>
+
 #include "../fuzz.h"
 
 #include "base/bytes.h"
@@ -77,16 +79,24 @@ check_kernels(struct fuzz_in in)
 	REQUIRE(r.began == ops_getle32(p + 24));
 }
 
+/* As bytes: nothing was written at all. */
+static bool
+is_same(const void *a, const void *b, size_t n)
+{
+	return memcmp(a, b, n) == 0;
+}
+
 static void
 check_any(const uint8_t *p, size_t n)
 {
-	struct acct_record r, was;
+	uint8_t was[sizeof(struct acct_record)];
+	struct acct_record r;
 	struct ops_err err = { 0 };
 
-	memset(&r, 0x5a, sizeof(r));
-	was = r;
+	memset(was, 0x5a, sizeof(was));
+	memcpy(&r, was, sizeof(r));
 	if (acct_decode(p, n, &r, &err) < 0) {
-		REQUIRE(memcmp(&r, &was, sizeof(r)) == 0);
+		REQUIRE(is_same(&r, was, sizeof(r)));
 		REQUIRE((err.code == OPS_ETRUNC) == (n < ACCT_RECORD_LEN));
 		REQUIRE(err.code == OPS_ETRUNC || err.code == OPS_EFORMAT);
 		return;
