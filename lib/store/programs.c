@@ -269,7 +269,7 @@ has_path(const struct program *p, const char *pattern)
 	struct event_text t =
 	    p->kind == PROGRAM_FAILED ? p->failed.name : p->exec.exe;
 
-	if (t.n >= sizeof(path) || memchr(t.p, '\0', t.n) != NULL)
+	if (t.n >= sizeof(path) || (t.n > 0 && memchr(t.p, '\0', t.n) != NULL))
 		return false;
 	if (t.n > 0)
 		memcpy(path, t.p, t.n);
