@@ -374,7 +374,8 @@ begin_following(struct following *w, struct program_list *l)
 
 	if (!w->f.failed && l->n == w->first && l->n > 0)
 		w->from = l->p[0].time;
-	memmove(l->p, l->p + (l->n - n), n * sizeof(*l->p));
+	if (n < l->n)
+		memmove(l->p, l->p + (l->n - n), n * sizeof(*l->p));
 	l->n = n;
 	w->f.newest = 0;
 	w->first = 0;
