@@ -117,21 +117,7 @@ static int
 put_program(
     struct importer *im, const struct acct_record *r, struct ops_err *err)
 {
-	const struct program_accounted a = { .pid = r->pid,
-		.ppid = r->ppid,
-		.uid = r->uid,
-		.gid = r->gid,
-		.status = r->status,
-		.began = r->began,
-		.elapsed = r->etime,
-		.utime = r->utime,
-		.stime = r->stime,
-		.mem = r->mem,
-		.minflt = r->minflt,
-		.majflt = r->majflt,
-		.tty = r->tty,
-		.flags = r->flags,
-		.comm = { (const uint8_t *)r->comm, r->comm_len } };
+	const struct program_accounted a = acct_accounted(r);
 
 	return importer_program(im, &a, err);
 }

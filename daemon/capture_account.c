@@ -85,22 +85,9 @@ fill(struct capture_account *c, const struct acct_record *r,
     enum account_word word, uint64_t end)
 {
 	memcpy(c->comm, r->comm, sizeof(c->comm));
-	c->record = (struct program_accounted){ .pid = r->pid,
-		.ppid = r->ppid,
-		.uid = r->uid,
-		.gid = r->gid,
-		.status = r->status,
-		.began = r->began,
-		.elapsed = r->etime,
-		.utime = r->utime,
-		.stime = r->stime,
-		.mem = r->mem,
-		.minflt = r->minflt,
-		.majflt = r->majflt,
-		.tty = r->tty,
-		.flags = r->flags,
-		.unsure = word == ACCOUNT_UNSURE,
-		.comm = { (const uint8_t *)c->comm, r->comm_len } };
+	c->record = acct_accounted(r);
+	c->record.unsure = word == ACCOUNT_UNSURE;
+	c->record.comm.p = (const uint8_t *)c->comm; /* it outlives r */
 	c->record_time = end;
 	c->waits = true;
 }

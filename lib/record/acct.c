@@ -122,3 +122,23 @@ acct_decode(
 	*ret = r;
 	return 0;
 }
+
+struct program_accounted
+acct_accounted(const struct acct_record *r)
+{
+	return (struct program_accounted){ .pid = r->pid,
+		.ppid = r->ppid,
+		.uid = r->uid,
+		.gid = r->gid,
+		.status = r->status,
+		.began = r->began,
+		.elapsed = r->etime,
+		.utime = r->utime,
+		.stime = r->stime,
+		.mem = r->mem,
+		.minflt = r->minflt,
+		.majflt = r->majflt,
+		.tty = r->tty,
+		.flags = r->flags,
+		.comm = { (const uint8_t *)r->comm, r->comm_len } };
+}

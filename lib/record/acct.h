@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "program.h"
 
 #define ACCT_RECORD_LEN 64
 #define ACCT_NAME_MAX 16        /* bytes of comm; the kernel's last is NUL */
@@ -66,5 +67,8 @@ uint64_t acct_comp(uint16_t c);
  */
 int acct_decode(
     const uint8_t *p, size_t n, struct acct_record *ret, struct ops_err *err);
+
+/* What the log keeps of it; comm points into r. */
+struct program_accounted acct_accounted(const struct acct_record *r);
 
 #endif
