@@ -7,9 +7,8 @@
 #include "writer_peer.h"
 
 int
-capture_on_hello(void *conn, struct msg *m, struct ops_err *err)
+peer_programs(struct peer *p, const struct msg *m, struct ops_err *err)
 {
-	struct peer *p = conn;
 	uint32_t pid = ops_getle32(m->p + OPS_ID_LEN);
 
 	if (p->spare) /* it will try again, and nothing is lost meanwhile */
@@ -17,7 +16,15 @@ capture_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	if (pid != (uint32_t)p->who.pid)
 		return ops_fail(err, OPS_EPERM, "says it is process %u", pid);
 	memcpy(p->id, m->p, OPS_ID_LEN);
-	if (writer_programs(p->r->w, p->id, err) < 0)
+	return writer_programs(p->r->w, p->id, err);
+}
+
+int
+capture_on_hello(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct peer *p = conn;
+
+	if (peer_programs(p, m, err) < 0)
 		return -1;
 	if (p->r->capture != NULL)
 		p->r->capture->dead = true; /* a new one has given it up */

@@ -33,19 +33,13 @@ int
 import_on_hello(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct peer *p = conn;
-	uint32_t pid = ops_getle32(m->p + OPS_ID_LEN);
 
-	if (p->spare) /* it will try again, and nothing is lost meanwhile */
-		return ops_fail(err, OPS_ENOMEM, "out of memory");
-	if (pid != (uint32_t)p->who.pid)
-		return ops_fail(err, OPS_EPERM, "says it is process %u", pid);
 	/* What came behind capture's last record would be taken for capture's. */
 	for (const struct peer *q = p->r->peers; q != NULL; q = q->next)
 		if (q != p && !q->dead && memcmp(q->id, m->p, OPS_ID_LEN) == 0)
 			return ops_fail(
 			    err, OPS_EPERM, "the stream is another's");
-	memcpy(p->id, m->p, OPS_ID_LEN);
-	if (writer_programs(p->r->w, p->id, err) < 0)
+	if (peer_programs(p, m, err) < 0)
 		return -1;
 	p->state = PEER_IMPORT;
 	return recorder_begin(p, err);

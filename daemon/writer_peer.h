@@ -137,6 +137,8 @@ int writer_query_seal(void *conn, struct msg *m, struct ops_err *err);
 int writer_query_waiting(struct peer *p, uint64_t durable);
 
 /* -- writer_capture.c -- */
+/* A hello of who sends programs: that it is who it says, and its stream. */
+int peer_programs(struct peer *p, const struct msg *m, struct ops_err *err);
 int capture_on_hello(void *conn, struct msg *m, struct ops_err *err);
 int capture_on_state(void *conn, struct msg *m, struct ops_err *err);
 int capture_on_sync(void *conn, struct msg *m, struct ops_err *err);
