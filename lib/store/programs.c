@@ -1,4 +1,4 @@
-#include "programs.h"
+#include "program_walk.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -6,13 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/bytes.h"
-#include "record/body.h"
-#include "record/record.h"
 #include "session.h"
-
-#define TICK_NS 10000000u /* of a seeded start; USER_HZ is 100 */
-#define NONE SIZE_MAX
 
 static int
 no_memory(struct ops_err *err)
@@ -20,113 +14,7 @@ no_memory(struct ops_err *err)
 	return ops_fail(err, OPS_ENOMEM, "programs: no memory");
 }
 
-/* -- the processes, by pid: the entry of their last exec -- */
-
-struct process {
-	uint32_t pid; /* 0: the place is free */
-	bool seeded;
-	uint64_t start;
-	size_t at; /* index of the entry, NONE if it isn't kept */
-};
-
-struct table {
-	struct process *p;
-	size_t n, size; /* a power of two, or 0 */
-};
-
-static struct process *
-place_of(const struct table *t, uint32_t pid)
-{
-	size_t i = (pid * 2654435761u) & (t->size - 1); /* TAOCP 6.4 */
-
-	while (t->p[i].pid != 0 && t->p[i].pid != pid)
-		i = (i + 1) & (t->size - 1);
-	return &t->p[i];
-}
-
-static struct process *
-process_get(struct table *t, uint32_t pid)
-{
-	struct table more = { .n = t->n,
-		.size = t->size == 0 ? 1024 : 2 * t->size };
-	struct process *p;
-
-	if (2 * t->n >= t->size) {
-		more.p = calloc(more.size, sizeof(*more.p));
-		if (more.p == NULL)
-			return NULL;
-		for (size_t i = 0; i < t->size; i++)
-			if (t->p[i].pid != 0)
-				*place_of(&more, t->p[i].pid) = t->p[i];
-		free(t->p);
-		*t = more;
-	}
-	p = place_of(t, pid);
-	if (p->pid == 0) {
-		t->n++;
-		*p = (struct process){ .pid = pid, .at = NONE };
-	}
-	return p;
-}
-
-static bool
-is_same(const struct process *p, uint64_t start)
-{
-	return p->seeded ? p->start / TICK_NS == start / TICK_NS
-			 : p->start == start;
-}
-
-/* -- loading -- */
-
-struct session_count {
-	const struct session *s;
-	uint32_t commands;
-};
-
-struct loader {
-	const struct program_filter *f;
-	struct program_list *l;
-	struct table processes;
-	uint8_t boot[4]; /* that they belong to */
-	struct session_list sessions;
-	struct session_count *count; /* by id */
-	bool args_follow; /* the last record was the list's last exec */
-};
-
-static int
-by_id(const void *a, const void *b)
-{
-	const struct session_count *x = a, *y = b;
-
-	return memcmp(x->s->id, y->s->id, OPS_ID_LEN);
-}
-
-static struct session_count *
-session_of(const struct loader *ld, const uint8_t id[static OPS_ID_LEN])
-{
-	struct session s;
-	const struct session_count key = { .s = &s };
-
-	if (ops_all_zero(id, OPS_ID_LEN) || ld->sessions.n == 0)
-		return NULL;
-	memcpy(s.id, id, OPS_ID_LEN);
-	return bsearch(
-	    &key, ld->count, ld->sessions.n, sizeof(*ld->count), by_id);
-}
-
-static int
-load_sessions(struct loader *ld, struct store *s, struct ops_err *err)
-{
-	if (session_list_load(s, NULL, &ld->sessions, err) < 0)
-		return -1;
-	ld->count = calloc(ld->sessions.n + 1, sizeof(*ld->count));
-	if (ld->count == NULL)
-		return no_memory(err);
-	for (size_t i = 0; i < ld->sessions.n; i++)
-		ld->count[i].s = &ld->sessions.s[i];
-	qsort(ld->count, ld->sessions.n, sizeof(*ld->count), by_id);
-	return 0;
-}
+/* -- the list -- */
 
 static bool
 keep(struct program_list *l, struct event_text *t)
@@ -235,25 +123,47 @@ is_text(struct event_text t, const char *s)
 }
 
 /* A script is what it's called, and what runs it. */
-static bool
-has_name(const struct program *p, const char *name)
+size_t
+program_names(
+    const struct program *p, struct event_text ret[static PROGRAM_NAMES])
 {
 	const struct program_exec *e = &p->exec;
+	size_t n = 0;
 
-	return is_text(program_name(p), name) ||
-	       (p->kind == PROGRAM_RAN &&
-		   (is_text(program_last_part(e->filename), name) ||
-		       is_text(program_last_part(first_arg(e)), name)));
+	if (p->kind == PROGRAM_LOST)
+		return 0;
+	ret[n++] = program_name(p);
+	if (p->kind == PROGRAM_RAN) {
+		ret[n++] = program_last_part(e->filename);
+		ret[n++] = program_last_part(first_arg(e));
+	}
+	return n;
 }
 
 static bool
-has_path(const struct program *p, const char *pattern)
+has_name(const struct program *p, const char *name)
+{
+	struct event_text names[PROGRAM_NAMES];
+	size_t n = program_names(p, names);
+
+	for (size_t i = 0; i < n; i++)
+		if (is_text(names[i], name))
+			return true;
+	return false;
+}
+
+struct event_text
+program_path(const struct program *p)
+{
+	return p->kind == PROGRAM_FAILED ? p->failed.name : p->exec.exe;
+}
+
+bool
+program_path_fits(struct event_text t, const char *pattern)
 {
 	char path[PROGRAM_PATH_MAX + 1];
-	struct event_text t =
-	    p->kind == PROGRAM_FAILED ? p->failed.name : p->exec.exe;
 
-	if (t.n >= sizeof(path) || memchr(t.p, '\0', t.n) != NULL)
+	if (t.n >= sizeof(path) || (t.n > 0 && memchr(t.p, '\0', t.n) != NULL))
 		return false;
 	if (t.n > 0)
 		memcpy(path, t.p, t.n);
@@ -300,13 +210,15 @@ is_owned(const struct program *p, uint32_t owner)
 		   owner;
 }
 
-static bool
-wanted(const struct program *p, const struct program_filter *f)
+bool
+program_wanted(const struct program *p, const struct program_filter *f)
 {
 	uint32_t euid =
 	    p->kind == PROGRAM_FAILED ? p->failed.euid : p->exec.euid;
 	bool lost = p->kind == PROGRAM_LOST;
 
+	if (p->kind == PROGRAM_ENDED && !f->forks)
+		return false;
 	if ((f->since != 0 && p->time < f->since) ||
 	    (f->until != 0 && p->time > f->until))
 		return false;
@@ -319,7 +231,7 @@ wanted(const struct program *p, const struct program_filter *f)
 		   memcmp(p->session, f->session, OPS_ID_LEN) == 0) &&
 	       (f->tty == NULL || has_tty(p, f->tty)) &&
 	       (f->name == NULL || has_name(p, f->name)) &&
-	       (f->exe == NULL || has_path(p, f->exe));
+	       (f->exe == NULL || program_path_fits(program_path(p), f->exe));
 }
 
 /* What its end says. */
@@ -328,116 +240,6 @@ did_fail(const struct program *p)
 {
 	return p->kind == PROGRAM_FAILED || p->kind == PROGRAM_LOST ||
 	       (p->has_end && p->end.status != 0);
-}
-
-/* -- records -- */
-
-/* Who logged in: as the kernel knows, else who the session is, else who ran it.
- * A session's own user is proven too (SO_PEERCRED). */
-static uint32_t
-login_of(uint32_t auid, uint32_t uid, const struct session_count *s)
-{
-	if (auid != EVENT_UNSET)
-		return auid;
-	if (s == NULL)
-		return uid;
-	return s->s->open.auid != EVENT_UNSET ? s->s->open.auid
-					      : s->s->open.uid;
-}
-
-static void
-fill(struct program *p, const struct record *r, const struct stream_pos *pos,
-    const uint8_t id[static OPS_ID_LEN], const struct session_count *s,
-    uint32_t joined)
-{
-	p->sealed = pos->sealed;
-	p->time = pos->wall;
-	p->boottime = r->time;
-	memcpy(p->session, id, OPS_ID_LEN);
-	if (s == NULL || joined != JOINED_TTY || r->time < s->s->start_boottime)
-		return;
-	p->has_offset = true;
-	p->offset = r->time - s->s->start_boottime;
-}
-
-/* Remember the process, and that its exec before is over. */
-static int
-note_process(struct loader *ld, const struct program_exec *e, uint64_t time,
-    size_t at, struct ops_err *err)
-{
-	struct process *x = process_get(&ld->processes, e->pid);
-	struct program *before;
-
-	if (x == NULL)
-		return no_memory(err);
-	if (x->at != NONE && is_same(x, e->start)) {
-		if ((e->flags & PROGRAM_SEEDED) != 0)
-			return 0; /* another run of capture found it again */
-		before = &ld->l->p[x->at];
-		before->replaced = true;
-		before->ended = time;
-	}
-	x->start = e->start;
-	x->seeded = (e->flags & PROGRAM_SEEDED) != 0;
-	x->at = at;
-	return 0;
-}
-
-/* One of its session's commands: not what only has the login in common. */
-static bool
-is_command(const struct program_exec *e)
-{
-	return (e->flags & PROGRAM_SEEDED) == 0 && e->joined != JOINED_LOGIN;
-}
-
-static int
-take_exec(struct loader *ld, const struct record *r,
-    const struct stream_pos *pos, const uint8_t id[static OPS_ID_LEN],
-    struct ops_err *err)
-{
-	struct session_count *s = session_of(ld, id);
-	struct program p = { .kind = PROGRAM_RAN };
-	bool kept;
-
-	if (program_exec_get(r->payload, r->len, &p.exec, NULL) < 0)
-		return 0;
-	fill(&p, r, pos, id, s, p.exec.joined);
-	if (s != NULL && is_command(&p.exec))
-		p.number = ++s->commands;
-	p.login = login_of(p.exec.auid, p.exec.uid, s);
-	kept = (p.exec.flags & PROGRAM_SEEDED) == 0 && wanted(&p, ld->f);
-	if (note_process(ld, &p.exec, r->time, kept ? ld->l->n : NONE, err) < 0)
-		return -1;
-	if (!kept)
-		return 0;
-	ld->args_follow = true;
-	return program_list_add(ld->l, &p, err);
-}
-
-/* They follow their exec, in order. */
-static void
-take_args(struct loader *ld, const struct record *r)
-{
-	struct program_list *l = ld->l;
-	const struct program_exec *e;
-	struct program_args a;
-
-	if (!ld->args_follow ||
-	    program_args_get(r->payload, r->len, &a, NULL) < 0)
-		return;
-	e = &l->p[l->n - 1].exec;
-	if (a.pid == e->pid && a.start == e->start &&
-	    a.offset == e->args.n + l->args.len)
-		ops_buf_put(&l->args, a.args.p, a.args.n);
-}
-
-static int
-end_args(struct loader *ld, struct ops_err *err)
-{
-	bool followed = ld->args_follow;
-
-	ld->args_follow = false;
-	return followed ? program_list_args(ld->l, err) : 0;
 }
 
 void
@@ -458,154 +260,71 @@ program_from_end(struct program *p)
 		.comm = e->comm };
 }
 
-/* An end without an exec. */
-static int
-take_fork(struct loader *ld, const struct record *r,
-    const struct stream_pos *pos, const uint8_t id[static OPS_ID_LEN],
-    const struct program_ended *e, struct ops_err *err)
-{
-	const struct session_count *s = session_of(ld, id);
-	struct program p = { .kind = PROGRAM_ENDED,
-		.has_end = true,
-		.end = *e,
-		.ended = r->time };
+/* -- the sink that fills a list -- */
 
-	program_from_end(&p);
-	fill(&p, r, pos, id, s, e->joined);
-	p.login = login_of(e->auid, e->uid, s);
-	return wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
+static int
+keep_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
+{
+	struct program_keep *k = arg;
+
+	*at = PROGRAM_NONE;
+	if (!program_wanted(p, k->f))
+		return 0;
+	*at = k->l->n;
+	k->args_follow = p->kind == PROGRAM_RAN;
+	return program_list_add(k->l, p, err);
 }
 
 static int
-take_ended(struct loader *ld, const struct record *r,
-    const struct stream_pos *pos, const uint8_t id[static OPS_ID_LEN],
-    struct ops_err *err)
+keep_replaced(
+    void *arg, uint64_t at, const struct program *p, struct ops_err *err)
 {
-	struct program_ended e;
-	struct process *x;
-	struct program *p;
+	struct program_keep *k = arg;
 
-	if (program_ended_get(r->payload, r->len, &e, NULL) < 0)
-		return 0;
-	if (e.has_who && ld->f->forks)
-		return take_fork(ld, r, pos, id, &e, err);
-	if (ld->processes.size == 0)
-		return 0;
-	x = place_of(&ld->processes, e.pid);
-	if (x->pid == 0 || x->at == NONE || !is_same(x, e.start))
-		return 0;
-	p = &ld->l->p[x->at];
-	p->has_end = true;
-	p->end = e;
-	p->ended = r->time;
-	if (!keep(ld->l, &p->end.comm))
-		return no_memory(err);
+	(void)err;
+	k->l->p[at].replaced = true;
+	k->l->p[at].ended = p->ended;
 	return 0;
 }
 
 static int
-take_failed(struct loader *ld, const struct record *r,
-    const struct stream_pos *pos, const uint8_t id[static OPS_ID_LEN],
-    struct ops_err *err)
+keep_ended(void *arg, uint64_t at, const struct program *p, struct ops_err *err)
 {
-	struct session_count *s = session_of(ld, id);
-	struct program p = { .kind = PROGRAM_FAILED };
+	struct program_keep *k = arg;
+	struct program *to = &k->l->p[at];
 
-	if (program_failed_get(r->payload, r->len, &p.failed, NULL) < 0)
-		return 0;
-	fill(&p, r, pos, id, s, p.failed.joined);
-	p.login = login_of(p.failed.auid, p.failed.uid, s);
-	return wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
+	to->has_end = true;
+	to->end = p->end;
+	to->ended = p->ended;
+	return keep(k->l, &to->end.comm) ? 0 : no_memory(err);
 }
 
+/* They follow their exec, in order. */
 static int
-take_loss(struct loader *ld, const struct record *r,
-    const struct stream_pos *pos, struct ops_err *err)
+keep_args(void *arg, const struct program_args *a, struct ops_err *err)
 {
-	const uint8_t nobody[OPS_ID_LEN] = { 0 };
-	struct program p = { .kind = PROGRAM_LOST, .login = EVENT_UNSET };
+	struct program_keep *k = arg;
+	struct program_list *l = k->l;
+	const struct program_exec *e;
+	bool followed = k->args_follow;
 
-	if (program_loss_get(r->payload, r->len, &p.loss, NULL) < 0)
-		return 0;
-	fill(&p, r, pos, nobody, NULL, JOINED_NOTHING);
-	return wanted(&p, ld->f) ? program_list_add(ld->l, &p, err) : 0;
-}
-
-static int
-take(struct loader *ld, const struct record *r, const struct stream_pos *pos,
-    struct ops_err *err)
-{
-	uint8_t id[OPS_ID_LEN];
-
-	if (body_session(r->payload, r->len, id, NULL) < 0)
-		return 0;
-	if (r->type == REC_ARGS) {
-		take_args(ld, r);
-		return 0;
+	if (a == NULL) {
+		k->args_follow = false;
+		return followed ? program_list_args(l, err) : 0;
 	}
-	if (end_args(ld, err) < 0)
-		return -1;
-	switch (r->type) {
-	case REC_EXEC:
-		return take_exec(ld, r, pos, id, err);
-	case REC_ENDED:
-		return take_ended(ld, r, pos, id, err);
-	case REC_FAILED:
-		return take_failed(ld, r, pos, id, err);
-	case REC_LOSS:
-		return take_loss(ld, r, pos, err);
-	default:
+	if (!followed)
 		return 0;
-	}
+	e = &l->p[l->n - 1].exec;
+	if (a->pid == e->pid && a->start == e->start &&
+	    a->offset == e->args.n + l->args.len)
+		ops_buf_put(&l->args, a->args.p, a->args.n);
+	return 0;
 }
 
-/* Another boot has other processes. */
-static void
-look_at_boot(struct loader *ld, const struct stream_pos *pos)
-{
-	if (pos->frame == NULL ||
-	    memcmp(pos->frame->boot, ld->boot, sizeof(ld->boot)) == 0)
-		return;
-	memcpy(ld->boot, pos->frame->boot, sizeof(ld->boot));
-	free(ld->processes.p);
-	ld->processes = (struct table){ 0 };
-}
+const struct program_sink program_keep_sink = { keep_add, keep_replaced,
+	keep_ended, keep_args };
 
-static int
-read_stream(
-    struct loader *ld, struct store *s, const uint8_t *id, struct ops_err *err)
-{
-	struct stream_reader *r;
-	struct stream_pos pos;
-	struct record rec;
-	int rc;
-
-	if (stream_open(s, id, 0, &r, err) < 0)
-		return -1;
-	for (;;) {
-		struct ops_err why = { 0 };
-
-		rc = stream_next(r, &rec, &pos, &why);
-		if (rc < 0 && why.code == OPS_ENOMEM) {
-			if (err != NULL)
-				*err = why;
-			break;
-		}
-		if (rc < 0) {
-			ld->l->missing++;
-			continue;
-		}
-		if (rc > 0)
-			look_at_boot(ld, &pos);
-		if (rc == 0 || (rc = take(ld, &rec, &pos, err)) < 0)
-			break;
-	}
-	if (rc == 0)
-		rc = end_args(ld, err);
-	stream_free(r);
-	return rc < 0 ? -1 : 0;
-}
-
+/* Two may have the same time; then as they lie in the store. */
 static int
 by_time(const void *a, const void *b)
 {
@@ -613,11 +332,15 @@ by_time(const void *a, const void *b)
 
 	if (x->time != y->time)
 		return x->time < y->time ? -1 : 1;
-	return x->boottime < y->boottime ? -1 : x->boottime > y->boottime;
+	if (x->boottime != y->boottime)
+		return x->boottime < y->boottime ? -1 : 1;
+	if (x->stream != y->stream)
+		return x->stream < y->stream ? -1 : 1;
+	return x->record < y->record ? -1 : x->record > y->record;
 }
 
-static void
-cut_to(struct program_list *l, const struct program_filter *f)
+void
+program_list_cut(struct program_list *l, const struct program_filter *f)
 {
 	size_t n = 0;
 
@@ -641,22 +364,31 @@ program_list_load(struct store *s, const struct program_filter *f,
     struct program_list *ret, struct ops_err *err)
 {
 	struct program_list l = { 0 };
-	struct loader ld = { .f = f, .l = &l };
+	struct program_keep k = { .f = f, .l = &l };
+	struct session_list sessions = { 0 };
+	struct program_walk *w = NULL;
 	const struct store_stream *stream;
 	size_t n = store_streams(s, &stream);
-	int rc = load_sessions(&ld, s, err);
+	int rc = session_list_load(s, NULL, &sessions, err);
 
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		if (stream[i].class == CLASS_PROGRAMS)
-			rc = read_stream(&ld, s, stream[i].id, err);
-	free(ld.processes.p);
-	free(ld.count);
-	session_list_free(&ld.sessions);
+	if (rc == 0)
+		rc = program_walk_new(
+		    &sessions, &program_keep_sink, &k, &w, err);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		struct program_span span = { .stream = i };
+
+		if (stream[i].class != CLASS_PROGRAMS)
+			continue;
+		rc = program_walk_stream(w, s, &span, err);
+		l.missing += span.missing;
+	}
+	program_walk_free(w);
+	session_list_free(&sessions);
 	if (rc < 0) {
 		program_list_free(&l);
 		return -1;
 	}
-	cut_to(&l, f);
+	program_list_cut(&l, f);
 	*ret = l;
 	return 0;
 }

@@ -43,6 +43,9 @@ struct program {
 	bool has_end;                 /* PROGRAM_RAN, PROGRAM_ENDED */
 	uint64_t ended;               /* BOOTTIME */
 	struct program_ended end;
+	/* Where it lies; not part of what program_put() sends. */
+	size_t stream;   /* in store_streams() */
+	uint64_t record; /* its number there */
 };
 
 struct program_list {
@@ -82,6 +85,11 @@ int program_list_add(
     struct program_list *l, const struct program *p, struct ops_err *err);
 int program_list_args(struct program_list *l, struct ops_err *err);
 
+/* Is it asked for, as far as its start says?  Then, of all such: those that
+ * failed if that is asked, in the order of their times, the newest. */
+bool program_wanted(const struct program *p, const struct program_filter *f);
+void program_list_cut(struct program_list *l, const struct program_filter *f);
+
 /* PROGRAM_ENDED: fill exec from end. */
 void program_from_end(struct program *p);
 
@@ -92,6 +100,13 @@ void program_tty(uint32_t tty, char out[static PROGRAM_TTY_NAME]);
 struct event_text program_last_part(struct event_text t);
 /* That of the executed file's path; else of argv[0], else comm. */
 struct event_text program_name(const struct program *p);
+/* All that filter.name may be, some perhaps twice; how many. */
+#define PROGRAM_NAMES 3
+size_t program_names(
+    const struct program *p, struct event_text ret[static PROGRAM_NAMES]);
+/* What filter.exe is held against, and how. */
+struct event_text program_path(const struct program *p);
+bool program_path_fits(struct event_text path, const char *pattern);
 
 /*
  * One entry as bytes and back, for query's answers.  Arguments over

@@ -1,0 +1,451 @@
+#include "program_walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "record/body.h"
+#include "record/record.h"
+
+#define TICK_NS 10000000u /* of a seeded start; USER_HZ is 100 */
+
+struct session_count {
+	const struct session *s;
+	uint32_t commands;
+};
+
+struct table {
+	struct program_process *p; /* pid 0: the place is free */
+	size_t n, size;            /* a power of two, or 0 */
+};
+
+struct program_walk {
+	const struct program_sink *sink;
+	void *arg;
+	struct table processes; /* by pid: their last exec */
+	uint8_t boot[4];        /* that they belong to */
+	const struct session_list *sessions;
+	struct session_count *count; /* by id */
+};
+
+static int
+no_memory(struct ops_err *err)
+{
+	return ops_fail(err, OPS_ENOMEM, "programs: no memory");
+}
+
+/* -- the processes, by pid -- */
+
+static struct program_process *
+place_of(const struct table *t, uint32_t pid)
+{
+	size_t i = (pid * 2654435761u) & (t->size - 1); /* TAOCP 6.4 */
+
+	while (t->p[i].pid != 0 && t->p[i].pid != pid)
+		i = (i + 1) & (t->size - 1);
+	return &t->p[i];
+}
+
+static struct program_process *
+process_get(struct table *t, uint32_t pid)
+{
+	struct table more = { .n = t->n,
+		.size = t->size == 0 ? 1024 : 2 * t->size };
+	struct program_process *p;
+
+	if (2 * t->n >= t->size) {
+		more.p = calloc(more.size, sizeof(*more.p));
+		if (more.p == NULL)
+			return NULL;
+		for (size_t i = 0; i < t->size; i++)
+			if (t->p[i].pid != 0)
+				*place_of(&more, t->p[i].pid) = t->p[i];
+		free(t->p);
+		*t = more;
+	}
+	p = place_of(t, pid);
+	if (p->pid == 0) {
+		t->n++;
+		*p = (struct program_process){ .pid = pid, .at = PROGRAM_NONE };
+	}
+	return p;
+}
+
+static bool
+is_start(bool seeded, uint64_t known, uint64_t start)
+{
+	return seeded ? known / TICK_NS == start / TICK_NS : known == start;
+}
+
+/* start 0: it has ended. */
+static bool
+is_same(const struct program_process *p, uint64_t start)
+{
+	return p->start != 0 && is_start(p->seeded, p->start, start);
+}
+
+/* -- sessions -- */
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct session_count *x = a, *y = b;
+
+	return memcmp(x->s->id, y->s->id, OPS_ID_LEN);
+}
+
+static struct session_count *
+session_of(const struct program_walk *w, const uint8_t id[static OPS_ID_LEN])
+{
+	struct session s;
+	const struct session_count key = { .s = &s };
+
+	if (ops_all_zero(id, OPS_ID_LEN) || w->sessions->n == 0)
+		return NULL;
+	memcpy(s.id, id, OPS_ID_LEN);
+	return bsearch(
+	    &key, w->count, w->sessions->n, sizeof(*w->count), by_id);
+}
+
+int
+program_walk_new(const struct session_list *sessions,
+    const struct program_sink *sink, void *arg, struct program_walk **ret,
+    struct ops_err *err)
+{
+	struct program_walk *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return no_memory(err);
+	w->sink = sink;
+	w->arg = arg;
+	w->sessions = sessions;
+	w->count = calloc(sessions->n + 1, sizeof(*w->count));
+	if (w->count == NULL) {
+		free(w);
+		return no_memory(err);
+	}
+	for (size_t i = 0; i < sessions->n; i++)
+		w->count[i].s = &sessions->s[i];
+	if (sessions->n > 1)
+		qsort(w->count, sessions->n, sizeof(*w->count), by_id);
+	*ret = w;
+	return 0;
+}
+
+void
+program_walk_free(struct program_walk *w)
+{
+	if (w == NULL)
+		return;
+	free(w->processes.p);
+	free(w->count);
+	free(w);
+}
+
+/* -- what it knows -- */
+
+const struct program_process *
+program_walk_process(const struct program_walk *w, size_t *i)
+{
+	while (*i < w->processes.size) {
+		const struct program_process *p = &w->processes.p[(*i)++];
+
+		if (p->pid != 0 && p->start != 0)
+			return p;
+	}
+	return NULL;
+}
+
+int
+program_walk_know(struct program_walk *w, const struct program_process *p,
+    struct ops_err *err)
+{
+	struct program_process *to;
+
+	if (p->pid == 0)
+		return ops_fail(err, OPS_EFORMAT, "a process without a pid");
+	to = process_get(&w->processes, p->pid);
+	if (to == NULL)
+		return no_memory(err);
+	*to = *p;
+	return 0;
+}
+
+const uint8_t *
+program_walk_boot(const struct program_walk *w)
+{
+	return w->boot;
+}
+
+void
+program_walk_set_boot(struct program_walk *w, const uint8_t boot[static 4])
+{
+	memcpy(w->boot, boot, sizeof(w->boot));
+}
+
+uint32_t *
+program_walk_commands(
+    struct program_walk *w, const uint8_t id[static OPS_ID_LEN])
+{
+	struct session_count *c = session_of(w, id);
+
+	return c != NULL ? &c->commands : NULL;
+}
+
+/* -- one record -- */
+
+/* Who logged in: as the kernel knows, else who the session is, else who ran it.
+ * A session's own user is proven too (SO_PEERCRED). */
+static uint32_t
+login_of(uint32_t auid, uint32_t uid, const struct session_count *s)
+{
+	if (auid != EVENT_UNSET)
+		return auid;
+	if (s == NULL)
+		return uid;
+	return s->s->open.auid != EVENT_UNSET ? s->s->open.auid
+					      : s->s->open.uid;
+}
+
+/* By kind; *joined how it came to its session. */
+static bool
+decode(const struct record *r, struct program *p, uint32_t *joined)
+{
+	*joined = JOINED_NOTHING;
+	switch (r->type) {
+	case REC_EXEC:
+		p->kind = PROGRAM_RAN;
+		if (program_exec_get(r->payload, r->len, &p->exec, NULL) < 0)
+			return false;
+		*joined = p->exec.joined;
+		return true;
+	case REC_ENDED:
+		p->kind = PROGRAM_ENDED;
+		if (program_ended_get(r->payload, r->len, &p->end, NULL) < 0)
+			return false;
+		p->has_end = true;
+		p->ended = r->time;
+		program_from_end(p);
+		*joined = p->end.joined;
+		return true;
+	case REC_FAILED:
+		p->kind = PROGRAM_FAILED;
+		if (program_failed_get(r->payload, r->len, &p->failed, NULL) <
+		    0)
+			return false;
+		*joined = p->failed.joined;
+		return true;
+	case REC_LOSS:
+		p->kind = PROGRAM_LOST;
+		return program_loss_get(r->payload, r->len, &p->loss, NULL) >=
+		       0;
+	default:
+		return false;
+	}
+}
+
+int
+program_walk_entry(const struct program_walk *w, const struct record *r,
+    const struct stream_pos *pos, struct program *ret)
+{
+	uint8_t id[OPS_ID_LEN];
+	struct program p = { .login = EVENT_UNSET };
+	const struct session_count *s = NULL;
+	uint32_t joined;
+
+	if (body_session(r->payload, r->len, id, NULL) < 0 ||
+	    !decode(r, &p, &joined))
+		return 0;
+	p.sealed = pos->sealed;
+	p.time = pos->wall;
+	p.record = pos->number;
+	p.boottime = r->time;
+	if (p.kind != PROGRAM_LOST) { /* that says nothing of anybody */
+		memcpy(p.session, id, OPS_ID_LEN);
+		s = session_of(w, id);
+		p.login = p.kind == PROGRAM_FAILED
+			      ? login_of(p.failed.auid, p.failed.uid, s)
+			      : login_of(p.exec.auid, p.exec.uid, s);
+	}
+	if (s != NULL && joined == JOINED_TTY &&
+	    r->time >= s->s->start_boottime) {
+		p.has_offset = true;
+		p.offset = r->time - s->s->start_boottime;
+	}
+	*ret = p;
+	return 1;
+}
+
+bool
+program_walk_is_end(
+    const struct record *r, const struct program *p, struct program_ended *e)
+{
+	return r->type == REC_ENDED && p->kind == PROGRAM_RAN &&
+	       program_ended_get(r->payload, r->len, e, NULL) >= 0 &&
+	       e->pid == p->exec.pid && e->start == p->exec.start;
+}
+
+bool
+program_walk_is_next(const struct record *r, const struct program *p)
+{
+	struct program_exec e;
+
+	return r->type == REC_EXEC && p->kind == PROGRAM_RAN &&
+	       program_exec_get(r->payload, r->len, &e, NULL) >= 0 &&
+	       e.pid == p->exec.pid && e.start == p->exec.start;
+}
+
+/* -- records -- */
+
+/* One of its session's commands: not what only has the login in common. */
+static bool
+is_command(const struct program_exec *e)
+{
+	return (e->flags & PROGRAM_SEEDED) == 0 && e->joined != JOINED_LOGIN;
+}
+
+static int
+take_exec(struct program_walk *w, struct program *p, struct ops_err *err)
+{
+	struct session_count *s = session_of(w, p->session);
+	const struct program_exec *e = &p->exec;
+	bool seeded = (e->flags & PROGRAM_SEEDED) != 0;
+	struct program_process *x = process_get(&w->processes, e->pid);
+	struct program next = {
+		.ended = p->boottime, .stream = p->stream, .record = p->record
+	};
+	uint64_t at = PROGRAM_NONE;
+
+	if (x == NULL)
+		return no_memory(err);
+	if (s != NULL && is_command(e))
+		p->number = ++s->commands;
+	if (seeded && is_same(x, e->start))
+		return 0; /* another run of capture found it again */
+	if (!seeded && w->sink->add(w->arg, p, &at, err) < 0)
+		return -1;
+	if (x->at != PROGRAM_NONE && is_same(x, e->start) &&
+	    w->sink->replaced(w->arg, x->at, &next, err) < 0)
+		return -1;
+	x->start = e->start;
+	x->seeded = seeded;
+	x->at = at;
+	return 0;
+}
+
+/* The end of what is known to run; else, if it says whose, an entry itself. */
+static int
+take_ended(struct program_walk *w, struct program *p, struct ops_err *err)
+{
+	struct program_process *x = NULL;
+	uint64_t at;
+
+	if (w->processes.size > 0)
+		x = place_of(&w->processes, p->end.pid);
+	if (x != NULL && x->pid != 0 && is_same(x, p->end.start)) {
+		bool seeded = x->seeded;
+
+		at = x->at;
+		x->start = 0;
+		x->at = PROGRAM_NONE;
+		if (!seeded)
+			return at == PROGRAM_NONE
+				   ? 0
+				   : w->sink->ended(w->arg, at, p, err);
+	}
+	return p->end.has_who ? w->sink->add(w->arg, p, &at, err) : 0;
+}
+
+static int
+take_args(struct program_walk *w, const struct record *r, struct ops_err *err)
+{
+	struct program_args a;
+
+	if (w->sink->args == NULL ||
+	    program_args_get(r->payload, r->len, &a, NULL) < 0)
+		return 0;
+	return w->sink->args(w->arg, &a, err);
+}
+
+static int
+take(struct program_walk *w, size_t stream, const struct record *r,
+    const struct stream_pos *pos, struct ops_err *err)
+{
+	struct program p;
+	uint64_t at;
+
+	if (r->type == REC_ARGS)
+		return take_args(w, r, err);
+	if (w->sink->args != NULL && w->sink->args(w->arg, NULL, err) < 0)
+		return -1;
+	if (program_walk_entry(w, r, pos, &p) == 0)
+		return 0;
+	p.stream = stream;
+	if (p.kind == PROGRAM_RAN)
+		return take_exec(w, &p, err);
+	if (p.kind == PROGRAM_ENDED)
+		return take_ended(w, &p, err);
+	return w->sink->add(w->arg, &p, &at, err);
+}
+
+/* Another boot has other processes. */
+static void
+look_at_boot(struct program_walk *w, const struct stream_pos *pos)
+{
+	if (pos->frame == NULL ||
+	    memcmp(pos->frame->boot, w->boot, sizeof(w->boot)) == 0)
+		return;
+	memcpy(w->boot, pos->frame->boot, sizeof(w->boot));
+	free(w->processes.p);
+	w->processes = (struct table){ 0 };
+}
+
+/* 1: taken.  0: no more.  -1: err. */
+static int
+take_next(struct program_walk *w, struct stream_reader *r,
+    struct program_span *span, struct ops_err *err)
+{
+	struct ops_err why = { 0 };
+	struct stream_pos pos;
+	struct record rec;
+	int rc = stream_next(r, &rec, &pos, &why);
+
+	if (rc < 0 && why.code == OPS_ENOMEM) {
+		if (err != NULL)
+			*err = why;
+		return -1;
+	}
+	if (rc < 0) {
+		span->missing++;
+		return !span->strict;
+	}
+	if (rc == 0 || (span->strict && !pos.sealed))
+		return 0;
+	look_at_boot(w, &pos);
+	span->next = pos.number + 1;
+	return take(w, span->stream, &rec, &pos, err) < 0 ? -1 : 1;
+}
+
+int
+program_walk_stream(struct program_walk *w, struct store *s,
+    struct program_span *span, struct ops_err *err)
+{
+	const struct store_stream *streams;
+	size_t n = store_streams(s, &streams);
+	struct stream_reader *r;
+	int rc = 1;
+
+	span->next = span->from;
+	span->missing = 0;
+	if (span->stream >= n)
+		return ops_fail(err, OPS_EUSAGE, "programs: no such stream");
+	if (stream_open(s, streams[span->stream].id, span->from, &r, err) < 0)
+		return -1;
+	while (
+	    rc > 0 && (span->most == 0 || span->next - span->from < span->most))
+		rc = take_next(w, r, span, err);
+	if (rc >= 0 && w->sink->args != NULL)
+		rc = w->sink->args(w->arg, NULL, err);
+	stream_free(r);
+	return rc < 0 ? -1 : 0;
+}
