@@ -99,6 +99,7 @@ int cmd_cat(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_export(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_verify(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_checkpoint(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_index(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
 
 struct ls_opts {
@@ -131,6 +132,9 @@ struct verify_opts {
 };
 struct checkpoint_opts {
 	bool vkey, anchor;
+};
+struct index_opts {
+	bool rebuild, status;
 };
 struct status_opts {
 	bool json;

@@ -107,6 +107,14 @@ static const struct opt checkpoint_options[] = {
 	{ 0 },
 };
 
+static const struct opt index_options[] = {
+#define AT(m) offsetof(struct index_opts, m)
+	{ "rebuild", 0, OPT_FLAG, NULL, "throw it away and make it anew", AT(rebuild), 0 },
+	{ "status",  0, OPT_FLAG, NULL, "say how far it reaches",         AT(status), 0 },
+#undef AT
+	{ 0 },
+};
+
 static const struct opt status_options[] = {
 	{ "json", 0, OPT_FLAG, NULL, "as one JSON object", offsetof(struct status_opts, json), 0 },
 	{ 0 },
@@ -145,6 +153,11 @@ static const char verify_more[] =
 	"4 not permitted.\n";
 static const char checkpoint_more[] =
 	"Exit status: 0 fine, 1 nothing is sealed yet, 2 trouble, 4 not permitted.\n";
+static const char index_more[] =
+	"The index makes log and ls fast.  It is never trusted: what it names is read and\n"
+	"checked.  Removing STORE/index is always safe.  A daemon keeps it up to date; with\n"
+	"none, this does.\n"
+	"Exit status: 0 fine, 1 there is none (--status), 2 trouble, 4 not permitted.\n";
 static const char record_more[] =
 	"Without COMMAND, the shell of SHELL.\n"
 	"If stdin and stdout are not the same terminal (a pipe, a file, cron), COMMAND runs\n"
@@ -174,6 +187,8 @@ static const struct command commands[] = {
 	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), cmd_export },
 	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
 	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, cmd_record },
+	{ "index", GROUP_KEEP, "", "Make the index of what ran, which is derived", index_more,
+	    0, 0, 0, index_options, sizeof(struct index_opts), cmd_index },
 };
 /* clang-format on */
 #define N_COMMANDS OPS_ARRAY_LEN(commands)

@@ -235,8 +235,8 @@ program_wanted(const struct program *p, const struct program_filter *f)
 }
 
 /* What its end says. */
-static bool
-did_fail(const struct program *p)
+bool
+program_failed(const struct program *p)
 {
 	return p->kind == PROGRAM_FAILED || p->kind == PROGRAM_LOST ||
 	       (p->has_end && p->end.status != 0);
@@ -346,7 +346,7 @@ program_list_cut(struct program_list *l, const struct program_filter *f)
 
 	if (f->failed) {
 		for (size_t i = 0; i < l->n; i++)
-			if (did_fail(&l->p[i]))
+			if (program_failed(&l->p[i]))
 				l->p[n++] = l->p[i];
 		l->n = n;
 	}

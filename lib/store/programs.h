@@ -88,6 +88,7 @@ int program_list_args(struct program_list *l, struct ops_err *err);
 /* Is it asked for, as far as its start says?  Then, of all such: those that
  * failed if that is asked, in the order of their times, the newest. */
 bool program_wanted(const struct program *p, const struct program_filter *f);
+bool program_failed(const struct program *p);
 void program_list_cut(struct program_list *l, const struct program_filter *f);
 
 /* PROGRAM_ENDED: fill exec from end. */

@@ -1,0 +1,213 @@
+#include "position.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypto.h"
+
+static int
+no_fit(struct ops_err *err, const char *why)
+{
+	return ops_fail(
+	    err, OPS_EFORMAT, "index: it does not fit the store: %s", why);
+}
+
+void
+position_origin(struct store *s, uint8_t ret[static OPS_HASH_LEN])
+{
+	const struct store_log *log;
+
+	memset(ret, 0, OPS_HASH_LEN);
+	if (store_logs(s, &log) > 0)
+		ops_sha256(log[0].key.pub, sizeof(log[0].key.pub), ret);
+}
+
+/* -- the streams -- */
+
+static int
+list_streams(struct store *s, struct position *p, struct ops_err *err)
+{
+	const struct store_stream *all;
+	const struct store_frame *f;
+	size_t n = store_streams(s, &all);
+
+	p->s = calloc(n + 1, sizeof(*p->s));
+	if (p->s == NULL)
+		return ops_fail(err, OPS_ENOMEM, "index: no memory");
+	for (size_t i = 0; i < n; i++) {
+		struct position_stream *x = &p->s[p->n];
+		size_t frames;
+
+		if (all[i].class != CLASS_PROGRAMS)
+			continue;
+		frames = store_frames(s, all[i].id, &f);
+		*x = (struct position_stream){ .stream = i };
+		for (size_t j = 0; j < frames; j++) {
+			x->all = f[j].leaf.first + f[j].leaf.count;
+			if (f[j].sealed)
+				x->sealed = x->all;
+		}
+		x->all += all[i].unsealed;
+		p->n++;
+	}
+	return 0;
+}
+
+static struct position_stream *
+find_stream(struct store *s, struct position *p, const uint8_t *id, int n)
+{
+	const struct store_stream *all;
+
+	(void)store_streams(s, &all);
+	for (size_t i = 0; n == OPS_ID_LEN && i < p->n; i++)
+		if (memcmp(all[p->s[i].stream].id, id, OPS_ID_LEN) == 0)
+			return &p->s[i];
+	return NULL;
+}
+
+static int
+take_streams(struct index_db *d, struct store *s, struct position *p,
+    struct ops_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int rc;
+
+	if (index_prepare(d, "SELECT id, stream, next FROM stream", &st, err) <
+	    0)
+		return -1;
+	while ((rc = index_step(d, st, err)) == 1) {
+		struct position_stream *x = find_stream(s, p,
+		    sqlite3_column_blob(st, 1), sqlite3_column_bytes(st, 1));
+		int64_t next = sqlite3_column_int64(st, 2);
+
+		if (x == NULL || x->id != 0 || next < 0 ||
+		    (uint64_t)next > x->sealed)
+			break;
+		x->id = sqlite3_column_int64(st, 0);
+		x->next = (uint64_t)next;
+	}
+	(void)sqlite3_finalize(st);
+	return rc == 1 ? no_fit(err, "another stream, or a longer one") : rc;
+}
+
+/* Behind the first that isn't read to its end there may be none. */
+static int
+check_order(const struct position *p, struct ops_err *err)
+{
+	bool ended = false;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (ended && p->s[i].id != 0)
+			return no_fit(err, "an earlier stream has more");
+		ended |= p->s[i].next < p->s[i].all;
+	}
+	return 0;
+}
+
+/* -- the state -- */
+
+static int
+take_state(struct index_db *d, struct store *s, struct program_walk *w,
+    struct ops_err *err)
+{
+	uint8_t origin[OPS_HASH_LEN];
+	sqlite3_stmt *st = NULL;
+	bool fits = true;
+	int rc;
+
+	position_origin(s, origin);
+	if (index_prepare(
+		d, "SELECT origin, boot FROM state WHERE id = 1", &st, err) < 0)
+		return -1;
+	rc = index_step(d, st, err);
+	if (rc == 1) {
+		fits = sqlite3_column_bytes(st, 0) == OPS_HASH_LEN &&
+		       memcmp(sqlite3_column_blob(st, 0), origin,
+			   OPS_HASH_LEN) == 0 &&
+		       sqlite3_column_bytes(st, 1) == 4;
+		if (fits)
+			program_walk_set_boot(w, sqlite3_column_blob(st, 1));
+	}
+	(void)sqlite3_finalize(st);
+	if (rc < 0)
+		return -1;
+	return fits ? 0 : no_fit(err, "another log");
+}
+
+static int
+take_sessions(struct index_db *d, struct program_walk *w, struct ops_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int rc;
+
+	if (index_prepare(d,
+		"SELECT session, commands FROM session WHERE commands > 0", &st,
+		err) < 0)
+		return -1;
+	while ((rc = index_step(d, st, err)) == 1) {
+		int64_t n = sqlite3_column_int64(st, 1);
+		uint32_t *commands = NULL;
+
+		if (sqlite3_column_bytes(st, 0) == OPS_ID_LEN)
+			commands = program_walk_commands(
+			    w, sqlite3_column_blob(st, 0));
+		if (commands == NULL || n > UINT32_MAX)
+			break;
+		*commands = (uint32_t)n;
+	}
+	(void)sqlite3_finalize(st);
+	return rc == 1 ? no_fit(err, "a session that is unknown") : rc;
+}
+
+static int
+take_processes(struct index_db *d, struct program_walk *w, struct ops_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int rc;
+
+	if (index_prepare(d,
+		"SELECT pid, start, seeded, program FROM process "
+		"WHERE pid BETWEEN 1 AND 4294967295",
+		&st, err) < 0)
+		return -1;
+	while ((rc = index_step(d, st, err)) == 1) {
+		const struct program_process p = {
+			.pid = (uint32_t)sqlite3_column_int64(st, 0),
+			.start = (uint64_t)sqlite3_column_int64(st, 1),
+			.seeded = sqlite3_column_int(st, 2) != 0,
+			.at = sqlite3_column_type(st, 3) == SQLITE_NULL
+				  ? PROGRAM_NONE
+				  : (uint64_t)sqlite3_column_int64(st, 3)
+		};
+
+		if (program_walk_know(w, &p, err) < 0) {
+			rc = -1;
+			break;
+		}
+	}
+	(void)sqlite3_finalize(st);
+	return rc;
+}
+
+int
+position_load(struct index_db *d, struct store *s, struct program_walk *w,
+    struct position *ret, struct ops_err *err)
+{
+	struct position p = { 0 };
+
+	if (list_streams(s, &p, err) < 0 || take_state(d, s, w, err) < 0 ||
+	    take_streams(d, s, &p, err) < 0 || check_order(&p, err) < 0 ||
+	    take_sessions(d, w, err) < 0 || take_processes(d, w, err) < 0) {
+		position_free(&p);
+		return -1;
+	}
+	*ret = p;
+	return 0;
+}
+
+void
+position_free(struct position *p)
+{
+	free(p->s);
+	*p = (struct position){ 0 };
+}
