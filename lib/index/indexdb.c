@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@ struct index_db {
 
 /* As sqlite_schema must have them, in its order. */
 static const char *const tables[] = {
-	"CREATE TABLE state(id INTEGER PRIMARY KEY, origin BLOB, boot BLOB)",
+	"CREATE TABLE state(id INTEGER PRIMARY KEY, origin BLOB, boot BLOB,"
+	" unsynced TEXT)",
 	"CREATE TABLE stream(id INTEGER PRIMARY KEY, stream BLOB, next "
 	"INTEGER)",
 	"CREATE TABLE session(id INTEGER PRIMARY KEY, session BLOB,"
@@ -292,6 +294,36 @@ index_db_remove(const char *store, struct ops_err *err)
 			return ops_fail_errno(err, "index");
 	}
 	return 0;
+}
+
+void
+index_kernel_boot(char ret[static INDEX_BOOT])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, ret, INDEX_BOOT - 1);
+
+	if (fd >= 0)
+		close(fd);
+	ret[n > 0 ? n : 0] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+}
+
+int
+index_sync(const char *store, struct ops_err *err)
+{
+	char path[PATH_MAX];
+	int fd, rc;
+
+	if (path_of(store, "", path, err) < 0)
+		return -1;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return ops_fail_errno(err, "index");
+	rc = fsync(fd);
+	if (rc < 0)
+		ops_fail_errno(err, "index: fsync");
+	close(fd);
+	return rc;
 }
 
 /* -- values -- */

@@ -51,6 +51,13 @@ int index_run(struct index_db *d, sqlite3_stmt *st, struct ops_err *err);
 int index_number(
     struct index_db *d, const char *sql, int64_t *ret, struct ops_err *err);
 
+/* The kernel's boot id as text, or "" where it can't be read. */
+#define INDEX_BOOT 64
+void index_kernel_boot(char ret[static INDEX_BOOT]);
+/* All that was written reaches the disk.  Between transactions only: it lets go
+ * of this process's locks on the file, fcntl(2). */
+int index_sync(const char *store, struct ops_err *err);
+
 /* Order is kept. */
 int64_t index_time(uint64_t t);
 uint64_t index_time_back(int64_t t);

@@ -15,6 +15,7 @@
 #include "position.h"
 
 #define BATCH 20000 /* records in a transaction */
+#define BULK 100000 /* in one of many */
 #define KNOWN 4096  /* ids of sessions and paths that are remembered */
 #define KNOWN_TEXT 120
 
@@ -51,7 +52,7 @@ static const char *const statements[STATEMENTS] = {
 	[GET_EXE] = "SELECT id FROM exe WHERE path = ?1",
 	[PUT_PROCESS] = "INSERT INTO process VALUES(?1, ?2, ?3, ?4)",
 	[PUT_STREAM] = "INSERT OR REPLACE INTO stream VALUES(?1, ?2, ?3)",
-	[PUT_STATE] = "INSERT OR REPLACE INTO state VALUES(1, ?1, ?2)",
+	[PUT_STATE] = "INSERT OR REPLACE INTO state VALUES(1, ?1, ?2, ?3)",
 };
 
 /* Ids of texts that came lately, by a hash of them. */
@@ -64,11 +65,13 @@ struct known {
 struct indexer {
 	const char *store;
 	int lock;
+	char boot[INDEX_BOOT]; /* the kernel's */
 	/* while it updates */
 	struct index_db *db;
 	sqlite3_stmt *st[STATEMENTS];
 	struct known *session, *exe;
 	int64_t rows; /* the last id */
+	bool bulk;    /* transactions don't sync */
 	int64_t *id;  /* of the streams, by their place in the store */
 };
 
@@ -94,6 +97,7 @@ indexer_new(const char *store, struct indexer **ret, struct ops_err *err)
 	if (x == NULL)
 		return ops_fail(err, OPS_ENOMEM, "index: no memory");
 	x->store = store;
+	index_kernel_boot(x->boot);
 	x->lock = -1;
 	if (path_of(store, "", path, err) < 0)
 		goto fail;
@@ -401,10 +405,26 @@ put_processes(
 }
 
 static int
+put_state(struct indexer *x, struct store *s, const struct program_walk *w,
+    struct ops_err *err)
+{
+	uint8_t origin[OPS_HASH_LEN];
+	sqlite3_stmt *st = x->st[PUT_STATE];
+
+	position_origin(s, origin);
+	(void)sqlite3_bind_blob(st, 1, origin, sizeof(origin), SQLITE_STATIC);
+	(void)sqlite3_bind_blob(st, 2, program_walk_boot(w), 4, SQLITE_STATIC);
+	if (x->bulk)
+		(void)sqlite3_bind_text(st, 3, x->boot, -1, SQLITE_STATIC);
+	else
+		(void)sqlite3_bind_null(st, 3);
+	return index_run(x->db, st, err);
+}
+
+static int
 put_position(struct indexer *x, struct store *s, const struct program_walk *w,
     const struct position_stream *at, struct ops_err *err)
 {
-	uint8_t origin[OPS_HASH_LEN];
 	const struct store_stream *all;
 	sqlite3_stmt *st = x->st[PUT_STREAM];
 
@@ -413,13 +433,7 @@ put_position(struct indexer *x, struct store *s, const struct program_walk *w,
 	(void)sqlite3_bind_blob(
 	    st, 2, all[at->stream].id, OPS_ID_LEN, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(st, 3, (int64_t)at->next);
-	if (index_run(x->db, st, err) < 0)
-		return -1;
-	st = x->st[PUT_STATE];
-	position_origin(s, origin);
-	(void)sqlite3_bind_blob(st, 1, origin, sizeof(origin), SQLITE_STATIC);
-	(void)sqlite3_bind_blob(st, 2, program_walk_boot(w), 4, SQLITE_STATIC);
-	return index_run(x->db, st, err);
+	return index_run(x->db, st, err) < 0 ? -1 : put_state(x, s, w, err);
 }
 
 /* Some records of one stream; span says how many it were. */
@@ -429,7 +443,7 @@ add_batch(struct indexer *x, struct store *s, struct program_walk *w,
 {
 	*span = (struct program_span){ .stream = at->stream,
 		.from = at->next,
-		.most = BATCH,
+		.most = x->bulk ? BULK : BATCH,
 		.strict = true };
 	if (index_exec(x->db, "BEGIN IMMEDIATE", err) < 0 ||
 	    program_walk_stream(w, s, span, err) < 0)
@@ -491,6 +505,53 @@ open_db(struct indexer *x, struct ops_err *err)
 	    x->db, "SELECT max(id) FROM program", &x->rows, err);
 }
 
+/*
+ * Much to do: a sync for each transaction would take longer than the rest.  So
+ * the file says first that it isn't synced, and in which boot; if another kernel
+ * finds it like that, it is begun anew.  A process that dies does no harm.
+ */
+static int
+begin_bulk(struct indexer *x, struct store *s, const struct program_walk *w,
+    struct position *p, struct ops_err *err)
+{
+	uint64_t left = 0;
+	int64_t unsynced;
+
+	for (size_t i = 0; i < p->n; i++)
+		left += p->s[i].sealed - p->s[i].next;
+	x->bulk = left > BATCH && x->boot[0] != '\0';
+	/* One that was cut short, in this boot. */
+	if (index_number(x->db,
+		"SELECT count(*) FROM state WHERE unsynced IS NOT NULL",
+		&unsynced, err) < 0 ||
+	    (unsynced != 0 && index_sync(x->store, err) < 0))
+		return -1;
+	if (!x->bulk)
+		return 0;
+	return index_exec(x->db, "BEGIN IMMEDIATE", err) < 0 ||
+		       put_state(x, s, w, err) < 0 ||
+		       index_exec(x->db,
+			   "COMMIT; PRAGMA synchronous = OFF;"
+			   "PRAGMA cache_size = -65536",
+			   err) < 0
+		   ? -1
+		   : 0;
+}
+
+static int
+end_bulk(struct indexer *x, struct ops_err *err)
+{
+	if (!x->bulk)
+		return 0;
+	x->bulk = false;
+	return index_sync(x->store, err) < 0
+		   ? -1
+		   : index_exec(x->db,
+			 "PRAGMA synchronous = FULL;"
+			 "UPDATE state SET unsynced = NULL",
+			 err);
+}
+
 static int
 update(struct indexer *x, struct store *s, const struct session_list *sessions,
     const struct indexer_calls *c, struct ops_err *err)
@@ -502,16 +563,19 @@ update(struct indexer *x, struct store *s, const struct session_list *sessions,
 
 	if (program_walk_new(sessions, &index_sink, x, &w, err) < 0)
 		return -1;
-	if (open_db(x, err) < 0 || position_load(x->db, s, w, &p, err) < 0)
+	if (open_db(x, err) < 0 ||
+	    position_load_in(x->boot, x->db, s, w, &p, err) < 0)
 		goto out;
 	x->id = calloc(store_streams(s, &streams) + 1, sizeof(*x->id));
 	if (x->id == NULL) {
 		ops_fail(err, OPS_ENOMEM, "index: no memory");
 		goto out;
 	}
-	rc = 0;
+	rc = begin_bulk(x, s, w, &p, err);
 	for (size_t i = 0; rc == 0 && i < p.n; i++)
 		rc = add_stream(x, s, w, &p, i, c, err);
+	if (rc >= 0 && end_bulk(x, err) < 0)
+		rc = -1;
 out:
 	close_db(x);
 	position_free(&p);

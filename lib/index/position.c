@@ -106,9 +106,18 @@ check_order(const struct position *p, struct ops_err *err)
 
 /* -- the state -- */
 
+/* What was written without a sync is there as long as that kernel runs. */
+static bool
+is_whole(const char *kernel, sqlite3_stmt *st)
+{
+	const char *in = (const char *)sqlite3_column_text(st, 2);
+
+	return in == NULL || (*in != '\0' && strcmp(in, kernel) == 0);
+}
+
 static int
-take_state(struct index_db *d, struct store *s, struct program_walk *w,
-    struct ops_err *err)
+take_state(const char *kernel, struct index_db *d, struct store *s,
+    struct program_walk *w, struct ops_err *err)
 {
 	uint8_t origin[OPS_HASH_LEN];
 	sqlite3_stmt *st = NULL;
@@ -116,8 +125,9 @@ take_state(struct index_db *d, struct store *s, struct program_walk *w,
 	int rc;
 
 	position_origin(s, origin);
-	if (index_prepare(
-		d, "SELECT origin, boot FROM state WHERE id = 1", &st, err) < 0)
+	if (index_prepare(d,
+		"SELECT origin, boot, unsynced FROM state WHERE id = 1", &st,
+		err) < 0)
 		return -1;
 	rc = index_step(d, st, err);
 	if (rc == 1) {
@@ -127,6 +137,10 @@ take_state(struct index_db *d, struct store *s, struct program_walk *w,
 		       sqlite3_column_bytes(st, 1) == 4;
 		if (fits)
 			program_walk_set_boot(w, sqlite3_column_blob(st, 1));
+	}
+	if (rc == 1 && fits && !is_whole(kernel, st)) {
+		(void)sqlite3_finalize(st);
+		return no_fit(err, "the machine crashed while it was written");
 	}
 	(void)sqlite3_finalize(st);
 	if (rc < 0)
@@ -193,9 +207,20 @@ int
 position_load(struct index_db *d, struct store *s, struct program_walk *w,
     struct position *ret, struct ops_err *err)
 {
+	char boot[INDEX_BOOT];
+
+	index_kernel_boot(boot);
+	return position_load_in(boot, d, s, w, ret, err);
+}
+
+int
+position_load_in(const char *boot, struct index_db *d, struct store *s,
+    struct program_walk *w, struct position *ret, struct ops_err *err)
+{
 	struct position p = { 0 };
 
-	if (list_streams(s, &p, err) < 0 || take_state(d, s, w, err) < 0 ||
+	if (list_streams(s, &p, err) < 0 ||
+	    take_state(boot, d, s, w, err) < 0 ||
 	    take_streams(d, s, &p, err) < 0 || check_order(&p, err) < 0 ||
 	    take_sessions(d, w, err) < 0 || take_processes(d, w, err) < 0) {
 		position_free(&p);

@@ -1,0 +1,536 @@
+/*
+ * With the index and without it a list is the same: of a store as it grows, by
+ * many filters, with an index that is behind, damaged, or made by somebody who
+ * means harm.
+ *
+ * Covers: indexdb, indexer, lookup, pick, position
+ */
+#include "check.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "index/indexdb.h"
+#include "index/indexer.h"
+#include "index/lookup.h"
+#include "record/record.h"
+#include "store/programs.h"
+#include "store_build.h"
+
+#define RUNNING 40
+
+static struct build b;
+static size_t session[3], stream;
+static char dir[64];
+static struct indexer *x;
+static uint64_t dice;
+static struct {
+	uint32_t pid;
+	uint64_t start;
+} running[RUNNING];
+
+static uint32_t throw(uint32_t sides)
+{
+	dice = dice * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(dice >> 33) % sides;
+}
+
+static struct event_text
+text(const char *t)
+{
+	return (struct event_text){ (const uint8_t *)t, strlen(t) };
+}
+
+static void
+put(uint8_t type, struct ops_buf *body)
+{
+	assert_false(body->failed);
+	build_record(&b, stream, type, body->data, body->len);
+	ops_buf_free(body);
+}
+
+static const uint8_t *
+any_session(void)
+{
+	static const uint8_t nobody[OPS_ID_LEN];
+	uint32_t i = throw(4);
+
+	return i == 3 ? nobody : b.stream[session[i]].id;
+}
+
+/* -- what happens -- */
+
+static void
+do_exec(uint32_t i)
+{
+	static const char *const exe[] = { "/usr/bin/a", "/usr/bin/b", "/opt/b",
+		"/tmp/a-name-that-is-longer-than-what-an-index-keeps-"
+		"of-it-as-it-is",
+		"" };
+	static const char *const args[] = { "a", "b", "./run", "" };
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	const char *arg = args[throw(4)];
+	struct program_exec e = { .pid = 10 + i,
+		.ppid = 1,
+		.uid = 1000 + throw(2),
+		.auid = throw(3) == 0 ? EVENT_UNSET : 1000 + throw(3),
+		.ses = EVENT_UNSET,
+		.joined = throw(JOINED_INFERRED + 1),
+		.flags = throw(12) == 0 ? PROGRAM_SEEDED : 0,
+		.tty = throw(2) * (136u << 20 | 7),
+		.comm = text("comm"),
+		.exe = text(exe[throw(5)]),
+		.args = { (const uint8_t *)arg, strlen(arg) + 1 } };
+
+	if (running[i].pid == 0 || throw(3) == 0)
+		running[i].start = b.now + 5000;
+	running[i].pid = e.pid;
+	e.euid = throw(3) == 0 ? 0 : e.uid;
+	e.start = running[i].start;
+	e.args_len = e.args.n;
+	if (throw(4) == 0)
+		e.filename = text("/bin/called");
+	program_exec_put(&body, any_session(), &e);
+	put(REC_EXEC, &body);
+	for (uint64_t at = e.args.n; throw(5) == 0; at += 4) {
+		struct program_args a = { e.pid, e.start, at, text("more") };
+
+		program_args_put(&body, b.stream[session[0]].id, &a);
+		put(REC_ARGS, &body);
+	}
+}
+
+static void
+do_end(uint32_t i, bool who)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_ended e = { .pid = 10 + i,
+		.start = running[i].start,
+		.status = throw(2) << 8,
+		.has_who = who,
+		.flags = who ? PROGRAM_FORKED : 0,
+		.joined = JOINED_TTY,
+		.uid = 1000,
+		.euid = 1000,
+		.auid = EVENT_UNSET,
+		.ses = EVENT_UNSET,
+		.comm = text("forked") };
+
+	program_ended_put(&body, any_session(), &e);
+	put(REC_ENDED, &body);
+	if (throw(8) != 0) /* else it ends once more */
+		running[i].pid = 0;
+}
+
+static void
+do_other(void)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_failed f = { .pid = 30,
+		.start = 3000,
+		.error = 2,
+		.uid = 1001,
+		.auid = 1001,
+		.comm = text("sh"),
+		.name = text("/nowhere/b") };
+	struct program_loss l = { .from = 1, .until = 2, .execs = 5 };
+
+	if (throw(4) == 0) {
+		program_loss_put(&body, &l);
+		put(REC_LOSS, &body);
+	} else {
+		program_failed_put(&body, any_session(), &f);
+		put(REC_FAILED, &body);
+	}
+}
+
+static void
+happen(int n)
+{
+	for (int j = 0; j < n; j++) {
+		uint32_t what = throw(10), i = throw(RUNNING);
+
+		b.now += throw(3) * 1000000;
+		if (what < 5)
+			do_exec(i);
+		else if (what < 9)
+			do_end(i, throw(4) == 0);
+		else
+			do_other();
+	}
+}
+
+/* -- the same? -- */
+
+static void
+same_program(const struct program *p, const struct program *q)
+{
+	struct ops_buf one = { .max = 65536 }, two = { .max = 65536 };
+
+	program_put(&one, p);
+	program_put(&two, q);
+	assert_int_equal(one.len, two.len);
+	assert_memory_equal(one.data, two.data, one.len);
+	assert_int_equal(p->record, q->record);
+	assert_int_equal(p->stream, q->stream);
+	assert_int_equal(p->exec.args.n, q->exec.args.n);
+	if (p->exec.args.n > 0)
+		assert_memory_equal(
+		    p->exec.args.p, q->exec.args.p, p->exec.args.n);
+	ops_buf_free(&one);
+	ops_buf_free(&two);
+}
+
+/* Was the index used? */
+static bool
+same_list(struct store *s, const struct program_filter *f)
+{
+	struct program_list with, without;
+	struct ops_err why = { 0 }, err = { 0 };
+	bool used;
+
+	assert_int_equal(program_list_load(s, f, &without, &err), 0);
+	assert_int_equal(
+	    lookup_programs(dir, s, f, &with, &used, &why, &err), 0);
+	assert_int_equal(with.n, without.n);
+	assert_int_equal(with.missing, without.missing);
+	for (size_t i = 0; i < with.n; i++)
+		same_program(&with.p[i], &without.p[i]);
+	program_list_free(&with);
+	program_list_free(&without);
+	return used;
+}
+
+static struct program_filter
+any_filter(void)
+{
+	static const char *const names[] = { "a", "b", "run", "", "called",
+		"forked",
+		"a-name-that-is-longer-than-what-an-index-keeps-of-it-as-it-"
+		"is" };
+	static const char *const exe[] = { "*", "/usr/*", "/tmp/*", "" };
+	struct program_filter f = { .forks = throw(2) == 0,
+		.newest = throw(3) == 0 ? 0 : 1 + throw(30) };
+
+	if (throw(3) == 0)
+		f.name = names[throw(7)];
+	if (throw(5) == 0)
+		f.exe = exe[throw(4)];
+	if (throw(5) == 0)
+		f.tty = throw(2) == 0 ? "pts/7" : "-";
+	f.failed = throw(4) == 0;
+	f.has_login = throw(4) == 0;
+	f.login = 1000 + throw(3);
+	f.has_euid = throw(6) == 0;
+	f.euid = throw(2) == 0 ? 0 : 1000;
+	f.has_owner = throw(4) == 0;
+	f.owner = 1000 + throw(3);
+	f.has_session = throw(5) == 0;
+	memcpy(f.session, b.stream[session[throw(3)]].id, OPS_ID_LEN);
+	if (throw(6) == 0)
+		f.since = b.now + b.wall - throw(200) * 1000000;
+	if (throw(6) == 0)
+		f.until = b.now + b.wall - throw(200) * 1000000;
+	return f;
+}
+
+/* How many of so many filters went by way of the index. */
+static int
+compare(int filters)
+{
+	struct store *s;
+	int used = 0;
+
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	for (int i = 0; i < filters; i++) {
+		struct program_filter f = any_filter();
+
+		used += same_list(s, &f);
+	}
+	store_free(s);
+	return used;
+}
+
+static void
+update(void)
+{
+	const struct indexer_calls none = { 0 };
+	struct ops_err err = { 0 };
+
+	CHECK(
+	    indexer_update(x, &b.mem.vfs, &none, &err) == 0, "update", err.msg);
+}
+
+/* -- a store and its index -- */
+
+static int
+setup(void **state)
+{
+	(void)state;
+	dice = 1;
+	memset(running, 0, sizeof(running));
+	build_init(&b);
+	build_boot(&b, BOOT_FIRST, NULL);
+	build_seal(&b, false, false);
+	for (int i = 0; i < 3; i++) {
+		session[i] = build_stream(&b, CLASS_SCREEN);
+		build_open(
+		    &b, session[i], 1000 + (uint32_t)i, "alice", "pts/3", NULL);
+	}
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	snprintf(dir, sizeof(dir), "/tmp/opseal-index-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	return indexer_new(dir, &x, NULL);
+}
+
+static int
+teardown(void **state)
+{
+	char path[96];
+
+	(void)state;
+	(void)indexer_forget(x, NULL);
+	indexer_free(x);
+	snprintf(path, sizeof(path), "%s/index/lock", dir);
+	(void)unlink(path);
+	snprintf(path, sizeof(path), "%s/index", dir);
+	(void)rmdir(path);
+	(void)rmdir(dir);
+	build_free(&b);
+	return 0;
+}
+
+static void
+grow(int periods)
+{
+	for (int i = 0; i < periods; i++) {
+		happen(25);
+		build_seal(&b, false, false);
+	}
+	happen(10);
+	build_sync(&b);
+}
+
+static void
+test_grows(void **state)
+{
+	int used = 0;
+
+	(void)state;
+	assert_int_equal(compare(3), 0); /* there is none */
+	for (int i = 0; i < 40; i++) {
+		happen(10 + (int) throw(20));
+		if (throw(3) != 0)
+			build_seal(&b, false, false);
+		build_sync(&b);
+		if (throw(2) == 0)
+			update();
+		used += compare(25);
+		if (i == 20) { /* another run of capture */
+			build_seal(&b, false, false);
+			stream = build_stream(&b, CLASS_PROGRAMS);
+		}
+	}
+	assert_true(used > 500);
+}
+
+/* Before and after: the same process may end in another run. */
+static void
+test_older_stream(void **state)
+{
+	size_t older = stream;
+
+	(void)state;
+	grow(2);
+	build_seal(&b, false, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	grow(2);
+	build_seal(&b, false, false);
+	update();
+	assert_true(compare(30) > 20);
+	stream = older;
+	happen(5);
+	build_seal(&b, false, false);
+	assert_int_equal(compare(30), 0); /* out of order: not by the index */
+	update();
+}
+
+static void
+change(const char *sql)
+{
+	char path[96];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/index/programs.sqlite", dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, sql,
+	    sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+/* Whatever it says, nothing is shown that isn't so. */
+static void
+test_lies(void **state)
+{
+	static const char *const lies[] = {
+		"UPDATE program SET start_at = start_at + 1",
+		"UPDATE program SET start_at = 5",
+		"UPDATE program SET start_at = -1",
+		"UPDATE program SET stream = 9",
+		"UPDATE program SET end_at = end_at + 1",
+		"UPDATE program SET end_at = start_at",
+		"UPDATE program SET next_at = 1, next_stream = 1",
+		"UPDATE program SET time = time + 1",
+		"UPDATE program SET failed = 1 - failed",
+		"UPDATE program SET login = 1000 WHERE login <> 1000",
+		"UPDATE process SET program = program + 1",
+		"UPDATE process SET start = start + 1",
+		"UPDATE stream SET next = next + 100000",
+		"UPDATE stream SET stream = x'00'",
+		"UPDATE state SET origin = x'00'",
+		"UPDATE state SET unsynced = 'another boot'",
+		"UPDATE session SET session = x'0102' WHERE commands > 0 AND "
+		"id = (SELECT max(id) FROM session WHERE commands > 0)",
+		"CREATE TRIGGER t AFTER INSERT ON program BEGIN DELETE FROM "
+		"program; END",
+		"CREATE VIEW v AS SELECT 1",
+		"DROP TABLE called",
+		"PRAGMA user_version = 7",
+	};
+
+	(void)state;
+	grow(8);
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		struct store *s;
+		const struct program_filter all = { .newest = 1000,
+			.forks = true };
+
+		assert_int_equal(indexer_forget(x, NULL), 0);
+		update();
+		assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+		assert_true(same_list(s, &all));
+		change(lies[i]);
+		CHECK(!same_list(s, &all) || strstr(lies[i], "login") != NULL ||
+			  strstr(lies[i], "process") != NULL,
+		    lies[i], "it is believed");
+		store_free(s);
+		if (strstr(lies[i], "login") == NULL &&
+		    strstr(lies[i], "process") == NULL)
+			(void)compare(20);
+	}
+}
+
+/* Bytes of the file: the index is made anew, and until then not used. */
+static void
+test_damage(void **state)
+{
+	char path[96];
+
+	(void)state;
+	grow(8);
+	update();
+	assert_true(compare(20) > 10);
+	snprintf(path, sizeof(path), "%s/index/programs.sqlite", dir);
+	for (int i = 0; i < 20; i++) {
+		FILE *f = fopen(path, "r+");
+
+		assert_non_null(f);
+		assert_int_equal(fseek(f, (long)i * 4096, SEEK_SET), 0);
+		assert_true(
+		    fwrite("nonsense nonsense nonsense", 1, 26, f) == 26);
+		fclose(f);
+		(void)compare(10);
+		if (i == 0) { /* its header: seen at once */
+			assert_int_equal(compare(5), 0);
+			update();
+			assert_true(compare(20) > 10);
+		}
+	}
+	assert_int_equal(truncate(path, 5000), 0);
+	assert_int_equal(compare(5), 0);
+	update();
+	assert_true(compare(20) > 10);
+}
+
+static bool
+stop_at_once(void *arg, uint64_t done, uint64_t of)
+{
+	(void)arg, (void)done, (void)of;
+	return false;
+}
+
+/* Commands of each session, as counted by who reads all. */
+static void
+test_commands(void **state)
+{
+	struct session_list l;
+	struct program_list all;
+	const struct program_filter f = { 0 };
+	struct store *s;
+
+	(void)state;
+	grow(5);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+		assert_int_equal(session_list_load(s, NULL, &l, NULL), 0);
+		lookup_commands(dir, s, &l);
+		assert_int_equal(program_list_load(s, &f, &all, NULL), 0);
+		for (size_t j = 0; j < l.n; j++) {
+			uint32_t n = 0;
+
+			for (size_t k = 0; k < all.n; k++)
+				if (memcmp(all.p[k].session, l.s[j].id,
+					OPS_ID_LEN) == 0 &&
+				    all.p[k].number > n)
+					n = all.p[k].number;
+			assert_int_equal(l.s[j].has_commands, i == 1);
+			assert_int_equal(l.s[j].commands, i == 1 ? n : 0);
+		}
+		program_list_free(&all);
+		session_list_free(&l);
+		store_free(s);
+		update();
+		happen(5);
+		build_sync(&b);
+	}
+}
+
+static void
+test_stop_and_lock(void **state)
+{
+	const struct indexer_calls stop = { .goes_on = stop_at_once };
+	struct indexer *second;
+	struct ops_err err = { 0 };
+
+	(void)state;
+	grow(3);
+	assert_int_equal(indexer_update(x, &b.mem.vfs, &stop, NULL), 0);
+	(void)compare(10);
+	assert_int_equal(indexer_new(dir, &second, &err), -1);
+	assert_int_equal(err.code, OPS_EBUSY);
+	assert_false(indexer_is_asked(dir));
+	assert_int_equal(indexer_ask(dir, NULL), 0);
+	assert_true(indexer_is_asked(dir));
+	assert_int_equal(indexer_answer(dir, NULL), 0);
+	assert_false(indexer_is_asked(dir));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_grows, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_older_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_stop_and_lock, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("index", tests, NULL, NULL);
+}
