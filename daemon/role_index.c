@@ -203,7 +203,7 @@ static int
 shut_in(const struct index_role *r, struct ops_err *err)
 {
 	char data[PATH_MAX], log[PATH_MAX], index[PATH_MAX];
-	const char *const read[] = { data, log, "/dev/urandom", NULL };
+	const char *const read[] = { data, log, NULL };
 	struct sandbox box = { .read = read, .write = index };
 	const char *store = r->role->store;
 
