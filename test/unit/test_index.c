@@ -21,6 +21,10 @@
 #include "store_build.h"
 
 #define RUNNING 40
+/* more than an index keeps as it is */
+#define LONG_NAME                                                              \
+	"a-name-of-many-letters-a-name-of-many-letters-a-name-of-many-"        \
+	"letters"
 
 static struct build b;
 static size_t session[3], stream;
@@ -67,9 +71,7 @@ static void
 do_exec(uint32_t i)
 {
 	static const char *const exe[] = { "/usr/bin/a", "/usr/bin/b", "/opt/b",
-		"/tmp/a-name-that-is-longer-than-what-an-index-keeps-"
-		"of-it-as-it-is",
-		"" };
+		"/tmp/" LONG_NAME, "" };
 	static const char *const args[] = { "a", "b", "./run", "" };
 	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
 	const char *arg = args[throw(4)];
@@ -208,9 +210,7 @@ static struct program_filter
 any_filter(void)
 {
 	static const char *const names[] = { "a", "b", "run", "", "called",
-		"forked",
-		"a-name-that-is-longer-than-what-an-index-keeps-of-it-as-it-"
-		"is" };
+		"forked", LONG_NAME };
 	static const char *const exe[] = { "*", "/usr/*", "/tmp/*", "" };
 	struct program_filter f = { .forks = throw(2) == 0,
 		.newest = throw(3) == 0 ? 0 : 1 + throw(30) };
