@@ -236,7 +236,8 @@ name_allowed(
 	uint32_t number;
 
 	if (q->all)
-		return dir->text[0] != '\0' || strcmp(name, "keys") != 0;
+		return dir->text[0] != '\0' || (strcmp(name, "keys") != 0 &&
+						   strcmp(name, "index") != 0);
 	if (dir->kind != PATH_SCREEN_DAY)
 		return true;
 	return segment_name_parse(name, id, &number) == 0 && query_may(q, id);
