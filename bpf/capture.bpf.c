@@ -22,6 +22,12 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 /* Set before loading: sched_process_exit tells whether the group is dead. */
 const volatile bool has_group_dead = true;
+/* And opseald's pid namespace: the inode of /proc/self/ns/pid. */
+const volatile __u32 own_pid_ns = 0;
+#define PID_NS_DEPTH 32 /* MAX_PID_NS_LEVEL */
+
+/* Set before loading: environments are wanted. */
+const volatile bool copy_env = false;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -112,6 +118,18 @@ fill_head(struct cap_head *h, struct task_struct *task, u32 type, u64 seq)
 	h->ppid = BPF_CORE_READ(parent, tgid);
 	h->pstart = start_of(pleader);
 }
+
+/* fill_who() is given the first of four that stand together. */
+#define AT(s, m) __builtin_offsetof(struct s, m)
+#define WHO_OF(s)                                                              \
+	_Static_assert(AT(s, euid) == AT(s, uid) + 4 &&                        \
+			   AT(s, auid) == AT(s, uid) + 8 &&                    \
+			   AT(s, ses) == AT(s, uid) + 12,                      \
+	    "who of " #s)
+WHO_OF(cap_fork);
+WHO_OF(cap_exec);
+WHO_OF(cap_exit);
+WHO_OF(cap_failed);
 
 static __always_inline void
 fill_who(u32 who[4], struct task_struct *task)
@@ -303,7 +321,7 @@ struct found {
 	struct linux_binprm *bprm;
 	struct place exe, cwd;
 	struct kernfs_node *cgroup;
-	u64 args_at, args_len, seq, time, start;
+	u64 args_at, args_len, env_at, env_len, seq, time, start;
 	u32 old_pid, need, pid;
 };
 
@@ -336,6 +354,10 @@ find(struct found *f)
 	f->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
 	f->args_at = BPF_CORE_READ(mm, arg_start);
 	f->args_len = BPF_CORE_READ(mm, arg_end) - f->args_at;
+	if (copy_env) {
+		f->env_at = BPF_CORE_READ(mm, env_start);
+		f->env_len = BPF_CORE_READ(mm, env_end) - f->env_at;
+	}
 	f->need = string_length(BPF_CORE_READ(bprm, filename)) +
 		  string_length(BPF_CORE_READ(bprm, interp)) +
 		  path_length((u64)f->exe.dentry, (u64)f->exe.mnt) +
@@ -423,6 +445,8 @@ fill_exec(struct cap_exec *e, struct found *f)
 	fill_before(e, f->old_pid);
 	if (f->old_pid != e->head.pid)
 		e->flags |= CAP_THREAD;
+	if (copy_env && f->env_len > 0)
+		e->flags |= CAP_ENV;
 	e->pgrp =
 	    number_of(signal, bpf_core_enum_value(enum pid_type, PIDTYPE_PGID));
 	e->sid =
@@ -574,6 +598,60 @@ put_bulk(u64 at, u64 left, u64 time, u64 start, u32 pid)
 	return 0;
 }
 
+/* -- the environment, if it is wanted -- */
+
+#define ENV_OF(len)                                                            \
+	__noinline int put_env_##len(                                          \
+	    u64 at, u64 left, u64 time, u64 start, u32 pid)                    \
+	{                                                                      \
+		struct cap_counts *c = counters();                             \
+		struct cap_chunk *k;                                           \
+		u64 n, seq;                                                    \
+                                                                               \
+		if (c == NULL)                                                 \
+			return 0;                                              \
+		seq = next_seq(c, 1);                                          \
+		k = bpf_ringbuf_reserve(&bulk, sizeof(*k) + (len), 0);         \
+		if (k == NULL) {                                               \
+			__sync_fetch_and_add(&c->drops[CAP_CHUNK_DATA], 1);    \
+			return 0;                                              \
+		}                                                              \
+		k->head = (struct cap_head){                                   \
+			.type = CAP_CHUNK_DATA,                                \
+			.cpu = bpf_get_smp_processor_id(),                     \
+			.seq = seq,                                            \
+			.time = time,                                          \
+			.start = start,                                        \
+			.pid = pid,                                            \
+		};                                                             \
+		k->left = left;                                                \
+		k->n = left < (len) ? left : (len);                            \
+		n = k->n; /* as in put_chunk() */                              \
+		if (n > (len))                                                 \
+			n = (len);                                             \
+		barrier_var(n);                                                \
+		k->faults = CAP_CHUNK_ENV;                                     \
+		if (bpf_probe_read_user(k + 1, n, (void *)at) != 0) {          \
+			k->n = 0; /* none of it, and left says so */           \
+			__sync_fetch_and_add(&c->faults, 1);                   \
+		}                                                              \
+		k->head.size = sizeof(*k) + k->n;                              \
+		bpf_ringbuf_submit(k, 0);                                      \
+		return 0;                                                      \
+	}
+
+ENV_OF(4096)  /* CAP_ENV_SMALL */
+ENV_OF(32768) /* CAP_CHUNK */
+
+static __always_inline void
+put_env(struct found *f)
+{
+	if (f->env_len <= CAP_ENV_SMALL)
+		put_env_4096(f->env_at, f->env_len, f->time, f->start, f->pid);
+	else
+		put_env_32768(f->env_at, f->env_len, f->time, f->start, f->pid);
+}
+
 #define TELL_EXEC(n)                                                           \
 	do {                                                                   \
 		struct exec_##n *r_;                                           \
@@ -613,10 +691,14 @@ on_exec(struct task_struct *task, u32 old_pid, struct linux_binprm *bprm)
 		return 0;
 	f.seq = next_seq(c, 0);
 	find(&f);
-	if (!tell_exec(&f))
+	if (!tell_exec(&f)) {
 		__sync_fetch_and_add(&c->drops[CAP_EXEC], 1);
-	else if (f.args_len > CAP_ARGS_INLINE)
+		return 0;
+	}
+	if (f.args_len > CAP_ARGS_INLINE)
 		put_bulk(f.args_at, f.args_len, f.time, f.start, f.pid);
+	if (copy_env && f.env_len > 0)
+		put_env(&f);
 	return 0;
 }
 
@@ -725,6 +807,22 @@ fill_usage(struct cap_exit *e, struct task_struct *task)
 	}
 }
 
+/* The kernel's accounting names processes as who switched it on sees them. */
+static __always_inline u32
+own_pid(struct task_struct *leader)
+{
+	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+	u32 level = BPF_CORE_READ(pid, level);
+	struct upid upid;
+
+	for (u32 i = 0; i < PID_NS_DEPTH && i <= level; i++) {
+		bpf_probe_read_kernel(&upid, sizeof(upid), &pid->numbers[i]);
+		if (BPF_CORE_READ(upid.ns, ns.inum) == own_pid_ns)
+			return upid.nr;
+	}
+	return 0;
+}
+
 #define SIGNAL_GROUP_EXIT 4
 
 static __always_inline int
@@ -752,7 +850,7 @@ on_exit(struct task_struct *task)
 		e->status = BPF_CORE_READ(signal, group_exit_code);
 	else
 		e->status = BPF_CORE_READ(leader, exit_code);
-	e->pad = 0;
+	e->own_pid = own_pid(leader);
 	fill_usage(e, task);
 	bpf_core_read(e->comm, sizeof(e->comm), &leader->comm);
 	bpf_ringbuf_submit(e, 0);

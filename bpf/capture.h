@@ -30,6 +30,7 @@
 #define CAP_CGROUP_DEPTH 32
 #define CAP_ARGS_INLINE 4096  /* arguments as long as that are in the head */
 #define CAP_CHUNK 32768       /* of longer ones, a record in BULK */
+#define CAP_ENV_SMALL 4096    /* most environments */
 #define CAP_CHUNKS_MAX 200    /* more than 6 MiB, the kernel's own limit */
 #define CAP_PAGE 4096         /* a chunk that faults is read by pages */
 #define CAP_UNSET 0xffffffffu /* auid and ses that were never set */
@@ -75,13 +76,15 @@ enum cap_flag {
 	CAP_ARGS_BULK = 1 << 6,  /* the arguments are in BULK */
 	CAP_ARGS_FAULT = 1 << 7, /* inline arguments couldn't be read */
 	CAP_BEFORE = 1 << 8,     /* the before_ fields are known */
+	CAP_ENV = 1 << 9,        /* its environment is in BULK */
 };
 
 struct cap_exec {
 	struct cap_head head;
 	__u32 flags; /* enum cap_flag */
-	__u32 uid, euid, gid, egid;
+	__u32 uid, euid;
 	__u32 auid, ses;
+	__u32 gid, egid;
 	__u32 before_uid, before_euid; /* of the process until then */
 	__u32 pgrp, sid;               /* process group, session leader */
 	__u32 nspid;
@@ -109,8 +112,8 @@ struct cap_exit {
 	struct cap_head head;
 	__u32 uid, euid;
 	__u32 auid, ses;
-	__u32 status; /* wait(2) */
-	__u32 pad;
+	__u32 status;  /* wait(2) */
+	__u32 own_pid; /* in opseald's pid namespace; 0: it isn't in that */
 	__u64 utime, stime; /* ns */
 	__u64 maxrss;       /* pages */
 	__u64 read_bytes, write_bytes;
@@ -130,7 +133,9 @@ struct cap_failed {
 	/* the name, without NUL */
 };
 
-/* A piece of the arguments of the exec of that process and time; in order. */
+/* A piece of the arguments of the exec of that process and time; in order.  Or
+ * the begin of its environment: then there is one, of at most CAP_CHUNK. */
+#define CAP_CHUNK_ENV (1u << 31) /* in faults: it is that */
 struct cap_chunk {
 	struct cap_head head;
 	__u64 left;   /* bytes from here to the end of all */

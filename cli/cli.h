@@ -53,6 +53,8 @@ struct command {
 	int min_args, max_args; /* -1: any number */
 	const struct opt *opts; /* up to a row without a name */
 	size_t opts_size;       /* of the struct their offsets are in */
+	size_t
+	    endless; /* of a bool in it: then there is no end to page; 0: none */
 	/* opts: that struct, filled in.  argv: the arguments, NULL at the end. */
 	int (*run)(struct cli *cli, const void *opts, int argc, char **argv);
 };
@@ -100,19 +102,20 @@ int cmd_export(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_verify(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_checkpoint(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_index(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_import(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
 
 struct ls_opts {
-	const char *user, *person, *command;
+	const char *user, *person, *command, *source;
 	uint64_t since, until;
 	unsigned count;
 	bool mine, active, reverse, json;
 };
 struct log_opts {
-	const char *user, *euid, *session, *exe, *tty;
+	const char *user, *euid, *session, *exe, *tty, *source;
 	uint64_t since, until;
 	unsigned count;
-	bool failed, forks, tree, reverse, json;
+	bool failed, forks, tree, reverse, follow, json;
 };
 struct show_opts {
 	bool json;
@@ -137,7 +140,7 @@ struct index_opts {
 	bool rebuild, status;
 };
 struct status_opts {
-	bool json;
+	bool coverage, json;
 };
 
 #endif

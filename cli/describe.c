@@ -22,6 +22,8 @@ describe_exit(uint32_t wait_status)
 bool
 describe_goes_on(const struct session *s)
 {
+	if (session_imported(s))
+		return false;
 	return s->state == SESSION_ACTIVE ||
 	       (s->state == SESSION_GAPPED && !s->has_close);
 }
@@ -31,6 +33,10 @@ describe_state(const struct session *s)
 {
 	if (s->state == SESSION_GAPPED && describe_goes_on(s))
 		return "active, gapped";
+	if (session_imported(s))
+		return s->state == SESSION_CLOSED   ? "imported"
+		       : s->state == SESSION_ACTIVE ? "importing"
+						    : "imported in part";
 	return session_state_name(s->state);
 }
 
@@ -98,7 +104,9 @@ describe_command(struct ops_buf *b, const struct event_open *o)
 	const uint8_t *p = o->command.p, *end;
 
 	if (p == NULL) {
-		ops_buf_puts(b, "login shell");
+		ops_buf_puts(b, o->import.p == NULL          ? "login shell"
+				: o->kind == SESSION_COMMAND ? "programs"
+							     : "shell");
 		return;
 	}
 	end = p + o->command.n;
@@ -113,6 +121,22 @@ describe_command(struct ops_buf *b, const struct event_open *o)
 	}
 	if (o->command_cut)
 		ops_buf_puts(b, " ...");
+}
+
+bool
+describe_import(const struct session *s, struct import *ret)
+{
+	const struct event_text *t = &s->open.import;
+
+	return t->p != NULL && import_get(t->p, t->n, ret, NULL) == 0;
+}
+
+const char *
+describe_import_format(const struct import *i)
+{
+	return i->format == IMPORT_TYPESCRIPT ? "typescript"
+	       : i->format == IMPORT_PACCT    ? "acct"
+					      : "unknown";
 }
 
 /* -- JSON -- */
@@ -217,6 +241,58 @@ put_end_json(struct json *j, const struct session *s)
 		json_nil(j);
 }
 
+static void
+put_hash(struct json *j, const char *key, const uint8_t hash[OPS_HASH_LEN])
+{
+	char text[2 * OPS_HASH_LEN + 1];
+
+	ops_hex(hash, OPS_HASH_LEN, text);
+	json_key(j, key);
+	json_str(j, text);
+}
+
+static void
+put_who_json(struct json *j, const struct event_open *o)
+{
+	put_text(j, "user", &o->user);
+	describe_json_id(j, "uid", o->uid);
+	describe_json_id(j, "auid", o->auid);
+	put_text(j, "login", &o->login);
+	describe_json_id(j, "ses", o->ses);
+}
+
+/* Whose session it was no file says; who imported it is told apart. */
+static void
+put_import_json(struct json *j, const struct session *s, bool utc)
+{
+	static const struct event_open nobody = {
+		.uid = EVENT_UNSET, .auid = EVENT_UNSET, .ses = EVENT_UNSET
+	};
+	struct import i;
+
+	put_who_json(j, &nobody);
+	json_key(j, "import");
+	json_begin_object(j);
+	put_time(j, "time", s->logged, utc);
+	put_who_json(j, &s->open);
+	if (describe_import(s, &i)) {
+		json_key(j, "format");
+		json_str(j, describe_import_format(&i));
+		put_text(j, "file", &i.file);
+		describe_json_number(j, "size", i.size);
+		put_time(j, "mtime", i.mtime, utc);
+		put_hash(j, "sha256", i.sha256);
+		put_text(j, "timing", &i.timing);
+		if (i.timing.p != NULL)
+			put_hash(j, "timing_sha256", i.timing_sha256);
+		json_key(j, "start_claimed");
+		json_bool(j, i.has_start);
+		json_key(j, "whole");
+		json_bool(j, i.format != IMPORT_TYPESCRIPT || i.tail.p != NULL);
+	}
+	json_end_object(j);
+}
+
 void
 describe_session_json(const struct session *s, bool utc, struct ops_buf *out)
 {
@@ -228,11 +304,12 @@ describe_session_json(const struct session *s, bool utc, struct ops_buf *out)
 	json_str(&j, s->id_text);
 	json_key(&j, "kind");
 	json_str(&j, o->kind == SESSION_COMMAND ? "command" : "terminal");
-	put_text(&j, "user", &o->user);
-	describe_json_id(&j, "uid", o->uid);
-	describe_json_id(&j, "auid", o->auid);
-	put_text(&j, "login", &o->login);
-	describe_json_id(&j, "ses", o->ses);
+	json_key(&j, "source");
+	json_str(&j, session_imported(s) ? "import" : "record");
+	if (session_imported(s))
+		put_import_json(&j, s, utc);
+	else
+		put_who_json(&j, o);
 	json_key(&j, "person");
 	json_nil(&j);
 	put_text(&j, "tty", &o->tty);

@@ -34,6 +34,10 @@ void describe_text(struct ops_buf *b, const struct event_text *t);
 /* A command: arguments escaped, with spaces between; "login shell" if absent. */
 void describe_command(struct ops_buf *b, const struct event_open *o);
 
+/* What is said of an import.  False: it is none, or can't be read. */
+bool describe_import(const struct session *s, struct import *ret);
+const char *describe_import_format(const struct import *i);
+
 /* A member of a JSON object; of an id that the kernel may not have set
  * (EVENT_UNSET), null. */
 void describe_json_number(struct json *j, const char *key, uint64_t v);

@@ -37,6 +37,7 @@ struct export
 	const struct session *session;
 	struct screen *screen;
 	struct sink main, timing;
+	bool both; /* typescript: what was typed stands in the same file */
 };
 
 /* -- sinks -- */
@@ -243,6 +244,9 @@ script_record(
 	if (r->rec.type == REC_OUTPUT)
 		typescript_output(
 		    t, r->offset, p, r->rec.len, &x->main.buf, &x->timing.buf);
+	else if (r->rec.type == REC_INPUT && x->both)
+		typescript_input(
+		    t, r->offset, p, r->rec.len, &x->main.buf, &x->timing.buf);
 	else if (r->rec.type == REC_RESIZE)
 		typescript_resize(t, r->offset, ops_getle16(p),
 		    ops_getle16(p + 2), &x->timing.buf);
@@ -255,10 +259,9 @@ write_typescript(struct export *x, struct ops_err *err)
 {
 	const struct session *s = x->session;
 	const char *kind = x->opts->timing_format;
-	struct typescript t = { .timing = kind != NULL &&
-						  strcmp(kind, "advanced") == 0
-					      ? TIMING_ADVANCED
-					      : TIMING_CLASSIC };
+	struct import import;
+	bool imported = describe_import(s, &import);
+	struct typescript t = { .timing = TIMING_CLASSIC };
 	char start[OPS_TIME_TEXT], end[OPS_TIME_TEXT];
 	struct typescript_meta m = {
 		.start = start,
@@ -273,10 +276,16 @@ write_typescript(struct export *x, struct ops_err *err)
 		.rows = s->open.rows,
 		.duration = describe_duration(s),
 		.has_exit = s->has_close && s->close.has_status,
+		.import = imported ? &import : NULL,
 	};
 	struct screen_record r;
 	int rc = 0;
 
+	/* An imported one as it was, if nothing else is asked for. */
+	if (kind != NULL ? strcmp(kind, "advanced") == 0
+			 : imported && import.multi)
+		t.timing = TIMING_ADVANCED;
+	x->both = imported && import.both;
 	if (m.has_exit)
 		m.exit = describe_exit(s->close.status);
 	script_time(x->cli, s->start, start);

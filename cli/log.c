@@ -3,19 +3,27 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli.h"
 #include "describe.h"
+#include "follow.h"
 #include "programs.h"
 #include "screen.h"
 #include "source.h"
 #include "table.h"
 
 #define OUT_MAX (1u << 30)
-#define PREFIX 8 /* characters of a session's id */
+#define SECOND UINT64_C(1000000000)
+/* --follow: what is begun with, and how far back is looked every second: capture may
+ * be late, and what --failed asks for is known when a program ends. */
+#define FOLLOW_FIRST 10
+#define FOLLOW_BACK (30 * SECOND)
+#define FOLLOW_BACK_ENDS (3600 * SECOND)
+#define FOLLOW_SHARE 5 /* at most one part in so many of the time */
 
 /* clang-format off */
 static const struct table_column columns[] = {
@@ -30,6 +38,8 @@ static const struct table_column columns[] = {
 	{ "COMMAND",  false, 0, 60, 16 },
 	{ "SESSION",  false, 0, 0,  0 },
 };
+/* Of these, for rows that nobody knows yet. */
+static const unsigned least[] = { 19, 8, 8, 7, 7, 8, 8, 6, 200, 11 };
 /* clang-format on */
 
 /* -- who: names of numbers -- */
@@ -50,6 +60,26 @@ uid_of(const char *name, uint32_t *ret, struct ops_err *err)
 		return ops_fail(err, OPS_EUSAGE, "no user %.64s", name);
 	*ret = (uint32_t)n;
 	return 0;
+}
+
+/* -- where it is from -- */
+
+static int
+source_of(const char *name, uint32_t *ret, struct ops_err *err)
+{
+	static const char *const names[] = { [SOURCE_CAPTURE] = "capture",
+		[SOURCE_ACCT] = "acct",
+		[SOURCE_IMPORT] = "import" };
+
+	if (name == NULL)
+		return 0;
+	for (uint32_t i = SOURCE_CAPTURE; i < OPS_ARRAY_LEN(names); i++)
+		if (strcmp(name, names[i]) == 0) {
+			*ret = i;
+			return 0;
+		}
+	return ops_fail(err, OPS_EUSAGE,
+	    "--source: capture, acct or import, not %.32s", name);
 }
 
 /* -- a row -- */
@@ -99,18 +129,9 @@ cell_command(struct table *t, const struct program *p, unsigned depth)
 static void
 cell_session(struct table *t, const struct program *p)
 {
-	char id[OPS_ID_TEXT_LEN + 1], text[64];
+	char text[PROGRAMS_PLACE];
 
-	if (ops_all_zero(p->session, OPS_ID_LEN)) {
-		table_cell_str(t, "-");
-		return;
-	}
-	ops_id_text(p->session, id);
-	if (p->number > 0)
-		(void)snprintf(
-		    text, sizeof(text), "%.*s:%u", PREFIX, id, p->number);
-	else
-		(void)snprintf(text, sizeof(text), "%.*s", PREFIX, id);
+	programs_place(p, text);
 	table_cell_str(t, text);
 }
 
@@ -120,7 +141,8 @@ put_row(struct table *t, const struct cli *cli, const struct program *p,
 {
 	char text[OPS_TIME_TEXT], tty[PROGRAM_TTY_NAME];
 	bool lost = p->kind == PROGRAM_LOST;
-	bool ran = p->kind == PROGRAM_RAN || p->kind == PROGRAM_ENDED;
+	bool ran = p->kind == PROGRAM_RAN || p->kind == PROGRAM_ENDED ||
+		   p->kind == PROGRAM_ACCOUNTED;
 	uint32_t euid = ran ? p->exec.euid : p->failed.euid;
 	uint64_t end = p->has_end || p->replaced ? p->ended : 0;
 
@@ -308,6 +330,123 @@ print_json(const struct cli *cli, const struct log_opts *o,
 }
 
 static int
+put_more(struct cli *cli, const struct log_opts *o, struct table *t,
+    const struct program_list *l, struct ops_err *err)
+{
+	struct ops_buf out = { .max = OUT_MAX };
+	int rc = 0;
+
+	if (o->json) {
+		print_json(cli, o, l);
+	} else {
+		for (size_t i = 0; i < l->n; i++)
+			put_row(t, cli, &l->p[i], 0);
+		rc = table_put(t, cli->width, cli->colour, &out, err);
+		cli_put(&out);
+	}
+	ops_buf_free(&out);
+	if (rc == 0 && fflush(stdout) != 0)
+		return ops_fail_errno(err, "stdout");
+	return rc;
+}
+
+/* What a look asks for, with what was new in the last one. */
+struct following {
+	struct program_filter f;
+	struct follow *follow;
+	struct table *table;
+	unsigned first; /* so many to begin with; 0: it has begun */
+	uint64_t from;  /* nothing that began before is asked for */
+};
+
+static uint64_t
+later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The first look: its newest are shown, and what began before them is old.  With
+ * --failed that isn't said by when it began, so all of them are looked at. */
+static void
+begin_following(struct following *w, struct program_list *l)
+{
+	size_t n = l->n > w->first ? w->first : l->n;
+
+	if (!w->f.failed && l->n == w->first && l->n > 0)
+		w->from = l->p[0].time;
+	memmove(l->p, l->p + (l->n - n), n * sizeof(*l->p));
+	l->n = n;
+	w->f.newest = 0;
+	w->first = 0;
+}
+
+static int
+look(struct cli *cli, const struct log_opts *o, struct following *w,
+    struct ops_err *err)
+{
+	struct program_list l = { 0 };
+	struct ops_clock now;
+	int rc;
+
+	ops_clock_read(&now);
+	if (source_programs(cli->source, &w->f, &l, err) < 0)
+		return -1;
+	rc = follow_sift(w->follow, &l, err);
+	if (rc == 0 && w->first > 0)
+		begin_following(w, &l);
+	if (rc == 0)
+		rc = put_more(cli, o, w->table, &l, err);
+	program_list_free(&l);
+	w->f.since = later(w->from,
+	    now.realtime - (o->failed ? FOLLOW_BACK_ENDS : FOLLOW_BACK));
+	return rc;
+}
+
+static void
+nap(uint64_t ns)
+{
+	const struct timespec t = { (time_t)(ns / SECOND),
+		(long)(ns % SECOND) };
+
+	(void)nanosleep(&t, NULL); /* a shorter one does no harm */
+}
+
+/* Until somebody ends it. */
+static int
+follow_log(struct cli *cli, const struct log_opts *o,
+    const struct program_filter *f, struct ops_err *err)
+{
+	struct following w = { .f = *f,
+		.follow = follow_new(),
+		.first = o->count > 0 ? o->count : FOLLOW_FIRST,
+		.from = f->since };
+	struct ops_clock now;
+	int rc = 0;
+
+	ops_clock_read(&now);
+	w.f.newest = o->failed ? 0 : w.first;
+	if (o->failed)
+		w.f.since = later(f->since, now.realtime - FOLLOW_BACK_ENDS);
+	if (w.follow == NULL)
+		rc = ops_fail(err, OPS_ENOMEM, "log: no memory");
+	if (rc == 0)
+		rc = table_new(columns, OPS_ARRAY_LEN(columns), &w.table, err);
+	if (rc == 0)
+		table_grows(w.table, least);
+	while (rc == 0) {
+		uint64_t began = ops_boottime();
+
+		rc = look(cli, o, &w, err);
+		if (rc == 0)
+			nap(later(
+			    FOLLOW_SHARE * (ops_boottime() - began), SECOND));
+	}
+	table_free(w.table);
+	follow_free(w.follow);
+	return rc;
+}
+
+static int
 fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
     struct program_filter *f, struct ops_err *err)
 {
@@ -326,6 +465,8 @@ fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
 		.newest = o->count };
 	f->has_login = o->user != NULL;
 	f->has_euid = o->euid != NULL;
+	if (source_of(o->source, &f->source, err) < 0)
+		return -1;
 	if ((f->has_login && uid_of(o->user, &f->login, err) < 0) ||
 	    (f->has_euid && uid_of(o->euid, &f->euid, err) < 0))
 		return -1;
@@ -349,7 +490,14 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 	struct ops_err err = { 0 };
 	int status = CLI_FINE;
 
+	if (o->follow && (o->tree || o->reverse || o->until != 0)) {
+		ops_fail(&err, OPS_EUSAGE,
+		    "--follow has no end: --tree, --reverse and --until want "
+		    "one");
+		return cli_fail(cli, &err);
+	}
 	if (fill_filter(cli, o, argc > 0 ? argv[0] : NULL, &f, &err) < 0 ||
+	    (o->follow && follow_log(cli, o, &f, &err) < 0) ||
 	    source_programs(cli->source, &f, &list, &err) < 0)
 		return cli_fail(cli, &err);
 	if (list.n == 0) {

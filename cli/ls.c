@@ -173,7 +173,11 @@ put_session(struct table *t, const struct cli *cli, const struct session *s,
 	ops_time_short(s->start, cli->global.utc, start);
 	table_row(t);
 	table_cell(t, s->id_text, prefix);
-	cell_text(t, &o->user);
+	/* Whose an imported one was, nobody knows; its state says that it is. */
+	if (session_imported(s))
+		table_cell_str(t, "-");
+	else
+		cell_text(t, &o->user);
 	table_cell_str(t, person_text(s));
 	cell_text(t, &o->from);
 	cell_text(t, &o->tty);
@@ -191,6 +195,27 @@ put_session(struct table *t, const struct cli *cli, const struct session *s,
 	if ((size_t)s->state < OPS_ARRAY_LEN(colours))
 		table_colour(t, colours[s->state]);
 	cell_command(t, o);
+}
+
+/* Keep those that came into the log this way; NULL: all. */
+static int
+keep_source(struct session_list *l, const char *source, struct ops_err *err)
+{
+	bool imported;
+	size_t n = 0;
+
+	if (source == NULL)
+		return 0;
+	imported = strcmp(source, "import") == 0;
+	if (!imported && strcmp(source, "record") != 0)
+		return ops_fail(err, OPS_EUSAGE,
+		    "unknown source \"%.40s\"; record and import are known",
+		    source);
+	for (size_t i = 0; i < l->n; i++)
+		if (session_imported(&l->s[i]) == imported)
+			l->s[n++] = l->s[i];
+	l->n = n;
+	return 0;
 }
 
 /* Of the sessions kept, those to print: order and number. */
@@ -261,6 +286,10 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 	(void)argc, (void)argv;
 	if (source_sessions(cli, &filter, o->mine, &list, &err) < 0)
 		return cli_fail(cli, &err);
+	if (keep_source(&list, o->source, &err) < 0) {
+		session_list_free(&list);
+		return cli_fail(cli, &err);
+	}
 	if (o->person != NULL)
 		keep_person(&list, o->person);
 	c.n = o->count > 0 && o->count < list.n ? o->count : list.n;

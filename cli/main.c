@@ -38,6 +38,7 @@ static const struct opt ls_options[] = {
 	{ "since",   'S', OPT_TIME,  "TIME", "that went on after TIME: 09:00, yesterday, -2h", AT(since), 0 },
 	{ "until",   'U', OPT_TIME,  "TIME", "that began before TIME",              AT(until), 0 },
 	{ "active",  0,   OPT_FLAG,  NULL,   "that are going on now",               AT(active), 0 },
+	{ "source",  0,   OPT_TEXT,  "WHAT", "record: recorded here; import: read from a file", AT(source), 0 },
 	{ "command", 0,   OPT_TEXT,  "TEXT", "whose command holds TEXT",            AT(command), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
 	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
@@ -57,9 +58,11 @@ static const struct opt log_options[] = {
 	{ "until",   'U', OPT_TIME,  "TIME", "started before TIME",                 AT(until), 0 },
 	{ "failed",  0,   OPT_FLAG,  NULL,   "that failed: status not 0, a signal, not executed", AT(failed), 0 },
 	{ "forks",   0,   OPT_FLAG,  NULL,   "ends of processes that executed nothing, too", AT(forks), 0 },
+	{ "source",  0,   OPT_TEXT,  "SOURCE", "capture; acct: the kernel's accounting alone; import", AT(source), 0 },
 	{ "tree",    0,   OPT_FLAG,  NULL,   "who started whom",                    AT(tree), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
 	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
+	{ "follow",  'f', OPT_FLAG,  NULL,   "go on with what is started from now on", AT(follow), 0 },
 	{ "json",    0,   OPT_FLAG,  NULL,   "one JSON object a line",              AT(json), 0 },
 #undef AT
 	{ 0 },
@@ -116,7 +119,8 @@ static const struct opt index_options[] = {
 };
 
 static const struct opt status_options[] = {
-	{ "json", 0, OPT_FLAG, NULL, "as one JSON object", offsetof(struct status_opts, json), 0 },
+	{ "coverage", 0, OPT_FLAG, NULL, "what capture missed, by the kernel's accounting", offsetof(struct status_opts, coverage), 0 },
+	{ "json", 0, OPT_FLAG, NULL, "as one JSON object; with --coverage one a line", offsetof(struct status_opts, json), 0 },
 	{ 0 },
 };
 
@@ -158,6 +162,15 @@ static const char index_more[] =
 	"checked.  Removing STORE/index is always safe.  A daemon keeps it up to date; with\n"
 	"none, this does.\n"
 	"Exit status: 0 fine, 1 there is none (--status), 2 trouble, 4 not permitted.\n";
+static const char import_more[] =
+	"KIND is typescript or acct.\n"
+	"typescript: FILE is a log of script(1), TIMING its timing file, of either kind;\n"
+	"without it the session has no times within. Its id is printed.\n"
+	"acct: FILE is one of the kernel's process accounting, acct(5) version 3; its\n"
+	"programs are listed by log --source import.\n"
+	"What is imported is marked as such for ever: the log proves that this file was\n"
+	"read, when and by whom, not what it says. Only root may.\n"
+	"Exit status: 0 all of it is in the log, 2 trouble, 4 not permitted.\n";
 static const char record_more[] =
 	"Without COMMAND, the shell of SHELL.\n"
 	"If stdin and stdout are not the same terminal (a pipe, a file, cron), COMMAND runs\n"
@@ -168,27 +181,29 @@ static const char record_more[] =
 /* Help, completion and the check of the manual are made from this table. */
 static const struct command commands[] = {
 	{ "ls", GROUP_SEE, "", "List recorded sessions", ls_more,
-	    NEED_STORE | NEED_PAGER, 0, 0, ls_options, sizeof(struct ls_opts), cmd_ls },
+	    NEED_STORE | NEED_PAGER, 0, 0, ls_options, sizeof(struct ls_opts), 0, cmd_ls },
 	{ "log", GROUP_SEE, "[PROGRAM]", "List the programs that ran", log_more,
-	    NEED_STORE | NEED_PAGER, 0, 1, log_options, sizeof(struct log_opts), cmd_log },
+	    NEED_STORE | NEED_PAGER, 0, 1, log_options, sizeof(struct log_opts), offsetof(struct log_opts, follow), cmd_log },
 	{ "show", GROUP_SEE, "SESSION[:N][@TIME]", "Who, when, from where: one session", place_more,
-	    NEED_STORE | NEED_PAGER, 1, 1, show_options, sizeof(struct show_opts), cmd_show },
+	    NEED_STORE | NEED_PAGER, 1, 1, show_options, sizeof(struct show_opts), 0, cmd_show },
 	{ "play", GROUP_SEE, "SESSION[:N][@TIME]", "Play a session back", play_more,
-	    NEED_STORE, 1, 1, play_options, sizeof(struct play_opts), cmd_play },
+	    NEED_STORE, 1, 1, play_options, sizeof(struct play_opts), 0, cmd_play },
 	{ "cat", GROUP_SEE, "SESSION[:N][@TIME]", "Print the text that was on the screen", place_more,
-	    NEED_STORE | NEED_PAGER, 1, 1, NULL, 0, cmd_cat },
+	    NEED_STORE | NEED_PAGER, 1, 1, NULL, 0, 0, cmd_cat },
 	{ "status", GROUP_SEE, "", "What is recorded now, and how well", NULL,
-	    NEED_DAEMON | NO_STORE, 0, 0, status_options, sizeof(struct status_opts), cmd_status },
+	    NEED_DAEMON | NO_STORE, 0, 0, status_options, sizeof(struct status_opts), 0, cmd_status },
 	{ "verify", GROUP_PROVE, "[SESSION]", "Check that nothing was changed", verify_more,
-	    NEED_STORE, 0, 1, verify_options, sizeof(struct verify_opts), cmd_verify },
+	    NEED_STORE, 0, 1, verify_options, sizeof(struct verify_opts), 0, cmd_verify },
 	{ "checkpoint", GROUP_PROVE, "", "Print the checkpoint, to be kept elsewhere", checkpoint_more,
-	    NEED_STORE, 0, 0, checkpoint_options, sizeof(struct checkpoint_opts), cmd_checkpoint },
+	    NEED_STORE, 0, 0, checkpoint_options, sizeof(struct checkpoint_opts), 0, cmd_checkpoint },
 	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format", session_more,
-	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), cmd_export },
+	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), 0, cmd_export },
+	{ "import", GROUP_KEEP, "KIND FILE [TIMING]", "Take others' recordings into the log", import_more,
+	    NO_STORE, 2, 3, NULL, 0, 0, cmd_import },
 	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
-	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, cmd_record },
+	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, 0, cmd_record },
 	{ "index", GROUP_KEEP, "", "Make the index of what ran, which is derived", index_more,
-	    0, 0, 0, index_options, sizeof(struct index_opts), cmd_index },
+	    0, 0, 0, index_options, sizeof(struct index_opts), 0, cmd_index },
 };
 /* clang-format on */
 #define N_COMMANDS OPS_ARRAY_LEN(commands)
@@ -489,7 +504,8 @@ run_command(struct cli *cli, void *values, int argc, char **argv)
 	if ((c->needs & (NEED_STORE | NEED_DAEMON)) != 0 &&
 	    source_open(cli, &cli->source, &err) < 0)
 		return cli_fail(cli, &err);
-	if ((c->needs & NEED_PAGER) != 0 && !cli->global.no_pager)
+	if ((c->needs & NEED_PAGER) != 0 && !cli->global.no_pager &&
+	    !(c->endless != 0 && ((const bool *)values)[c->endless]))
 		pager = pager_start();
 	status = c->run(cli, values, argc, argv);
 	if (status == CLI_FINE && cli->partial)

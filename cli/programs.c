@@ -147,6 +147,50 @@ is_named(const struct program_exec *e)
 	       is_same(folder(e->filename), folder(e->exe));
 }
 
+#define PREFIX 8 /* characters of a session's id */
+
+void
+programs_place(const struct program *p, char out[static PROGRAMS_PLACE])
+{
+	char id[OPS_ID_TEXT_LEN + 1];
+
+	ops_id_text(p->session, id);
+	if (ops_all_zero(p->session, OPS_ID_LEN))
+		(void)snprintf(out, PROGRAMS_PLACE, "-");
+	else if (p->number > 0)
+		(void)snprintf(
+		    out, PROGRAMS_PLACE, "%.*s:%u", PREFIX, id, p->number);
+	else
+		(void)snprintf(out, PROGRAMS_PLACE, "%.*s", PREFIX, id);
+}
+
+static void
+put_inferred(struct ops_buf *out, const struct program_exec *e)
+{
+	char id[OPS_ID_TEXT_LEN + 1];
+
+	ops_buf_puts(out, " [session inferred");
+	for (size_t i = 0; i < e->also.n; i += OPS_ID_LEN) {
+		ops_id_text(e->also.p + i, id);
+		ops_buf_printf(
+		    out, "%s%.*s", i == 0 ? ", also " : " ", PREFIX, id);
+	}
+	ops_buf_puts(out, "]");
+}
+
+/* The variables that were kept, as a shell would take them. */
+static void
+put_env(struct ops_buf *out, const struct program_exec *e)
+{
+	if (e->env.n > 0) {
+		ops_buf_puts(out, " [with ");
+		put_args(out, e->env);
+		ops_buf_puts(out, "]");
+	}
+	if ((e->flags & PROGRAM_ENV_CUT) != 0)
+		ops_buf_puts(out, " [more of its environment is not here]");
+}
+
 static void
 put_marks(struct ops_buf *out, const struct program_exec *e)
 {
@@ -165,14 +209,30 @@ put_marks(struct ops_buf *out, const struct program_exec *e)
 	if (e->holes.n > 0)
 		ops_buf_puts(out, " [arguments are missing]");
 	if (e->joined == JOINED_INFERRED)
-		ops_buf_puts(out, " [session inferred]");
+		put_inferred(out, e);
+}
+
+/* Or did capture not run, so that nobody counted? */
+static bool
+is_counted(const struct program_loss *l)
+{
+	return (l->execs | l->ends | l->forks | l->failed | l->args |
+		   l->other) != 0;
 }
 
 void
 programs_command(const struct program *p, struct ops_buf *out)
 {
 	const struct program_loss *l = &p->loss;
+	char span[24];
 
+	if (p->kind == PROGRAM_LOST && !is_counted(l)) {
+		describe_span(l->until - l->from, span);
+		ops_buf_printf(out,
+		    "[capture did not run for %s: what ran then is not here]",
+		    span);
+		return;
+	}
 	if (p->kind == PROGRAM_LOST) {
 		ops_buf_printf(out,
 		    "[lost: %" PRIu64 " starts, %" PRIu64 " ends, %" PRIu64
@@ -193,12 +253,23 @@ programs_command(const struct program *p, struct ops_buf *out)
 				      : " [its start was not seen]");
 		return;
 	}
+	if (p->kind == PROGRAM_ACCOUNTED) {
+		ops_escape(out, p->exec.comm.p, p->exec.comm.n);
+		ops_buf_puts(out, program_imported(p)
+				      ? " [imported, claimed]"
+				      : " [by the kernel's accounting alone]");
+		ops_buf_puts(out, (p->exec.flags & PROGRAM_FORKED) != 0
+				      ? " [executed nothing]"
+				      : "");
+		return;
+	}
 	if (!is_named(&p->exec)) {
 		ops_buf_puts(out, "(");
 		ops_escape(out, p->exec.exe.p, p->exec.exe.n);
 		ops_buf_puts(out, ") ");
 	}
 	put_args(out, p->exec.args);
+	put_env(out, &p->exec);
 	put_marks(out, &p->exec);
 }
 
@@ -220,12 +291,13 @@ json_user(struct json *j, const char *key, uint32_t uid)
 
 /* Each argument by itself; as base64 too if one isn't valid UTF-8. */
 static void
-json_args(struct json *j, struct event_text args)
+json_args(struct json *j, const char *key, const char *key_b64,
+    struct event_text args)
 {
 	bool valid = true;
 
 	for (int base64 = 0; base64 < (valid ? 1 : 2); base64++) {
-		json_key(j, base64 ? "argv_b64" : "argv");
+		json_key(j, base64 ? key_b64 : key);
 		json_begin_array(j);
 		for (size_t at = 0; at < args.n;) {
 			size_t n =
@@ -247,7 +319,7 @@ json_flags(struct json *j, uint32_t flags)
 {
 	static const char *const names[] = { "secure", "unlinked", "exe_cut",
 		"cwd_cut", "cwd_unlinked", "thread", "seeded", "forked",
-		"unseen", "masked" };
+		"unseen", "masked", "environment_cut" };
 
 	json_key(j, "flags");
 	json_begin_array(j);
@@ -258,10 +330,8 @@ json_flags(struct json *j, uint32_t flags)
 }
 
 static void
-json_place(struct json *j, const struct program *p, uint32_t joined)
+json_session(struct json *j, const struct program *p)
 {
-	static const char *const how[] = { NULL, "tty", "descent", "login",
-		"inferred" };
 	char id[OPS_ID_TEXT_LEN + 1];
 
 	json_key(j, "session");
@@ -271,6 +341,17 @@ json_place(struct json *j, const struct program *p, uint32_t joined)
 	}
 	ops_id_text(p->session, id);
 	json_str(j, id);
+}
+
+static void
+json_place(struct json *j, const struct program *p, uint32_t joined)
+{
+	static const char *const how[] = { NULL, "tty", "descent", "login",
+		"inferred" };
+
+	json_session(j, p);
+	if (ops_all_zero(p->session, OPS_ID_LEN))
+		return;
 	if (p->number > 0)
 		describe_json_number(j, "number", p->number);
 	json_key(j, "joined");
@@ -282,21 +363,26 @@ json_place(struct json *j, const struct program *p, uint32_t joined)
 }
 
 static void
-json_end(struct json *j, const struct program *p)
+json_also(struct json *j, const struct event_text *also)
 {
-	const struct program_ended *e = &p->end;
-	int w = (int)e->status;
+	char id[OPS_ID_TEXT_LEN + 1];
 
-	if (p->replaced || p->has_end) {
-		json_key(j, "duration");
-		json_seconds(j, p->ended - p->boottime);
-	}
-	if (p->replaced) {
-		json_key(j, "replaced");
-		json_bool(j, true);
-	}
-	if (!p->has_end || p->replaced)
+	if (also->n == 0)
 		return;
+	json_key(j, "also");
+	json_begin_array(j);
+	for (size_t i = 0; i < also->n; i += OPS_ID_LEN) {
+		ops_id_text(also->p + i, id);
+		json_str(j, id);
+	}
+	json_end_array(j);
+}
+
+static void
+json_status(struct json *j, uint32_t status)
+{
+	int w = (int)status;
+
 	json_key(j, "exit");
 	if (WIFEXITED(w))
 		json_int(j, WEXITSTATUS(w));
@@ -309,7 +395,25 @@ json_end(struct json *j, const struct program *p)
 		json_nil(j);
 	json_key(j, "core");
 	json_bool(j, WIFSIGNALED(w) && WCOREDUMP(w));
-	describe_json_number(j, "status", e->status);
+	describe_json_number(j, "status", status);
+}
+
+static void
+json_end(struct json *j, const struct program *p)
+{
+	const struct program_ended *e = &p->end;
+
+	if (p->replaced || p->has_end) {
+		json_key(j, "duration");
+		json_seconds(j, p->ended - p->boottime);
+	}
+	if (p->replaced) {
+		json_key(j, "replaced");
+		json_bool(j, true);
+	}
+	if (!p->has_end || p->replaced)
+		return;
+	json_status(j, e->status);
 	describe_json_number(j, "ended", p->ended);
 	json_key(j, "cpu");
 	json_seconds(j, e->utime + e->stime);
@@ -351,6 +455,7 @@ json_exec(struct json *j, const struct program *p)
 	char tty[PROGRAM_TTY_NAME];
 
 	json_place(j, p, e->joined);
+	json_also(j, &e->also);
 	json_user(j, "user", e->uid);
 	describe_json_number(j, "uid", e->uid);
 	describe_json_id(j, "auid", e->auid);
@@ -368,7 +473,9 @@ json_exec(struct json *j, const struct program *p)
 	describe_json_number(j, "nspid", e->nspid);
 	json_text_bytes(j, "comm", e->comm.p, e->comm.n);
 	json_file(j, e);
-	json_args(j, e->args);
+	json_args(j, "argv", "argv_b64", e->args);
+	if (e->env.p != NULL)
+		json_args(j, "environment", "environment_b64", e->env);
 	describe_json_number(j, "args_len", e->args_len);
 	program_tty(e->tty, tty);
 	json_key(j, "tty");
@@ -432,6 +539,8 @@ json_loss(struct json *j, const struct program_loss *l)
 {
 	json_key(j, "seconds");
 	json_seconds(j, l->until - l->from);
+	json_key(j, "counted");
+	json_bool(j, is_counted(l));
 	describe_json_number(j, "execs", l->execs);
 	describe_json_number(j, "ends", l->ends);
 	describe_json_number(j, "forks", l->forks);
@@ -440,13 +549,87 @@ json_loss(struct json *j, const struct program_loss *l)
 	describe_json_number(j, "other", l->other);
 }
 
+static void
+json_accounted(struct json *j, const struct program *p)
+{
+	const struct program_accounted *a = &p->accounted;
+	char tty[PROGRAM_TTY_NAME];
+
+	json_user(j, "user", a->uid);
+	describe_json_number(j, "uid", a->uid);
+	describe_json_number(j, "gid", a->gid);
+	describe_json_number(j, "pid", a->pid);
+	describe_json_number(j, "ppid", a->ppid);
+	json_text_bytes(j, "comm", a->comm.p, a->comm.n);
+	program_tty(a->tty, tty);
+	json_key(j, "tty");
+	json_str(j, a->tty != 0 ? tty : NULL);
+	json_key(j, "duration");
+	json_seconds(j, a->elapsed);
+	json_status(j, a->status);
+	describe_json_number(j, "began", a->began);
+	describe_json_number(j, "ended", p->ended);
+	json_key(j, "cpu");
+	json_seconds(j, a->utime + a->stime);
+	json_key(j, "cpu_user");
+	json_seconds(j, a->utime);
+	describe_json_number(j, "mem", a->mem);
+	describe_json_number(j, "minflt", a->minflt);
+	describe_json_number(j, "majflt", a->majflt);
+	describe_json_number(j, "acct_flags", a->flags);
+	json_key(j, "unsure");
+	json_bool(j, a->unsure);
+	if (program_imported(p))
+		json_session(j, p);
+}
+
+static void
+json_coverage(struct json *j, const struct program_coverage *c)
+{
+	json_key(j, "seconds");
+	json_seconds(j, c->until - c->from);
+	describe_json_number(j, "captured", c->captured);
+	describe_json_number(j, "accounted", c->accounted);
+	describe_json_number(j, "missed", c->missed);
+	describe_json_number(j, "unsure", c->unsure);
+	describe_json_number(j, "unaccounted", c->unaccounted);
+	describe_json_number(j, "bad", c->bad);
+}
+
+static void
+json_kind(struct json *j, const struct program *p)
+{
+	switch (p->kind) {
+	case PROGRAM_RAN:
+		json_exec(j, p);
+		break;
+	case PROGRAM_ENDED:
+		json_fork(j, p);
+		break;
+	case PROGRAM_FAILED:
+		json_failed(j, p);
+		break;
+	case PROGRAM_ACCOUNTED:
+		json_accounted(j, p);
+		break;
+	case PROGRAM_COVERAGE:
+		json_coverage(j, &p->coverage);
+		break;
+	default:
+		json_loss(j, &p->loss);
+		break;
+	}
+}
+
 void
 programs_json(const struct program *p, bool utc, struct ops_buf *out)
 {
 	static const char *const kinds[] = { [PROGRAM_RAN] = "exec",
 		[PROGRAM_FAILED] = "failed",
 		[PROGRAM_LOST] = "lost",
-		[PROGRAM_ENDED] = "ended" };
+		[PROGRAM_ENDED] = "ended",
+		[PROGRAM_ACCOUNTED] = "accounted",
+		[PROGRAM_COVERAGE] = "coverage" };
 	char text[OPS_TIME_TEXT];
 	struct json j = { .out = out };
 
@@ -459,13 +642,10 @@ programs_json(const struct program *p, bool utc, struct ops_buf *out)
 	describe_json_number(&j, "boottime", p->boottime);
 	json_key(&j, "sealed");
 	json_bool(&j, p->sealed);
-	if (p->kind == PROGRAM_RAN)
-		json_exec(&j, p);
-	else if (p->kind == PROGRAM_ENDED)
-		json_fork(&j, p);
-	else if (p->kind == PROGRAM_FAILED)
-		json_failed(&j, p);
-	else
-		json_loss(&j, &p->loss);
+	json_key(&j, "source");
+	json_str(&j, program_imported(p)            ? "import"
+		     : p->kind == PROGRAM_ACCOUNTED ? "acct"
+						    : "capture");
+	json_kind(&j, p);
 	json_end_object(&j);
 }

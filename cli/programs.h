@@ -15,6 +15,11 @@
 /* Name of a uid on this machine, else the number; "-" for EVENT_UNSET. */
 void programs_user(uint32_t uid, char out[static PROGRAMS_USER]);
 
+#define PROGRAMS_PLACE 24
+/* What to paste behind play or cat: the first characters of its session's id, ":"
+ * and its number; "-": it has no session. */
+void programs_place(const struct program *p, char out[static PROGRAMS_PLACE]);
+
 /* How it ended: "0", "SIGKILL", "SIGSEGV*" (it left a core), "ENOENT" (it could
  * not be executed), "-" (it hasn't ended, or another program took its place). */
 void programs_exit(const struct program *p, char out[static 32]);

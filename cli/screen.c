@@ -50,6 +50,9 @@ find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
 	if (source_programs(cli->source, &f, &l, err) < 0)
 		return -1;
 	for (size_t i = 0; i < l.n; i++) {
+		/* Shown in it, but another's command. */
+		if (memcmp(l.p[i].session, s->id, OPS_ID_LEN) != 0)
+			continue;
 		if (l.p[i].number > last)
 			last = l.p[i].number;
 		if (l.p[i].number == place->number)
@@ -176,7 +179,11 @@ screen_open(struct cli *cli, const struct session *s, struct screen **ret,
 		screen_free(sc);
 		return -1;
 	}
-	if (s->open.kind == SESSION_COMMAND)
+	if (s->open.kind == SESSION_COMMAND && session_imported(s))
+		cli_note(cli,
+		    "a list of programs: opseal log --session %s shows it",
+		    s->id_text);
+	else if (s->open.kind == SESSION_COMMAND)
 		cli_note(cli,
 		    "recorded without a terminal: what it printed is not in "
 		    "the log");

@@ -60,6 +60,85 @@ put_who(struct ops_buf *out, const struct event_open *o)
 }
 
 static void
+put_file(struct ops_buf *out, const char *name, const struct event_text *path,
+    const uint8_t hash[OPS_HASH_LEN])
+{
+	char text[2 * OPS_HASH_LEN + 1];
+
+	ops_hex(hash, OPS_HASH_LEN, text);
+	label(out, name);
+	describe_text(out, path);
+	ops_buf_puts(out, "\n");
+	label(out, "");
+	ops_buf_printf(out, "SHA-256 %s", text);
+}
+
+/* First of all that it is not a recording, and what the log vouches for. */
+static void
+put_import(struct ops_buf *out, const struct cli *cli, const struct session *s)
+{
+	char when[OPS_TIME_TEXT];
+	struct import i;
+
+	label(out, "IMPORTED");
+	ops_buf_puts(out, "not recorded here: all that it says, times too, is "
+			  "what a file claims\n");
+	label(out, "imported");
+	ops_time_rfc3339(s->logged, cli->global.utc, when);
+	ops_buf_printf(out, "%s by ", when);
+	describe_text(out, &s->open.user);
+	ops_buf_printf(out, ", uid %" PRIu32, s->open.uid);
+	if (s->open.auid != EVENT_UNSET) {
+		ops_buf_puts(out, ", logged in as ");
+		describe_text(out, &s->open.login);
+		ops_buf_printf(out, ", uid %" PRIu32, s->open.auid);
+	}
+	ops_buf_printf(out, ", process %" PRIu32 "  (proven)\n", s->open.pid);
+	if (!describe_import(s, &i)) {
+		label(out, "file");
+		ops_buf_puts(out, "what is said of it can't be read\n");
+		return;
+	}
+	put_file(out, describe_import_format(&i), &i.file, i.sha256);
+	ops_buf_printf(out, ", %" PRIu64 " bytes", i.size);
+	if (i.mtime > 0) {
+		ops_time_rfc3339(i.mtime, cli->global.utc, when);
+		ops_buf_printf(out, ", changed last %s", when);
+	}
+	ops_buf_puts(out, i.tail.p != NULL || i.format != IMPORT_TYPESCRIPT
+			      ? "\n"
+			      : "; it was cut: its last line is missing\n");
+	if (i.timing.p != NULL) {
+		put_file(out, "timing", &i.timing, i.timing_sha256);
+		ops_buf_puts(out, "\n");
+	} else if (i.format == IMPORT_TYPESCRIPT) {
+		label(out, "timing");
+		ops_buf_puts(out, "none: it has no times within\n");
+	}
+}
+
+/* Of an imported one all of it is claimed, and said by no kernel. */
+static void
+put_claims(struct ops_buf *out, const struct event_open *o)
+{
+	if (o->kind == SESSION_COMMAND)
+		return; /* programs, each with its own */
+	label(out, "host");
+	describe_text(out, &o->host);
+	ops_buf_puts(out, "  (where it was imported)\n");
+	claimed(out, "terminal", &o->tty);
+	if (o->cols > 0) {
+		label(out, "size");
+		ops_buf_printf(out, "%ux%u  (claimed)\n", (unsigned)o->cols,
+		    (unsigned)o->rows);
+	}
+	claimed(out, "TERM", &o->term);
+	label(out, "command");
+	describe_command(out, o);
+	ops_buf_puts(out, "  (claimed)\n");
+}
+
+static void
 put_where(struct ops_buf *out, const struct event_open *o)
 {
 	label(out, "host");
@@ -89,15 +168,19 @@ put_where(struct ops_buf *out, const struct event_open *o)
 static void
 put_times(struct ops_buf *out, const struct cli *cli, const struct session *s)
 {
+	const char *mark = session_imported(s) ? "  (claimed)" : "";
 	char text[OPS_TIME_TEXT], span[24];
+	struct import i;
 
+	if (describe_import(s, &i) && !i.has_start)
+		mark = "  (not said by the file: counted from its import)";
 	ops_time_rfc3339(s->start, cli->global.utc, text);
 	label(out, "start");
-	ops_buf_printf(out, "%s\n", text);
+	ops_buf_printf(out, "%s%s\n", text, mark);
 	label(out, "end");
 	if (s->end > 0) {
 		ops_time_rfc3339(s->end, cli->global.utc, text);
-		ops_buf_printf(out, "%s\n", text);
+		ops_buf_printf(out, "%s%s\n", text, mark);
 	} else {
 		ops_buf_puts(out, describe_goes_on(s)
 				      ? "still going on\n"
@@ -163,8 +246,12 @@ put_state(struct ops_buf *out, const struct session *s, const struct tally *t)
 		ops_buf_puts(out,
 		    ": it ended, but the part of the log that says how can't "
 		    "be read");
+	if (s->has_close &&
+	    (!session_imported(s) || s->close.why != CLOSE_EXIT))
+		ops_buf_printf(out, ": %s",
+		    session_imported(s) ? "the import was broken off"
+					: why_text(s->close.why));
 	if (s->has_close) {
-		ops_buf_printf(out, ": %s", why_text(s->close.why));
 		put_exit(out, s, t->programs);
 	}
 	ops_buf_puts(out, "\n");
@@ -198,7 +285,9 @@ put_typed(struct ops_buf *out, const struct session *s, const struct tally *t)
 	const char *kept =
 	    s->open.input ? "typed, kept\n" : "typed, not kept\n";
 
-	if (s->has_close)
+	if (session_imported(s) && !s->open.input)
+		ops_buf_puts(out, "nothing of what was typed\n");
+	else if (s->has_close)
 		put_bytes(out, kept, s->close.bytes_in);
 	else if (s->open.input)
 		put_bytes(out, kept, t->input);
@@ -214,7 +303,9 @@ put_bytes_line(
 
 	label(out, "bytes");
 	if (s->open.kind == SESSION_COMMAND) {
-		ops_buf_puts(out, "not recorded: it had no terminal\n");
+		ops_buf_puts(out, session_imported(s)
+				      ? "none: a list of programs\n"
+				      : "not recorded: it had no terminal\n");
 		return;
 	}
 	if (t->missing > 0 && s->has_close) {
@@ -233,8 +324,10 @@ static void
 put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 {
 	put_bytes_line(out, s, t);
-	label(out, "commands");
-	ops_buf_printf(out, "%zu\n", t->programs->n);
+	if (!session_imported(s) || t->programs->n > 0) {
+		label(out, "commands");
+		ops_buf_printf(out, "%zu\n", t->programs->n);
+	}
 	if (t->missing > 0) {
 		label(out, "MISSING");
 		ops_buf_put(out, t->holes.data, t->holes.len);
@@ -284,14 +377,19 @@ static void
 put_command(struct tally *t, const struct program *p, uint64_t offset)
 {
 	struct ops_buf line = { .max = 4096 };
-	char at[24], how[32];
+	char at[24], how[32], place[PROGRAMS_PLACE];
 
 	ops_offset_text(offset, at);
 	programs_command(p, &line);
 	programs_exit(p, how);
 	ops_buf_printf(&t->timeline, "%*s  ", LABEL, at);
-	if (p->number > 0)
+	/* Another session's number is of no use without it. */
+	if (memcmp(p->session, t->s->id, OPS_ID_LEN) != 0) {
+		programs_place(p, place);
+		ops_buf_printf(&t->timeline, "%s ", place);
+	} else if (p->number > 0) {
 		ops_buf_printf(&t->timeline, ":%" PRIu32 " ", p->number);
+	}
 	ops_buf_printf(&t->timeline, "%.*s%s  (%s%s)%s\n", (int)line.len,
 	    (const char *)line.data, line.failed ? "..." : "",
 	    strcmp(how, "-") == 0 || p->kind != PROGRAM_RAN ? "" : "exit ",
@@ -370,8 +468,13 @@ put_text(struct cli *cli, const struct session *s, struct screen *sc,
 
 	label(&out, "session");
 	ops_buf_printf(&out, "%s\n", s->id_text);
-	put_who(&out, &s->open);
-	put_where(&out, &s->open);
+	if (session_imported(s)) {
+		put_import(&out, cli, s);
+		put_claims(&out, &s->open);
+	} else {
+		put_who(&out, &s->open);
+		put_where(&out, &s->open);
+	}
 	put_times(&out, cli, s);
 	put_state(&out, s, t);
 	put_sizes(&out, s, t);

@@ -183,6 +183,8 @@ source_programs(struct source *s, const struct program_filter *f,
 		.until = f->until,
 		.failed = f->failed,
 		.forks = f->forks,
+		.coverage = f->coverage,
+		.source = f->source,
 		.newest = f->newest };
 	struct store *store;
 	int rc;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "cli.h"
+#include "coverage.h"
 #include "describe.h"
 #include "source.h"
 
@@ -199,6 +200,8 @@ cmd_status(struct cli *cli, const void *opts, int argc, char **argv)
 	int status = CLI_FINE;
 
 	(void)argc, (void)argv;
+	if (o->coverage)
+		return coverage_status(cli, o->json);
 	if (source_status(cli->source, &answer, &s, &err) < 0) {
 		status = cli_fail(cli, &err);
 	} else {

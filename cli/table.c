@@ -23,6 +23,8 @@ struct table {
 	struct ops_buf text;
 	struct cell *cell; /* columns of them a row */
 	size_t cells, cap;
+	const unsigned *least; /* of each column; NULL: rows come at once */
+	bool begun;            /* it was put before */
 	bool failed;
 	bool whole; /* nothing is shortened */
 	unsigned width[TABLE_COLUMNS_MAX];
@@ -184,8 +186,8 @@ whole_widths(struct table *t)
 {
 	size_t elastic = t->columns;
 
-	memset(t->width, 0, sizeof(t->width));
 	for (size_t i = 0; i < t->columns; i++) {
+		t->width[i] = t->least != NULL ? t->least[i] : 0;
 		t->shown[i] = true;
 		if (t->column[i].min > 0)
 			elastic = i;
@@ -283,6 +285,23 @@ put_row(const struct table *t, const struct cell *row, bool colour, bool title,
 	ops_buf_put8(out, '\n');
 }
 
+void
+table_grows(struct table *t, const unsigned *least)
+{
+	t->least = least;
+}
+
+/* All but the titles. */
+static void
+forget_rows(struct table *t)
+{
+	const struct cell *last = &t->cell[t->columns - 1];
+
+	t->begun = true;
+	t->cells = t->columns;
+	t->text.len = last->at + last->len;
+}
+
 int
 table_put(struct table *t, unsigned width, bool colour, struct ops_buf *out,
     struct ops_err *err)
@@ -290,8 +309,12 @@ table_put(struct table *t, unsigned width, bool colour, struct ops_buf *out,
 	if (t->failed || ops_buf_check(&t->text, "table", err) < 0)
 		return ops_fail(err, OPS_ENOMEM, "table: no memory");
 	assert(t->cells % t->columns == 0);
-	choose_columns(t, width);
-	for (size_t i = 0; i < t->cells; i += t->columns)
+	if (!t->begun)
+		choose_columns(t, width);
+	for (size_t i = t->begun ? t->columns : 0; i < t->cells;
+	     i += t->columns)
 		put_row(t, t->cell + i, colour, i == 0, out);
+	if (t->least != NULL)
+		forget_rows(t);
 	return ops_buf_check(out, "table", err);
 }

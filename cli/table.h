@@ -38,5 +38,11 @@ void table_colour(struct table *t, const char *sgr);
  * long text sticks out of its column. */
 int table_put(struct table *t, unsigned width, bool colour, struct ops_buf *out,
     struct ops_err *err);
+/*
+ * For rows that come later: columns are at least so wide (one a column, kept by the
+ * caller), and table_put() prints what was added since it was called last, without
+ * titles but the first time, in the columns that were chosen then.
+ */
+void table_grows(struct table *t, const unsigned *least);
 
 #endif

@@ -58,13 +58,27 @@ begin_log(const struct typescript_meta *m, struct ops_buf *log)
 	ops_buf_puts(log, "]\n");
 }
 
+static bool
+is_typescript(const struct typescript_meta *m)
+{
+	return m->import != NULL && m->import->format == IMPORT_TYPESCRIPT;
+}
+
 void
 typescript_begin(struct typescript *t, const struct typescript_meta *m,
     struct ops_buf *log, struct ops_buf *timing)
 {
-	begin_log(m, log);
+	if (is_typescript(m))
+		ops_buf_put(log, m->import->head.p, m->import->head.n);
+	else
+		begin_log(m, log);
 	if (t->timing == TIMING_CLASSIC)
 		return;
+	if (is_typescript(m) && m->import->multi) {
+		ops_buf_put(
+		    timing, m->import->timing_head.p, m->import->timing_head.n);
+		return;
+	}
 	ops_buf_printf(timing, "H 0.000000 START_TIME %s\n", m->start);
 	if (m->cols > 0) {
 		put_head(timing, "TERM", m->term, m->term_len);
@@ -88,17 +102,31 @@ put_delay(struct typescript *t, uint64_t offset, struct ops_buf *timing)
 	t->last += delay;
 }
 
-void
-typescript_output(struct typescript *t, uint64_t offset, const void *p,
-    size_t n, struct ops_buf *log, struct ops_buf *timing)
+static void
+put_bytes(struct typescript *t, const char *stream, uint64_t offset,
+    const void *p, size_t n, struct ops_buf *log, struct ops_buf *timing)
 {
 	if (n == 0)
 		return;
 	ops_buf_put(log, p, n);
 	if (t->timing == TIMING_ADVANCED)
-		ops_buf_puts(timing, "O ");
+		ops_buf_puts(timing, stream);
 	put_delay(t, offset, timing);
 	ops_buf_printf(timing, " %zu\n", n);
+}
+
+void
+typescript_output(struct typescript *t, uint64_t offset, const void *p,
+    size_t n, struct ops_buf *log, struct ops_buf *timing)
+{
+	put_bytes(t, "O ", offset, p, n, log, timing);
+}
+
+void
+typescript_input(struct typescript *t, uint64_t offset, const void *p, size_t n,
+    struct ops_buf *log, struct ops_buf *timing)
+{
+	put_bytes(t, "I ", offset, p, n, log, timing);
 }
 
 void
@@ -118,6 +146,13 @@ typescript_end(const struct typescript *t, const struct typescript_meta *m,
 {
 	uint64_t us = m->duration / 1000;
 
+	if (is_typescript(m)) {
+		ops_buf_put(log, m->import->tail.p, m->import->tail.n);
+		ops_buf_put(timing, m->import->timing_tail.p,
+		    t->timing == TIMING_ADVANCED ? m->import->timing_tail.n
+						 : 0);
+		return;
+	}
 	ops_buf_printf(log, "\nScript done on %s [", m->end);
 	if (m->has_exit)
 		ops_buf_printf(log, "COMMAND_EXIT_CODE=\"%d\"", m->exit);

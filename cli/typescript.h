@@ -3,7 +3,8 @@
  * with its first and last line, and the timing file, classic or advanced.
  * Played by scriptreplay(1).  Bytes in, bytes out, no I/O.
  *
- * Output only: input would need a file of its own.
+ * Output only: input would need a file of its own.  But where an imported log had
+ * both in one file they are in it again.
  *
  * Fuzzed: typescript
  */
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "record/import.h"
 
 struct typescript_meta {
 	const char *start; /* "2026-11-23 06:38:58+00:00" */
@@ -26,6 +28,8 @@ struct typescript_meta {
 	uint64_t duration;   /* ns */
 	bool has_exit;
 	int exit;
+	/* It was imported: its own lines are given back; NULL: it was not. */
+	const struct import *import;
 };
 
 enum typescript_timing { TIMING_CLASSIC, TIMING_ADVANCED };
@@ -41,6 +45,9 @@ void typescript_begin(struct typescript *t, const struct typescript_meta *m,
     struct ops_buf *log, struct ops_buf *timing);
 /* offset: ns since the start. */
 void typescript_output(struct typescript *t, uint64_t offset, const void *p,
+    size_t n, struct ops_buf *log, struct ops_buf *timing);
+/* The same of what was typed; only where both are in one file. */
+void typescript_input(struct typescript *t, uint64_t offset, const void *p,
     size_t n, struct ops_buf *log, struct ops_buf *timing);
 void typescript_resize(struct typescript *t, uint64_t offset, unsigned cols,
     unsigned rows, struct ops_buf *timing);

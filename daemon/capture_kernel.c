@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* bpftool wrote it. */
@@ -25,6 +26,7 @@ struct kernel {
 	struct capture *skel;
 	bool btf;    /* its tp_btf programs, not the raw_tp ones */
 	bool failed; /* execs that failed, too */
+	bool environment;
 	struct ring_buffer *heads, *bulk;
 	struct cap_counts *counts; /* mapped, one a CPU; only read */
 	unsigned cpus;
@@ -86,6 +88,7 @@ static void
 choose(struct kernel *k, const struct btf *btf)
 {
 	struct bpf_program *p;
+	struct stat st;
 
 	bpf_object__for_each_program(p, k->skel->obj)
 	{
@@ -97,8 +100,11 @@ choose(struct kernel *k, const struct btf *btf)
 				  : is_btf(p) == k->btf &&
 					tracepoint_args(btf, tracepoint) > 0);
 	}
+	k->skel->rodata->copy_env = k->environment;
 	k->skel->rodata->has_group_dead =
 	    tracepoint_args(btf, "sched_process_exit") >= 3;
+	if (stat("/proc/self/ns/pid", &st) == 0)
+		k->skel->rodata->own_pid_ns = (uint32_t)st.st_ino;
 }
 
 /* -- opening -- */
@@ -204,13 +210,14 @@ attach(struct kernel *k, struct ops_err *err)
 }
 
 int
-kernel_open(struct kernel **ret, struct ops_err *err)
+kernel_open(bool environment, struct kernel **ret, struct ops_err *err)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
 	int cpus = libbpf_num_possible_cpus();
 
 	if (k == NULL)
 		return ops_fail(err, OPS_ENOMEM, "capture: no memory");
+	k->environment = environment;
 	k->cpus = cpus > 0 ? (unsigned)cpus : 1;
 	(void)libbpf_set_print(on_print);
 	if (attach(k, err) < 0 || open_rings(k, err) < 0) {

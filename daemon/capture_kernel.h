@@ -18,9 +18,9 @@
 
 struct kernel;
 
-/* OPS_EUNAVAIL: this kernel, these rights or this build can't; err says what is
+/* environment: copy those, too.  OPS_EUNAVAIL: this kernel, these rights or this build can't; err says what is
  * missing. */
-int kernel_open(struct kernel **ret, struct ops_err *err);
+int kernel_open(bool environment, struct kernel **ret, struct ops_err *err);
 void kernel_close(struct kernel *k);
 
 /* "tp_btf" or "raw_tp", and what is missing. */

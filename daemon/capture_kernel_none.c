@@ -4,8 +4,9 @@
 #include <assert.h>
 
 int
-kernel_open(struct kernel **ret, struct ops_err *err)
+kernel_open(bool environment, struct kernel **ret, struct ops_err *err)
 {
+	(void)environment;
 	*ret = NULL;
 	return ops_fail(err, OPS_EUNAVAIL,
 	    "this opseald was built without it (-Dcapture=disabled)");

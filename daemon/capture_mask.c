@@ -434,10 +434,17 @@ static bool
 secret_at(
     struct look *l, size_t at, bool word_begins, size_t *from, size_t *end)
 {
+	/* --proxy=http://..., DATABASE_URL=db://... */
+	bool value_begins = word_begins || (at > 0 && l->p[at - 1] == '=');
+
 	for (const struct rule *r = l->m->rules; r != NULL; r = r->next) {
 		*from = *end = 0;
 		if (r->kind == AFTER)
 			*from = match_after(l, r, at);
+		else if (r->kind == PREFIX && value_begins)
+			*from = match_prefix(l, r, at, end);
+		else if (r->kind == URL && value_begins)
+			*from = match_url(l, at, end);
 		else if (!word_begins)
 			continue;
 		else if (r->kind == OPTION)
@@ -446,10 +453,6 @@ secret_at(
 			*from = match_short(l, r, at);
 		else if (r->kind == ASSIGN)
 			*from = match_assign(l, r, at);
-		else if (r->kind == PREFIX)
-			*from = match_prefix(l, r, at, end);
-		else
-			*from = match_url(l, at, end);
 		if (*from == 0)
 			continue;
 		if (*end == 0)

@@ -12,9 +12,10 @@
  *				* is any text
  *	after TEXT		the word that follows TEXT, to the end of the line
  *				of the rule, wherever it stands
- *	prefix TEXT MIN		what follows TEXT at the begin of a word, if that
+ *	prefix TEXT MIN		what follows TEXT at the begin of a word or behind
+ *				its =, if that
  *				is at least MIN letters, digits and -._~+/=
- *	url			the password in scheme://user:password@host
+ *	url			the password in scheme://user:password@host, there
  *
  * Letters are the same in upper and lower case, but for LETTER and prefix.  A
  * shell's command line in one argument is looked at word by word.

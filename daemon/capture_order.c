@@ -8,9 +8,11 @@
 struct node {
 	struct order_event ev;
 	uint8_t *args; /* own memory of pieces; NULL: inline, or none came */
+	uint8_t *env;  /* own memory; NULL: none, or none came */
 	bool waits;    /* for more pieces */
-	bool whole;    /* nothing more is taken, what is missing is named */
-	uint64_t end;  /* of what came */
+	bool env_waits;
+	bool whole;   /* nothing more is taken, what is missing is named */
+	uint64_t end; /* of what came */
 	_Alignas(8) uint8_t bytes[];
 };
 
@@ -47,7 +49,10 @@ free_node(struct order *o, struct node *n)
 {
 	if (n->args != NULL)
 		o->memory -= n->ev.args_n;
+	if (n->env != NULL)
+		o->memory -= n->ev.env_n;
 	free(n->args);
+	free(n->env);
 	free(n);
 }
 
@@ -127,13 +132,14 @@ grow(struct order *o)
 	return true;
 }
 
-/* Most come nearly in order, so look from the end. */
+/* Most come nearly in order, so look from the end.  One that was given out may
+ * be half told already, so nothing gets before it. */
 static void
 insert(struct order *o, struct node *n)
 {
 	size_t at = o->end++;
 
-	while (at > o->first &&
+	while (at > o->first && !o->node[at - 1]->whole &&
 	       o->node[at - 1]->ev.u->head.time > n->ev.u->head.time) {
 		o->node[at] = o->node[at - 1];
 		at--;
@@ -212,6 +218,8 @@ take_event(struct order *o, const uint8_t *p, size_t n, uint16_t type,
 
 		node->waits = (e->flags & CAP_ARGS_BULK) != 0 &&
 			      e->args_len <= ORDER_ARGS_MAX;
+		node->env_waits = (e->flags & CAP_ENV) != 0;
+		node->ev.env_cut = node->env_waits;
 		node->ev.args = (const uint8_t *)(e + 1);
 		node->ev.args_n = e->args_end;
 	}
@@ -278,9 +286,36 @@ put_piece(struct order *o, struct node *n, const struct piece *p)
 	n->waits = n->end < all;
 }
 
-static struct node *
-exec_of(struct order *o, const struct cap_head *h)
+static bool
+is_env(const struct cap_chunk *k)
 {
+	return (k->faults & CAP_CHUNK_ENV) != 0;
+}
+
+/* All there will be of it comes at once. */
+static void
+put_env(struct order *o, struct node *n, const struct piece *p)
+{
+	n->env_waits = false;
+	if (p->k.n == 0)
+		return;
+	/* The piece's own bytes are counted until the caller frees it. */
+	n->env = malloc(p->k.n);
+	if (n->env == NULL) {
+		o->refused[CAP_CHUNK_DATA]++;
+		return;
+	}
+	memcpy(n->env, p->data, p->k.n);
+	o->memory += p->k.n;
+	n->ev.env = n->env;
+	n->ev.env_n = p->k.n;
+	n->ev.env_cut = p->k.left > p->k.n;
+}
+
+static struct node *
+exec_of(struct order *o, const struct cap_chunk *k)
+{
+	const struct cap_head *h = &k->head;
 	/* The newest of that process and time, so look from the end. */
 	for (size_t i = o->end; i > o->first; i--) {
 		struct node *n = o->node[i - 1];
@@ -288,7 +323,8 @@ exec_of(struct order *o, const struct cap_head *h)
 
 		if (x->time < h->time)
 			return NULL;
-		if (n->waits && x->time == h->time && x->pid == h->pid &&
+		if ((is_env(k) ? n->env_waits : n->waits) &&
+		    x->time == h->time && x->pid == h->pid &&
 		    x->start == h->start)
 			return n;
 	}
@@ -350,9 +386,11 @@ order_read(struct order *o, uint64_t now)
 	struct piece **at = &o->piece, *p;
 
 	while ((p = *at) != NULL) {
-		struct node *n = exec_of(o, &p->k.head);
+		struct node *n = exec_of(o, &p->k);
 
-		if (n != NULL)
+		if (n != NULL && is_env(&p->k))
+			put_env(o, n, p);
+		else if (n != NULL)
 			put_piece(o, n, p);
 		else if (p->k.head.time + ORDER_ARGS_NS > now) {
 			at = &p->next;
@@ -376,14 +414,15 @@ order_next(struct order *o, uint64_t until)
 	n = o->node[o->first];
 	if (n->ev.u->head.time >= until)
 		return NULL;
-	if (n->waits && until - n->ev.u->head.time < ORDER_ARGS_NS)
+	if ((n->waits || n->env_waits) &&
+	    until - n->ev.u->head.time < ORDER_ARGS_NS)
 		return NULL;
 	if (!n->whole && n->ev.u->head.type == CAP_EXEC) {
 		all = n->ev.u->exec.args_len;
 		have = n->args != NULL ? n->end : n->ev.args_n;
 		hole(&n->ev, have, have < all ? all - have : 0);
 	}
-	n->waits = false;
+	n->waits = n->env_waits = false;
 	n->whole = true;
 	return &n->ev;
 }

@@ -53,6 +53,11 @@ struct order_event {
 	 * zero, and named in hole[]. */
 	const uint8_t *args;
 	size_t args_n;
+	/* And its environment, if the kernel's side was told to copy it; what
+	 * there is of it. */
+	const uint8_t *env;
+	size_t env_n;
+	bool env_cut;
 	bool masked; /* not the order's: secrets in args were replaced */
 	struct order_hole hole[ORDER_HOLES];
 	unsigned holes;
@@ -72,7 +77,8 @@ int order_take(struct order *o, enum order_ring ring, const uint8_t *p,
 void order_read(struct order *o, uint64_t now);
 
 /* The next event, if its time is before until; it stays the order's until
- * order_done().  NULL: none yet. */
+ * order_done(), and the next one: what comes later with an earlier time comes
+ * after it.  NULL: none yet. */
 const struct order_event *order_next(struct order *o, uint64_t until);
 void order_done(struct order *o);
 

@@ -7,10 +7,14 @@
  *
  * A process belongs to a session,
  *	JOINED_TTY	while its controlling terminal is the session's;
+ *	JOINED_INFERRED	else, if it runs under a tmux or screen that a client on
+ *			the session's terminal may be attached to;
  *	JOINED_DESCENT	else, if it descends from the session's door;
  *	JOINED_LOGIN	else, if it is of the same login (the kernel's audit
  *			session) as a recorded session.
- * The last two say nothing about where it was seen.
+ * The last two say nothing about where it was seen.  Nor is it known which server
+ * a client of tmux talks to: all of the same effective user are taken for it, by
+ * the name of the program.
  *
  * Pure: no I/O, no clock.
  */
@@ -35,6 +39,12 @@ struct proc {
 	uint32_t tty_major, tty_minor, tty_fs;
 	bool seeded;   /* start is a tick's begin */
 	bool executed; /* an exec of it was seen */
+	/* tmux and screen: the program that runs it or whose child it is. */
+	uint8_t mux;      /* which it is itself, or its parent before an exec */
+	bool serves;      /* what it started runs programs */
+	bool climb;       /* an ancestor is seeded: mux_pid may be missing */
+	uint32_t mux_pid; /* whose terminal it may have; 0: none */
+	uint64_t mux_start;
 	char comm[CAP_COMM];
 	/* By descent; has_session false: none. */
 	bool has_session;
@@ -81,5 +91,13 @@ void procs_sessions_before(struct procs *p, uint64_t when);
  * ret. */
 uint32_t procs_joined(const struct procs *p, const struct proc *x,
     uint64_t time, uint8_t ret[static OPS_ID_LEN]);
+
+/*
+ * Which sessions show the terminal of a process that is JOINED_INFERRED: those of
+ * the clients of its tmux or screen that are there now, in the order in which the
+ * sessions began.  How many, at most max.
+ */
+size_t procs_shown(const struct procs *p, const struct proc *x, uint64_t time,
+    uint8_t ids[][OPS_ID_LEN], size_t max);
 
 #endif

@@ -172,17 +172,45 @@ fill_texts(
 		r->holes = text(t->holes, ev->holes * PROGRAM_HOLE_LEN);
 }
 
-/* As many of the arguments as fit beside the other texts. */
+/* What the texts leave free of a record. */
 static size_t
-args_inside(const struct program_exec *r, const struct order_event *ev)
+room_in(const struct program_exec *r)
 {
 	const struct event_text *t[] = { &r->exe, &r->cwd, &r->cgroup,
-		&r->filename, &r->interp, &r->holes };
-	size_t room = RECORD_PAYLOAD_MAX - NUMBERS_ROOM, n = ev->args_n;
+		&r->filename, &r->interp, &r->holes, &r->env, &r->also };
+	size_t room = RECORD_PAYLOAD_MAX - NUMBERS_ROOM;
 
 	for (size_t i = 0; i < OPS_ARRAY_LEN(t); i++)
 		room =
 		    t[i]->p == NULL || t[i]->n > room ? room : room - t[i]->n;
+	return room;
+}
+
+/* Whole variables, as many as there is room for. */
+static void
+fill_env(struct program_exec *r, const struct order_event *ev)
+{
+	size_t room = room_in(r), n = ev->env_n;
+
+	if (room > PROGRAM_ENV_MAX)
+		room = PROGRAM_ENV_MAX;
+	if (n > room) {
+		const uint8_t *nul = memrchr(ev->env, 0, room);
+
+		n = nul != NULL ? (size_t)(nul - ev->env) + 1 : 0;
+	}
+	if (n < ev->env_n || ev->env_cut)
+		r->flags |= PROGRAM_ENV_CUT;
+	if (n > 0)
+		r->env = text(ev->env, n);
+}
+
+/* As many of the arguments as fit beside the other texts. */
+static size_t
+args_inside(const struct program_exec *r, const struct order_event *ev)
+{
+	size_t room = room_in(r), n = ev->args_n;
+
 	if (n > PROGRAM_ARGS_MAX)
 		n = PROGRAM_ARGS_MAX;
 	return n < room ? n : room;
@@ -200,22 +228,30 @@ put(const struct capture_sink *sink, uint8_t type, uint64_t time,
 }
 
 static bool
-put_exec(const struct order_event *ev, const struct proc *x, const uint8_t *id,
-    uint32_t joined, size_t *at, const struct capture_sink *sink)
+put_exec(const struct order_event *ev, const struct procs *p,
+    const struct proc *x, size_t *at, const struct capture_sink *sink)
 {
 	const struct cap_exec *e = &ev->u->exec;
+	uint8_t id[1 + PROGRAM_ALSO_MAX][OPS_ID_LEN] = { 0 };
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	struct program_exec r = { .joined = joined };
+	struct program_exec r = { 0 };
 	struct texts t;
 	size_t n;
 
+	if (x != NULL)
+		r.joined = procs_joined(p, x, e->head.time, id[0]);
+	if (r.joined == JOINED_INFERRED) {
+		n = procs_shown(p, x, e->head.time, id, OPS_ARRAY_LEN(id));
+		r.also = text(id[1], (n - 1) * OPS_ID_LEN);
+	}
 	fill_numbers(&r, e, x);
 	fill_texts(&r, ev, &t);
+	fill_env(&r, ev);
 	n = args_inside(&r, ev);
 	r.args = text(ev->args, n);
 	if (ev->masked)
 		r.flags |= PROGRAM_MASKED;
-	program_exec_put(&b, id, &r);
+	program_exec_put(&b, id[0], &r);
 	if (!put(sink, REC_EXEC, e->head.time, &b))
 		return false;
 	*at = n + 1; /* not 0, also without any */
@@ -262,7 +298,9 @@ put_ended(
 		.read_bytes = e->read_bytes,
 		.write_bytes = e->write_bytes,
 		.minflt = e->minflt,
-		.majflt = e->majflt };
+		.majflt = e->majflt,
+		.has_own = e->own_pid != 0 && e->own_pid != e->head.pid,
+		.own = e->own_pid };
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	uint8_t id[OPS_ID_LEN] = { 0 };
 	struct proc gone;
@@ -319,7 +357,6 @@ capture_record(const struct order_event *ev, struct procs *p, size_t *at,
     const struct capture_sink *sink)
 {
 	uint8_t id[OPS_ID_LEN] = { 0 };
-	uint32_t joined = JOINED_NOTHING;
 	const struct proc *x;
 
 	switch (ev->u->head.type) {
@@ -328,10 +365,11 @@ capture_record(const struct order_event *ev, struct procs *p, size_t *at,
 		return true;
 	case CAP_EXEC:
 		x = procs_exec(p, &ev->u->exec);
-		if (x != NULL)
-			joined = procs_joined(p, x, ev->u->head.time, id);
-		return (*at > 0 || put_exec(ev, x, id, joined, at, sink)) &&
-		       put_more(ev, id, at, sink);
+		if (*at == 0 && !put_exec(ev, p, x, at, sink))
+			return false;
+		if (x != NULL && *at - 1 < ev->args_n)
+			(void)procs_joined(p, x, ev->u->head.time, id);
+		return put_more(ev, id, at, sink);
 	case CAP_EXIT:
 		return put_ended(&ev->u->exit, p, sink);
 	case CAP_FAILED:

@@ -22,6 +22,8 @@ static const struct conf_key keys[] = {
 	{ NULL, "anchor_interval", CONF_DURATION, 0,         24 * HOUR,       AT(anchor_interval), NULL },
 	{ NULL, "mask",            CONF_BOOL,     0,         0,               AT(mask),            NULL },
 	{ NULL, "mask_rules",      CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(mask_rules),      NULL },
+	{ NULL, "environment",     CONF_TEXT,     0,         ENV_LIST_MAX,    AT(environment),     NULL },
+	{ NULL, "accounting",      CONF_BOOL,     0,         0,               AT(accounting),      NULL },
 	{ NULL, "anchor_file",     CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(anchor_file),     NULL },
 	{ NULL, "anchor_syslog",   CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(anchor_syslog),   NULL },
 };
@@ -79,6 +81,8 @@ config_parse(const char *path, const struct ops_buf *text, struct config *ret,
 	if (check_path(path, "anchor_file", c.anchor_file, err) < 0 ||
 	    check_path(path, "mask_rules", c.mask_rules, err) < 0)
 		return -1;
+	if (env_list_check(c.environment, err) < 0)
+		return ops_context(err, "%s: environment", path);
 	if (strcmp(c.anchor_syslog, "off") != 0 &&
 	    check_path(path, "anchor_syslog", c.anchor_syslog, err) < 0)
 		return -1;

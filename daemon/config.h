@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "capture_env.h"
 
 /* Compiled in: where meson install puts the file (/etc, unless told). */
 #define CONFIG_DEFAULT_PATH OPSEAL_SYSCONFDIR "/opseal.conf"
@@ -26,7 +27,9 @@ struct config {
 	uint64_t seal_after;      /* ns; 0: the writer's own default */
 	uint64_t anchor_interval; /* ns; 0: off */
 	bool mask;                /* secrets in arguments */
+	bool accounting;          /* the kernel's, as a second source */
 	char mask_rules[CONFIG_PATH_MAX + 1];    /* file; "": our own */
+	char environment[ENV_LIST_MAX + 1];      /* names; "": none */
 	char anchor_file[CONFIG_PATH_MAX + 1];   /* "": none */
 	char anchor_syslog[CONFIG_PATH_MAX + 1]; /* "": find one; "off" */
 };

@@ -160,12 +160,14 @@ drop_role(
 }
 
 int
-drop_supervisor(const struct drop_user *u, struct ops_err *err)
+drop_supervisor(const struct drop_user *u, uint64_t more, struct ops_err *err)
 {
+	const uint64_t keep = SUPERVISOR_CAPS | more;
+
 	if (u->change && setgroups(0, NULL) < 0)
 		return ops_fail_errno(err, "drop groups");
-	if (u->change && (limit_bounding_set(SUPERVISOR_CAPS, err) < 0 ||
-			     set_capabilities(SUPERVISOR_CAPS, err) < 0))
+	if (u->change && (limit_bounding_set(keep, err) < 0 ||
+			     set_capabilities(keep, err) < 0))
 		return -1;
 	if (geteuid() != 0 && set_capabilities(0, err) < 0)
 		return -1;

@@ -43,8 +43,11 @@ int drop_rest(const struct drop_user *u, struct ops_err *err);
 /* Are all of these still there? */
 bool drop_kept(uint64_t keep);
 
-/* The supervisor: as root it keeps what starting and ending a role takes. */
-int drop_supervisor(const struct drop_user *u, struct ops_err *err);
+/* The supervisor: as root it keeps what starting and ending a role takes, and
+ * `more`. */
+#define DROP_ACCOUNT (UINT64_C(1) << CAP_SYS_PACCT)
+int drop_supervisor(
+    const struct drop_user *u, uint64_t more, struct ops_err *err);
 
 /* Act on files as that user for a moment, and be oneself again. */
 int drop_act_as(const struct drop_user *u, struct ops_err *err);

@@ -262,6 +262,7 @@ run_supervisor(const struct options *o)
 		logline("%s", err.msg);
 	} else {
 		s.config = &text;
+		s.accounting = config.accounting;
 		rc = o->foreground ? supervise(&s) : run_background(&s);
 	}
 	ops_buf_free(&text);

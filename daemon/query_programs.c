@@ -27,6 +27,8 @@ fill_filter(struct query_conn *q, const struct proto_programs *asked,
 		.until = asked->until,
 		.failed = asked->failed,
 		.forks = asked->forks,
+		.coverage = asked->coverage,
+		.source = asked->source,
 		.newest = asked->newest };
 	memcpy(f->session, asked->session, OPS_ID_LEN);
 	return query_text(&asked->name, t->name, &f->name, err) < 0 ||

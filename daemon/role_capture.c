@@ -7,7 +7,9 @@
  *	capture_procs		which processes there are, and their sessions
  *	capture_seed		those that were there before
  *	capture_mask		secrets in arguments, replaced
+ *	capture_env		which variables are kept
  *	capture_record		the records of it
+ *	capture_account		the kernel's own accounting beside it
  *	ipc/queue, ipc/link	to the writer, again after it was away
  *
  * It has its rights for as long as it takes to attach, and then none.  Where
@@ -34,6 +36,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/io.h"
+#include "capture_account.h"
 #include "capture_kernel.h"
 #include "capture_mask.h"
 #include "capture_order.h"
@@ -45,6 +48,7 @@
 #include "ipc/queue.h"
 #include "logline.h"
 #include "loop.h"
+#include "mask_rules.h"
 #include "procid.h"
 #include "record/program.h"
 #include "role.h"
@@ -70,7 +74,10 @@ struct capture_role {
 	struct procs *procs;
 	struct mask *mask; /* NULL: arguments are kept as they are */
 	bool has_key;      /* the writer's, for it; nothing is told before */
-	struct ops_buf masked;
+	/* Of the first event in order: its secrets were looked for, some were
+	 * found, and what is told instead. */
+	bool looked, found;
+	struct ops_buf masked, env;
 	size_t at; /* of the first event in order, see capture_record() */
 	struct queue queue;
 	struct link link;
@@ -83,6 +90,8 @@ struct capture_role {
 	/* What was lost, as far as the log knows; and when that was counted. */
 	struct program_loss told;
 	uint64_t counted;
+	struct capture_account account;
+	uint64_t all_told; /* BOOTTIME: every event until then is in queue */
 	bool ending;
 	uint64_t end_by;
 };
@@ -93,6 +102,13 @@ role_of(struct watch *w, size_t member)
 	return (struct capture_role *)(void *)((char *)w - member);
 }
 #define CAPTURE_OF(w, m) role_of(w, offsetof(struct capture_role, m))
+
+/* Is there anything that this role tells of? */
+static bool
+is_told(const struct capture_role *r)
+{
+	return r->kernel != NULL || r->account.ends != NULL;
+}
 
 /* -- records -- */
 
@@ -120,7 +136,7 @@ fill_capture(struct capture_role *r, enum capture_what what, struct ops_buf *b)
 
 	ops_clock_read(&now);
 	e.realtime = now.realtime;
-	e.how = text(kernel_how(r->kernel));
+	e.how = text(r->kernel != NULL ? kernel_how(r->kernel) : "acct");
 	if (uname(&host) == 0)
 		e.host = text(host.nodename);
 	program_capture_put(b, &e);
@@ -198,6 +214,19 @@ put_loss(struct capture_role *r, uint64_t now)
 	ops_buf_free(&b);
 }
 
+/* Look once: a program's arguments may be megabytes, told in many turns. */
+static void
+find_secrets(struct capture_role *r, const struct order_event *ev)
+{
+	if (r->looked)
+		return;
+	ops_buf_reset(&r->masked);
+	r->masked.max = 4 * ORDER_ARGS_MAX;
+	r->found = mask_args(r->mask, ev->args, ev->args_n, &r->masked) > 0 ||
+		   r->masked.failed;
+	r->looked = true;
+}
+
 /* The event with its secrets replaced, in memory that lasts until it is done.
  * Where that can't be had, its arguments are left out: better none than those. */
 static void
@@ -207,14 +236,38 @@ hide_secrets(struct capture_role *r, struct order_event *ev)
 
 	if (r->mask == NULL || ev->u->head.type != CAP_EXEC)
 		return;
-	ops_buf_reset(&r->masked);
-	r->masked.max = 4 * ORDER_ARGS_MAX;
-	ev->masked = mask_args(r->mask, ev->args, ev->args_n, &r->masked) > 0 ||
-		     r->masked.failed;
-	if (!ev->masked)
+	find_secrets(r, ev);
+	ev->masked = r->found;
+	if (!r->found)
 		return;
 	ev->args = r->masked.failed ? none : r->masked.data;
 	ev->args_n = r->masked.failed ? 0 : r->masked.len;
+}
+
+/* The variables that are to be kept, and of those no secrets, by the same rules;
+ * in memory as above. */
+static void
+keep_env(struct capture_role *r, struct order_event *ev)
+{
+	struct ops_buf kept = { .max = CAP_CHUNK + 1 };
+
+	if (ev->u->head.type != CAP_EXEC || (ev->u->exec.flags & CAP_ENV) == 0)
+		return;
+	ops_buf_reset(&r->env);
+	r->env.max = 4 * CAP_CHUNK;
+	ops_buf_put8(&kept, 0); /* the rules leave the first word as it is */
+	env_keep(r->role->config.environment, ev->env, ev->env_n, &kept);
+	if (r->mask == NULL)
+		ops_buf_put(&r->env, kept.data, kept.len);
+	else if (mask_args(r->mask, kept.data, kept.len, &r->env) > 0)
+		ev->masked = true;
+	if (kept.failed || r->env.failed) {
+		ops_buf_reset(&r->env);
+		ev->env_cut = true;
+	}
+	ev->env = r->env.len > 1 ? r->env.data + 1 : NULL;
+	ev->env_n = r->env.len > 1 ? r->env.len - 1 : 0;
+	ops_buf_free(&kept);
 }
 
 /* Until when events can be told. */
@@ -245,12 +298,20 @@ put_events(struct capture_role *r, uint64_t now)
 		struct order_event ev = *next;
 
 		hide_secrets(r, &ev);
+		keep_env(r, &ev);
 		if (!order_is_search(r->order) &&
 		    !capture_record(&ev, r->procs, &r->at, &sink))
-			break;
+			return;
+		if (ev.u->head.type == CAP_EXIT)
+			capture_account_ended(&r->account, &ev.u->exit);
 		order_done(r->order);
 		r->at = 0;
+		r->looked = false;
 	}
+	if (order_count(r->order) == 0 && !r->napping)
+		until = now - ORDER_WAIT_NS; /* the rings are empty, too */
+	if (order_count(r->order) < EVENTS_MAX / 2 && until > r->all_told)
+		r->all_told = until;
 }
 
 /* -- the writer -- */
@@ -260,12 +321,23 @@ tell_state(void *arg, uint64_t now)
 {
 	struct capture_role *r = arg;
 	struct ops_buf b = { .max = PROTO_CAPTURE_HEAD + PROTO_CAPTURE_TEXT };
-	struct proto_capture c = { .state = CAPTURE_OFF, .text = text(r->why) };
+	struct proto_capture c = { .state = CAPTURE_OFF };
+	const char *how = r->why;
+	char both[PROTO_CAPTURE_TEXT + 1];
+	int n;
 
 	if (r->kernel != NULL) {
 		c.state = CAPTURE_ON;
 		c.lost = r->told.execs + r->told.ends + r->told.other;
-		c.text = text(kernel_how(r->kernel));
+		how = kernel_how(r->kernel);
+	}
+	c.text = text(how);
+	if (r->role->config.accounting) {
+		n = snprintf(both, sizeof(both), "%s; accounting %s", how,
+		    r->account.state);
+		c.text = text(both);
+		if (n < 0 || (size_t)n >= sizeof(both)) /* its begin will do */
+			c.text.n = sizeof(both) - 1;
 	}
 	proto_capture_put(&b, &c);
 	if (!b.failed)
@@ -475,10 +547,28 @@ set_timer(struct capture_role *r, uint64_t now)
 		due = r->link.retry;
 	if (r->ending && r->end_by < due)
 		due = r->end_by;
+	if (r->account.due < due)
+		due = r->account.due;
 	if (due == UINT64_MAX)
 		loop_timer_set(r->timer.fd, 0, 0);
 	else
 		loop_timer_set(r->timer.fd, due > now ? due - now : 1, 0);
+}
+
+/* The second source.  What the log has is done with. */
+static void
+look_at_accounts(struct capture_role *r, uint64_t now)
+{
+	const struct capture_sink sink = { put, r };
+
+	if (now >= r->account.due) {
+		capture_account_read(&r->account);
+		if (capture_account_put(&r->account, now,
+			r->kernel != NULL ? r->all_told : now, false, &sink))
+			tell_state(r, now);
+	}
+	if (queue_empty(&r->queue))
+		capture_account_safe(&r->account);
 }
 
 /* At the end, what is left is read and told; then the writer must have it. */
@@ -487,8 +577,9 @@ look_for_end(struct capture_role *r, uint64_t now)
 {
 	if (!r->ending)
 		return;
-	if (now >= r->end_by || r->kernel == NULL ||
-	    (order_count(r->order) == 0 && queue_empty(&r->queue)))
+	if (now >= r->end_by || !is_told(r) ||
+	    ((r->order == NULL || order_count(r->order) == 0) &&
+		queue_empty(&r->queue)))
 		r->loop.stop = true;
 }
 
@@ -503,8 +594,10 @@ turn(struct capture_role *r)
 			read_rings(r, now);
 		ask_sync(r, now);
 		put_events(r, now);
-		(void)link_flush(&r->link, now);
 	}
+	if (is_told(r))
+		(void)link_flush(&r->link, now);
+	look_at_accounts(r, now);
 	watch_writer(r);
 	look_for_end(r, now);
 	set_timer(r, now);
@@ -545,43 +638,45 @@ static void
 on_signal(struct watch *w, uint32_t events)
 {
 	struct capture_role *r = CAPTURE_OF(w, signals);
+	const struct capture_sink sink = { put, r };
 	uint64_t now = ops_boottime();
 
 	(void)events;
 	loop_remove(&r->loop, w); /* once */
 	r->ending = true;
 	r->end_by = now + LAST_WAIT;
+	capture_account_read(&r->account);
 	if (r->kernel != NULL) {
 		read_rings(r, now);
 		put_events(r, now);
-		(void)put_capture(r, CAPTURE_ENDED);
 	}
+	(void)capture_account_put(&r->account, now, UINT64_MAX, true, &sink);
+	if (is_told(r))
+		(void)put_capture(r, CAPTURE_ENDED);
 	turn(r);
 }
 
 /* -- starting -- */
 
 static int
-read_rules(struct capture_role *r, struct ops_err *err)
+begin_stream(struct capture_role *r, struct ops_err *err)
 {
-	const struct config *c = &r->role->config;
-	struct ops_buf text = { .max = MASK_RULES_MAX };
-	const char *name = c->mask_rules;
-	int rc = 0;
+	if (queue_room(&r->queue, 0) == NULL || !put_capture(r, CAPTURE_BEGAN))
+		return ops_fail(err, OPS_ENOMEM, "out of memory");
+	return 0;
+}
 
-	if (!c->mask)
+/* Begun after capture has attached: what ended before it can't have seen. */
+static int
+open_accounts(struct capture_role *r, struct ops_err *err)
+{
+	r->account.due = UINT64_MAX;
+	if (!r->role->config.accounting)
 		return 0;
-	if (name[0] != '\0')
-		rc = ops_read_file(AT_FDCWD, name, OPS_IO_FOLLOW, &text, err);
-	else
-		ops_buf_puts(&text, mask_default_rules);
-	if (rc == 0)
-		rc = ops_buf_check(&text, "rules of masking", err);
-	if (rc == 0)
-		rc = mask_new(
-		    name, (const char *)text.data, text.len, &r->mask, err);
-	ops_buf_free(&text);
-	return rc < 0 ? ops_context(err, "mask_rules") : 0;
+	if (capture_account_open(
+		&r->account, r->role->run, (uint32_t)r->role->parent, err) < 0)
+		return -1;
+	return r->kernel == NULL && is_told(r) ? begin_stream(r, err) : 0;
 }
 
 static int
@@ -589,18 +684,21 @@ start_kernel(struct capture_role *r, struct ops_err *err)
 {
 	struct ops_err why = { 0 };
 
-	if (kernel_open(&r->kernel, &why) < 0) {
-		r->kernel = NULL;
+	if (r->role->no_capture)
+		ops_fail(&why, OPS_EUNAVAIL, "switched off (--no-capture)");
+	else
+		(void)kernel_open(
+		    r->role->config.environment[0] != '\0', &r->kernel, &why);
+	if (drop_rest(&r->role->user, err) < 0 || open_accounts(r, err) < 0)
+		return -1;
+	if (r->kernel == NULL) {
 		(void)snprintf(r->why, sizeof(r->why), "%s", why.msg);
 		logline("programs are not captured: %s", r->why);
-		return drop_rest(&r->role->user, err);
+		return 0;
 	}
-	if (drop_rest(&r->role->user, err) < 0)
-		return -1;
 	r->order = order_new();
 	r->procs = procs_new();
-	if (r->order == NULL || r->procs == NULL ||
-	    queue_room(&r->queue, 0) == NULL || !put_capture(r, CAPTURE_BEGAN))
+	if (r->order == NULL || r->procs == NULL || begin_stream(r, err) < 0)
 		return ops_fail(err, OPS_ENOMEM, "out of memory");
 	r->counted = ops_boottime();
 	r->rings = (struct watch){ kernel_fd(r->kernel), on_rings };
@@ -622,7 +720,8 @@ run(struct capture_role *r, char path[static PATH_MAX], struct ops_err *err)
 	    loop_timer_new(&r->timer.fd, err) < 0 ||
 	    loop_add(&r->loop, &r->timer, EPOLLIN, err) < 0 ||
 	    procid_start(getpid(), &r->link.start, err) < 0 ||
-	    read_rules(r, err) < 0 || start_kernel(r, err) < 0)
+	    mask_rules_load(&r->role->config, &r->mask, err) < 0 ||
+	    start_kernel(r, err) < 0)
 		return -1;
 	role_ready(r->role);
 	turn(r);
@@ -637,6 +736,7 @@ role_capture(struct role *role, struct ops_err *err)
 		.signals = { -1, on_signal },
 		.timer = { -1, on_timer },
 		.writer = { -1, on_writer },
+		.account = { .file = { .dir = -1, .fd = -1 } },
 		.link = {
 		    .path = path, .fd = -1, .bell = -1, .owner = &owner } };
 	int rc;
@@ -645,11 +745,13 @@ role_capture(struct role *role, struct ops_err *err)
 	r.link.arg = &r;
 	ops_random(r.link.id, sizeof(r.link.id));
 	rc = run(&r, path, err);
+	capture_account_close(&r.account);
 	kernel_close(r.kernel);
 	order_free(r.order);
 	procs_free(r.procs);
 	mask_free(r.mask);
 	ops_buf_free(&r.masked);
+	ops_buf_free(&r.env);
 	queue_free(&r.queue);
 	if (r.link.fd >= 0)
 		close(r.link.fd);

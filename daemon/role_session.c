@@ -17,10 +17,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crypto.h"
 #include "handover.h"
 #include "ipc/msg.h"
 #include "logline.h"
 #include "loop.h"
+#include "mask_rules.h"
 #include "procid.h"
 #include "pulse.h"
 #include "role.h"
@@ -56,6 +58,7 @@ struct session_role {
 	struct handover handover;
 	struct started *list;
 	uint64_t quiet_until;
+	struct mask *mask; /* of commands; NULL: they are kept as they are */
 	struct ops_err failed; /* why the loop was stopped; OPS_OK: SIGTERM */
 	char recorder[PATH_MAX];
 };
@@ -154,6 +157,7 @@ static int
 serve(struct session_role *r, int conn, struct ops_err *err)
 {
 	struct session_start start = { .role = r->role,
+		.mask = r->mask,
 		.recorder = r->recorder,
 		.conn = conn,
 		.pidfd = -1 };
@@ -289,6 +293,21 @@ find_recorder(char out[static PATH_MAX], struct ops_err *err)
 	    self, OPSEAL_LIBEXECDIR);
 }
 
+/* Equal secrets are seen to be equal as long as this process lives; the log's own
+ * key is for the role that parses nothing a user sends. */
+static int
+load_mask(struct session_role *r, struct ops_err *err)
+{
+	uint8_t key[MASK_KEY];
+
+	if (mask_rules_load(&r->role->config, &r->mask, err) < 0)
+		return -1;
+	ops_random(key, sizeof(key));
+	if (r->mask != NULL)
+		mask_key(r->mask, key);
+	return 0;
+}
+
 int
 role_session(struct role *role, struct ops_err *err)
 {
@@ -298,7 +317,8 @@ role_session(struct role *role, struct ops_err *err)
 
 	r.role = role;
 	logline_share();
-	if (find_recorder(r.recorder, err) < 0 || loop_init(&r.loop, err) < 0)
+	if (find_recorder(r.recorder, err) < 0 || loop_init(&r.loop, err) < 0 ||
+	    load_mask(&r, err) < 0)
 		return -1;
 	r.signals.ready = on_signal;
 	r.listen = (struct watch){ role->listener, on_connection };
@@ -316,6 +336,7 @@ role_session(struct role *role, struct ops_err *err)
 	}
 	while (r.list != NULL)
 		forget(&r.list);
+	mask_free(r.mask);
 	loop_close(&r.loop);
 	return rc;
 }

@@ -14,6 +14,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -44,6 +45,7 @@ struct starting {
 	int outer, master, open; /* -1: none */
 	char user[NAME_MAX_LEN], login[NAME_MAX_LEN];
 	struct session_tty tty;
+	struct ops_buf command; /* without its secrets */
 };
 
 void
@@ -73,6 +75,33 @@ name_of(uid_t uid, char out[static NAME_MAX_LEN])
 	out[0] = '\0';
 	if (pw != NULL)
 		(void)snprintf(out, NAME_MAX_LEN, "%s", pw->pw_name);
+}
+
+/*
+ * Secrets in the command are replaced, as capture does with those of a program's
+ * arguments.  It is joined with NUL, of which the rules want one behind each.
+ */
+static int
+hide_secrets(const struct mask *m, struct event_open *e, struct ops_buf *masked)
+{
+	struct ops_buf plain = { .max = EVENT_ARGV_MAX + 1 };
+
+	if (m == NULL || e->command.n == 0)
+		return 0;
+	ops_buf_put(&plain, e->command.p, e->command.n);
+	ops_buf_put8(&plain, 0);
+	if (!plain.failed)
+		(void)mask_args(m, plain.data, plain.len, masked);
+	masked->failed |= plain.failed;
+	ops_buf_free(&plain);
+	if (masked->failed)
+		return -1;
+	e->command = (struct event_text){ masked->data, masked->len - 1 };
+	if (e->command.n > EVENT_ARGV_MAX) {
+		e->command.n = EVENT_ARGV_MAX;
+		e->command_cut = true;
+	}
+	return 0;
 }
 
 static int
@@ -112,6 +141,8 @@ fill_open(struct starting *t, const struct proto_open *o,
 	e.realtime = now.realtime;
 	if (procid_start(getpid(), &e.recorder_start, err) < 0)
 		return -1;
+	if (hide_secrets(s->mask, &e, &t->command) < 0)
+		return ops_fail(err, OPS_ENOMEM, "command: no memory");
 	*ret = e;
 	return 0;
 }
@@ -318,9 +349,12 @@ session_start(const struct session_start *s)
 	struct msg m;
 	int rc;
 
-	t = (struct starting){
-		.s = s, .conn = s->conn, .outer = -1, .master = -1, .open = -1
-	};
+	t = (struct starting){ .s = s,
+		.conn = s->conn,
+		.outer = -1,
+		.master = -1,
+		.open = -1,
+		.command.max = 4 * EVENT_ARGV_MAX };
 	prepare_late(&t);
 	if (settle(s, &err) == 0) {
 		rc = msg_recv(s->conn, buf, &m, &err);

@@ -4,6 +4,7 @@
 #ifndef OPS_DAEMON_SESSION_START_H
 #define OPS_DAEMON_SESSION_START_H
 
+#include "capture_mask.h"
 #include "ipc/msg.h"
 #include "procid.h"
 #include "role.h"
@@ -16,7 +17,8 @@ struct session_start {
 	int conn, pidfd;      /* of the door */
 	struct msg_peer peer;
 	struct procid id;
-	const char *refuse; /* not NULL: the answer is this */
+	const struct mask *mask; /* of the command; NULL: it is kept as it is */
+	const char *refuse;      /* not NULL: the answer is this */
 };
 
 /*

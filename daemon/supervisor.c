@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "account_switch.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/io.h"
@@ -53,9 +54,10 @@ struct supervisor {
 	int config;  /* memfd */
 	int null;
 	struct trouble trouble; /* of the writer */
-	bool stop;              /* SIGTERM or SIGINT came */
-	bool restarts;          /* what dies is started again */
-	uint64_t look;          /* BOOTTIME of the next look at the pulses */
+	struct account_switch account;
+	bool stop;     /* SIGTERM or SIGINT came */
+	bool restarts; /* what dies is started again */
+	uint64_t look; /* BOOTTIME of the next look at the pulses */
 };
 
 /* -- starting -- */
@@ -294,6 +296,7 @@ look_at_pulses(struct supervisor *s, uint64_t now)
 	if (!s->restarts || s->stop || now < s->look)
 		return;
 	s->look = now + PULSE_EVERY;
+	account_switch_look(&s->account);
 	for (int id = 0; id < ROLES; id++) {
 		struct child *c = &s->child[id];
 
@@ -309,7 +312,7 @@ look_at_pulses(struct supervisor *s, uint64_t now)
 static bool
 is_wanted(const struct supervisor *s, int id)
 {
-	return id != ROLE_CAPTURE || !s->o->no_capture;
+	return id != ROLE_CAPTURE || !s->o->no_capture || s->o->accounting;
 }
 
 static void
@@ -400,6 +403,9 @@ start_all(struct supervisor *s, struct ops_err *err)
 		return -1;
 	if (!s->stop && instance_lock(&s->in, err) < 0)
 		return -1;
+	/* Before capture attaches: it knows what ended earlier. */
+	if (!s->stop && s->o->accounting)
+		account_switch_on(&s->account, s->in.run, &s->in.user);
 	for (int id = ROLE_WRITER + 1; id < ROLES && !s->stop; id++)
 		if (is_wanted(s, id) &&
 		    start_first(s, (enum role_id)id, err) < 0)
@@ -448,6 +454,7 @@ stop_all(struct supervisor *s)
 	const enum role_id writer = ROLE_WRITER;
 
 	s->restarts = false;
+	account_switch_off(&s->account);
 	(void)stop_roles(s, front, OPS_ARRAY_LEN(front), STOP_WAIT);
 	return stop_roles(s, &writer, 1, SEAL_WAIT);
 }
@@ -473,7 +480,7 @@ prepare(struct supervisor *s, struct ops_err *err)
 		return -1;
 	if (chdir("/") < 0)
 		return ops_fail_errno(err, "/");
-	return drop_supervisor(&user, err);
+	return drop_supervisor(&user, s->o->accounting ? DROP_ACCOUNT : 0, err);
 }
 
 static void
@@ -495,6 +502,7 @@ supervise(const struct supervisor_opts *o)
 	int rc = 2;
 
 	s.in.run_fd = s.in.lock_fd = -1;
+	s.account.dir = s.account.fd = -1;
 	for (int id = 0; id < ROLES; id++) {
 		s.child[id].ready = -1;
 		s.in.listener[id] = -1;
@@ -512,6 +520,7 @@ supervise(const struct supervisor_opts *o)
 	}
 	if (stop_all(&s) < 0 && rc == 0)
 		rc = 1;
+	account_switch_close(&s.account);
 	instance_close(&s.in);
 	for (size_t i = 0; i < 3; i++) {
 		const int fd[] = { s.signals, s.config, s.null };

@@ -30,13 +30,14 @@ static const struct msg_rule rules[] = {
 	/* type            name           states                          min                           max                                   fds   handler */
 	{ MSG_REC_HELLO,   "REC_HELLO",   IN(PEER_NEW),                   PEER_HELLO_LEN,               PEER_HELLO_LEN,                       0, 0, recorder_on_hello },
 	{ MSG_REC_EVENT,   "REC_EVENT",   IN(PEER_RECORDER),              PEER_EVENT_HEAD + OPS_ID_LEN, PEER_EVENT_HEAD + RECORD_PAYLOAD_MAX, 0, 0, recorder_on_event },
-	{ MSG_REC_RECORDS, "REC_RECORDS", IN(PEER_RECORDER) | IN(PEER_CAPTURE), 8 + RECORD_HEADER,            MSG_PAYLOAD_MAX,                      0, 0, recorder_on_records },
+	{ MSG_REC_RECORDS, "REC_RECORDS", IN(PEER_RECORDER) | IN(PEER_CAPTURE) | IN(PEER_IMPORT), 8 + RECORD_HEADER, MSG_PAYLOAD_MAX,                      0, 0, recorder_on_records },
 	{ Q_ACCESS,        "Q_ACCESS",    IN(PEER_NEW) | IN(PEER_QUERY),  OPS_ID_LEN,                   RECORD_PAYLOAD_MAX,                   0, 0, writer_query_access },
 	{ Q_STATUS,        "Q_STATUS",    IN(PEER_NEW) | IN(PEER_QUERY),  0,                            0,                                    0, 0, writer_query_status },
 	{ Q_SEAL,          "Q_SEAL",      IN(PEER_NEW) | IN(PEER_QUERY),  0,                            0,                                    0, 0, writer_query_seal },
 	{ MSG_REC_OUTER,   "REC_OUTER",   IN(PEER_RECORDER),              PROTO_OUTER_LEN,              PROTO_OUTER_LEN,                      0, 0, recorder_on_outer },
 	{ MSG_REC_INNER,   "REC_INNER",   IN(PEER_RECORDER),              PROTO_INNER_LEN,              PROTO_INNER_LEN,                      0, 0, recorder_on_inner },
 	{ MSG_CAP_HELLO,   "CAP_HELLO",   IN(PEER_NEW),                   PEER_HELLO_LEN,               PEER_HELLO_LEN,                       0, 0, capture_on_hello },
+	{ MSG_IMP_HELLO,   "IMP_HELLO",   IN(PEER_NEW),                   PEER_HELLO_LEN,               PEER_HELLO_LEN,                       0, 0, import_on_hello },
 	{ MSG_CAP_STATE,   "CAP_STATE",   IN(PEER_CAPTURE),               PROTO_CAPTURE_HEAD,           PROTO_CAPTURE_HEAD + PROTO_CAPTURE_TEXT, 0, 0, capture_on_state },
 	{ MSG_CAP_SYNC,    "CAP_SYNC",    IN(PEER_CAPTURE),               8,                            8,                                    0, 0, capture_on_sync },
 	{ Q_WATCH,         "Q_WATCH",     IN(PEER_NEW),                   0,                            0,                                    0, 0, writer_scan_watch },
@@ -368,7 +369,8 @@ retry_all(struct writer_role *r)
 static bool
 is_recorder(const struct peer *p)
 {
-	return p->state == PEER_RECORDER || p->state == PEER_CAPTURE;
+	return p->state == PEER_RECORDER || p->state == PEER_CAPTURE ||
+	       p->state == PEER_IMPORT;
 }
 
 /* Who stands in line for long may have nothing left to be acknowledged; that

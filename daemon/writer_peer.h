@@ -6,6 +6,7 @@
  *	writer_query.c		what the query role says
  *	writer_scan.c		what the scan role is told, and says
  *	writer_capture.c	what the capture role is told, and says
+ *	writer_import.c		what who imports says
  *	writer_bell.c		when a recorder's messages are looked at
  *
  * Fuzzed: writer_peer
@@ -33,6 +34,7 @@ enum peer_state {
 	PEER_QUERY_WAITS, /* its event is on the way to the disk */
 	PEER_SCAN,
 	PEER_CAPTURE, /* a recorder of programs */
+	PEER_IMPORT,  /* who imports programs */
 };
 /* Once `ticket` is durable, so is all below these numbers. */
 struct ack {
@@ -59,6 +61,7 @@ struct peer {
 	bool ack_due, state_due;
 	struct proto_outer outer; /* door 0: not told */
 	bool outer_due;           /* the scan role doesn't know it yet */
+	bool imports;             /* PEER_RECORDER: its session has key 25 */
 	struct proto_inner inner; /* door 0: not told */
 	bool inner_due;           /* the capture role doesn't know it yet */
 	bool told;                /* PEER_CAPTURE: wants to be told of them, */
@@ -143,6 +146,15 @@ int recorder_on_inner(void *conn, struct msg *m, struct ops_err *err);
 void capture_flush(struct writer_role *r);
 /* Answer a sync that is due, if all could be told. */
 void capture_sync(struct peer *p);
+
+/* -- writer_import.c -- */
+/* Is he who opens a session with key 25 the one that it names? */
+int import_check(
+    const struct peer *p, const struct event_open *o, struct ops_err *err);
+int import_on_hello(void *conn, struct msg *m, struct ops_err *err);
+/* May he say this?  Only programs, and of the session that he imports. */
+int import_check_records(
+    const struct peer *p, const struct msg *m, struct ops_err *err);
 
 /* -- writer_scan.c -- */
 int recorder_on_outer(void *conn, struct msg *m, struct ops_err *err);

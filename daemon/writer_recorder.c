@@ -92,7 +92,7 @@ send_held(struct peer *p, const struct writer_session *s, struct ops_err *err)
 
 	proto_held_encode(&held, b);
 	return msg_send(p->watch.fd, MSG_REC_HELD, b, sizeof(b), &p->r->bell.fd,
-	    p->state == PEER_CAPTURE ? 0 : 1, err);
+	    p->state == PEER_RECORDER || p->state == PEER_LATE ? 1 : 0, err);
 }
 
 int
@@ -167,6 +167,8 @@ recorder_on_records(void *conn, struct msg *m, struct ops_err *err)
 	struct ops_err e = { 0 };
 	uint64_t ticket;
 
+	if (p->state == PEER_IMPORT && import_check_records(p, m, err) < 0)
+		return -1;
 	if (peer_must_wait(p))
 		return peer_hold(p, m, err);
 	if (writer_put_records(p->r->w, p->id, ops_getle64(m->p), m->p + 8,
@@ -213,7 +215,11 @@ check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
 		    u.open.recorder_start != p->start)
 			return ops_fail(err, OPS_EPERM,
 			    "SESSION-OPEN names another recorder");
-		return 0;
+		/* What the log has counts, not what is said once more. */
+		if (number == p->next_event)
+			p->imports = u.open.import.p != NULL;
+		return u.open.import.p != NULL ? import_check(p, &u.open, err)
+					       : 0;
 	case REC_SESSION_CLOSE:
 		return event_close_get(b, n, &u.close, err);
 	case REC_GAP_EVENT:

@@ -24,7 +24,8 @@ struct index_db {
 /* As sqlite_schema must have them, in its order. */
 static const char *const tables[] = {
 	"CREATE TABLE state(id INTEGER PRIMARY KEY, origin BLOB, boot BLOB,"
-	" unsynced TEXT)",
+	" unsynced TEXT, unended INTEGER, capture INTEGER, last INTEGER,"
+	" last_stream INTEGER, last_at INTEGER)",
 	"CREATE TABLE stream(id INTEGER PRIMARY KEY, stream BLOB, next "
 	"INTEGER)",
 	"CREATE TABLE session(id INTEGER PRIMARY KEY, session BLOB,"
@@ -32,14 +33,19 @@ static const char *const tables[] = {
 	"CREATE TABLE exe(id INTEGER PRIMARY KEY, path BLOB)",
 	"CREATE TABLE process(pid INTEGER PRIMARY KEY, start INTEGER,"
 	" seeded INTEGER, program INTEGER)",
+	"CREATE TABLE gone(pid INTEGER PRIMARY KEY, start INTEGER,"
+	" ended INTEGER, began INTEGER, elapsed INTEGER)",
 	"CREATE TABLE program(id INTEGER PRIMARY KEY, stream INTEGER,"
 	" start_at INTEGER, end_stream INTEGER, end_at INTEGER,"
 	" next_stream INTEGER, next_at INTEGER, time INTEGER, session INTEGER, "
 	"n INTEGER,"
 	" login INTEGER, uid INTEGER, euid INTEGER, tty TEXT, kind INTEGER,"
-	" failed INTEGER, exe INTEGER)",
+	" failed INTEGER, exe INTEGER, forked INTEGER, hole_stream INTEGER,"
+	" hole_at INTEGER)",
 	"CREATE TABLE called(name BLOB, time INTEGER, program INTEGER,"
 	" PRIMARY KEY(name, time, program)) WITHOUT ROWID",
+	"CREATE TABLE also(session INTEGER, time INTEGER, program INTEGER,"
+	" PRIMARY KEY(session, time, program)) WITHOUT ROWID",
 	"CREATE UNIQUE INDEX session_id ON session(session)",
 	"CREATE UNIQUE INDEX exe_path ON exe(path)",
 	"CREATE INDEX by_time ON program(time)",
@@ -51,6 +57,8 @@ static const char *const tables[] = {
 	"CREATE INDEX by_exe ON program(exe, time)",
 	"CREATE INDEX by_failed ON program(time) WHERE failed = 1",
 	"CREATE INDEX by_lost ON program(time) WHERE kind = 3",
+	"CREATE INDEX by_accounted ON program(time) WHERE kind = 5",
+	"CREATE INDEX by_coverage ON program(time) WHERE kind = 6",
 };
 
 static int
@@ -202,9 +210,9 @@ make_tables(struct index_db *d, struct ops_err *err)
 	for (size_t i = 0; n == 0 && i < OPS_ARRAY_LEN(tables); i++)
 		if (index_exec(d, tables[i], err) < 0)
 			return -1;
-	if (n == 0 && index_exec(d, "PRAGMA user_version = 1", err) < 0)
+	if (n == 0 && index_exec(d, "PRAGMA user_version = 2", err) < 0)
 		return -1;
-	static_assert(INDEX_VERSION == 1, "the pragma above");
+	static_assert(INDEX_VERSION == 2, "the pragma above");
 	return index_exec(d, "COMMIT", err);
 }
 

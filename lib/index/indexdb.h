@@ -22,7 +22,7 @@
 
 #define INDEX_DIR "index"
 #define INDEX_FILE "programs.sqlite"
-#define INDEX_VERSION 1
+#define INDEX_VERSION 2
 #define INDEX_NAME_MAX 63 /* a longer name is kept as its hash */
 
 struct index_db;

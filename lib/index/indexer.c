@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "indexdb.h"
 #include "position.h"
+#include "record/acct.h"
 
 #define BATCH 20000 /* records in a transaction */
 #define BULK 100000 /* in one of many */
@@ -22,6 +23,7 @@
 enum statement {
 	PUT_PROGRAM,
 	PUT_CALLED,
+	PUT_ALSO,
 	PUT_END,
 	PUT_NEXT,
 	PUT_SESSION,
@@ -30,6 +32,9 @@ enum statement {
 	PUT_EXE,
 	GET_EXE,
 	PUT_PROCESS,
+	PUT_CAPTURED,
+	PUT_ACCOUNTED,
+	GET_GONE,
 	PUT_STREAM,
 	PUT_STATE,
 	STATEMENTS
@@ -37,9 +42,11 @@ enum statement {
 
 static const char *const statements[STATEMENTS] = {
 	[PUT_PROGRAM] = "INSERT INTO program(id, stream, start_at, time, "
-			"session, n, login, uid, euid, tty, kind, failed, exe) "
-			"VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
+			"session, n, login, uid, euid, tty, kind, failed, exe, "
+			"forked, hole_stream, hole_at) VALUES(?1,?2,?3,?4,?5,"
+			"?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
 	[PUT_CALLED] = "INSERT OR IGNORE INTO called VALUES(?1, ?2, ?3)",
+	[PUT_ALSO] = "INSERT OR IGNORE INTO also VALUES(?1, ?2, ?3)",
 	[PUT_END] = "UPDATE program SET end_stream = ?2, end_at = ?3, "
 		    "failed = ?4 WHERE id = ?1",
 	[PUT_NEXT] =
@@ -51,8 +58,18 @@ static const char *const statements[STATEMENTS] = {
 	[PUT_EXE] = "INSERT OR IGNORE INTO exe(path) VALUES(?1)",
 	[GET_EXE] = "SELECT id FROM exe WHERE path = ?1",
 	[PUT_PROCESS] = "INSERT INTO process VALUES(?1, ?2, ?3, ?4)",
+	[PUT_CAPTURED] =
+	    "INSERT INTO gone(pid, start, ended) VALUES(?1, ?2, ?3)"
+	    " ON CONFLICT(pid) DO UPDATE SET start = ?2, ended = "
+	    "?3",
+	[PUT_ACCOUNTED] =
+	    "INSERT INTO gone(pid, began, elapsed) VALUES(?1, ?2, ?3)"
+	    " ON CONFLICT(pid) DO UPDATE SET began = ?2, elapsed = ?3",
+	[GET_GONE] = "SELECT start, ended, began, elapsed FROM gone WHERE "
+		     "pid = ?1",
 	[PUT_STREAM] = "INSERT OR REPLACE INTO stream VALUES(?1, ?2, ?3)",
-	[PUT_STATE] = "INSERT OR REPLACE INTO state VALUES(1, ?1, ?2, ?3)",
+	[PUT_STATE] = "INSERT OR REPLACE INTO state "
+		      "VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 };
 
 /* Ids of texts that came lately, by a hash of them. */
@@ -298,20 +315,50 @@ put_session(struct indexer *x, const struct program *p, int64_t *ret,
 	return index_run(x->db, st, err);
 }
 
-/* The numbers that filters ask for; nothing of it for what was lost. */
+/* The numbers that filters ask for; nothing of it for what is of nobody. */
 static void
 bind_who(sqlite3_stmt *st, const struct program *p,
     char tty[static PROGRAM_TTY_NAME])
 {
 	bool tried = p->kind == PROGRAM_FAILED;
 
-	if (p->kind == PROGRAM_LOST)
+	if (program_of_nobody(p))
 		return;
-	program_tty(p->kind == PROGRAM_RAN ? p->exec.tty : 0, tty);
+	program_tty(program_terminal(p), tty);
 	(void)sqlite3_bind_int64(st, 7, p->login);
 	(void)sqlite3_bind_int64(st, 8, tried ? p->failed.uid : p->exec.uid);
 	(void)sqlite3_bind_int64(st, 9, tried ? p->failed.euid : p->exec.euid);
 	(void)sqlite3_bind_text(st, 10, tty, -1, SQLITE_STATIC);
+}
+
+/* The other sessions that show its terminal. */
+static int
+put_also(struct indexer *x, const struct program *p, int64_t row,
+    struct ops_err *err)
+{
+	const struct event_text *also = &p->exec.also;
+	sqlite3_stmt *st = x->st[PUT_ALSO];
+	int64_t id;
+
+	for (size_t i = 0; i < also->n; i += OPS_ID_LEN) {
+		if (id_of(x, x->session, PUT_SESSION, GET_SESSION,
+			(struct event_text){ also->p + i, OPS_ID_LEN }, &id,
+			err) < 0)
+			return -1;
+		(void)sqlite3_bind_int64(st, 1, id);
+		(void)sqlite3_bind_int64(st, 2, index_time(p->time));
+		(void)sqlite3_bind_int64(st, 3, row);
+		if (index_run(x->db, st, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool
+has_forked(const struct program *p)
+{
+	return p->kind == PROGRAM_ACCOUNTED &&
+	       (p->accounted.flags & ACCT_FORKED) != 0;
 }
 
 static int
@@ -325,7 +372,7 @@ sink_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
 	if (put_session(x, p, &session, err) < 0)
 		return -1;
 	(void)sqlite3_clear_bindings(st);
-	if (p->kind != PROGRAM_LOST) {
+	if (!program_of_nobody(p)) {
 		if (id_of(x, x->exe, PUT_EXE, GET_EXE, program_path(p), &exe,
 			err) < 0)
 			return -1;
@@ -340,7 +387,13 @@ sink_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
 	bind_who(st, p, tty);
 	(void)sqlite3_bind_int64(st, 11, p->kind);
 	(void)sqlite3_bind_int64(st, 12, program_failed(p));
-	if (index_run(x->db, st, err) < 0 || put_names(x, p, row, err) < 0)
+	(void)sqlite3_bind_int64(st, 14, has_forked(p));
+	if (p->is_hole) {
+		(void)sqlite3_bind_int64(st, 15, x->id[p->hole_stream]);
+		(void)sqlite3_bind_int64(st, 16, (int64_t)p->hole_record);
+	}
+	if (index_run(x->db, st, err) < 0 || put_names(x, p, row, err) < 0 ||
+	    put_also(x, p, row, err) < 0)
 		return -1;
 	x->rows = row;
 	*at = (uint64_t)row;
@@ -375,8 +428,44 @@ sink_ended(void *arg, uint64_t at, const struct program *p, struct ops_err *err)
 	return put_place(x, x->st[PUT_END], at, p, err);
 }
 
-static const struct program_sink index_sink = { sink_add, sink_replaced,
-	sink_ended, NULL };
+static int
+sink_gone(void *arg, struct program_gone *g, struct ops_err *err)
+{
+	struct indexer *x = arg;
+	sqlite3_stmt *st = x->st[GET_GONE];
+	int rc;
+
+	(void)sqlite3_bind_int64(st, 1, g->pid);
+	rc = index_step(x->db, st, err);
+	if (rc <= 0)
+		return rc;
+	if (!g->captured && sqlite3_column_type(st, 1) != SQLITE_NULL) {
+		g->captured = true;
+		g->start = (uint64_t)sqlite3_column_int64(st, 0);
+		g->end = (uint64_t)sqlite3_column_int64(st, 1);
+	}
+	if (!g->accounted && sqlite3_column_type(st, 2) != SQLITE_NULL) {
+		g->accounted = true;
+		g->began = (uint64_t)sqlite3_column_int64(st, 2);
+		g->elapsed = (uint64_t)sqlite3_column_int64(st, 3);
+	}
+	(void)sqlite3_reset(st);
+	return 0;
+}
+
+static int
+sink_forget(void *arg, struct ops_err *err)
+{
+	struct indexer *x = arg;
+
+	return index_exec(x->db, "DELETE FROM gone", err);
+}
+
+static const struct program_sink index_sink = { .add = sink_add,
+	.replaced = sink_replaced,
+	.ended = sink_ended,
+	.gone = sink_gone,
+	.forget = sink_forget };
 
 /* -- transactions -- */
 
@@ -405,9 +494,33 @@ put_processes(
 }
 
 static int
-put_state(struct indexer *x, struct store *s, const struct program_walk *w,
+put_gone(struct indexer *x, struct program_walk *w, struct ops_err *err)
+{
+	const struct program_gone *g;
+	size_t i = 0;
+
+	while ((g = program_walk_gone(w, &i)) != NULL) {
+		sqlite3_stmt *captured = x->st[PUT_CAPTURED];
+		sqlite3_stmt *accounted = x->st[PUT_ACCOUNTED];
+
+		(void)sqlite3_bind_int64(captured, 1, g->pid);
+		(void)sqlite3_bind_int64(captured, 2, (int64_t)g->start);
+		(void)sqlite3_bind_int64(captured, 3, (int64_t)g->end);
+		(void)sqlite3_bind_int64(accounted, 1, g->pid);
+		(void)sqlite3_bind_int64(accounted, 2, (int64_t)g->began);
+		(void)sqlite3_bind_int64(accounted, 3, (int64_t)g->elapsed);
+		if ((g->new_captured && index_run(x->db, captured, err) < 0) ||
+		    (g->new_accounted && index_run(x->db, accounted, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+static int
+put_state(struct indexer *x, struct store *s, struct program_walk *w,
     struct ops_err *err)
 {
+	const struct program_capturing *run = program_walk_capturing(w);
 	uint8_t origin[OPS_HASH_LEN];
 	sqlite3_stmt *st = x->st[PUT_STATE];
 
@@ -418,11 +531,17 @@ put_state(struct indexer *x, struct store *s, const struct program_walk *w,
 		(void)sqlite3_bind_text(st, 3, x->boot, -1, SQLITE_STATIC);
 	else
 		(void)sqlite3_bind_null(st, 3);
+	(void)sqlite3_bind_int(st, 4, run->unended);
+	(void)sqlite3_bind_int64(st, 5, run->pid);
+	(void)sqlite3_bind_int64(st, 6, (int64_t)run->last);
+	(void)sqlite3_bind_int64(
+	    st, 7, run->last != 0 ? x->id[run->stream] : 0);
+	(void)sqlite3_bind_int64(st, 8, (int64_t)run->record);
 	return index_run(x->db, st, err);
 }
 
 static int
-put_position(struct indexer *x, struct store *s, const struct program_walk *w,
+put_position(struct indexer *x, struct store *s, struct program_walk *w,
     const struct position_stream *at, struct ops_err *err)
 {
 	const struct store_stream *all;
@@ -451,7 +570,8 @@ add_batch(struct indexer *x, struct store *s, struct program_walk *w,
 	at->next = span->next;
 	if (span->next == span->from)
 		return index_exec(x->db, "ROLLBACK", err);
-	if (put_processes(x, w, err) < 0 || put_position(x, s, w, at, err) < 0)
+	if (put_processes(x, w, err) < 0 || put_gone(x, w, err) < 0 ||
+	    put_position(x, s, w, at, err) < 0)
 		return -1;
 	return index_exec(x->db, "COMMIT", err);
 }
@@ -511,7 +631,7 @@ open_db(struct indexer *x, struct ops_err *err)
  * finds it like that, it is begun anew.  A process that dies does no harm.
  */
 static int
-begin_bulk(struct indexer *x, struct store *s, const struct program_walk *w,
+begin_bulk(struct indexer *x, struct store *s, struct program_walk *w,
     struct position *p, struct ops_err *err)
 {
 	uint64_t left = 0;
@@ -571,6 +691,8 @@ update(struct indexer *x, struct store *s, const struct session_list *sessions,
 		ops_fail(err, OPS_ENOMEM, "index: no memory");
 		goto out;
 	}
+	for (size_t i = 0; i < p.n; i++)
+		x->id[p.s[i].stream] = p.s[i].id;
 	rc = begin_bulk(x, s, w, &p, err);
 	for (size_t i = 0; rc == 0 && i < p.n; i++)
 		rc = add_stream(x, s, w, &p, i, c, err);

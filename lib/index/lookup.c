@@ -24,7 +24,8 @@ is_wrong(struct ops_err *err, const char *what)
 
 /* -- the records that rows name, in the order of the walk -- */
 
-enum job_kind { JOB_END, JOB_NEXT, JOB_START };
+/* JOB_HOLE: since when capture did not run.  JOB_LAST: what it told last. */
+enum job_kind { JOB_LAST, JOB_HOLE, JOB_END, JOB_NEXT, JOB_START };
 
 struct job {
 	size_t stream; /* place in the order of the walk */
@@ -39,6 +40,7 @@ struct lookup {
 	const struct program_filter *f;
 	struct program_list list;
 	struct program_keep keep;
+	struct program_sink sink; /* keep's, that knows where it can't know */
 	struct program_walk *walk;
 	struct position pos;
 	struct pick_list picks;
@@ -69,7 +71,7 @@ add_job(struct lookup *l, struct pick *p, const struct pick_place *at,
     enum job_kind kind, struct ops_err *err)
 {
 	if (at->stream == 0 && kind != JOB_START)
-		return 0;
+		return 0; /* there is none */
 	for (size_t i = 0; i < l->pos.n; i++)
 		if (l->pos.s[i].id == at->stream && at->stream != 0 &&
 		    at->record < l->pos.s[i].next) {
@@ -80,10 +82,22 @@ add_job(struct lookup *l, struct pick *p, const struct pick_place *at,
 	return is_wrong(err, "no such place");
 }
 
+/* A hole behind the index begins there. */
+static void
+add_last(struct lookup *l)
+{
+	const struct program_capturing *run = program_walk_capturing(l->walk);
+
+	for (size_t i = 0; run->unended && i < l->pos.n; i++)
+		if (l->pos.s[i].stream == run->stream)
+			l->job[l->jobs++] =
+			    (struct job){ i, run->record, JOB_LAST, NULL };
+}
+
 static int
 make_jobs(struct lookup *l, struct ops_err *err)
 {
-	l->job = calloc(3 * l->picks.n + 1, sizeof(*l->job));
+	l->job = calloc(4 * l->picks.n + 1, sizeof(*l->job));
 	if (l->job == NULL)
 		return no_memory(err);
 	for (size_t i = 0; i < l->picks.n; i++) {
@@ -91,10 +105,12 @@ make_jobs(struct lookup *l, struct ops_err *err)
 
 		p->at = SIZE_MAX;
 		if (add_job(l, p, &p->start, JOB_START, err) < 0 ||
+		    add_job(l, p, &p->hole, JOB_HOLE, err) < 0 ||
 		    add_job(l, p, &p->end, JOB_END, err) < 0 ||
 		    add_job(l, p, &p->next, JOB_NEXT, err) < 0)
 			return -1;
 	}
+	add_last(l);
 	if (l->jobs > 1)
 		qsort(l->job, l->jobs, sizeof(*l->job), by_place);
 	return 0;
@@ -147,8 +163,13 @@ take_start(struct lookup *l, const struct job *j, struct ops_err *err)
 
 	if (program_walk_entry(l->walk, &l->rec, &l->at, &p) == 0 ||
 	    p.time != j->pick->time || !program_wanted(&p, l->f) ||
+	    p.is_hole != (j->pick->hole.stream != 0) ||
+	    (p.is_hole && (j->pick->hole_from == 0 ||
+			      j->pick->hole_from >= p.loss.until)) ||
 	    (p.kind == PROGRAM_RAN && (p.exec.flags & PROGRAM_SEEDED) != 0))
 		return is_wrong(err, "its start");
+	if (p.is_hole)
+		p.loss.from = j->pick->hole_from;
 	if (n > 0 && l->list.p[n - 1].record == j->record &&
 	    l->list.p[n - 1].stream == l->pos.s[j->stream].stream)
 		return is_wrong(err, "it is there twice");
@@ -193,15 +214,35 @@ take_later(struct lookup *l, const struct job *j, struct ops_err *err)
 	return program_keep_sink.ended(&l->keep, j->pick->at, &p, err);
 }
 
+/* What capture told in front of a hole. */
+static int
+take_hole(struct lookup *l, const struct job *j, struct ops_err *err)
+{
+	if (!program_walk_is_captured(&l->rec) ||
+	    (j->kind == JOB_LAST &&
+		l->rec.time != program_walk_capturing(l->walk)->last))
+		return is_wrong(err, "what capture told last");
+	if (j->kind == JOB_HOLE)
+		j->pick->hole_from = l->rec.time;
+	return 0;
+}
+
+static int
+take_job(struct lookup *l, const struct job *j, struct ops_err *err)
+{
+	if (j->kind == JOB_LAST || j->kind == JOB_HOLE)
+		return take_hole(l, j, err);
+	return j->kind == JOB_START ? take_start(l, j, err)
+				    : take_later(l, j, err);
+}
+
 static int
 read_rows(struct lookup *l, struct ops_err *err)
 {
 	for (size_t i = 0; i < l->jobs; i++) {
 		const struct job *j = &l->job[i];
 
-		if (read_record(l, j, err) < 0 ||
-		    (j->kind == JOB_START ? take_start(l, j, err)
-					  : take_later(l, j, err)) < 0)
+		if (read_record(l, j, err) < 0 || take_job(l, j, err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < l->picks.n; i++) {
@@ -250,6 +291,16 @@ hand_over(struct lookup *l, struct ops_err *err)
 			return -1;
 	}
 	return 0;
+}
+
+/* An end that accounting tells of, and an earlier run of capture may have: what the
+ * index knows of ends isn't read for that. */
+static int
+ask_gone(void *arg, struct program_gone *g, struct ops_err *err)
+{
+	(void)arg, (void)g;
+	return ops_fail(
+	    err, OPS_EBUSY, "index: an end behind it may be one that is in it");
 }
 
 static int
@@ -304,7 +355,9 @@ by_index(struct lookup *l, const char *store, struct ops_err *err)
 
 	if (session_list_load(l->s, NULL, &sessions, err) < 0)
 		return -1;
-	if (open_index(l, store, &sessions, &program_keep_sink, err) == 0 &&
+	l->sink = program_keep_sink;
+	l->sink.gone = ask_gone;
+	if (open_index(l, store, &sessions, &l->sink, err) == 0 &&
 	    pick_rows(l->db, l->f, &l->picks, err) == 0) {
 		/* Nobody waits for us from here on. */
 		index_db_free(l->db);

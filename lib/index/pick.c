@@ -10,7 +10,8 @@
 
 #define COLUMNS                                                                \
 	"p.id, p.start_at, p.stream, p.end_at, p.end_stream, p.next_at, "      \
-	"p.next_stream, p.time, p.n, p.failed, p.exe "
+	"p.next_stream, p.time, p.n, p.failed, p.exe, p.hole_at, "             \
+	"p.hole_stream "
 
 /* Paths that fit a pattern. */
 struct exes {
@@ -18,12 +19,21 @@ struct exes {
 	size_t n, cap;
 };
 
+/* Is only what the kernel's accounting tells of asked for? */
+static bool
+is_accounted(const struct program_filter *f)
+{
+	return f->coverage || f->source == SOURCE_ACCT ||
+	       f->source == SOURCE_IMPORT;
+}
+
 bool
 pick_helps(const struct program_filter *f)
 {
 	return f->newest != 0 || f->name != NULL || f->has_session ||
 	       f->tty != NULL || f->exe != NULL || f->failed || f->has_euid ||
-	       f->has_owner || f->has_login || f->since != 0 || f->until != 0;
+	       f->has_owner || f->has_login || f->since != 0 || f->until != 0 ||
+	       is_accounted(f);
 }
 
 void
@@ -59,6 +69,8 @@ add_row(struct pick_list *l, sqlite3_stmt *st, struct ops_err *err)
 		    (uint64_t)sqlite3_column_int64(st, 3) },
 		.next = { sqlite3_column_int64(st, 6),
 		    (uint64_t)sqlite3_column_int64(st, 5) },
+		.hole = { sqlite3_column_int64(st, 12),
+		    (uint64_t)sqlite3_column_int64(st, 11) },
 		.time = index_time_back(sqlite3_column_int64(st, 7)),
 		.number = (uint32_t)sqlite3_column_int64(st, 8),
 		.failed = sqlite3_column_int(st, 9) != 0 };
@@ -110,10 +122,14 @@ bind(sqlite3_stmt *st, const struct program_filter *f)
 
 /* -- the statement -- */
 
+/* The session that is asked for. */
+#define ASKED "(SELECT id FROM session s WHERE s.session = ?2)"
+
 /* What rows are gone through by: the first that is asked for leads; the plus
  * keeps SQLite from another choice. */
 struct lead {
 	const char *from, *where;
+	const char *time; /* the table whose times they are ordered by */
 	bool name, session, tty, exe, failed, euid, owner, login;
 };
 
@@ -122,36 +138,69 @@ lead_of(const struct program_filter *f, bool few_exes)
 {
 	if (f->name != NULL)
 		return (struct lead){ .name = true,
+			.time = "c",
 			.from = "called c CROSS JOIN program p ON "
 				"p.id = c.program",
 			.where = "c.name = ?1" };
 	if (f->has_session)
 		return (struct lead){ .session = true,
+			.time = "p",
 			.from = "program p INDEXED BY by_session",
-			.where = "p.session = (SELECT id FROM session s WHERE "
-				 "s.session = ?2)" };
+			.where = "p.session = " ASKED };
 	if (f->tty != NULL)
 		return (struct lead){ .tty = true,
+			.time = "p",
 			.from = "program p INDEXED BY by_tty",
 			.where = "p.tty = ?3" };
 	if (f->exe != NULL && few_exes)
 		return (struct lead){ .exe = true,
+			.time = "p",
 			.from = "program p INDEXED BY by_exe",
 			.where = "p.exe = ?9" };
 	if (f->failed)
 		return (struct lead){ .failed = true,
+			.time = "p",
 			.from = "program p INDEXED BY by_failed",
 			.where = "p.failed = 1" };
 	if (f->has_euid)
 		return (struct lead){ .euid = true,
+			.time = "p",
 			.from = "program p INDEXED BY by_euid",
 			.where = "p.euid = ?4" };
 	if (f->has_login)
 		return (struct lead){ .login = true,
+			.time = "p",
 			.from = "program p INDEXED BY by_login",
 			.where = "p.login = ?6" };
-	return (struct lead){ .from = "program p INDEXED BY by_time",
+	if (is_accounted(f))
+		return (struct lead){ .time = "p",
+			.from = "program p INDEXED BY by_accounted",
+			.where = "p.kind = 5" };
+	return (struct lead){ .time = "p",
+		.from = "program p INDEXED BY by_time",
 		.where = "1" };
+}
+
+/* Which kinds, as program_wanted() has it; those of nobody come by themselves. */
+static const char *
+kinds_of(const struct program_filter *f)
+{
+	if (f->coverage)
+		return "+p.kind = 5 AND +p.session = 0";
+	switch (f->source) {
+	case SOURCE_ACCT:
+		return f->forks ? "+p.kind = 5"
+				: "+p.kind = 5 AND p.forked = 0";
+	case SOURCE_IMPORT:
+		return f->forks ? "+p.kind = 5 AND +p.session <> 0"
+				: "+p.kind = 5 AND p.forked = 0 AND "
+				  "+p.session <> 0";
+	case SOURCE_CAPTURE:
+		return f->forks ? "+p.kind IN (1, 2, 4)" : "+p.kind IN (1, 2)";
+	default:
+		return f->forks ? "+p.kind IN (1, 2, 4, 5)"
+				: "+p.kind IN (1, 2, 5) AND p.forked = 0";
+	}
 }
 
 /* The conditions that don't lead. */
@@ -159,22 +208,23 @@ static const char *
 rest_of(const struct program_filter *f, const struct lead *l,
     char out[static SQL_MAX / 2])
 {
-	(void)snprintf(out, SQL_MAX / 2, "%s%s%s%s%s%s%s AND +p.kind %s",
+	(void)snprintf(out, SQL_MAX / 2, "%s%s%s%s%s%s%s%s AND %s",
 	    f->name != NULL && !l->name
 		? " AND EXISTS(SELECT 1 FROM called n WHERE n.name = ?1 AND "
 		  "n.time = p.time AND n.program = p.id)"
 		: "",
 	    f->has_session && !l->session
-		? " AND +p.session = (SELECT id FROM session s WHERE "
-		  "s.session = ?2)"
+		? " AND (+p.session = " ASKED
+		  " OR EXISTS(SELECT 1 FROM also o WHERE o.session = " ASKED
+		  " AND o.time = p.time AND o.program = p.id))"
 		: "",
 	    f->tty != NULL && !l->tty ? " AND +p.tty = ?3" : "",
 	    f->failed && !l->failed ? " AND +p.failed = 1" : "",
 	    f->has_euid && !l->euid ? " AND +p.euid = ?4" : "",
 	    f->has_owner && !l->owner ? " AND (+p.login = ?5 OR +p.uid = ?5)"
 				      : "",
-	    f->has_login && !l->login ? " AND +p.login = ?6" : "",
-	    f->forks ? "<> 3" : "NOT IN (3, 4)");
+	    f->has_owner ? " AND NOT (+p.kind = 5 AND +p.session <> 0)" : "",
+	    f->has_login && !l->login ? " AND +p.login = ?6" : "", kinds_of(f));
 	return out;
 }
 
@@ -269,13 +319,12 @@ take(struct index_db *d, const struct program_filter *f, const struct lead *l,
     const struct exes *exes, struct pick_list *ret, struct ops_err *err)
 {
 	char sql[SQL_MAX], rest[SQL_MAX / 2];
-	const char *t = l->name ? "c" : "p";
 
 	(void)snprintf(sql, sizeof(sql),
 	    "SELECT " COLUMNS
 	    "FROM %s WHERE %s AND %s.time BETWEEN ?7 AND ?8%s "
 	    "ORDER BY %s.time DESC",
-	    l->from, l->where, t, rest_of(f, l, rest), t);
+	    l->from, l->where, l->time, rest_of(f, l, rest), l->time);
 	if (!l->exe)
 		return take_rows(d, sql, f, exes, 0, ret, err);
 	for (size_t i = 0; i < exes->n; i++)
@@ -291,15 +340,34 @@ take_owned(struct index_db *d, const struct program_filter *f,
 {
 	const struct lead both[] = {
 		{ .owner = true,
+		    .time = "p",
 		    .from = "program p INDEXED BY by_login",
 		    .where = "p.login = ?5" },
 		{ .owner = true,
+		    .time = "p",
 		    .from = "program p INDEXED BY by_uid",
 		    .where = "p.uid = ?5 AND +p.login <> ?5" },
 	};
 
 	return take(d, f, &both[0], exes, ret, err) < 0 ||
 		       take(d, f, &both[1], exes, ret, err) < 0
+		   ? -1
+		   : 0;
+}
+
+/* Its own, then those whose terminal it shows as another. */
+static int
+take_session(struct index_db *d, const struct program_filter *f,
+    const struct lead *own, const struct exes *exes, struct pick_list *ret,
+    struct ops_err *err)
+{
+	const struct lead other = { .session = true,
+		.time = "a",
+		.from = "also a CROSS JOIN program p ON p.id = a.program",
+		.where = "a.session = " ASKED " AND +p.session <> " ASKED };
+
+	return take(d, f, own, exes, ret, err) < 0 ||
+		       take(d, f, &other, exes, ret, err) < 0
 		   ? -1
 		   : 0;
 }
@@ -313,9 +381,16 @@ take_others(struct index_db *d, const struct program_filter *f,
 	const struct lead none = { .failed = true };
 	struct program_filter all = *f;
 
-	if (take_rows(d,
+	if ((f->coverage || !is_accounted(f)) &&
+	    take_rows(d,
 		"SELECT " COLUMNS "FROM program p INDEXED BY by_lost WHERE "
 		"p.kind = 3 AND p.time BETWEEN ?7 AND ?8 ORDER BY p.time DESC",
+		f, NULL, 0, ret, err) < 0)
+		return -1;
+	if (f->coverage && !f->failed &&
+	    take_rows(d,
+		"SELECT " COLUMNS "FROM program p INDEXED BY by_coverage WHERE "
+		"p.kind = 6 AND p.time BETWEEN ?7 AND ?8 ORDER BY p.time DESC",
 		f, NULL, 0, ret, err) < 0)
 		return -1;
 	if (!f->failed)
@@ -344,6 +419,8 @@ pick_rows(struct index_db *d, const struct program_filter *f,
 	lead = lead_of(f, exes.n <= EXES_MAX);
 	if (strcmp(lead.where, "1") == 0 && f->has_owner)
 		rc = take_owned(d, f, fit, &l, err);
+	else if (lead.session)
+		rc = take_session(d, f, &lead, fit, &l, err);
 	else
 		rc = take(d, f, &lead, fit, &l, err);
 	if (rc == 0)

@@ -22,6 +22,8 @@ struct pick_place {
 struct pick {
 	int64_t row;
 	struct pick_place start, end, next;
+	struct pick_place hole; /* capture's last record before it */
+	uint64_t hole_from;     /* the reader's: its time, 0: not known */
 	uint64_t time;
 	uint32_t number;
 	bool failed; /* says the index */

@@ -106,6 +106,27 @@ check_order(const struct position *p, struct ops_err *err)
 
 /* -- the state -- */
 
+/* Where capture told something last, by the ids of the index. */
+struct last {
+	int64_t stream; /* 0: nowhere */
+	uint64_t record;
+};
+
+static int
+find_last(const struct position *p, const struct last *last,
+    struct program_capturing *run, struct ops_err *err)
+{
+	if (run->last == 0 && !run->unended)
+		return 0;
+	for (size_t i = 0; last->stream != 0 && i < p->n; i++)
+		if (p->s[i].id == last->stream && last->record < p->s[i].next) {
+			run->stream = p->s[i].stream;
+			run->record = last->record;
+			return 0;
+		}
+	return no_fit(err, "no record where capture was last");
+}
+
 /* What was written without a sync is there as long as that kernel runs. */
 static bool
 is_whole(const char *kernel, sqlite3_stmt *st)
@@ -117,8 +138,9 @@ is_whole(const char *kernel, sqlite3_stmt *st)
 
 static int
 take_state(const char *kernel, struct index_db *d, struct store *s,
-    struct program_walk *w, struct ops_err *err)
+    struct program_walk *w, struct last *last, struct ops_err *err)
 {
+	struct program_capturing *run = program_walk_capturing(w);
 	uint8_t origin[OPS_HASH_LEN];
 	sqlite3_stmt *st = NULL;
 	bool fits = true;
@@ -126,8 +148,9 @@ take_state(const char *kernel, struct index_db *d, struct store *s,
 
 	position_origin(s, origin);
 	if (index_prepare(d,
-		"SELECT origin, boot, unsynced FROM state WHERE id = 1", &st,
-		err) < 0)
+		"SELECT origin, boot, unsynced, unended, capture, last, "
+		"last_stream, last_at FROM state WHERE id = 1",
+		&st, err) < 0)
 		return -1;
 	rc = index_step(d, st, err);
 	if (rc == 1) {
@@ -137,6 +160,11 @@ take_state(const char *kernel, struct index_db *d, struct store *s,
 		       sqlite3_column_bytes(st, 1) == 4;
 		if (fits)
 			program_walk_set_boot(w, sqlite3_column_blob(st, 1));
+		run->unended = sqlite3_column_int(st, 3) != 0;
+		run->pid = (uint32_t)sqlite3_column_int64(st, 4);
+		run->last = (uint64_t)sqlite3_column_int64(st, 5);
+		last->stream = sqlite3_column_int64(st, 6);
+		last->record = (uint64_t)sqlite3_column_int64(st, 7);
 	}
 	if (rc == 1 && fits && !is_whole(kernel, st)) {
 		(void)sqlite3_finalize(st);
@@ -218,10 +246,12 @@ position_load_in(const char *boot, struct index_db *d, struct store *s,
     struct program_walk *w, struct position *ret, struct ops_err *err)
 {
 	struct position p = { 0 };
+	struct last last = { 0 };
 
 	if (list_streams(s, &p, err) < 0 ||
-	    take_state(boot, d, s, w, err) < 0 ||
+	    take_state(boot, d, s, w, &last, err) < 0 ||
 	    take_streams(d, s, &p, err) < 0 || check_order(&p, err) < 0 ||
+	    find_last(&p, &last, program_walk_capturing(w), err) < 0 ||
 	    take_sessions(d, w, err) < 0 || take_processes(d, w, err) < 0) {
 		position_free(&p);
 		return -1;

@@ -64,6 +64,8 @@ static const struct map_field programs_fields[] = {
 	{ 9,  MAP_FLAG,  MAP_AT(proto_programs, failed) },
 	{ 10, MAP_UINT,  MAP_AT(proto_programs, newest) },
 	{ 11, MAP_FLAG,  MAP_AT(proto_programs, forks) },
+	{ 12, MAP_FLAG,  MAP_AT(proto_programs, coverage) },
+	{ 13, MAP_UINT,  MAP_AT(proto_programs, source) },
 };
 /* clang-format on */
 

@@ -54,7 +54,10 @@
  *	scan -> Q_FOUND		struct proto_found; goes to the session's recorder
  *	cap -> CAP_HELLO	as REC_HELLO, of a programs stream; answered by REC_HELD without
  *				a bell, then REC_RECORDS, REC_ACK and REC_STATE as above
- *	    -> CAP_STATE	struct proto_capture: whether it captures; any time
+ *	imp -> IMP_HELLO	as REC_HELLO, of a programs stream that is imported; answered as
+ *				CAP_HELLO.  Its REC_RECORDS are REC_ACCOUNTED alone, of a session
+ *				that this very process imports (SESSION-OPEN with key 25)
+ *	cap -> CAP_STATE	struct proto_capture: whether it captures; any time
  *	    <- CAP_KEY		key[32]: for the masks of secrets; then, to who captures,
  *	    <- Q_INNER		struct proto_inner, of all sessions, now and later
  *	    <- Q_OVER		id[10], u64 BOOTTIME: that session has ended
@@ -145,6 +148,7 @@ enum proto_type {
 	MSG_CAP_SYNC,
 	MSG_CAP_SYNCED,
 	MSG_CAP_KEY,
+	MSG_IMP_HELLO,
 
 	C_HELLO = 64,
 	C_WELCOME,
@@ -330,6 +334,8 @@ struct proto_programs {
 	bool failed;                 /* 9 */
 	uint32_t newest;             /* 10 at most so many; 0: all */
 	bool forks;                  /* 11 */
+	bool coverage;               /* 12 */
+	uint32_t source;             /* 13 */
 };
 void proto_programs_put(struct ops_buf *b, const struct proto_programs *f);
 int proto_programs_get(const uint8_t *p, size_t n, struct proto_programs *ret,

@@ -32,7 +32,8 @@ static const struct map_field open_fields[] = {
 	{ 21, MAP_UINT, MAP_AT(event_open, realtime) },
 	{ 22, MAP_VIEW, TEXT_AT(event_open, login) },
 	{ 23, MAP_UINT, MAP_AT(event_open, inner_fs), .has = MAP_HAS(event_open, has_inner) },
-	{ 24, MAP_UINT, MAP_AT(event_open, inner_dev), .has = MAP_HAS(event_open, has_inner) },
+	{ 24, MAP_UINT, MAP_AT(event_open, inner_dev), .has = MAP_HAS(event_open, has_inner_dev) },
+	{ 25, MAP_VIEW, offsetof(struct event_open, import), EVENT_IMPORT_MAX },
 };
 
 static const struct map_field close_fields[] = {
@@ -84,6 +85,7 @@ event_open_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
 
 	if (cut.command.p != NULL && cut.command.n > EVENT_ARGV_MAX)
 		cut.command_cut = true;
+	cut.has_inner_dev = cut.has_inner;
 	body_put(b, id, open_fields, OPS_ARRAY_LEN(open_fields), &cut);
 }
 
@@ -139,10 +141,16 @@ int
 event_open_get(
     const uint8_t *p, size_t n, struct event_open *ret, struct ops_err *err)
 {
-	struct event_open e;
+	struct event_open e, got;
 
-	return body_get(p, n, open_fields, OPS_ARRAY_LEN(open_fields), &e,
-	    sizeof(e), ret, err);
+	if (body_get(p, n, open_fields, OPS_ARRAY_LEN(open_fields), &e,
+		sizeof(e), &got, err) < 0)
+		return -1;
+	if (got.has_inner != got.has_inner_dev)
+		return ops_fail(
+		    err, OPS_EFORMAT, "event: half of an inner terminal");
+	*ret = got;
+	return 0;
 }
 
 int

@@ -26,8 +26,9 @@
 #include "base/text.h"
 #include "record.h"
 
-#define EVENT_ARGV_MAX 12000 /* bytes of a command kept in one event */
-#define EVENT_TEXT_MAX 256   /* bytes of any other text */
+#define EVENT_ARGV_MAX 12000   /* bytes of a command kept in one event */
+#define EVENT_TEXT_MAX 256     /* bytes of any other text */
+#define EVENT_IMPORT_MAX 13000 /* bytes of what is said of an import */
 #define EVENT_UNSET                                                            \
 	UINT32_MAX /* loginuid or sessionid not set, as the kernel says it */
 
@@ -70,7 +71,12 @@ struct event_open {
 	struct event_text login; /* 22 name of auid, absent if unset */
 	/* The inner terminal's number, and its devpts's: major << 20 | minor. */
 	bool has_inner;
+	bool has_inner_dev;           /* the same: put sets it, get checks it */
 	uint32_t inner_fs, inner_dev; /* 23, 24 */
+	/* There if the session was not recorded but imported: import.h reads it.
+	 * Then 2..8, 17..19 and 22 are of who imported it, 21 is when, and 9,
+	 * 11..13 and 15 are what the file says. */
+	struct event_text import; /* 25 */
 };
 
 enum close_state {

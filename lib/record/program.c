@@ -58,6 +58,8 @@ static const struct map_field exec_fields[] = {
 	{ 39, UINT(program_exec, ns_user) },
 	{ 40, UINT(program_exec, ns_cgroup) },
 	{ 41, TEXT(program_exec, holes, PROGRAM_HOLES_MAX * PROGRAM_HOLE_LEN) },
+	{ 42, TEXT(program_exec, env, PROGRAM_ENV_MAX) },
+	{ 43, TEXT(program_exec, also, PROGRAM_ALSO_MAX * OPS_ID_LEN) },
 };
 
 static const struct map_field args_fields[] = {
@@ -87,6 +89,7 @@ static const struct map_field ended_fields[] = {
 	{ 17, MAYBE(program_ended, auid, has_who) },
 	{ 18, MAYBE(program_ended, ses, has_who) },
 	{ 19, TEXT(program_ended, comm, PROGRAM_COMM_MAX) },
+	{ 20, MAYBE(program_ended, own, has_own) },
 };
 
 static const struct map_field failed_fields[] = {
@@ -111,6 +114,36 @@ static const struct map_field loss_fields[] = {
 	{ 6, UINT(program_loss, failed) },
 	{ 7, UINT(program_loss, args) },
 	{ 8, UINT(program_loss, other) },
+};
+
+static const struct map_field accounted_fields[] = {
+	{ 1, UINT(program_accounted, pid) },
+	{ 2, UINT(program_accounted, ppid) },
+	{ 3, UINT(program_accounted, uid) },
+	{ 4, UINT(program_accounted, gid) },
+	{ 5, UINT(program_accounted, status) },
+	{ 6, UINT(program_accounted, began) },
+	{ 7, UINT(program_accounted, elapsed) },
+	{ 8, UINT(program_accounted, utime) },
+	{ 9, UINT(program_accounted, stime) },
+	{ 10, UINT(program_accounted, mem) },
+	{ 11, UINT(program_accounted, minflt) },
+	{ 12, UINT(program_accounted, majflt) },
+	{ 13, UINT(program_accounted, tty) },
+	{ 14, UINT(program_accounted, flags) },
+	{ 15, MAP_FLAG, MAP_AT(program_accounted, unsure) },
+	{ 16, TEXT(program_accounted, comm, PROGRAM_COMM_MAX) },
+};
+
+static const struct map_field coverage_fields[] = {
+	{ 1, UINT(program_coverage, from) },
+	{ 2, UINT(program_coverage, until) },
+	{ 3, UINT(program_coverage, captured) },
+	{ 4, UINT(program_coverage, accounted) },
+	{ 5, UINT(program_coverage, missed) },
+	{ 6, UINT(program_coverage, unsure) },
+	{ 7, UINT(program_coverage, unaccounted) },
+	{ 8, UINT(program_coverage, bad) },
 };
 /* clang-format on */
 
@@ -156,6 +189,27 @@ program_loss_put(struct ops_buf *b, const struct program_loss *e)
 	    b, body_no_session, loss_fields, OPS_ARRAY_LEN(loss_fields), e);
 }
 
+void
+program_accounted_put(struct ops_buf *b, const struct program_accounted *e)
+{
+	body_put(b, body_no_session, accounted_fields,
+	    OPS_ARRAY_LEN(accounted_fields), e);
+}
+
+void
+program_imported_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
+    const struct program_accounted *e)
+{
+	body_put(b, id, accounted_fields, OPS_ARRAY_LEN(accounted_fields), e);
+}
+
+void
+program_coverage_put(struct ops_buf *b, const struct program_coverage *e)
+{
+	body_put(b, body_no_session, coverage_fields,
+	    OPS_ARRAY_LEN(coverage_fields), e);
+}
+
 /* Is this joined as it can be? */
 static int
 check_joined(uint32_t joined, struct ops_err *err)
@@ -194,6 +248,10 @@ program_exec_get(
 	if (got.holes.n % PROGRAM_HOLE_LEN != 0)
 		return ops_fail(
 		    err, OPS_EFORMAT, "holes of %zu bytes", got.holes.n);
+	if (got.also.n % OPS_ID_LEN != 0 ||
+	    (got.also.n > 0 && got.joined != JOINED_INFERRED))
+		return ops_fail(
+		    err, OPS_EFORMAT, "other sessions, %zu bytes", got.also.n);
 	*ret = got;
 	return 0;
 }
@@ -248,6 +306,32 @@ program_loss_get(
 	struct program_loss e, got;
 
 	if (body_get(p, n, loss_fields, OPS_ARRAY_LEN(loss_fields), &e,
+		sizeof(e), &got, err) < 0)
+		return -1;
+	*ret = got;
+	return 0;
+}
+
+int
+program_accounted_get(const uint8_t *p, size_t n, struct program_accounted *ret,
+    struct ops_err *err)
+{
+	struct program_accounted e, got;
+
+	if (body_get(p, n, accounted_fields, OPS_ARRAY_LEN(accounted_fields),
+		&e, sizeof(e), &got, err) < 0)
+		return -1;
+	*ret = got;
+	return 0;
+}
+
+int
+program_coverage_get(const uint8_t *p, size_t n, struct program_coverage *ret,
+    struct ops_err *err)
+{
+	struct program_coverage e, got;
+
+	if (body_get(p, n, coverage_fields, OPS_ARRAY_LEN(coverage_fields), &e,
 		sizeof(e), &got, err) < 0)
 		return -1;
 	*ret = got;

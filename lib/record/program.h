@@ -6,7 +6,12 @@
  * order of the kernel's times.  A process is a pid and the BOOTTIME it was made
  * at; both together are never used twice in a boot.
  *
- * Provenance: REC_EXEC and REC_ENDED are proven (read in the kernel), except
+ * A second source, the kernel's own accounting (acct.h), can be switched on: an
+ * end that it tells of and capture doesn't is a REC_ACCOUNTED, and REC_COVERAGE
+ * counts what each of them saw.
+ *
+ * Provenance: REC_EXEC and REC_ENDED are proven (read in the kernel), and so is
+ * REC_ACCOUNTED (written by it), except comm, which a process can choose, and
  * `tty` names and the session of a `joined` that says so.  REC_FAILED is
  * claimed: the name is read from the program's own memory.
  *
@@ -32,6 +37,7 @@
 #define PROGRAM_INTERP_MAX 256 /* BINPRM_BUF_SIZE */
 #define PROGRAM_CGROUP_MAX 2048
 #define PROGRAM_COMM_MAX 16           /* TASK_COMM_LEN */
+#define PROGRAM_ENV_MAX 4000          /* bytes of environment that are kept */
 #define PROGRAM_ARGS_MAX 8000         /* bytes of arguments in one record */
 #define PROGRAM_ARGS_TOTAL (8u << 20) /* in all; the kernel takes 6 MiB */
 
@@ -70,7 +76,9 @@ enum program_flag {
 	PROGRAM_MASKED = 1 << 9, /* secrets in args are replaced by their masks:
 				  * "[masked N H]", N bytes, H 12 hex digits of
 				  * a keyed hash.  args_len and holes are as
-				  * before that */
+				  * before that.  env, too */
+	PROGRAM_ENV_CUT = 1 << 10, /* not all of the environment was looked at,
+				    * or kept that should be */
 };
 
 /* REC_EXEC */
@@ -106,7 +114,13 @@ struct program_exec {
 	uint32_t ns_pid, ns_mnt, ns_net, ns_uts, ns_user,
 	    ns_cgroup;           /* 35 to 40 */
 	struct event_text holes; /* 41 of the arguments, see below */
+	struct event_text env;   /* 42 those variables that are to be kept,
+				  * NUL after each; absent: none */
+	struct event_text also;  /* 43 JOINED_INFERRED: ids of the other
+				  * sessions that show its terminal */
 };
+
+#define PROGRAM_ALSO_MAX 16 /* of them */
 
 /* What could not be read of the arguments: u64 offset, u64 length each. */
 #define PROGRAM_HOLES_MAX 64
@@ -136,6 +150,8 @@ struct program_ended {
 	uint64_t pstart;               /* 14 */
 	uint32_t uid, euid, auid, ses; /* 15 to 18 */
 	struct event_text comm; /* 19 absent if the REC_EXEC has the same */
+	bool has_own;           /*   opseald's pid namespace is not the first */
+	uint32_t own;           /* 20 its pid there */
 };
 
 /* REC_FAILED: claimed by the program that tried. */
@@ -161,6 +177,35 @@ struct program_loss {
 			 * events that the kernel didn't call capture for */
 };
 
+/* REC_ACCOUNTED: what acct(5) says of an end.  The record's time is that of the
+ * end to the second; the pid is of the pid namespace that is accounted. */
+struct program_accounted {
+	uint32_t pid, ppid;      /* 1, 2 */
+	uint32_t uid, gid;       /* 3, 4 real ones */
+	uint32_t status;         /* 5 as wait(2) has it */
+	uint64_t began;          /* 6 CLOCK_REALTIME, s; see acct.h */
+	uint64_t elapsed;        /* 7 ns, in ticks, without suspended times */
+	uint64_t utime, stime;   /* 8, 9 ns, in ticks */
+	uint64_t mem;            /* 10 KiB of address space at the end */
+	uint64_t minflt, majflt; /* 11, 12 */
+	uint32_t tty;   /* 13 major << 20 | minor; 8 bits of each; 0: none */
+	uint32_t flags; /* 14 enum acct_flag */
+	bool unsure;    /* 15 it ended before this run of capture began: an
+			 * earlier one may have seen it */
+	struct event_text comm; /* 16 */
+};
+
+/* REC_COVERAGE: of the ends of processes in between. */
+struct program_coverage {
+	uint64_t from, until; /* 1, 2 BOOTTIME */
+	uint64_t captured;    /* 3 capture saw */
+	uint64_t accounted;   /* 4 the kernel's accounting told of */
+	uint64_t missed;      /* 5 of them capture did not see */
+	uint64_t unsure;      /* 6 or may not have seen */
+	uint64_t unaccounted; /* 7 capture alone saw */
+	uint64_t bad;         /* 8 records that could not be read */
+};
+
 /* As event_*_put() and event_*_get(), see there; OPS_EFORMAT as well if a number
  * isn't one of its enum, or holes aren't whole ones. */
 void program_capture_put(struct ops_buf *b, const struct program_capture *e);
@@ -173,6 +218,12 @@ void program_ended_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
 void program_failed_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
     const struct program_failed *e);
 void program_loss_put(struct ops_buf *b, const struct program_loss *e);
+void program_accounted_put(
+    struct ops_buf *b, const struct program_accounted *e);
+/* The same, of one that was imported in that session: then it is claimed. */
+void program_imported_put(struct ops_buf *b,
+    const uint8_t id[static OPS_ID_LEN], const struct program_accounted *e);
+void program_coverage_put(struct ops_buf *b, const struct program_coverage *e);
 
 int program_capture_get(const uint8_t *p, size_t n, struct program_capture *ret,
     struct ops_err *err);
@@ -186,5 +237,9 @@ int program_failed_get(const uint8_t *p, size_t n, struct program_failed *ret,
     struct ops_err *err);
 int program_loss_get(
     const uint8_t *p, size_t n, struct program_loss *ret, struct ops_err *err);
+int program_accounted_get(const uint8_t *p, size_t n,
+    struct program_accounted *ret, struct ops_err *err);
+int program_coverage_get(const uint8_t *p, size_t n,
+    struct program_coverage *ret, struct ops_err *err);
 
 #endif

@@ -34,6 +34,8 @@ static const struct rule rules[UINT8_MAX + 1] = {
 	[REC_ENDED]	    = { CLASS_PROGRAMS, OPS_ID_LEN, ANY },
 	[REC_FAILED]	    = { CLASS_PROGRAMS, OPS_ID_LEN, ANY },
 	[REC_LOSS]	    = { CLASS_PROGRAMS, OPS_ID_LEN, ANY },
+	[REC_ACCOUNTED]	    = { CLASS_PROGRAMS, OPS_ID_LEN, ANY },
+	[REC_COVERAGE]	    = { CLASS_PROGRAMS, OPS_ID_LEN, ANY },
 };
 /* clang-format on */
 

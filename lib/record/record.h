@@ -77,6 +77,9 @@ enum record_type {
 	REC_ENDED = 99,
 	REC_FAILED = 100, /* an exec that failed; claimed */
 	REC_LOSS = 101,   /* what could not be captured, counted */
+	REC_ACCOUNTED =
+	    102, /* an end that the kernel's accounting alone tells of */
+	REC_COVERAGE = 103, /* what the two sources saw, counted */
 };
 
 enum masked_why {

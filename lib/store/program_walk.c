@@ -7,6 +7,7 @@
 #include "record/body.h"
 #include "record/record.h"
 
+#define SECOND UINT64_C(1000000000)
 #define TICK_NS 10000000u /* of a seeded start; USER_HZ is 100 */
 
 struct session_count {
@@ -14,9 +15,15 @@ struct session_count {
 	uint32_t commands;
 };
 
+struct place {
+	struct program_process p; /* pid 0: the place is free */
+	struct program_gone gone;
+	bool asked; /* what an earlier walk knew is in gone */
+};
+
 struct table {
-	struct program_process *p; /* pid 0: the place is free */
-	size_t n, size;            /* a power of two, or 0 */
+	struct place *p;
+	size_t n, size; /* a power of two, or 0 */
 };
 
 struct program_walk {
@@ -24,6 +31,9 @@ struct program_walk {
 	void *arg;
 	struct table processes; /* by pid: their last exec */
 	uint8_t boot[4];        /* that they belong to */
+	bool whole;             /* all of that boot was walked here */
+	struct program_capturing capturing;
+	struct program_gone taken; /* what program_walk_gone() gave last */
 	const struct session_list *sessions;
 	struct session_count *count; /* by id */
 };
@@ -36,38 +46,49 @@ no_memory(struct ops_err *err)
 
 /* -- the processes, by pid -- */
 
-static struct program_process *
+static struct place *
 place_of(const struct table *t, uint32_t pid)
 {
 	size_t i = (pid * 2654435761u) & (t->size - 1); /* TAOCP 6.4 */
 
-	while (t->p[i].pid != 0 && t->p[i].pid != pid)
+	while (t->p[i].p.pid != 0 && t->p[i].p.pid != pid)
 		i = (i + 1) & (t->size - 1);
 	return &t->p[i];
 }
 
-static struct program_process *
+/* NULL: nothing is known of it. */
+static struct place *
+process_find(const struct table *t, uint32_t pid)
+{
+	struct place *p = t->size > 0 ? place_of(t, pid) : NULL;
+
+	return p != NULL && p->p.pid != 0 ? p : NULL;
+}
+
+/* Places move only if it is a new one. */
+static struct place *
 process_get(struct table *t, uint32_t pid)
 {
 	struct table more = { .n = t->n,
 		.size = t->size == 0 ? 1024 : 2 * t->size };
-	struct program_process *p;
+	struct place *p = process_find(t, pid);
 
+	if (p != NULL)
+		return p;
 	if (2 * t->n >= t->size) {
 		more.p = calloc(more.size, sizeof(*more.p));
 		if (more.p == NULL)
 			return NULL;
 		for (size_t i = 0; i < t->size; i++)
-			if (t->p[i].pid != 0)
-				*place_of(&more, t->p[i].pid) = t->p[i];
+			if (t->p[i].p.pid != 0)
+				*place_of(&more, t->p[i].p.pid) = t->p[i];
 		free(t->p);
 		*t = more;
 	}
 	p = place_of(t, pid);
-	if (p->pid == 0) {
-		t->n++;
-		*p = (struct program_process){ .pid = pid, .at = PROGRAM_NONE };
-	}
+	t->n++;
+	*p = (struct place){ .p = { .pid = pid, .at = PROGRAM_NONE },
+		.gone = { .pid = pid } };
 	return p;
 }
 
@@ -148,7 +169,7 @@ const struct program_process *
 program_walk_process(const struct program_walk *w, size_t *i)
 {
 	while (*i < w->processes.size) {
-		const struct program_process *p = &w->processes.p[(*i)++];
+		const struct program_process *p = &w->processes.p[(*i)++].p;
 
 		if (p->pid != 0 && p->start != 0)
 			return p;
@@ -160,15 +181,39 @@ int
 program_walk_know(struct program_walk *w, const struct program_process *p,
     struct ops_err *err)
 {
-	struct program_process *to;
+	struct place *to;
 
 	if (p->pid == 0)
 		return ops_fail(err, OPS_EFORMAT, "a process without a pid");
 	to = process_get(&w->processes, p->pid);
 	if (to == NULL)
 		return no_memory(err);
-	*to = *p;
+	to->p = *p;
 	return 0;
+}
+
+const struct program_gone *
+program_walk_gone(struct program_walk *w, size_t *i)
+{
+	while (*i < w->processes.size) {
+		struct place *p = &w->processes.p[*i];
+
+		if (p->p.pid != 0 &&
+		    (p->gone.new_captured || p->gone.new_accounted)) {
+			w->taken = p->gone;
+			p->gone.new_captured = p->gone.new_accounted = false;
+			(*i)++;
+			return &w->taken;
+		}
+		(*i)++;
+	}
+	return NULL;
+}
+
+struct program_capturing *
+program_walk_capturing(struct program_walk *w)
+{
+	return &w->capturing;
 }
 
 const uint8_t *
@@ -207,12 +252,31 @@ login_of(uint32_t auid, uint32_t uid, const struct session_count *s)
 					      : s->s->open.uid;
 }
 
+/* Of the kernel's accounting alone, which saw no program start: not that. */
+static bool
+is_capture(const struct record *r, struct program_capture *c)
+{
+	static const char acct[] = "acct";
+	const size_t n = sizeof(acct) - 1;
+
+	return r->type == REC_CAPTURE &&
+	       program_capture_get(r->payload, r->len, c, NULL) >= 0 &&
+	       (c->how.n != n || memcmp(c->how.p, acct, n) != 0);
+}
+
 /* By kind; *joined how it came to its session. */
 static bool
 decode(const struct record *r, struct program *p, uint32_t *joined)
 {
+	struct program_capture c;
+
 	*joined = JOINED_NOTHING;
 	switch (r->type) {
+	case REC_CAPTURE:
+		p->kind = PROGRAM_LOST;
+		p->is_hole = true;
+		p->loss.until = r->time;
+		return is_capture(r, &c) && c.what == CAPTURE_BEGAN;
 	case REC_EXEC:
 		p->kind = PROGRAM_RAN;
 		if (program_exec_get(r->payload, r->len, &p->exec, NULL) < 0)
@@ -239,9 +303,42 @@ decode(const struct record *r, struct program *p, uint32_t *joined)
 		p->kind = PROGRAM_LOST;
 		return program_loss_get(r->payload, r->len, &p->loss, NULL) >=
 		       0;
+	case REC_ACCOUNTED:
+		p->kind = PROGRAM_ACCOUNTED;
+		if (program_accounted_get(
+			r->payload, r->len, &p->accounted, NULL) < 0)
+			return false;
+		p->ended = r->time;
+		program_from_accounted(p);
+		return true;
+	case REC_COVERAGE:
+		p->kind = PROGRAM_COVERAGE;
+		return program_coverage_get(
+			   r->payload, r->len, &p->coverage, NULL) >= 0;
 	default:
 		return false;
 	}
+}
+
+/* Its begin is what is known least.  What was imported has the times that the file
+ * says, whenever it was read. */
+static void
+date_accounted(struct program *p, const struct session_count *s)
+{
+	const struct program_accounted *a = &p->accounted;
+	uint64_t began = a->began * SECOND;
+	uint64_t ran = a->elapsed < p->boottime ? a->elapsed : p->boottime;
+
+	p->login = a->uid;
+	if (!program_imported(p)) {
+		p->boottime -= ran;
+		p->time -= ran < p->time ? ran : p->time;
+		return;
+	}
+	p->time = began;
+	if (s != NULL && began >= s->s->start)
+		p->boottime = s->s->start_boottime + (began - s->s->start);
+	p->ended = p->boottime + a->elapsed;
 }
 
 int
@@ -260,7 +357,7 @@ program_walk_entry(const struct program_walk *w, const struct record *r,
 	p.time = pos->wall;
 	p.record = pos->number;
 	p.boottime = r->time;
-	if (p.kind != PROGRAM_LOST) { /* that says nothing of anybody */
+	if (!program_of_nobody(&p)) {
 		memcpy(p.session, id, OPS_ID_LEN);
 		s = session_of(w, id);
 		p.login = p.kind == PROGRAM_FAILED
@@ -272,6 +369,8 @@ program_walk_entry(const struct program_walk *w, const struct record *r,
 		p.has_offset = true;
 		p.offset = r->time - s->s->start_boottime;
 	}
+	if (p.kind == PROGRAM_ACCOUNTED)
+		date_accounted(&p, s);
 	*ret = p;
 	return 1;
 }
@@ -283,6 +382,16 @@ program_walk_is_end(
 	return r->type == REC_ENDED && p->kind == PROGRAM_RAN &&
 	       program_ended_get(r->payload, r->len, e, NULL) >= 0 &&
 	       e->pid == p->exec.pid && e->start == p->exec.start;
+}
+
+bool
+program_walk_is_captured(const struct record *r)
+{
+	struct program_capture c;
+
+	return r->type == REC_EXEC || r->type == REC_ARGS ||
+	       r->type == REC_ENDED || r->type == REC_FAILED ||
+	       r->type == REC_LOSS || is_capture(r, &c);
 }
 
 bool
@@ -310,26 +419,47 @@ take_exec(struct program_walk *w, struct program *p, struct ops_err *err)
 	struct session_count *s = session_of(w, p->session);
 	const struct program_exec *e = &p->exec;
 	bool seeded = (e->flags & PROGRAM_SEEDED) != 0;
-	struct program_process *x = process_get(&w->processes, e->pid);
+	struct place *x = process_find(&w->processes, e->pid);
 	struct program next = {
 		.ended = p->boottime, .stream = p->stream, .record = p->record
 	};
 	uint64_t at = PROGRAM_NONE;
 
-	if (x == NULL)
-		return no_memory(err);
 	if (s != NULL && is_command(e))
 		p->number = ++s->commands;
-	if (seeded && is_same(x, e->start))
+	if (seeded && x != NULL && is_same(&x->p, e->start))
 		return 0; /* another run of capture found it again */
 	if (!seeded && w->sink->add(w->arg, p, &at, err) < 0)
 		return -1;
-	if (x->at != PROGRAM_NONE && is_same(x, e->start) &&
-	    w->sink->replaced(w->arg, x->at, &next, err) < 0)
+	if (e->pid == 0)
+		return 0;
+	x = process_get(&w->processes, e->pid);
+	if (x == NULL)
+		return no_memory(err);
+	if (x->p.at != PROGRAM_NONE && is_same(&x->p, e->start) &&
+	    w->sink->replaced(w->arg, x->p.at, &next, err) < 0)
 		return -1;
-	x->start = e->start;
-	x->seeded = seeded;
-	x->at = at;
+	x->p.start = e->start;
+	x->p.seeded = seeded;
+	x->p.at = at;
+	return 0;
+}
+
+/* As the kernel's accounting names it. */
+static int
+note_end(struct program_walk *w, const struct program *p, struct ops_err *err)
+{
+	uint32_t pid = p->end.has_own ? p->end.own : p->end.pid;
+	struct place *x;
+
+	if (pid == 0)
+		return 0;
+	x = process_get(&w->processes, pid);
+	if (x == NULL)
+		return no_memory(err);
+	x->gone.captured = x->gone.new_captured = true;
+	x->gone.start = p->end.start;
+	x->gone.end = p->ended;
 	return 0;
 }
 
@@ -337,23 +467,94 @@ take_exec(struct program_walk *w, struct program *p, struct ops_err *err)
 static int
 take_ended(struct program_walk *w, struct program *p, struct ops_err *err)
 {
-	struct program_process *x = NULL;
+	const struct program_ended *e = &p->end;
+	struct place *x;
 	uint64_t at;
 
-	if (w->processes.size > 0)
-		x = place_of(&w->processes, p->end.pid);
-	if (x != NULL && x->pid != 0 && is_same(x, p->end.start)) {
-		bool seeded = x->seeded;
+	if (note_end(w, p, err) < 0)
+		return -1;
+	x = process_find(&w->processes, e->pid);
+	if (x != NULL && is_same(&x->p, e->start)) {
+		bool seeded = x->p.seeded;
 
-		at = x->at;
-		x->start = 0;
-		x->at = PROGRAM_NONE;
+		at = x->p.at;
+		x->p.start = 0;
+		x->p.at = PROGRAM_NONE;
 		if (!seeded)
 			return at == PROGRAM_NONE
 				   ? 0
 				   : w->sink->ended(w->arg, at, p, err);
 	}
-	return p->end.has_who ? w->sink->add(w->arg, p, &at, err) : 0;
+	return e->has_who ? w->sink->add(w->arg, p, &at, err) : 0;
+}
+
+/* An earlier run of capture may have seen it: then its end is here.  Times of
+ * the kernel's accounting are known to the second. */
+static bool
+was_captured(const struct program_gone *g, const struct program *p)
+{
+	uint64_t ran = g->end - g->start;
+
+	return g->captured && g->end != 0 && g->end + 2 * SECOND >= p->ended &&
+	       g->end <= p->ended + 2 * SECOND &&
+	       p->accounted.elapsed <= ran + SECOND;
+}
+
+/* Told of twice, where a run of capture ended in between. */
+static bool
+is_told(const struct program_gone *g, const struct program *p)
+{
+	return was_captured(g, p) ||
+	       (g->accounted && g->began == p->accounted.began &&
+		   g->elapsed == p->accounted.elapsed);
+}
+
+static int
+take_accounted(struct program_walk *w, struct program *p, struct ops_err *err)
+{
+	const struct program_accounted *a = &p->accounted;
+	struct place *x;
+	uint64_t at;
+
+	if (program_imported(p) || a->pid == 0)
+		return w->sink->add(w->arg, p, &at, err);
+	x = process_get(&w->processes, a->pid);
+	if (x == NULL)
+		return no_memory(err);
+	if (a->unsure && !is_told(&x->gone, p) && !x->asked && !w->whole &&
+	    w->sink->gone != NULL) {
+		if (w->sink->gone(w->arg, &x->gone, err) < 0)
+			return -1;
+		x->asked = true;
+	}
+	if (a->unsure && is_told(&x->gone, p))
+		return 0;
+	x->gone.accounted = x->gone.new_accounted = true;
+	x->gone.began = a->began;
+	x->gone.elapsed = a->elapsed;
+	return w->sink->add(w->arg, p, &at, err);
+}
+
+/* A run that follows one which didn't end: what ran between was not seen, and
+ * nobody counted it.  The same process goes on without a break, in another log. */
+static int
+take_capture(struct program_walk *w, struct program *p,
+    const struct program_capture *c, struct ops_err *err)
+{
+	struct program_capturing *run = &w->capturing;
+	bool hole = c->what == CAPTURE_BEGAN && run->unended &&
+		    run->pid != c->pid && run->last < p->boottime;
+	uint64_t at;
+
+	p->loss.from = run->last;
+	p->hole_stream = run->stream;
+	p->hole_record = run->record;
+	*run = (struct program_capturing){ .unended = c->what == CAPTURE_BEGAN,
+		.pid = c->pid,
+		.last = p->boottime,
+		.stream = p->stream,
+		.record = p->record };
+	return hole ? w->sink->add(w->arg, p, &at, err) : 0;
 }
 
 static int
@@ -371,33 +572,65 @@ static int
 take(struct program_walk *w, size_t stream, const struct record *r,
     const struct stream_pos *pos, struct ops_err *err)
 {
-	struct program p;
+	struct program_capture c;
+	struct program p = { .boottime = r->time };
 	uint64_t at;
 
 	if (r->type == REC_ARGS)
 		return take_args(w, r, err);
 	if (w->sink->args != NULL && w->sink->args(w->arg, NULL, err) < 0)
 		return -1;
-	if (program_walk_entry(w, r, pos, &p) == 0)
+	if (r->type == REC_CAPTURE && !is_capture(r, &c))
+		return 0;
+	/* The end of capture is no entry, but is taken. */
+	if (program_walk_entry(w, r, pos, &p) == 0 && r->type != REC_CAPTURE)
 		return 0;
 	p.stream = stream;
-	if (p.kind == PROGRAM_RAN)
+	p.record = pos->number;
+	switch (r->type) {
+	case REC_CAPTURE:
+		return take_capture(w, &p, &c, err);
+	case REC_EXEC:
 		return take_exec(w, &p, err);
-	if (p.kind == PROGRAM_ENDED)
+	case REC_ENDED:
 		return take_ended(w, &p, err);
-	return w->sink->add(w->arg, &p, &at, err);
+	case REC_ACCOUNTED:
+		return take_accounted(w, &p, err);
+	default:
+		return w->sink->add(w->arg, &p, &at, err);
+	}
 }
 
 /* Another boot has other processes. */
-static void
-look_at_boot(struct program_walk *w, const struct stream_pos *pos)
+static int
+look_at_boot(
+    struct program_walk *w, const struct stream_pos *pos, struct ops_err *err)
 {
 	if (pos->frame == NULL ||
 	    memcmp(pos->frame->boot, w->boot, sizeof(w->boot)) == 0)
-		return;
+		return 0;
 	memcpy(w->boot, pos->frame->boot, sizeof(w->boot));
 	free(w->processes.p);
 	w->processes = (struct table){ 0 };
+	w->capturing = (struct program_capturing){ 0 };
+	w->whole = true;
+	return w->sink->forget != NULL ? w->sink->forget(w->arg, err) : 0;
+}
+
+/* What accounting told or was imported is of another time.  When capture began or
+ * ended counts for itself. */
+static void
+note_time(struct program_walk *w, size_t stream, const struct record *r,
+    const struct stream_pos *pos)
+{
+	struct program_capturing *run = &w->capturing;
+
+	if (r->type == REC_CAPTURE || r->time <= run->last ||
+	    !program_walk_is_captured(r))
+		return;
+	run->last = r->time;
+	run->stream = stream;
+	run->record = pos->number;
 }
 
 /* 1: taken.  0: no more.  -1: err. */
@@ -421,9 +654,13 @@ take_next(struct program_walk *w, struct stream_reader *r,
 	}
 	if (rc == 0 || (span->strict && !pos.sealed))
 		return 0;
-	look_at_boot(w, &pos);
+	if (look_at_boot(w, &pos, err) < 0)
+		return -1;
 	span->next = pos.number + 1;
-	return take(w, span->stream, &rec, &pos, err) < 0 ? -1 : 1;
+	if (take(w, span->stream, &rec, &pos, err) < 0)
+		return -1;
+	note_time(w, span->stream, &rec, &pos);
+	return 1;
 }
 
 int

@@ -23,6 +23,18 @@
 
 #define PROGRAM_NONE UINT64_MAX
 
+struct program_walk;
+
+/* The last process of a pid that ended, by capture, and by the kernel's
+ * accounting: an end that both tell of is told once. */
+struct program_gone {
+	uint32_t pid;
+	bool captured, accounted;         /* it is known */
+	uint64_t start, end;              /* captured: BOOTTIME */
+	uint64_t began, elapsed;          /* accounted: as program_accounted */
+	bool new_captured, new_accounted; /* since it was taken last */
+};
+
 /* Each returns 0, or -1 with err, which ends the walk. */
 struct program_sink {
 	/* One more; texts live until it returns.  *at: what the two below call it,
@@ -38,9 +50,12 @@ struct program_sink {
 	/* Arguments; a NULL: that was all of them.  NULL: not wanted. */
 	int (*args)(
 	    void *arg, const struct program_args *a, struct ops_err *err);
+	/* What an earlier walk knew of ends of g->pid: fill what g hasn't.  NULL:
+	 * there was none. */
+	int (*gone)(void *arg, struct program_gone *g, struct ops_err *err);
+	/* Another boot begins: what gone tells of is over.  NULL: never mind. */
+	int (*forget)(void *arg, struct ops_err *err);
 };
-
-struct program_walk;
 
 /* sessions and sink are borrowed; sessions: all there are. */
 int program_walk_new(const struct session_list *sessions,
@@ -83,6 +98,21 @@ const struct program_process *program_walk_process(
 int program_walk_know(struct program_walk *w, const struct program_process *p,
     struct ops_err *err);
 
+/* The next pid from *i on of which an end came since it was taken last, which this
+ * does; NULL: no more. */
+const struct program_gone *program_walk_gone(struct program_walk *w, size_t *i);
+
+/* The run of capture that didn't say it ended, if there is one in this boot; and
+ * what capture told last. */
+struct program_capturing {
+	bool unended;
+	uint32_t pid;  /* of its process */
+	uint64_t last; /* BOOTTIME; 0: nothing yet */
+	size_t stream; /* where that lies */
+	uint64_t record;
+};
+struct program_capturing *program_walk_capturing(struct program_walk *w);
+
 /* First bytes of the boot id they are of. */
 const uint8_t *program_walk_boot(const struct program_walk *w);
 void program_walk_set_boot(
@@ -94,12 +124,16 @@ uint32_t *program_walk_commands(
 
 /* -- one record -- */
 
-/* The entry that record begins, but for its number.  0: none. */
+/* The entry that record begins, but for its number and, where capture began, since
+ * when it hadn't run (is_hole).  Whether it is one is for the walk to know.
+ * 0: none. */
 int program_walk_entry(const struct program_walk *w, const struct record *r,
     const struct stream_pos *pos, struct program *ret);
 /* Does this record end p, or replace it?  Then p says so.  e's texts live as r. */
 bool program_walk_is_end(
     const struct record *r, const struct program *p, struct program_ended *e);
+/* Is it from the kernel's side, and of the time it says?  Then capture ran. */
+bool program_walk_is_captured(const struct record *r);
 bool program_walk_is_next(const struct record *r, const struct program *p);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "record/acct.h"
 #include "session.h"
 
 static int
@@ -32,9 +33,10 @@ keep_texts(struct program_list *l, struct program *p)
 
 	return keep(l, &e->comm) && keep(l, &e->filename) &&
 	       keep(l, &e->interp) && keep(l, &e->exe) && keep(l, &e->cwd) &&
-	       keep(l, &e->cgroup) && keep(l, &e->holes) && keep(l, &e->args) &&
+	       keep(l, &e->cgroup) && keep(l, &e->holes) && keep(l, &e->env) &&
+	       keep(l, &e->args) && keep(l, &e->also) &&
 	       keep(l, &p->failed.comm) && keep(l, &p->failed.name) &&
-	       keep(l, &p->end.comm);
+	       keep(l, &p->accounted.comm) && keep(l, &p->end.comm);
 }
 
 int
@@ -109,7 +111,7 @@ program_name(const struct program *p)
 
 	if (p->kind == PROGRAM_FAILED)
 		return program_last_part(p->failed.name);
-	if (p->kind == PROGRAM_ENDED)
+	if (p->kind == PROGRAM_ENDED || p->kind == PROGRAM_ACCOUNTED)
 		return e->comm;
 	if (e->exe.n > 0)
 		return program_last_part(e->exe);
@@ -130,7 +132,7 @@ program_names(
 	const struct program_exec *e = &p->exec;
 	size_t n = 0;
 
-	if (p->kind == PROGRAM_LOST)
+	if (program_of_nobody(p))
 		return 0;
 	ret[n++] = program_name(p);
 	if (p->kind == PROGRAM_RAN) {
@@ -191,23 +193,65 @@ program_tty(uint32_t tty, char out[static PROGRAM_TTY_NAME])
 		(void)snprintf(out, PROGRAM_TTY_NAME, "%u:%u", major, minor);
 }
 
+uint32_t
+program_terminal(const struct program *p)
+{
+	return p->kind == PROGRAM_RAN || p->kind == PROGRAM_ACCOUNTED
+		   ? p->exec.tty
+		   : 0;
+}
+
 static bool
 has_tty(const struct program *p, const char *name)
 {
 	char tty[PROGRAM_TTY_NAME];
 
-	program_tty(p->kind == PROGRAM_RAN ? p->exec.tty : 0, tty);
+	program_tty(program_terminal(p), tty);
 	return strcmp(tty, name) == 0;
 }
 
 static bool
 is_owned(const struct program *p, uint32_t owner)
 {
-	if (p->kind == PROGRAM_LOST)
-		return true; /* says nothing of anybody */
+	if (program_of_nobody(p))
+		return true;
+	if (program_imported(p))
+		return false; /* whose they were is claimed */
 	return p->login == owner ||
 	       (p->kind == PROGRAM_FAILED ? p->failed.uid : p->exec.uid) ==
 		   owner;
+}
+
+/* Its own, or another that its terminal is shown in. */
+static bool
+is_in(const struct program *p, const uint8_t id[static OPS_ID_LEN])
+{
+	const struct event_text *also = &p->exec.also;
+
+	if (memcmp(p->session, id, OPS_ID_LEN) == 0)
+		return true;
+	for (size_t i = 0; i < also->n; i += OPS_ID_LEN)
+		if (memcmp(also->p + i, id, OPS_ID_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* Is it of the source, and of the kind, that is asked for? */
+static bool
+is_of_source(const struct program *p, const struct program_filter *f)
+{
+	bool acct = p->kind == PROGRAM_ACCOUNTED;
+
+	if (f->coverage)
+		return (acct && !program_imported(p)) ||
+		       p->kind == PROGRAM_LOST || p->kind == PROGRAM_COVERAGE;
+	if (p->kind == PROGRAM_COVERAGE ||
+	    (p->kind == PROGRAM_ENDED && !f->forks) ||
+	    (f->source == SOURCE_CAPTURE && acct) ||
+	    (f->source == SOURCE_ACCT && !acct) ||
+	    (f->source == SOURCE_IMPORT && !program_imported(p)))
+		return false;
+	return f->forks || !acct || (p->accounted.flags & ACCT_FORKED) == 0;
 }
 
 bool
@@ -215,20 +259,19 @@ program_wanted(const struct program *p, const struct program_filter *f)
 {
 	uint32_t euid =
 	    p->kind == PROGRAM_FAILED ? p->failed.euid : p->exec.euid;
-	bool lost = p->kind == PROGRAM_LOST;
 
-	if (p->kind == PROGRAM_ENDED && !f->forks)
+	if (!is_of_source(p, f))
 		return false;
 	if ((f->since != 0 && p->time < f->since) ||
 	    (f->until != 0 && p->time > f->until))
 		return false;
-	if (lost) /* wherever it may be among what is asked for */
+	if (program_of_nobody(
+		p)) /* wherever it may be among what is asked for */
 		return true;
 	return (!f->has_owner || is_owned(p, f->owner)) &&
 	       (!f->has_login || p->login == f->login) &&
 	       (!f->has_euid || euid == f->euid) &&
-	       (!f->has_session ||
-		   memcmp(p->session, f->session, OPS_ID_LEN) == 0) &&
+	       (!f->has_session || is_in(p, f->session)) &&
 	       (f->tty == NULL || has_tty(p, f->tty)) &&
 	       (f->name == NULL || has_name(p, f->name)) &&
 	       (f->exe == NULL || program_path_fits(program_path(p), f->exe));
@@ -258,6 +301,31 @@ program_from_end(struct program *p)
 		.joined = e->joined,
 		.flags = e->flags,
 		.comm = e->comm };
+}
+
+void
+program_from_accounted(struct program *p)
+{
+	const struct program_accounted *a = &p->accounted;
+
+	p->exec = (struct program_exec){ .pid = a->pid,
+		.ppid = a->ppid,
+		.uid = a->uid,
+		.euid = a->uid,
+		.gid = a->gid,
+		.egid = a->gid,
+		.auid = EVENT_UNSET,
+		.ses = EVENT_UNSET,
+		.tty = a->tty,
+		.flags = (a->flags & ACCT_FORKED) != 0 ? PROGRAM_FORKED : 0u,
+		.comm = a->comm };
+	p->end = (struct program_ended){ .pid = a->pid,
+		.status = a->status,
+		.utime = a->utime,
+		.stime = a->stime,
+		.minflt = a->minflt,
+		.majflt = a->majflt };
+	p->has_end = true;
 }
 
 /* -- the sink that fills a list -- */
@@ -321,8 +389,10 @@ keep_args(void *arg, const struct program_args *a, struct ops_err *err)
 	return 0;
 }
 
-const struct program_sink program_keep_sink = { keep_add, keep_replaced,
-	keep_ended, keep_args };
+const struct program_sink program_keep_sink = { .add = keep_add,
+	.replaced = keep_replaced,
+	.ended = keep_ended,
+	.args = keep_args };
 
 /* Two may have the same time; then as they lie in the store. */
 static int

@@ -2,7 +2,8 @@
  * programs - what ran, told from the programs streams of a store.
  *
  * One entry an exec; a process that executes again has one more, and its end
- * belongs to the last.  Execs that failed, and what was lost, are entries too.
+ * belongs to the last.  Execs that failed, what was lost, and ends that only the
+ * kernel's accounting tells of are entries too.
  * Strings are owned by the list.
  *
  * Fuzzed: programs
@@ -14,15 +15,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "record/program.h"
 #include "store.h"
 
 enum program_kind {
 	PROGRAM_RAN = 1,
 	PROGRAM_FAILED = 2, /* claimed: an exec that did not happen */
-	PROGRAM_LOST = 3,   /* what capture could not see */
+	PROGRAM_LOST = 3,   /* what capture could not see; without a number:
+			     * it didn't run then, and nobody counted */
 	PROGRAM_ENDED = 4,  /* of a process whose exec is not here: it executed
 			     * nothing (PROGRAM_FORKED), or before capture ran */
+	PROGRAM_ACCOUNTED = 5, /* an end by the kernel's accounting alone */
+	PROGRAM_COVERAGE = 6,  /* what the two sources saw, counted */
 };
 
 struct program {
@@ -40,13 +45,36 @@ struct program {
 				   * PROGRAM_ENDED: who, and no more */
 	struct program_failed failed; /* PROGRAM_FAILED */
 	struct program_loss loss;     /* PROGRAM_LOST */
-	bool has_end;                 /* PROGRAM_RAN, PROGRAM_ENDED */
-	uint64_t ended;               /* BOOTTIME */
+	/* PROGRAM_ACCOUNTED; exec and end have what it says.  Its time is that
+	 * of its begin, as far as that is known. */
+	struct program_accounted accounted;
+	struct program_coverage coverage; /* PROGRAM_COVERAGE */
+	bool has_end;   /* PROGRAM_RAN, PROGRAM_ENDED, PROGRAM_ACCOUNTED */
+	uint64_t ended; /* BOOTTIME */
 	struct program_ended end;
 	/* Where it lies; not part of what program_put() sends. */
 	size_t stream;   /* in store_streams() */
 	uint64_t record; /* its number there */
+	/* PROGRAM_LOST because capture did not run: where it was told of last. */
+	bool is_hole;
+	size_t hole_stream;
+	uint64_t hole_record;
 };
+
+/* Was it read from a file?  Then it carries the session that did so. */
+static inline bool
+program_imported(const struct program *p)
+{
+	return p->kind == PROGRAM_ACCOUNTED &&
+	       !ops_all_zero(p->session, OPS_ID_LEN);
+}
+
+/* Says nothing of anybody, so it may belong to whatever is asked for. */
+static inline bool
+program_of_nobody(const struct program *p)
+{
+	return p->kind == PROGRAM_LOST || p->kind == PROGRAM_COVERAGE;
+}
 
 struct program_list {
 	struct program *p; /* in the order of their times */
@@ -57,7 +85,15 @@ struct program_list {
 	struct ops_buf args; /* of the last one, behind those that it has */
 };
 
-/* Which to keep; zero-initialised keeps all. */
+enum program_source {
+	SOURCE_ANY = 0,
+	SOURCE_CAPTURE = 1,
+	SOURCE_ACCT = 2,   /* the kernel's accounting alone tells of it */
+	SOURCE_IMPORT = 3, /* it was imported: of SOURCE_ACCT, too */
+};
+
+/* Which to keep; zero-initialised keeps all but PROGRAM_COVERAGE, and of what
+ * executed nothing none. */
 struct program_filter {
 	bool has_owner;
 	uint32_t owner; /* who may see only what he or his login ran */
@@ -71,7 +107,10 @@ struct program_filter {
 	uint64_t since, until; /* wall clock, ns; 0: open */
 	bool failed;           /* ended by a signal or with a status that is not
 				* 0, or could not be executed */
-	bool forks;            /* PROGRAM_ENDED too */
+	bool forks;            /* what executed nothing, too */
+	bool coverage;         /* only what says how much of all is here:
+				* PROGRAM_LOST, _ACCOUNTED, _COVERAGE */
+	uint32_t source;       /* enum program_source */
 	uint32_t newest;       /* at most so many; 0: all */
 };
 
@@ -93,10 +132,13 @@ void program_list_cut(struct program_list *l, const struct program_filter *f);
 
 /* PROGRAM_ENDED: fill exec from end. */
 void program_from_end(struct program *p);
+/* PROGRAM_ACCOUNTED: fill exec and end from accounted. */
+void program_from_accounted(struct program *p);
 
 /* Name of a terminal by its number (major << 20 | minor): "pts/3". */
 #define PROGRAM_TTY_NAME 24
 void program_tty(uint32_t tty, char out[static PROGRAM_TTY_NAME]);
+uint32_t program_terminal(const struct program *p); /* 0: none is known */
 /* A path's last part, behind its last slash; t itself if it has none. */
 struct event_text program_last_part(struct event_text t);
 /* That of the executed file's path; else of argv[0], else comm. */

@@ -27,6 +27,12 @@ put_body(struct ops_buf *b, const struct program *p)
 	case PROGRAM_FAILED:
 		program_failed_put(b, p->session, &p->failed);
 		break;
+	case PROGRAM_ACCOUNTED:
+		program_accounted_put(b, &p->accounted);
+		break;
+	case PROGRAM_COVERAGE:
+		program_coverage_put(b, &p->coverage);
+		break;
 	default:
 		program_loss_put(b, &p->loss);
 		break;
@@ -36,14 +42,17 @@ put_body(struct ops_buf *b, const struct program *p)
 void
 program_put(struct ops_buf *b, const struct program *p)
 {
-	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	/* Longer than the record was, whose arguments went on in others. */
+	struct ops_buf body = { .max = (size_t)2 * RECORD_PAYLOAD_MAX };
 	uint64_t more =
 	    p->kind == PROGRAM_RAN && p->exec.args.n > PROGRAM_ARGS_MAX
 		? p->exec.args.n - PROGRAM_ARGS_MAX
 		: 0;
+	/* What is accounted is an end itself. */
+	bool has_end = p->has_end && p->kind != PROGRAM_ACCOUNTED;
 	unsigned flags =
 	    (p->sealed ? SEALED : 0u) | (p->replaced ? REPLACED : 0u) |
-	    (p->has_offset ? HAS_OFFSET : 0u) | (p->has_end ? HAS_END : 0u);
+	    (p->has_offset ? HAS_OFFSET : 0u) | (has_end ? HAS_END : 0u);
 
 	put_body(&body, p);
 	ops_buf_put8(b, p->kind);
@@ -58,7 +67,7 @@ program_put(struct ops_buf *b, const struct program *p)
 	ops_buf_putle64(b, more);
 	ops_buf_putle16(b, (uint16_t)body.len);
 	ops_buf_put(b, body.data, body.len);
-	if (p->has_end)
+	if (has_end)
 		program_ended_put(b, p->session, &p->end);
 	b->failed |= body.failed;
 	ops_buf_free(&body);
@@ -74,6 +83,10 @@ get_body(struct program *p, const uint8_t *body, size_t n, struct ops_err *err)
 		return program_failed_get(body, n, &p->failed, err);
 	case PROGRAM_LOST:
 		return program_loss_get(body, n, &p->loss, err);
+	case PROGRAM_ACCOUNTED:
+		return program_accounted_get(body, n, &p->accounted, err);
+	case PROGRAM_COVERAGE:
+		return program_coverage_get(body, n, &p->coverage, err);
 	case PROGRAM_ENDED:
 		return n == 0 ? 0
 			      : ops_fail(err, OPS_EFORMAT, "an exec too much");
@@ -122,6 +135,10 @@ program_get(const uint8_t *p, size_t n, struct program_list *l, uint64_t *more,
 		return ops_fail(err, OPS_EFORMAT, "a program's end");
 	if (got.kind == PROGRAM_ENDED)
 		program_from_end(&got);
+	if (got.kind == PROGRAM_ACCOUNTED && got.has_end)
+		return ops_fail(err, OPS_EFORMAT, "a program's second end");
+	if (got.kind == PROGRAM_ACCOUNTED)
+		program_from_accounted(&got);
 	return program_list_add(l, &got, err);
 }
 

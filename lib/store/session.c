@@ -32,7 +32,8 @@ keep_open(struct session_list *l, struct event_open *o)
 	return keep_text(l, &o->user) && keep_text(l, &o->tty) &&
 	       keep_text(l, &o->inner) && keep_text(l, &o->term) &&
 	       keep_text(l, &o->from) && keep_text(l, &o->command) &&
-	       keep_text(l, &o->host) && keep_text(l, &o->login);
+	       keep_text(l, &o->host) && keep_text(l, &o->login) &&
+	       keep_text(l, &o->import);
 }
 
 /* Room doubles when n is a power of two: the list has no capacity of its own. */
@@ -97,6 +98,7 @@ take_open(struct loader *ld, const uint8_t *id, const struct record *r,
 	ops_id_text(id, s->id_text);
 	s->open = o;
 	s->start = pos->sealed || o.realtime == 0 ? pos->wall : o.realtime;
+	s->logged = s->start;
 	s->start_boottime = r->time;
 	s->state = ld->boot_id != NULL &&
 			   memcmp(ld->boot_id, ld->s->h.boot_id, 16) == 0
@@ -233,6 +235,21 @@ finish(struct store *st, const struct session_missing *m, struct session *s)
 		s->state = SESSION_GAPPED;
 }
 
+/* Its times are what the file says, whenever it was read. */
+static void
+finish_import(struct session *s)
+{
+	struct import i;
+
+	s->last = s->end = s->end_boottime = 0;
+	if (import_get(s->open.import.p, s->open.import.n, &i, NULL) < 0)
+		return;
+	if (i.has_start)
+		s->start = i.start;
+	s->end = s->start + i.duration;
+	s->end_boottime = s->start_boottime + i.duration;
+}
+
 static void
 finish_all(struct loader *ld)
 {
@@ -249,6 +266,9 @@ finish_all(struct loader *ld)
 				     u->len, &r, NULL) > 0)
 			s->last = r.time + (uint64_t)st->wall;
 	}
+	for (size_t i = 0; i < ld->l->n; i++)
+		if (session_imported(&ld->l->s[i]))
+			finish_import(&ld->l->s[i]);
 }
 
 /* -- filters -- */
@@ -257,6 +277,13 @@ static bool
 text_is(const struct event_text *t, const char *s)
 {
 	return t->p != NULL && t->n == strlen(s) && memcmp(t->p, s, t->n) == 0;
+}
+
+static bool
+fits_user(const struct session *s, const char *user)
+{
+	return !session_imported(s) &&
+	       (text_is(&s->open.user, user) || text_is(&s->open.login, user));
 }
 
 /* The arguments are joined by NUL; who searches types spaces. */
@@ -284,8 +311,8 @@ command_has(const struct event_text *t, const char *s)
 static bool
 is_active(const struct session *s)
 {
-	return !s->has_close && s->state != SESSION_LOST &&
-	       s->state != SESSION_DAMAGED;
+	return !session_imported(s) && !s->has_close &&
+	       s->state != SESSION_LOST && s->state != SESSION_DAMAGED;
 }
 
 static bool
@@ -301,8 +328,7 @@ wanted(const struct session *s, const struct session_filter *f)
 					   : s->start;
 	return (!f->has_uid || s->open.uid == f->uid ||
 		   s->open.auid == f->uid) &&
-	       (f->user == NULL || text_is(&s->open.user, f->user) ||
-		   text_is(&s->open.login, f->user)) &&
+	       (f->user == NULL || fits_user(s, f->user)) &&
 	       (f->since == 0 || end >= f->since) &&
 	       (f->until == 0 || s->start <= f->until) &&
 	       (!f->active || is_active(s)) &&
@@ -352,12 +378,6 @@ session_list_load(struct store *s, const struct session_filter *f,
 
 /* -- naming one -- */
 
-static bool
-fits_user(const struct session *s, const char *user)
-{
-	return text_is(&s->open.user, user) || text_is(&s->open.login, user);
-}
-
 static int
 find_prefix(const struct session_list *l, const char *name,
     const struct session **ret, struct ops_err *err)
@@ -403,6 +423,8 @@ session_find(const struct session_list *l, const char *name, const char *tty,
 	for (size_t i = l->n; i > 0; i--) {
 		const struct session *s = &l->s[i - 1];
 
+		if (session_imported(s))
+			continue;
 		if (last || (user != NULL && fits_user(s, user)) ||
 		    (mine && text_is(&s->open.inner, tty)) ||
 		    (terminal && (text_is(&s->open.tty, name) ||
@@ -438,7 +460,7 @@ struct wire {
 	uint8_t state;
 	bool sealed;
 	uint64_t start, end, start_boottime, end_boottime;
-	uint64_t bytes_lost, bypasses, last;
+	uint64_t bytes_lost, bypasses, last, logged;
 	uint64_t commands; /* one more than there are; 0: unknown */
 	struct event_text open, close;
 };
@@ -457,7 +479,8 @@ static const struct map_field fields[] = {
 	{ 10, MAP_UINT, MAP_AT(wire, last), 0, NULL, 0 },
 	{ 11, MAP_VIEW, offsetof(struct wire, open), RECORD_PAYLOAD_MAX, 0, NULL, 0 },
 	{ 12, MAP_VIEW, offsetof(struct wire, close), RECORD_PAYLOAD_MAX, 0, NULL, 0 },
-	{ 13, MAP_UINT, MAP_AT(wire, commands), 0, NULL, 0 },
+	{ 13, MAP_UINT, MAP_AT(wire, logged), 0, NULL, 0 },
+	{ 14, MAP_UINT, MAP_AT(wire, commands), 0, NULL, 0 },
 };
 /* clang-format on */
 
@@ -475,6 +498,7 @@ session_put(struct ops_buf *b, const struct session *s)
 		.bytes_lost = s->bytes_lost,
 		.bypasses = s->bypasses,
 		.last = s->last,
+		.logged = s->logged,
 		.commands = s->has_commands ? UINT64_C(1) + s->commands : 0 };
 
 	memcpy(w.id, s->id, OPS_ID_LEN);
@@ -547,6 +571,7 @@ session_get(
 	s.commands = s.has_commands ? (uint32_t)(w.commands - 1) : 0;
 	s.bypasses = w.bypasses;
 	s.last = w.last;
+	s.logged = w.logged;
 	if (!keep_open(l, &s.open) || (to = add_session(l)) == NULL)
 		return no_memory(err);
 	*to = s;

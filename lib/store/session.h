@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "record/event.h"
+#include "record/import.h"
 #include "store.h"
 
 enum session_state {
@@ -32,7 +33,9 @@ struct session {
 	struct event_open open; /* texts owned by the list */
 	bool has_close;
 	struct event_close close;
-	uint64_t start;                        /* CLOCK_REALTIME ns */
+	/* CLOCK_REALTIME ns.  Of a session that was imported it is when it says
+	 * that it began, if it does. */
+	uint64_t start;
 	uint64_t end;                          /* 0: unknown or active */
 	uint64_t start_boottime, end_boottime; /* for offsets; end 0 as above */
 	uint64_t bytes_lost;                   /* from GAP events */
@@ -41,6 +44,7 @@ struct session {
 	uint32_t commands;
 	uint64_t
 	    last; /* CLOCK_REALTIME of its newest screen record known, for idle */
+	uint64_t logged; /* CLOCK_REALTIME of its OPEN: when it was imported */
 };
 
 /* What of the events could not be read.  Sessions that only those tell of are
@@ -59,11 +63,19 @@ struct session_list {
 	struct session_missing missing;
 };
 
+/* Was it read from a file, and not recorded? */
+static inline bool
+session_imported(const struct session *s)
+{
+	return s->open.import.p != NULL;
+}
+
 /* Which to keep; zero-initialised keeps all. */
 struct session_filter {
 	bool has_uid;
-	uint32_t uid;          /* sessions of this uid (uid or auid) */
-	const char *user;      /* name, of uid or auid */
+	uint32_t uid;     /* sessions of this uid (uid or auid) */
+	const char *user; /* name, of uid or auid; of no imported one, since
+				* nothing says whose it was */
 	uint64_t since, until; /* wall clock ns; overlap; 0: open */
 	bool active;
 	const char *command; /* substring of the command */
@@ -76,7 +88,8 @@ void session_list_free(struct session_list *l);
 /*
  * Find the one that `name` means: an id or a unique prefix of one, "last",
  * "last:USER", "pts/3" (newest on that terminal, outer or inner), "." (the
- * session with this inner terminal: `tty`, NULL if none).  A suffix ":N" or
+ * session with this inner terminal: `tty`, NULL if none).  All but the id mean
+ * recorded ones: what a file claims is not found by accident.  A suffix ":N" or
  * "@1:23" must have been cut off before.  OPS_ENOENT, or OPS_EUSAGE if the
  * prefix fits several (err says which).
  */

@@ -39,7 +39,8 @@ struct store {
 	struct store_log *logs;
 	struct store_stream *streams;
 	size_t n_streams;
-	struct store_extra *extra; /* one for each h.stream[] */
+	const struct history_close **close; /* by session, then as they came */
+	struct store_extra *extra;          /* one for each h.stream[] */
 	size_t extras, extra_cap;
 	struct store_unsealed *unsealed;
 	size_t n_unsealed, unsealed_cap;

@@ -15,7 +15,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import opsealtest as t
 import recorded as r
 
-WORKERS, EACH = 4, 1500 if t.SANITIZE else 5000
+WORKERS, EACH = 4, 500 if t.SANITIZE else 5000
+EACH_STOPPED = 1500 if t.SANITIZE else 5000
 STOPPED = 4000
 
 
@@ -58,7 +59,7 @@ class Capture(t.Test):
 
     def wait_for_mark(self, inst, text):
         def there():
-            time.sleep(0.3)  # each look reads all of the log
+            time.sleep(1)  # each look reads all of the log
             return any(p["argv"][1:] == [text] for p in self.log(inst, "true", "-n", "20")
                        if p["kind"] == "exec" and "exit" in p)
         t.wait_for("the mark " + text, there, 120)
@@ -107,7 +108,7 @@ class Capture(t.Test):
         self.mark("begin-of-stop")
         for i in (inst, witness):
             self.wait_for_mark(i, "begin-of-stop")
-        pids = self.workers("stop", EACH)
+        pids = self.workers("stop", EACH_STOPPED)
         role = self.role(inst, "capture")
         time.sleep(1)
         os.kill(role, signal.SIGSTOP)

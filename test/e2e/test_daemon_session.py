@@ -92,6 +92,29 @@ class Session(t.Test):
         self.recorder_is_apart(inst, opened[17])
         door.close()
 
+    def command_of(self, inst, command):
+        _, outer = self.terminal()
+        master, _ = self.terminal()
+        answer, sid = Door(inst.run_dir).ask(request(command=command), (outer, master))
+        self.equal(answer, "go", sid)
+        s = t.wait_for("the session", lambda: self.found(inst, sid))
+        return ipc.uncbor(s[11][10:])
+
+    def test_secrets_in_the_command(self):
+        """They are replaced as those of a program's arguments are."""
+        inst = self.instance()
+        masked = [self.command_of(inst, b"mysql\0-psecret\0" + more)[15] for more in (b"db", b"x")]
+        for command, more in zip(masked, (b"db", b"x")):
+            self.matches(command.decode(), r"^mysql\0-p\[masked 6 [0-9a-f]{12}\]\0%s$" % more.decode())
+        self.equal(masked[0].split(b"\0")[1], masked[1].split(b"\0")[1], "equal secrets")
+        # Masks are longer than what they hide: the command may have to be cut.
+        opened = self.command_of(inst, b"curl" + b"\0--password=1" * 800)
+        self.equal((opened[15].startswith(b"curl\0--password=[masked 1 "), b"=1" in opened[15]),
+                   (True, False), "many")
+        self.check(len(opened[15]) <= 12000 and opened.get(16), "not cut: %d" % len(opened[15]))
+        plain = self.instance(config="mask = no\n")
+        self.equal(self.command_of(plain, b"mysql\0-psecret")[15], b"mysql\0-psecret", "switched off")
+
     def recorder_is_apart(self, inst, pid):
         """It holds nothing of the daemon's, and outlives it."""
         self.equal(os.getsid(pid), pid, "its session")

@@ -212,7 +212,7 @@ program_seeds(void)
 		.ppid = 4200,
 		.auid = 1000,
 		.ses = 3,
-		.joined = JOINED_TTY,
+		.joined = JOINED_INFERRED,
 		.argc = 2,
 		.args_len = 6,
 		.has_before = true,
@@ -220,7 +220,9 @@ program_seeds(void)
 		.args = T("ls\0-l\0"),
 		.exe = T("/usr/bin/ls"),
 		.cwd = T("/root"),
-		.holes = T("0123456789abcdef") };
+		.holes = T("0123456789abcdef"),
+		.env = T("LANG=C\0"),
+		.also = T("0123456789") };
 	const struct program_args args = { 4242, 123456789, 8000, T("x\0") };
 	const struct program_ended ended = { .pid = 4242,
 		.start = 123456789,
@@ -231,6 +233,13 @@ program_seeds(void)
 		.pid = 4242, .error = 2, .comm = T("sh"), .name = T("/nowhere")
 	};
 	const struct program_loss loss = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	const struct program_accounted accounted = { .pid = 4242,
+		.uid = 1000,
+		.status = 0x8b,
+		.began = 1795769916,
+		.unsure = true,
+		.comm = T("sh") };
+	const struct program_coverage coverage = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	const uint8_t id[OPS_ID_LEN] = "session-id";
 	struct ops_buf b = { .max = 4096 };
 #undef T
@@ -253,6 +262,12 @@ program_seeds(void)
 	ops_buf_put8(&b, 5);
 	program_loss_put(&b, &loss);
 	save_buf("program", "loss", &b);
+	ops_buf_put8(&b, 6);
+	program_accounted_put(&b, &accounted);
+	save_buf("program", "accounted", &b);
+	ops_buf_put8(&b, 7);
+	program_coverage_put(&b, &coverage);
+	save_buf("program", "coverage", &b);
 	ops_buf_free(&b);
 }
 
@@ -299,6 +314,13 @@ programs_seeds(void)
 		.has_end = true,
 		.end = { .pid = 9, .has_who = true } };
 	one_program("ended", &p);
+	p = (struct program){ .kind = PROGRAM_ACCOUNTED,
+		.has_end = true,
+		.accounted = { .pid = 9, .flags = 1 } };
+	one_program("accounted", &p);
+	p = (struct program){ .kind = PROGRAM_COVERAGE,
+		.coverage = { .captured = 4 } };
+	one_program("coverage", &p);
 }
 
 static void

@@ -15,6 +15,7 @@ REC_HELLO, REC_HELD, REC_EVENT, REC_RECORDS, REC_ACK, REC_STATE = range(32, 38)
 Q_ACCESS, Q_DONE, Q_FAILED, Q_STATUS, Q_STATUS_IS, Q_SEAL = range(38, 44)
 REC_OUTER, REC_FOUND, Q_WATCH, Q_OUTER, Q_FOUND = range(44, 49)
 REC_INNER, Q_INNER, Q_OVER, CAP_HELLO, CAP_STATE, CAP_SYNC, CAP_SYNCED, CAP_KEY = range(49, 57)
+IMP_HELLO = 57
 (C_HELLO, C_WELCOME, C_STATUS, C_STATUS_IS, C_SESSIONS, C_SESSION, C_READ, C_READ_ALL, C_OPEN,
  C_FILE, C_LIST, C_NAMES, C_TAIL, C_TAIL_RECORDS, C_END, C_DONE, C_FAILED) = range(64, 81)
 
@@ -174,6 +175,25 @@ def open_payload(sid, uid=0, auid=UNSET, pid=None, command=b"test"):
                        21: time.time_ns()})
 
 
+def import_payload(sid, **other):
+    """SESSION-OPEN of a session that this process imports, with other values."""
+    pid = os.getpid()
+
+    def number(name):
+        with open("/proc/self/" + name) as f:
+            return int(f.read())
+    keys = {1: 2, 2: os.geteuid(), 3: os.getegid(), 4: number("loginuid"), 5: number("sessionid"), 6: pid,
+            7: start_time(pid), 11: 0, 12: 0, 17: pid, 18: start_time(pid), 21: time.time_ns(),
+            25: cbor({1: 2, 2: b"file", 3: 64, 4: 0, 5: bytes(32), 7: 0})}
+    keys.update({int(k[1:]): v for k, v in other.items()})
+    return sid + cbor(keys)
+
+
+def accounted(sid):
+    return record(102, sid + cbor({1: 4, 2: 1, 3: 0, 4: 0, 5: 0, 6: 9, 7: 0, 8: 0, 9: 0, 10: 0, 11: 0,
+                                   12: 0, 13: 0, 14: 0, 16: b"true"}))
+
+
 def close_payload(sid, records=0):
     return sid + cbor({1: 1, 2: 1, 3: 0, 4: 0, 5: 0, 6: 0, 7: records})
 
@@ -249,6 +269,12 @@ class Recorder(Sender):
 
     def finish(self):
         self.event(SESSION_CLOSE, close_payload(self.sid, self.next_record))
+
+
+class Importer(Sender):
+    """Who imports programs, beside a recorder that opened their session."""
+
+    hello, hears = IMP_HELLO, ()
 
 
 class Capture(Sender):

@@ -638,7 +638,7 @@ class Instance:
             return ""
 
     def argv(self, *args):
-        if args[:1] in (("record",), ("status",)):  # these take no --store
+        if args[:1] in (("import",), ("record",), ("status",)):  # these take no --store
             return [program("opseal"), "--run", self.run_dir] + list(args)
         return [program("opseal"), "--store", self.store, "--run", self.run_dir] + list(args)
 

@@ -71,6 +71,8 @@ test_rules(void **state)
 		    "git|clone|https://me:<3>@host/x" },
 		{ "git|clone|https://me:t@k@host/x",
 		    "git|clone|https://me:<3>@host/x" },
+		{ "x|--proxy=http://me:pw@h/|URL=db://me:pwd@h",
+		    "x|--proxy=http://me:<2>@h/|URL=db://me:<3>@h" },
 		{ "git|clone|https://host:80/a@b",
 		    "git|clone|https://host:80/a@b" },
 		{ "curl|-H|Authorization: Bearer abc.def",

@@ -108,6 +108,27 @@ test_order(void **state)
 	order_free(o);
 }
 
+/* What is being told is not left half told for one that comes late. */
+static void
+test_given_out(void **state)
+{
+	const struct order_event *ev;
+
+	(void)state;
+	begin();
+	fork_at(0, 100, 1);
+	fork_at(0, 300, 2);
+	ev = order_next(o, 101);
+	assert_int_equal(ev->u->head.pid, 1);
+	fork_at(1, 50, 3);
+	assert_ptr_equal(order_next(o, 101), ev);
+	order_done(o);
+	assert_int_equal(order_next(o, 101)->u->head.pid, 3);
+	order_done(o);
+	assert_int_equal(order_next(o, 301)->u->head.pid, 2);
+	order_free(o);
+}
+
 static void
 test_many(void **state)
 {
@@ -207,6 +228,60 @@ test_holes(void **state)
 	assert_int_equal(ev->args_n, 0);
 	assert_int_equal(ev->holes, 1);
 	assert_int_equal(ev->hole[0].length, 9000);
+	order_free(o);
+}
+
+/* The environment of the newest exec of pid 1: n of left bytes. */
+static void
+environment(uint64_t time, uint64_t left, uint32_t n)
+{
+	piece(time, 1, left, n, CAP_CHUNK_ENV);
+}
+
+static void
+exec_with_env(uint64_t time)
+{
+	uint8_t b[sizeof(struct cap_exec)] = { 0 };
+	struct cap_exec e = { .head = head(CAP_EXEC, 0, time, 1) };
+
+	e.flags = CAP_ENV;
+	e.head.size = sizeof(e);
+	memcpy(b, &e, sizeof(e));
+	assert_int_equal(take(ORDER_HEADS, b, sizeof(b), NULL), 0);
+}
+
+/* All of it, a part of it, none of it, and one that doesn't come. */
+static void
+test_env(void **state)
+{
+	const struct {
+		uint64_t left;
+		uint32_t n;
+		bool comes, cut;
+	} rows[] = { { 10, 10, true, false },
+		{ CAP_CHUNK + 1, CAP_CHUNK, true, true }, { 10, 0, true, true },
+		{ 10, 10, false, true } };
+
+	(void)state;
+	begin();
+	for (size_t i = 0; i < 4; i++) {
+		uint64_t time = 10 + i;
+		const struct order_event *ev;
+
+		exec_with_env(time);
+		assert_null(order_next(o, time + 1));
+		if (rows[i].comes)
+			environment(time, rows[i].left, rows[i].n);
+		order_read(o, time);
+		if (!rows[i].comes)
+			assert_null(order_next(o, time + 1));
+		ev = order_next(o, time + (rows[i].comes ? 1 : ORDER_ARGS_NS));
+		assert_non_null(ev);
+		assert_int_equal(ev->env_n, rows[i].comes ? rows[i].n : 0);
+		assert_int_equal(ev->env_cut, rows[i].cut);
+		order_done(o);
+	}
+	assert_int_equal(order_memory(o), 0);
 	order_free(o);
 }
 
@@ -319,9 +394,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_given_out),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_args),
 		cmocka_unit_test(test_holes),
+		cmocka_unit_test(test_env),
 		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_refused),

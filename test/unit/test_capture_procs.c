@@ -22,23 +22,34 @@ forked(uint32_t pid, uint64_t start, uint32_t ppid, uint64_t pstart)
 	return x;
 }
 
+static uint32_t euid; /* of whom execd() makes */
+
+static struct proc *
+execd_as(const char *comm, uint32_t pid, uint64_t start, uint32_t ppid,
+    uint64_t pstart, uint32_t minor, uint32_t ses)
+{
+	struct cap_exec e = { .head = { .pid = pid,
+				  .start = start,
+				  .ppid = ppid,
+				  .pstart = pstart },
+		.tty_major = minor != 0 ? 136 : 0,
+		.tty_minor = minor,
+		.tty_dev = minor != 0 ? 77 : 0,
+		.euid = euid,
+		.ses = ses };
+	struct proc *x;
+
+	memcpy(e.comm, comm, strlen(comm));
+	x = procs_exec(p, &e);
+	assert_non_null(x);
+	return x;
+}
+
 static struct proc *
 execd(uint32_t pid, uint64_t start, uint32_t ppid, uint64_t pstart,
     uint32_t minor, uint32_t ses)
 {
-	const struct cap_exec e = { .head = { .pid = pid,
-					.start = start,
-					.ppid = ppid,
-					.pstart = pstart },
-		.tty_major = minor != 0 ? 136 : 0,
-		.tty_minor = minor,
-		.tty_dev = minor != 0 ? 77 : 0,
-		.ses = ses,
-		.comm = "exec" };
-	struct proc *x = procs_exec(p, &e);
-
-	assert_non_null(x);
-	return x;
+	return execd_as("exec", pid, start, ppid, pstart, minor, ses);
 }
 
 static void
@@ -222,6 +233,157 @@ test_over(void **state)
 	procs_free(p);
 }
 
+/* What the door does may be told after its session. */
+static void
+test_late_door(void **state)
+{
+	struct proc *x;
+
+	(void)state;
+	begin();
+	session(A, 3, 10, CAP_UNSET, 2 * PROCS_TICK);
+	execd(10, PROCS_TICK + 5, 1, 1, 0, CAP_UNSET);
+	x = forked(11, 2 * PROCS_TICK + 1, 10, PROCS_TICK + 5);
+	joined(x, 2 * PROCS_TICK + 1, JOINED_DESCENT, A);
+	/* Another one with its pid. */
+	execd(10, PROCS_TICK * 4, 1, 1, 0, CAP_UNSET);
+	x = forked(12, 4 * PROCS_TICK + 1, 10, PROCS_TICK * 4);
+	joined(x, 4 * PROCS_TICK + 1, JOINED_NOTHING, NULL);
+	procs_free(p);
+}
+
+static void
+shown(const struct proc *x, uint64_t time, size_t n, const uint8_t *a,
+    const uint8_t *b)
+{
+	uint8_t ids[4][OPS_ID_LEN];
+
+	assert_int_equal(procs_shown(p, x, time, ids, 4), n);
+	if (n > 0)
+		assert_memory_equal(ids[0], a, OPS_ID_LEN);
+	if (n > 1)
+		assert_memory_equal(ids[1], b, OPS_ID_LEN);
+	joined(x, time, n > 0 ? JOINED_INFERRED : JOINED_DESCENT, a);
+}
+
+static void
+ended(uint32_t pid, uint64_t start)
+{
+	const struct cap_exit e = { .head = { .pid = pid, .start = start } };
+	struct proc gone;
+
+	assert_true(procs_exit(p, &e, &gone));
+}
+
+/* A server that the first client makes, and then a second client. */
+static void
+test_tmux(void **state)
+{
+	struct proc *x, *y;
+
+	(void)state;
+	begin();
+	session(A, 3, 10, CAP_UNSET, 10);
+	session(B, 4, 20, CAP_UNSET, 10);
+	execd(10, PROCS_TICK + 5, 1, 1, 0, CAP_UNSET);
+	execd_as(
+	    "tmux", 11, PROCS_TICK + 100, 10, PROCS_TICK + 5, 3, CAP_UNSET);
+	forked(12, PROCS_TICK + 200, 11, PROCS_TICK + 100); /* the server */
+	forked(13, PROCS_TICK + 300, 12, PROCS_TICK + 200);
+	x = execd(13, PROCS_TICK + 300, 12, PROCS_TICK + 200, 9, CAP_UNSET);
+	shown(x, PROCS_TICK + 400, 1, A, NULL);
+	/* Another user's client is no client of this one. */
+	euid = 1000;
+	execd_as("tmux", 21, PROCS_TICK + 500, 20, 1, 4, CAP_UNSET);
+	shown(x, PROCS_TICK + 600, 1, A, NULL);
+	euid = 0;
+	execd_as("tmux", 21, PROCS_TICK + 500, 20, 1, 4, CAP_UNSET);
+	shown(x, PROCS_TICK + 600, 2, A, B);
+	/* Nor is one of screen; and by then its terminal is its own. */
+	execd_as("screen", 21, PROCS_TICK + 500, 20, 1, 4, CAP_UNSET);
+	shown(x, PROCS_TICK + 600, 1, A, NULL);
+	/* What runs in a pane hands that on; a recorded shell in it has its own. */
+	forked(14, PROCS_TICK + 700, 13, PROCS_TICK + 300);
+	y = execd(14, PROCS_TICK + 700, 13, PROCS_TICK + 300, 9, CAP_UNSET);
+	shown(y, PROCS_TICK + 800, 1, A, NULL);
+	y = execd(14, PROCS_TICK + 700, 13, PROCS_TICK + 300, 4, CAP_UNSET);
+	joined(y, PROCS_TICK + 800, JOINED_TTY, B);
+	/* Nobody is attached. */
+	ended(11, PROCS_TICK + 100);
+	shown(x, PROCS_TICK + 900, 0, A, NULL);
+	procs_free(p);
+}
+
+/* Who makes many clients takes his own places, in memory that doesn't grow. */
+static void
+test_tmux_flood(void **state)
+{
+	const struct proc *x;
+
+	(void)state;
+	begin();
+	session(A, 3, 10, CAP_UNSET, 10);
+	execd(10, PROCS_TICK + 5, 1, 1, 0, CAP_UNSET);
+	execd_as(
+	    "tmux", 11, PROCS_TICK + 100, 10, PROCS_TICK + 5, 3, CAP_UNSET);
+	forked(12, PROCS_TICK + 200, 11, PROCS_TICK + 100);
+	forked(13, PROCS_TICK + 300, 12, PROCS_TICK + 200);
+	execd(13, PROCS_TICK + 300, 12, PROCS_TICK + 200, 9, CAP_UNSET);
+	euid = 1000;
+	for (uint32_t i = 0; i < 100000; i++)
+		execd_as("tmux", 50, 7, 1, 1, 8, CAP_UNSET);
+	for (uint32_t i = 0; i < 5000; i++)
+		execd_as("tmux", 1000 + i, 7, 1, 1, 8, CAP_UNSET);
+	euid = 0;
+	x = procs_find(p, 13, PROCS_TICK + 300);
+	assert_non_null(x);
+	shown(x, PROCS_TICK * 2, 1, A, NULL);
+	/* The same user's newest count, and none that has ended. */
+	for (uint32_t i = 0; i < 63; i++)
+		execd_as("tmux", 10000 + i, 7, 1, 1, 8, CAP_UNSET);
+	shown(x, PROCS_TICK * 2, 1, A, NULL);
+	ended(10000, 7);
+	execd_as("tmux", 20000, 7, 1, 1, 8, CAP_UNSET);
+	shown(x, PROCS_TICK * 2, 1, A, NULL);
+	execd_as("tmux", 20001, 7, 1, 1, 8, CAP_UNSET);
+	shown(x, PROCS_TICK * 2, 0, A, NULL);
+	procs_free(p);
+}
+
+/* The server, its shell and a client were there before. */
+static void
+test_tmux_seeded(void **state)
+{
+	const struct proc server = { .pid = 12,
+		.start = PROCS_TICK,
+		.ppid = 1,
+		.comm = "tmux: server" };
+	const struct proc shell = {
+		.pid = 13, .start = PROCS_TICK, .ppid = 12, .comm = "sh"
+	};
+	const struct proc client = { .pid = 11,
+		.start = PROCS_TICK,
+		.ppid = 1,
+		.tty_major = 136,
+		.tty_minor = 3,
+		.comm = "tmux: client" };
+	struct proc *x;
+
+	(void)state;
+	begin();
+	session(A, 3, 10, CAP_UNSET, 10);
+	assert_int_equal(procs_seed(p, &server), 0);
+	assert_int_equal(procs_seed(p, &shell), 0);
+	assert_int_equal(procs_seed(p, &client), 0);
+	forked(14, PROCS_TICK * 3, 13, PROCS_TICK);
+	x = execd(14, PROCS_TICK * 3, 13, PROCS_TICK, 9, CAP_UNSET);
+	shown(x, PROCS_TICK * 4, 1, A, NULL);
+	forked(15, PROCS_TICK * 5, 14, PROCS_TICK * 3);
+	x = execd(15, PROCS_TICK * 5, 14, PROCS_TICK * 3, 9, CAP_UNSET);
+	shown(x, PROCS_TICK * 6, 1, A, NULL);
+	procs_free(p);
+}
+
 int
 main(void)
 {
@@ -231,6 +393,10 @@ main(void)
 		cmocka_unit_test(test_seed),
 		cmocka_unit_test(test_joined),
 		cmocka_unit_test(test_over),
+		cmocka_unit_test(test_late_door),
+		cmocka_unit_test(test_tmux),
+		cmocka_unit_test(test_tmux_flood),
+		cmocka_unit_test(test_tmux_seeded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,11 @@
-/* Covers: event, map */
+/* Covers: event, import, map */
 #include "check.h"
 
 #include "base/bytes.h"
 #include "record/body.h"
 #include "record/cbor.h"
 #include "record/event.h"
+#include "record/import.h"
 #include "record/record.h"
 
 static const uint8_t id[OPS_ID_LEN] = "session-10";
@@ -38,6 +39,7 @@ static const struct event_open open_all = {
 	.input = true,
 	.realtime = UINT64_MAX,
 	.login = T("root"),
+	.import = T("\xa0"),
 };
 static const struct event_open open_least = {
 	.kind = SESSION_COMMAND,
@@ -66,7 +68,8 @@ same_open(const struct event_open *a, const struct event_open *b)
 	       a->recorder_pid == b->recorder_pid &&
 	       a->recorder_start == b->recorder_start &&
 	       same_text(a->host, b->host) && a->input == b->input &&
-	       a->realtime == b->realtime && same_text(a->login, b->login);
+	       a->realtime == b->realtime && same_text(a->login, b->login) &&
+	       same_text(a->import, b->import);
 }
 
 static void
@@ -101,6 +104,98 @@ test_open(void **state)
 		assert_int_equal(event_open_get(b.data, b.len, &got, NULL), -1);
 		ops_buf_free(&b);
 	}
+}
+
+static const struct import import_all = {
+	.format = IMPORT_TYPESCRIPT,
+	.file = T("/home/ann/typescript"),
+	.size = 1ull << 40,
+	.mtime = 17,
+	.sha256 = "the hash of the file, 32 bytes.",
+	.has_start = true,
+	.start = 0,
+	.duration = UINT64_MAX,
+	.untimed = true,
+	.head = T("Script started on x\n"),
+	.tail = T("\nScript done on y\n"),
+	.timing = T("timing"),
+	.timing_sha256 = "the hash of the timing, 32 byte.",
+	.multi = true,
+	.timing_head = T("H 0.000000 SHELL /bin/sh\n"),
+	.timing_tail = T("H 0.000000 EXIT_CODE 0\n"),
+	.both = true,
+};
+
+static bool
+same_import(const struct import *a, const struct import *b)
+{
+	return a->format == b->format && same_text(a->file, b->file) &&
+	       a->size == b->size && a->mtime == b->mtime &&
+	       memcmp(a->sha256, b->sha256, sizeof(a->sha256)) == 0 &&
+	       a->has_start == b->has_start && a->start == b->start &&
+	       a->duration == b->duration && a->untimed == b->untimed &&
+	       same_text(a->head, b->head) && same_text(a->tail, b->tail) &&
+	       same_text(a->timing, b->timing) &&
+	       memcmp(a->timing_sha256, b->timing_sha256,
+		   sizeof(a->timing_sha256)) == 0 &&
+	       a->multi == b->multi &&
+	       same_text(a->timing_head, b->timing_head) &&
+	       same_text(a->timing_tail, b->timing_tail) && a->both == b->both;
+}
+
+static void
+test_import(void **state)
+{
+	static const struct import least = { .format = 9 };
+	const struct import *all[] = { &import_all, &least };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct ops_buf b = { .max = EVENT_IMPORT_MAX };
+		struct import got = { .format = 99 };
+
+		import_put(&b, all[i]);
+		assert_false(b.failed);
+		for (size_t n = 0; n < b.len; n++) {
+			uint8_t *cut = heap_copy(b.data, n);
+			struct ops_err err = { 0 };
+
+			assert_int_equal(import_get(cut, n, &got, &err), -1);
+			assert_int_equal(err.code, OPS_EFORMAT);
+			assert_int_equal(got.format, 99);
+			free(cut);
+		}
+		assert_int_equal(import_get(b.data, b.len, &got, NULL), 0);
+		assert_true(same_import(&got, all[i]));
+		ops_buf_free(&b);
+	}
+}
+
+/* With the longest of all texts it fits into an OPEN, and that into a record. */
+static void
+test_import_longest(void **state)
+{
+	static uint8_t x[2 * EVENT_ARGV_MAX];
+	struct event_text t = { x, sizeof(x) };
+	struct import i = import_all;
+	struct event_open e = open_all;
+	struct ops_buf b = { .max = EVENT_IMPORT_MAX };
+	struct ops_buf all = { .max = RECORD_PAYLOAD_MAX };
+	struct event_open got;
+
+	(void)state;
+	i.file = i.head = i.tail = i.timing = i.timing_head = i.timing_tail = t;
+	import_put(&b, &i);
+	assert_false(b.failed);
+	e.user = e.tty = e.inner = e.term = e.from = e.host = e.login = t;
+	e.command = (struct event_text){ x, IMPORT_COMMAND_MAX };
+	e.import = (struct event_text){ b.data, b.len };
+	event_open_put(&all, id, &e);
+	assert_false(all.failed);
+	assert_int_equal(event_open_get(all.data, all.len, &got, NULL), 0);
+	assert_int_equal(got.import.n, b.len);
+	ops_buf_free(&b);
+	ops_buf_free(&all);
 }
 
 /* The longest OPEN fits into one record; longer texts are cut, not refused. */
@@ -324,6 +419,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_open_longest),
+		cmocka_unit_test(test_import),
+		cmocka_unit_test(test_import_longest),
 		cmocka_unit_test(test_close),
 		cmocka_unit_test(test_access),
 		cmocka_unit_test(test_others),

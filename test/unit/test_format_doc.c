@@ -7,6 +7,7 @@
 #include "record/body.h"
 #include "record/event.h"
 #include "record/frame.h"
+#include "record/import.h"
 #include "record/leaf.h"
 #include "record/program.h"
 #include "record/walbatch.h"
@@ -22,7 +23,8 @@ struct hex {
 	uint8_t p[512];
 	size_t n;
 };
-static struct hex records, frame, hashes, leaf, leafhash, entry, exec;
+static struct hex records, frame, hashes, leaf, leafhash, entry, exec,
+    accounted, import;
 
 /* The bytes of the block that starts with "```hex NAME". */
 static void
@@ -78,6 +80,8 @@ setup(void **state)
 	read_block("leafhash", &leafhash);
 	read_block("entry", &entry);
 	read_block("exec", &exec);
+	read_block("accounted", &accounted);
+	read_block("import", &import);
 	return n == sizeof(doc) - 1 ? -1 : 0;
 }
 
@@ -127,6 +131,64 @@ test_exec(void **state)
 	assert_memory_equal(e.cwd.p, "/root", 5);
 	assert_false(e.has_before);
 	program_exec_put(&again, id, &e);
+	assert_int_equal(again.len, r.len);
+	assert_memory_equal(again.data, r.payload, r.len);
+	ops_buf_free(&again);
+}
+
+static void
+test_import(void **state)
+{
+	static const char log[] = "%.*shi\r\n%.*s";
+	struct ops_buf again = { .max = EVENT_IMPORT_MAX };
+	uint8_t sha[OPS_HASH_LEN];
+	struct import i;
+	char text[512];
+	int n;
+
+	(void)state;
+	assert_int_equal(import_get(import.p, import.n, &i, NULL), 0);
+	assert_int_equal(i.format, IMPORT_TYPESCRIPT);
+	assert_int_equal(i.duration, 14895000);
+	assert_false(i.untimed || i.multi || i.both);
+	/* It is the file, byte by byte. */
+	n = snprintf(text, sizeof(text), log, (int)i.head.n, i.head.p,
+	    (int)i.tail.n, i.tail.p);
+	assert_int_equal(n, i.size);
+	ops_sha256(text, (size_t)n, sha);
+	assert_memory_equal(sha, i.sha256, sizeof(sha));
+	ops_sha256("0.014895 4\n", 11, sha);
+	assert_memory_equal(sha, i.timing_sha256, sizeof(sha));
+	import_put(&again, &i);
+	assert_int_equal(again.len, import.n);
+	assert_memory_equal(again.data, import.p, import.n);
+	ops_buf_free(&again);
+}
+
+static void
+test_accounted(void **state)
+{
+	struct program_accounted e;
+	struct ops_buf again = { .max = RECORD_PAYLOAD_MAX };
+	struct record r;
+
+	(void)state;
+	assert_int_equal(
+	    record_decode(accounted.p, accounted.n, &r, NULL), accounted.n);
+	assert_int_equal(r.type, REC_ACCOUNTED);
+	assert_int_equal(r.time, 7000000000);
+	assert_int_equal(program_accounted_get(r.payload, r.len, &e, NULL), 0);
+	assert_int_equal(e.pid, 4243);
+	assert_int_equal(e.ppid, 4242);
+	assert_int_equal(e.uid, 1000);
+	assert_int_equal(e.status, 9);
+	assert_int_equal(e.elapsed, 1880000000);
+	assert_int_equal(e.tty, 136 << 20 | 2);
+	assert_int_equal(e.flags, 16);
+	assert_false(e.unsure);
+	assert_int_equal(e.comm.n, 5);
+	assert_memory_equal(e.comm.p, "sleep", 5);
+	program_accounted_put(&again, &e);
 	assert_int_equal(again.len, r.len);
 	assert_memory_equal(again.data, r.payload, r.len);
 	ops_buf_free(&again);
@@ -271,6 +333,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_accounted),
+		cmocka_unit_test(test_import),
 		cmocka_unit_test(test_frame),
 		cmocka_unit_test(test_hashes),
 		cmocka_unit_test(test_leaf),

@@ -16,11 +16,13 @@
 #include "index/indexdb.h"
 #include "index/indexer.h"
 #include "index/lookup.h"
+#include "record/acct.h"
 #include "record/record.h"
 #include "store/programs.h"
 #include "store_build.h"
 
 #define RUNNING 40
+#define SECOND UINT64_C(1000000000)
 /* more than an index keeps as it is */
 #define LONG_NAME                                                              \
 	"a-name-of-many-letters-a-name-of-many-letters-a-name-of-many-"        \
@@ -67,9 +69,30 @@ any_session(void)
 
 /* -- what happens -- */
 
+/* Other sessions that show its terminal: none to three, one perhaps twice, or its
+ * own, or one that nobody knows. */
+static struct event_text
+any_also(uint8_t room[static 3 * OPS_ID_LEN])
+{
+	uint32_t n = throw(4);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t which = throw(7);
+
+		if (which < 6)
+			memcpy(room + (size_t)i * OPS_ID_LEN,
+			    b.stream[session[which % 3]].id, OPS_ID_LEN);
+		else
+			memset(room + (size_t)i * OPS_ID_LEN, 0x77, OPS_ID_LEN);
+	}
+	return (
+	    struct event_text){ n > 0 ? room : NULL, (size_t)n * OPS_ID_LEN };
+}
+
 static void
 do_exec(uint32_t i)
 {
+	uint8_t also[3 * OPS_ID_LEN];
 	static const char *const exe[] = { "/usr/bin/a", "/usr/bin/b", "/opt/b",
 		"/tmp/" LONG_NAME, "" };
 	static const char *const args[] = { "a", "b", "./run", "" };
@@ -95,6 +118,8 @@ do_exec(uint32_t i)
 	e.args_len = e.args.n;
 	if (throw(4) == 0)
 		e.filename = text("/bin/called");
+	if (e.joined == JOINED_INFERRED)
+		e.also = any_also(also);
 	program_exec_put(&body, any_session(), &e);
 	put(REC_EXEC, &body);
 	for (uint64_t at = e.args.n; throw(5) == 0; at += 4) {
@@ -121,6 +146,10 @@ do_end(uint32_t i, bool who)
 		.ses = EVENT_UNSET,
 		.comm = text("forked") };
 
+	if (throw(6) == 0) { /* as another pid namespace names it */
+		e.has_own = true;
+		e.own = 10 + throw(RUNNING);
+	}
 	program_ended_put(&body, any_session(), &e);
 	put(REC_ENDED, &body);
 	if (throw(8) != 0) /* else it ends once more */
@@ -149,20 +178,142 @@ do_other(void)
 	}
 }
 
+/* What the kernel's accounting says; of few kinds, so that some are told twice.
+ * In a session: it was imported. */
+static void
+do_accounted(bool imported)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	uint64_t now = (b.now + b.wall) / SECOND;
+	struct program_accounted a = { .pid = 10 + throw(RUNNING),
+		.uid = 1000 + throw(3),
+		.gid = 1000,
+		.status = throw(2) << 8,
+		.began = imported ? now - throw(3) : 7 + throw(2),
+		.elapsed = throw(3) * SECOND,
+		.flags = throw(3) == 0 ? ACCT_FORKED : 0,
+		.tty = throw(2) * (136u << 20 | 7),
+		.unsure = throw(3) != 0,
+		.comm = text(throw(2) == 0 ? "a" : "acct") };
+
+	if (imported)
+		program_imported_put(&body, b.stream[session[throw(3)]].id, &a);
+	else
+		program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+}
+
+static void
+do_coverage(void)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_coverage c = { .from = b.now - 1,
+		.until = b.now,
+		.captured = throw(9),
+		.accounted = throw(9) };
+
+	program_coverage_put(&body, &c);
+	put(REC_COVERAGE, &body);
+}
+
+static void
+do_capture(enum capture_what what)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_capture c = { .what = what,
+		.pid = 100 + throw(3),
+		.how = text(throw(4) == 0 ? "acct" : "tp_btf") };
+
+	program_capture_put(&body, &c);
+	put(REC_CAPTURE, &body);
+}
+
+static void
+begin_capture(uint32_t pid)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	const struct program_capture c = {
+		.what = CAPTURE_BEGAN, .pid = pid, .how = text("tp_btf")
+	};
+
+	program_capture_put(&body, &c);
+	put(REC_CAPTURE, &body);
+}
+
+/* What is of no single program, or of another source. */
+static void
+do_source(void)
+{
+	switch (throw(8)) {
+	case 0:
+		do_coverage();
+		break;
+	case 1:
+		do_capture(CAPTURE_BEGAN);
+		break;
+	case 2:
+		do_capture(throw(2) == 0 ? CAPTURE_ENDED : CAPTURE_BEGAN);
+		break;
+	case 3:
+		do_accounted(true);
+		break;
+	default:
+		do_accounted(false);
+		break;
+	}
+}
+
+/* Another run of capture, in a stream of its own. */
+static void
+next_run(void)
+{
+	build_seal(&b, false, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	do_capture(CAPTURE_BEGAN);
+}
+
+static void
+next_boot(void)
+{
+	build_seal(&b, true, false);
+	b.boot_id[0]++;
+	b.wall += b.now;
+	b.now = SECOND;
+	b.until_sealed = 0;
+	build_boot(&b, BOOT_CLEAN, NULL);
+	build_seal(&b, false, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+}
+
 static void
 happen(int n)
 {
 	for (int j = 0; j < n; j++) {
-		uint32_t what = throw(10), i = throw(RUNNING);
+		uint32_t what = throw(12), i = throw(RUNNING);
 
 		b.now += throw(3) * 1000000;
-		if (what < 5)
+		if (throw(60) == 0)
+			b.now += 3 * SECOND;
+		if (what >= 10)
+			do_source();
+		else if (what < 5)
 			do_exec(i);
 		else if (what < 9)
 			do_end(i, throw(4) == 0);
 		else
 			do_other();
 	}
+}
+
+static void
+grow(int periods)
+{
+	for (int i = 0; i < periods; i++) {
+		happen(25);
+		build_seal(&b, false, false);
+	}
+	happen(10);
+	build_sync(&b);
 }
 
 /* -- the same? -- */
@@ -210,13 +361,13 @@ static struct program_filter
 any_filter(void)
 {
 	static const char *const names[] = { "a", "b", "run", "", "called",
-		"forked", LONG_NAME };
+		"forked", LONG_NAME, "acct" };
 	static const char *const exe[] = { "*", "/usr/*", "/tmp/*", "" };
 	struct program_filter f = { .forks = throw(2) == 0,
 		.newest = throw(3) == 0 ? 0 : 1 + throw(30) };
 
 	if (throw(3) == 0)
-		f.name = names[throw(7)];
+		f.name = names[throw(8)];
 	if (throw(5) == 0)
 		f.exe = exe[throw(4)];
 	if (throw(5) == 0)
@@ -230,6 +381,9 @@ any_filter(void)
 	f.owner = 1000 + throw(3);
 	f.has_session = throw(5) == 0;
 	memcpy(f.session, b.stream[session[throw(3)]].id, OPS_ID_LEN);
+	f.coverage = throw(8) == 0;
+	if (throw(3) == 0)
+		f.source = throw(4);
 	if (throw(6) == 0)
 		f.since = b.now + b.wall - throw(200) * 1000000;
 	if (throw(6) == 0)
@@ -304,17 +458,6 @@ teardown(void **state)
 }
 
 static void
-grow(int periods)
-{
-	for (int i = 0; i < periods; i++) {
-		happen(25);
-		build_seal(&b, false, false);
-	}
-	happen(10);
-	build_sync(&b);
-}
-
-static void
 test_grows(void **state)
 {
 	int used = 0;
@@ -329,12 +472,120 @@ test_grows(void **state)
 		if (throw(2) == 0)
 			update();
 		used += compare(25);
-		if (i == 20) { /* another run of capture */
-			build_seal(&b, false, false);
-			stream = build_stream(&b, CLASS_PROGRAMS);
-		}
+		if (i % 5 == 4)
+			next_run();
+		if (i == 22)
+			next_boot();
 	}
-	assert_true(used > 500);
+	assert_true(used > 300);
+}
+
+/* How many of what a filter asks for. */
+static size_t
+count(struct store *s, const struct program_filter *f, enum program_kind kind)
+{
+	struct program_list l;
+	size_t n = 0;
+
+	assert_int_equal(program_list_load(s, f, &l, NULL), 0);
+	for (size_t i = 0; i < l.n; i++)
+		n += l.p[i].kind == kind;
+	program_list_free(&l);
+	return n;
+}
+
+/* Each kind is there, and is found by the index as without it. */
+static void
+test_kinds(void **state)
+{
+	const struct program_filter coverage = { .coverage = true };
+	const struct program_filter acct = { .source = SOURCE_ACCT,
+		.forks = true };
+	const struct program_filter import = { .source = SOURCE_IMPORT,
+		.forks = true };
+	struct program_filter in = { .has_session = true };
+	struct store *s;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		grow(8);
+		next_run();
+	}
+	build_seal(&b, false, false);
+	update();
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(count(s, &coverage, PROGRAM_COVERAGE) > 5);
+	assert_true(count(s, &coverage, PROGRAM_LOST) > 5);
+	assert_true(count(s, &acct, PROGRAM_ACCOUNTED) > 20);
+	assert_true(count(s, &import, PROGRAM_ACCOUNTED) > 5);
+	assert_true(same_list(s, &coverage));
+	assert_true(same_list(s, &acct));
+	assert_true(same_list(s, &import));
+	for (int i = 0; i < 3; i++) {
+		memcpy(in.session, b.stream[session[i]].id, OPS_ID_LEN);
+		assert_true(same_list(s, &in));
+	}
+	memset(in.session, 0x77, OPS_ID_LEN); /* as another only */
+	assert_true(count(s, &in, PROGRAM_RAN) > 0);
+	assert_true(same_list(s, &in));
+	store_free(s);
+}
+
+/* Behind the index: a hole that begins in it, and an end that may be in it. */
+static void
+test_behind(void **state)
+{
+	struct program_filter lost = { .newest = 1000 };
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_ended e = { .pid = 11, .start = 1 };
+	struct program_accounted a = { .pid = 11, .uid = 1000 };
+	struct store *s;
+	size_t holes, ends;
+
+	(void)state;
+	begin_capture(7);
+	e.start = b.now;
+	program_ended_put(&body, b.stream[session[0]].id, &e);
+	put(REC_ENDED, &body);
+	build_seal(&b, false, false);
+	update();
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(same_list(s, &lost));
+	holes = count(s, &lost, PROGRAM_LOST);
+	ends = count(s, &lost, PROGRAM_ACCOUNTED);
+	store_free(s);
+
+	begin_capture(8);
+	build_sync(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(same_list(s, &lost));
+	assert_int_equal(count(s, &lost, PROGRAM_LOST), holes + 1);
+	store_free(s);
+
+	/* Sure: by the index.  Not: it can't tell, so it isn't used. */
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	build_sync(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(same_list(s, &lost));
+	store_free(s);
+	a.pid = 12;
+	a.unsure = true;
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	a.pid = 11;
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	build_sync(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_false(same_list(s, &lost));
+	assert_int_equal(count(s, &lost, PROGRAM_ACCOUNTED), ends + 2);
+	store_free(s);
+	build_seal(&b, false, false);
+	update();
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(same_list(s, &lost));
+	store_free(s);
 }
 
 /* Before and after: the same process may end in another run. */
@@ -391,6 +642,13 @@ test_lies(void **state)
 		"UPDATE stream SET next = next + 100000",
 		"UPDATE stream SET stream = x'00'",
 		"UPDATE state SET origin = x'00'",
+		"UPDATE state SET last = last + 1, unended = 1",
+		"UPDATE state SET last_at = last_at + 100000",
+		"UPDATE program SET hole_at = start_at, hole_stream = stream "
+		"WHERE kind = 3",
+		"UPDATE program SET hole_stream = NULL",
+		"UPDATE program SET hole_at = start_at, hole_stream = stream "
+		"WHERE kind = 1",
 		"UPDATE state SET unsynced = 'another boot'",
 		"UPDATE session SET session = x'0102' WHERE commands > 0 AND "
 		"id = (SELECT max(id) FROM session WHERE commands > 0)",
@@ -402,6 +660,8 @@ test_lies(void **state)
 	};
 
 	(void)state;
+	begin_capture(500);
+	begin_capture(501); /* a hole */
 	grow(8);
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
 		struct store *s;
@@ -523,6 +783,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_grows, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kinds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_behind, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_older_stream, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lies, setup, teardown),

@@ -23,7 +23,7 @@ static const struct program_exec exec_all = { .pid = 1,
 	.egid = 8,
 	.auid = EVENT_UNSET,
 	.ses = 10,
-	.joined = JOINED_DESCENT,
+	.joined = JOINED_INFERRED,
 	.flags = PROGRAM_SECURE | PROGRAM_THREAD,
 	.pgrp = 13,
 	.sid = 14,
@@ -54,7 +54,9 @@ static const struct program_exec exec_all = { .pid = 1,
 	.ns_uts = 38,
 	.ns_user = 39,
 	.ns_cgroup = 40,
-	.holes = T("0123456789abcdef") };
+	.holes = T("0123456789abcdef"),
+	.env = T("LANG=C\0"),
+	.also = T("0123456789") };
 
 static bool
 same_text(struct event_text a, struct event_text b)
@@ -91,6 +93,8 @@ test_exec(void **state)
 	assert_true(same_text(got.cwd, exec_all.cwd));
 	assert_true(same_text(got.cgroup, exec_all.cgroup));
 	assert_true(same_text(got.holes, exec_all.holes));
+	assert_true(same_text(got.env, exec_all.env));
+	assert_true(same_text(got.also, exec_all.also));
 	got.comm = exec_all.comm;
 	got.args = exec_all.args;
 	got.filename = exec_all.filename;
@@ -99,6 +103,8 @@ test_exec(void **state)
 	got.cwd = exec_all.cwd;
 	got.cgroup = exec_all.cgroup;
 	got.holes = exec_all.holes;
+	got.env = exec_all.env;
+	got.also = exec_all.also;
 	assert_memory_equal(&got, &exec_all, sizeof(got));
 	ops_buf_free(&b);
 }
@@ -142,17 +148,24 @@ test_others(void **state)
 		.has_who = true,
 		.ppid = 13,
 		.ses = 18,
-		.comm = T("sh") };
+		.comm = T("sh"),
+		.has_own = true,
+		.own = 20 };
 	const struct program_failed f = {
 		.pid = 1, .error = 2, .ses = 8, .name = T("/nowhere")
 	};
 	const struct program_loss l = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	const struct program_accounted w = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+		12, 13, 14, true, T("sh") };
+	const struct program_coverage v = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	struct program_capture c2;
 	struct program_args a2;
 	struct program_ended e2;
 	struct program_failed f2;
 	struct program_loss l2;
+	struct program_accounted w2;
+	struct program_coverage v2;
 
 	(void)state;
 	program_capture_put(&b, &c);
@@ -168,8 +181,8 @@ test_others(void **state)
 	program_ended_put(&b, id, &e);
 	assert_int_equal(program_ended_get(b.data, b.len, &e2, NULL), 0);
 	assert_true(e2.status == 0x8b && e2.maxrss == 8 && e2.majflt == 12 &&
-		    e2.has_who && e2.ppid == 13 && e2.ses == 18 &&
-		    same_text(e2.comm, e.comm));
+		    e2.has_who && e2.ppid == 13 && e2.ses == 18 && e2.has_own &&
+		    e2.own == 20 && same_text(e2.comm, e.comm));
 	ops_buf_reset(&b);
 	program_failed_put(&b, id, &f);
 	assert_int_equal(program_failed_get(b.data, b.len, &f2, NULL), 0);
@@ -179,6 +192,18 @@ test_others(void **state)
 	program_loss_put(&b, &l);
 	assert_int_equal(program_loss_get(b.data, b.len, &l2, NULL), 0);
 	assert_memory_equal(&l, &l2, sizeof(l));
+	ops_buf_reset(&b);
+	program_accounted_put(&b, &w);
+	assert_int_equal(program_accounted_get(b.data, b.len, &w2, NULL), 0);
+	assert_true(w2.pid == 1 && w2.ppid == 2 && w2.uid == 3 && w2.gid == 4 &&
+		    w2.status == 5 && w2.began == 6 && w2.elapsed == 7);
+	assert_true(w2.utime == 8 && w2.stime == 9 && w2.mem == 10 &&
+		    w2.minflt == 11 && w2.majflt == 12 && w2.tty == 13 &&
+		    w2.flags == 14 && w2.unsure && same_text(w2.comm, w.comm));
+	ops_buf_reset(&b);
+	program_coverage_put(&b, &v);
+	assert_int_equal(program_coverage_get(b.data, b.len, &v2, NULL), 0);
+	assert_memory_equal(&v, &v2, sizeof(v));
 	ops_buf_free(&b);
 }
 
@@ -196,6 +221,16 @@ test_refused(void **state)
 	ops_buf_reset(&b);
 	e = exec_all;
 	e.holes.n = PROGRAM_HOLE_LEN - 1;
+	program_exec_put(&b, id, &e);
+	assert_int_equal(program_exec_get(b.data, b.len, &got, NULL), -1);
+	ops_buf_reset(&b);
+	e = exec_all;
+	e.also.n = OPS_ID_LEN - 1;
+	program_exec_put(&b, id, &e);
+	assert_int_equal(program_exec_get(b.data, b.len, &got, NULL), -1);
+	ops_buf_reset(&b);
+	e = exec_all;
+	e.joined = JOINED_TTY; /* another session would be told from it */
 	program_exec_put(&b, id, &e);
 	assert_int_equal(program_exec_get(b.data, b.len, &got, NULL), -1);
 	ops_buf_reset(&b);

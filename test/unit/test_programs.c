@@ -1,5 +1,6 @@
 /* Covers: programs, programs_wire, program_walk */
 #include "check.h"
+#include "record/acct.h"
 
 #include "record/record.h"
 #include "store/programs.h"
@@ -8,6 +9,7 @@
 static struct build b;
 static struct store *s;
 static size_t one, stream;
+static uint64_t hole_from, hole_until;
 static uint8_t long_args[PROGRAM_ARGS_MAX + 5000];
 
 static struct event_text
@@ -107,6 +109,39 @@ failed_and_lost(void)
 	put(REC_LOSS, &body);
 }
 
+/* unsure: an earlier run of capture may have seen it. */
+static void
+accounted(uint32_t pid, uint32_t flags, bool unsure)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_accounted a = { .pid = pid,
+		.uid = 1002,
+		.status = 0x100,
+		.began = 7,
+		.flags = flags,
+		.tty = 136 << 20 | 4,
+		.unsure = unsure,
+		.comm = T("acct") };
+
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+}
+
+static void
+second_source(void)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_coverage c = { .captured = 3, .accounted = 7 };
+
+	accounted(40, 0, false);
+	accounted(13, ACCT_FORKED, true); /* capture saw it */
+	accounted(41, ACCT_FORKED, false);
+	accounted(42, 0, true);
+	accounted(42, 0, true); /* once more */
+	program_coverage_put(&body, &c);
+	put(REC_COVERAGE, &body);
+}
+
 static int
 setup(void **state)
 {
@@ -135,6 +170,7 @@ setup(void **state)
 	ended(12, 1200, 9, false);
 	ended(13, 1300, 0, true);
 	failed_and_lost();
+	second_source();
 	build_seal(&b, false, false);
 	/* Its pid is another's now: of what is known nothing has ended. */
 	ended(10, 9999, 0, false);
@@ -169,7 +205,7 @@ test_all(void **state)
 	const struct program *p = l.p;
 
 	(void)state;
-	assert_int_equal(l.n, 7); /* not the seeded one */
+	assert_int_equal(l.n, 9); /* not the seeded one */
 	assert_int_equal(p[0].number, 1);
 	assert_memory_equal(p[0].session, b.stream[one].id, OPS_ID_LEN);
 	assert_false(p[0].has_end);
@@ -189,8 +225,13 @@ test_all(void **state)
 	assert_int_equal(p[4].failed.error, 2);
 	assert_int_equal(p[5].kind, PROGRAM_LOST);
 	assert_int_equal(p[5].loss.execs, 5);
-	assert_int_equal(p[6].number, 0);
-	assert_false(p[6].sealed || p[6].has_offset);
+	assert_int_equal(p[6].kind, PROGRAM_ACCOUNTED);
+	assert_int_equal(p[6].exec.pid, 40);
+	assert_int_equal(p[6].login, 1002);
+	assert_true(p[6].has_end && p[6].end.status == 0x100);
+	assert_int_equal(p[7].exec.pid, 42);
+	assert_int_equal(p[8].number, 0);
+	assert_false(p[8].sealed || p[8].has_offset);
 	program_list_free(&l);
 }
 
@@ -227,14 +268,22 @@ test_filters(void **state)
 	    "dash");
 	expect(
 	    (struct program_filter){ .has_euid = true, .euid = 0 }, 2, "prog");
-	expect((struct program_filter){ .failed = true }, 4, "ls");
+	expect((struct program_filter){ .failed = true }, 6, "ls");
 	expect((struct program_filter){ .newest = 2 }, 2, NULL);
 	expect((struct program_filter){ .newest = 1 }, 1, "later");
-	expect((struct program_filter){ .forks = true }, 8, "bash");
+	expect((struct program_filter){ .forks = true }, 11, "bash");
 	expect(
 	    (struct program_filter){ .has_owner = true, .owner = 4 }, 1, NULL);
 	expect((struct program_filter){ .has_owner = true, .owner = 1001 }, 4,
 	    "dash");
+	expect((struct program_filter){ .name = "acct" }, 3, NULL);
+	expect((struct program_filter){ .tty = "pts/4" }, 3, NULL);
+	expect((struct program_filter){ .source = SOURCE_ACCT }, 2, "acct");
+	expect((struct program_filter){ .source = SOURCE_ACCT, .forks = true },
+	    3, "acct");
+	expect((struct program_filter){ .source = SOURCE_CAPTURE }, 7, "bash");
+	/* What was lost, what was missed, and the counts. */
+	expect((struct program_filter){ .coverage = true }, 5, NULL);
 	expect((struct program_filter){ .since = UINT64_MAX }, 0, NULL);
 	expect((struct program_filter){ .until = 1 }, 0, NULL);
 }
@@ -329,6 +378,63 @@ test_missing(void **state)
 	m->data[m->len - 20] ^= 1;
 }
 
+static uint64_t
+capture(enum capture_what what, uint32_t pid, struct event_text how)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_capture e = { .what = what, .pid = pid, .how = how };
+
+	program_capture_put(&body, &e);
+	put(REC_CAPTURE, &body);
+	return b.now;
+}
+
+/* Runs of capture that ended, and one that did not; between them other streams. */
+static int
+setup_holes(void **state)
+{
+	(void)state;
+	build_init(&b);
+	build_boot(&b, BOOT_FIRST, NULL);
+	build_seal(&b, false, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	capture(CAPTURE_BEGAN, 100, T("tp_btf"));
+	capture(CAPTURE_ENDED, 100, T("tp_btf"));
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	capture(CAPTURE_BEGAN, 101, T("tp_btf"));
+	exec(0, 11, 2100, EVENT_UNSET, T("last\0"), 5, T("/bin/last"), 0);
+	hole_from = b.now;
+	/* Accounting alone saw no start; what is imported has another's times. */
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	capture(CAPTURE_BEGAN, 102, T("acct"));
+	accounted(40, 0, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	accounted(41, 0, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	hole_until = capture(CAPTURE_BEGAN, 103, T("raw_tp"));
+	capture(CAPTURE_ENDED, 103, T("raw_tp"));
+	build_seal(&b, false, false);
+	build_sync(&b);
+	return store_open(&b.mem.vfs, 0, &s, NULL);
+}
+
+static void
+test_holes(void **state)
+{
+	struct program_list l = load((struct program_filter){ 0 });
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < l.n; i++)
+		if (l.p[i].kind == PROGRAM_LOST) {
+			assert_int_equal(l.p[i].loss.from, hole_from);
+			assert_int_equal(l.p[i].loss.until, hole_until);
+			n++;
+		}
+	assert_int_equal(n, 1);
+	program_list_free(&l);
+}
+
 int
 main(void)
 {
@@ -339,6 +445,8 @@ main(void)
 		cmocka_unit_test(test_tty),
 		cmocka_unit_test(test_missing),
 	};
+	const struct CMUnitTest holes[] = { cmocka_unit_test(test_holes) };
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, teardown) +
+	       cmocka_run_group_tests(holes, setup_holes, teardown);
 }

@@ -9,7 +9,8 @@ static const enum record_type screen_types[] = { REC_OUTPUT, REC_INPUT,
 static const enum record_type event_types[] = { REC_SESSION_OPEN,
 	REC_SESSION_CLOSE, REC_ACCESS, REC_GAP_EVENT, REC_BYPASS, REC_DAEMON };
 static const enum record_type program_types[] = { REC_CAPTURE, REC_EXEC,
-	REC_ARGS, REC_ENDED, REC_FAILED, REC_LOSS };
+	REC_ARGS, REC_ENDED, REC_FAILED, REC_LOSS, REC_ACCOUNTED,
+	REC_COVERAGE };
 
 #define T8 "\x01\x02\x03\x04\x05\x06\x07\x08" /* a time */
 #define ID "0123456789"

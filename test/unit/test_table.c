@@ -87,6 +87,39 @@ test_long(void **state)
 	table_free(t);
 }
 
+static void
+check_put(struct table *t, unsigned width, const char *want)
+{
+	struct ops_buf out = { .max = 65536 };
+
+	assert_int_equal(table_put(t, width, false, &out, NULL), 0);
+	ops_buf_put8(&out, 0);
+	assert_string_equal((char *)out.data, want);
+	ops_buf_free(&out);
+}
+
+/* Rows that come later stand below the others, and are cut to fit. */
+static void
+test_grows(void **state)
+{
+	static const unsigned least[] = { 4, 8, 3, 5 };
+	struct table *t;
+
+	(void)state;
+	assert_int_equal(table_new(columns, 4, &t, NULL), 0);
+	table_grows(t, least);
+	check_put(t, 40, "ID    NAME      N  END\n");
+	row(t, "a", "short", "1", "x");
+	row(t, "longer", "much too long", "10", "y");
+	check_put(t, 40,
+	    "a     short     1  x\n"
+	    "lon>  much >   10  y\n");
+	check_put(t, 40, "");
+	row(t, "c", "-", "-", "-");
+	check_put(t, 40, "c     -         -  -\n");
+	table_free(t);
+}
+
 /* Wide characters take two columns and aren't cut in half. */
 static void
 test_wide(void **state)
@@ -170,6 +203,7 @@ main(void)
 		cmocka_unit_test(test_wide),
 		cmocka_unit_test(test_elastic),
 		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_grows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "record/body.h"
 #include "record/event.h"
+#include "record/import.h"
 #include "record/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,6 +20,25 @@ must(bool ok)
 {
 	if (!ok)
 		abort();
+}
+
+/* The map within a SESSION-OPEN, in the same way. */
+static void
+import_again(const struct event_text *t)
+{
+	struct ops_buf a = { .max = EVENT_IMPORT_MAX };
+	struct ops_buf b = { .max = EVENT_IMPORT_MAX };
+	struct import i;
+
+	if (t->p == NULL || import_get(t->p, t->n, &i, NULL) < 0)
+		return;
+	import_put(&a, &i);
+	must(!a.failed && a.len <= t->n);
+	must(import_get(a.data, a.len, &i, NULL) == 0);
+	import_put(&b, &i);
+	must(a.len == b.len && memcmp(a.data, b.data, a.len) == 0);
+	ops_buf_free(&a);
+	ops_buf_free(&b);
 }
 
 /* Decode p; if it is taken, append it encoded again. */
@@ -42,6 +62,7 @@ again(unsigned which, const uint8_t *p, size_t n, struct ops_buf *out)
 		if (event_open_get(p, n, &e.open, NULL) < 0)
 			return false;
 		event_open_put(out, id, &e.open);
+		import_again(&e.open.import);
 		return true;
 	case 1:
 		if (event_close_get(p, n, &e.close, NULL) < 0)

@@ -33,6 +33,8 @@ again(unsigned which, const uint8_t *p, size_t n, struct ops_buf *out)
 		struct program_ended ended;
 		struct program_failed failed;
 		struct program_loss loss;
+		struct program_accounted accounted;
+		struct program_coverage coverage;
 	} e;
 
 	if (body_session(p, n, id, NULL) < 0)
@@ -63,10 +65,20 @@ again(unsigned which, const uint8_t *p, size_t n, struct ops_buf *out)
 			return false;
 		program_failed_put(out, id, &e.failed);
 		return true;
-	default:
+	case 5:
 		if (program_loss_get(p, n, &e.loss, NULL) < 0)
 			return false;
 		program_loss_put(out, &e.loss);
+		return true;
+	case 6:
+		if (program_accounted_get(p, n, &e.accounted, NULL) < 0)
+			return false;
+		program_accounted_put(out, &e.accounted);
+		return true;
+	default:
+		if (program_coverage_get(p, n, &e.coverage, NULL) < 0)
+			return false;
+		program_coverage_put(out, &e.coverage);
 		return true;
 	}
 }
@@ -80,7 +92,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0 || size > RECORD_PAYLOAD_MAX)
 		return 0;
-	which = data[0] % 6;
+	which = data[0] % 8;
 	if (again(which, data + 1, size - 1, &a)) {
 		must(!a.failed && a.len <= size - 1);
 		must(again(which, a.data, a.len, &b));

@@ -283,6 +283,18 @@ procid_start(pid_t pid, uint64_t *ret, struct ops_err *err)
 	return 0;
 }
 
+/* And so is who imports. */
+int
+procid_see(pid_t pid, struct procid_seen *ret, struct ops_err *err)
+{
+	uint64_t start;
+
+	if (procid_start(pid, &start, err) < 0)
+		return -1;
+	*ret = (struct procid_seen){ .start = start, .auid = 7, .ses = 8 };
+	return 0;
+}
+
 /* Memory isn't short here. */
 void
 memory_short(struct writer_role *r)

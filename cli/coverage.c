@@ -1,0 +1,212 @@
+#include "coverage.h"
+
+#include <inttypes.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "cli.h"
+#include "describe.h"
+#include "programs.h"
+#include "source.h"
+#include "table.h"
+
+#define OUT_MAX (1u << 30)
+
+/* clang-format off */
+static const struct table_column columns[] = {
+	{ "TIME",     false, 0, 0,  0 },
+	{ "USER",     false, 0, 16, 0 },
+	{ "PID",      true,  1, 0,  0 },
+	{ "EXIT",     true,  0, 0,  0 },
+	{ "DURATION", true,  2, 0,  0 },
+	{ "COMMAND",  false, 0, 60, 16 },
+};
+/* clang-format on */
+
+/* All of the list together.  Missed are those that stand in it: who may see
+ * only his own is told of no others. */
+struct sums {
+	struct program_coverage all; /* from, until: CLOCK_REALTIME */
+	uint64_t counts, missed, losses;
+};
+
+static void
+add_up(const struct program_list *l, struct sums *ret)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct program *p = &l->p[i];
+		const struct program_coverage *c = &p->coverage;
+		uint64_t ran = c->until - c->from;
+
+		ret->missed += p->kind == PROGRAM_ACCOUNTED;
+		ret->losses += p->kind == PROGRAM_LOST;
+		if (p->kind != PROGRAM_COVERAGE)
+			continue;
+		if (ret->counts++ == 0)
+			ret->all.from = p->time > ran ? p->time - ran : 0;
+		ret->all.until = p->time;
+		ret->all.captured += c->captured;
+		ret->all.accounted += c->accounted;
+		ret->all.unaccounted += c->unaccounted;
+		ret->all.bad += c->bad;
+	}
+}
+
+/* -- as JSON -- */
+
+static void
+put_sums_json(const struct cli *cli, const struct sums *s, struct ops_buf *out)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} numbers[] = {
+		{ "captured", s->all.captured },
+		{ "accounted", s->all.accounted },
+		{ "missed", s->missed },
+		{ "unaccounted", s->all.unaccounted },
+		{ "bad", s->all.bad },
+		{ "losses", s->losses },
+	};
+	char text[OPS_TIME_TEXT];
+	struct json j = { .out = out };
+
+	json_begin_object(&j);
+	json_key(&j, "kind");
+	json_str(&j, "sum");
+	json_key(&j, "since");
+	ops_time_rfc3339(s->all.from, cli->global.utc, text);
+	json_str(&j, s->counts > 0 ? text : NULL);
+	json_key(&j, "until");
+	ops_time_rfc3339(s->all.until, cli->global.utc, text);
+	json_str(&j, s->counts > 0 ? text : NULL);
+	for (size_t i = 0; i < OPS_ARRAY_LEN(numbers); i++)
+		describe_json_number(&j, numbers[i].key, numbers[i].value);
+	json_end_object(&j);
+	ops_buf_put8(out, '\n');
+}
+
+static void
+print_json(
+    const struct cli *cli, const struct program_list *l, const struct sums *s)
+{
+	struct ops_buf out = { .max = OUT_MAX };
+
+	put_sums_json(cli, s, &out);
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->p[i].kind == PROGRAM_COVERAGE)
+			continue;
+		programs_json(&l->p[i], cli->global.utc, &out);
+		ops_buf_put8(&out, '\n');
+	}
+	cli_put(&out);
+	ops_buf_free(&out);
+}
+
+/* -- as text -- */
+
+static void
+put_sums(const struct cli *cli, const struct sums *s, struct ops_buf *out)
+{
+	const struct program_coverage *c = &s->all;
+	char from[OPS_TIME_TEXT], until[OPS_TIME_TEXT];
+
+	ops_time_short(c->from, cli->global.utc, from);
+	ops_time_short(c->until, cli->global.utc, until);
+	if (s->counts == 0)
+		ops_buf_puts(out,
+		    "since       never: nothing was compared yet (accounting "
+		    "is off, or has just begun)\n");
+	else
+		ops_buf_printf(out, "since       %s, until %s\n", from, until);
+	ops_buf_printf(out,
+	    "captured    %" PRIu64 " ends of processes\n"
+	    "accounted   %" PRIu64 " by the kernel's accounting\n"
+	    "missed      %" PRIu64 " by capture\n",
+	    c->captured, c->accounted, s->missed);
+	if (c->unaccounted > 0)
+		ops_buf_printf(out,
+		    "unaccounted %" PRIu64 " by capture alone: accounting was "
+		    "off, or paused for want of space\n",
+		    c->unaccounted);
+	if (c->bad > 0)
+		ops_buf_printf(out,
+		    "unreadable  %" PRIu64 " records of the accounting\n",
+		    c->bad);
+	ops_buf_printf(out,
+	    "losses      %" PRIu64 " times that capture itself counted\n",
+	    s->losses);
+}
+
+static void
+put_row(struct table *t, const struct cli *cli, const struct program *p)
+{
+	bool lost = p->kind == PROGRAM_LOST;
+	char text[OPS_TIME_TEXT], user[PROGRAMS_USER];
+	struct ops_buf b = { .max = OUT_MAX };
+
+	table_row(t);
+	ops_time_short(p->time, cli->global.utc, text);
+	table_cell_str(t, text);
+	programs_user(lost ? EVENT_UNSET : p->accounted.uid, user);
+	table_cell_str(t, user);
+	(void)snprintf(text, sizeof(text), "%u", p->accounted.pid);
+	table_cell_str(t, lost ? "-" : text);
+	programs_exit(p, text);
+	table_cell_str(t, text);
+	describe_span(p->accounted.elapsed, text);
+	table_cell_str(t, lost ? "-" : text);
+	programs_command(p, &b);
+	table_cell(t, b.data, b.len);
+	ops_buf_free(&b);
+}
+
+static int
+print_text(const struct cli *cli, const struct program_list *l,
+    const struct sums *s, struct ops_err *err)
+{
+	struct ops_buf out = { .max = OUT_MAX };
+	struct table *t;
+	int rc = 0;
+
+	if (table_new(columns, OPS_ARRAY_LEN(columns), &t, err) < 0)
+		return -1;
+	put_sums(cli, s, &out);
+	for (size_t i = 0; i < l->n; i++)
+		if (l->p[i].kind != PROGRAM_COVERAGE)
+			put_row(t, cli, &l->p[i]);
+	if (s->missed + s->losses > 0) {
+		ops_buf_puts(&out, "\n");
+		rc = table_put(t, cli->width, cli->colour, &out, err);
+	}
+	cli_put(&out);
+	ops_buf_free(&out);
+	table_free(t);
+	return rc;
+}
+
+int
+coverage_status(struct cli *cli, bool json)
+{
+	const struct program_filter f = { .coverage = true };
+	struct program_list list = { 0 };
+	struct sums s = { 0 };
+	struct ops_err err = { 0 };
+	int status = CLI_FINE;
+
+	if (source_programs(cli->source, &f, &list, &err) < 0)
+		return cli_fail(cli, &err);
+	add_up(&list, &s);
+	if (json)
+		print_json(cli, &list, &s);
+	else if (print_text(cli, &list, &s, &err) < 0)
+		status = cli_fail(cli, &err);
+	if (list.missing > 0)
+		cli_partial(cli,
+		    "%" PRIu64 " frames of programs can't be read: there may "
+		    "be more; opseal verify says more",
+		    list.missing);
+	program_list_free(&list);
+	return status;
+}

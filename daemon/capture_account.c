@@ -1,0 +1,189 @@
+#include "capture_account.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "record/record.h"
+
+#define SECOND UINT64_C(1000000000)
+#define COUNT_EVERY (10 * SECOND) /* a REC_COVERAGE, if nothing is missed */
+#define LATE (10 * SECOND)        /* an end without a record has none */
+
+int
+capture_account_open(struct capture_account *c, const char *run,
+    uint32_t parent, struct ops_err *err)
+{
+	struct ops_clock now;
+
+	ops_clock_read(&now);
+	*c = (struct capture_account){ .file = { -1, -1, 0, 0, 0, 0 },
+		.parent = parent,
+		.due = UINT64_MAX };
+	if (account_file_open(run, &c->file, err) < 0) {
+		(void)snprintf(c->state, sizeof(c->state), "off");
+		return 0;
+	}
+	c->ends = account_new(&now);
+	if (c->ends == NULL)
+		return ops_fail(err, OPS_ENOMEM, "accounting: no memory");
+	account_file_forget(&c->file); /* opens the first */
+	account_file_state(&c->file, c->state);
+	c->counts.from = now.boottime;
+	c->due = now.boottime + CAPTURE_ACCOUNT_EVERY;
+	return 0;
+}
+
+void
+capture_account_close(struct capture_account *c)
+{
+	account_free(c->ends);
+	account_file_close(&c->file);
+	c->ends = NULL;
+}
+
+void
+capture_account_ended(struct capture_account *c, const struct cap_exit *e)
+{
+	/* Of another pid namespace the kernel tells us nothing. */
+	if (c->ends == NULL || c->file.fd < 0 || e->own_pid == 0)
+		return;
+	c->counts.captured++;
+	account_captured(c->ends, e->own_pid, e->head.start, e->head.time);
+}
+
+/* When a file is changed or closed the kernel writes a record of who does that,
+ * the supervisor, as if it had ended. */
+void
+capture_account_read(struct capture_account *c)
+{
+	struct acct_record r;
+	int rc;
+
+	if (c->ends == NULL)
+		return;
+	while (account_waiting(c->ends) < ACCOUNT_RECORDS_MAX) {
+		rc = account_file_next(&c->file, &r, NULL);
+		if (rc == 0)
+			break;
+		if (rc < 0) {
+			c->counts.bad++;
+			continue;
+		}
+		if (r.pid == c->parent)
+			continue;
+		c->counts.accounted++;
+		(void)account_take(c->ends, &r); /* there is room */
+	}
+}
+
+static void
+fill(struct capture_account *c, const struct acct_record *r,
+    enum account_word word, uint64_t end)
+{
+	memcpy(c->comm, r->comm, sizeof(c->comm));
+	c->record = (struct program_accounted){ .pid = r->pid,
+		.ppid = r->ppid,
+		.uid = r->uid,
+		.gid = r->gid,
+		.status = r->status,
+		.began = r->began,
+		.elapsed = r->etime,
+		.utime = r->utime,
+		.stime = r->stime,
+		.mem = r->mem,
+		.minflt = r->minflt,
+		.majflt = r->majflt,
+		.tty = r->tty,
+		.flags = r->flags,
+		.unsure = word == ACCOUNT_UNSURE,
+		.comm = { (const uint8_t *)c->comm, r->comm_len } };
+	c->record_time = end;
+	c->waits = true;
+}
+
+/* False: no room. */
+static bool
+put_waiting(struct capture_account *c, const struct capture_sink *sink)
+{
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	bool rc;
+
+	if (!c->waits)
+		return true;
+	program_accounted_put(&b, &c->record);
+	rc = !b.failed &&
+	     sink->put(sink->arg, REC_ACCOUNTED, c->record_time, b.data, b.len);
+	ops_buf_free(&b);
+	if (!rc)
+		return false;
+	c->counts.missed += !c->record.unsure;
+	c->counts.unsure += c->record.unsure;
+	c->waits = false;
+	account_file_done(&c->file, false);
+	return true;
+}
+
+static void
+put_counts(struct capture_account *c, uint64_t now, bool last,
+    const struct capture_sink *sink)
+{
+	struct program_coverage *n = &c->counts;
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+
+	if (n->captured + n->accounted + n->unaccounted + n->bad == 0 ||
+	    (now - n->from < COUNT_EVERY && n->missed + n->unsure == 0 &&
+		!last))
+		return;
+	n->until = now;
+	program_coverage_put(&b, n);
+	if (!b.failed && sink->put(sink->arg, REC_COVERAGE, now, b.data, b.len))
+		*n = (struct program_coverage){ .from = now };
+	ops_buf_free(&b);
+}
+
+bool
+capture_account_put(struct capture_account *c, uint64_t now, uint64_t told,
+    bool last, const struct capture_sink *sink)
+{
+	char state[ACCOUNT_STATE_MAX];
+	struct acct_record r;
+	struct ops_clock clock;
+	enum account_word word;
+	uint64_t end;
+	bool changed;
+
+	if (c->ends == NULL)
+		return false;
+	c->due = last ? UINT64_MAX : now + CAPTURE_ACCOUNT_EVERY;
+	ops_clock_read(&clock);
+	account_clock(c->ends, &clock);
+	while (put_waiting(c, sink) &&
+	       (word = account_next(c->ends, told, &r, &end)) != ACCOUNT_WAIT)
+		if (word == ACCOUNT_BOTH)
+			account_file_done(&c->file, false);
+		else
+			fill(c, &r, word, end);
+	if (capture_account_idle(c))
+		account_file_done(&c->file, true);
+	c->counts.unaccounted +=
+	    account_forget(c->ends, now > LATE ? now - LATE : 0);
+	put_counts(c, now, last, sink);
+	account_file_state(&c->file, state);
+	changed = strcmp(state, c->state) != 0;
+	memcpy(c->state, state, sizeof(c->state));
+	return changed;
+}
+
+void
+capture_account_safe(struct capture_account *c)
+{
+	if (c->ends != NULL)
+		account_file_forget(&c->file);
+}
+
+bool
+capture_account_idle(const struct capture_account *c)
+{
+	return c->ends == NULL || (!c->waits && account_waiting(c->ends) == 0);
+}

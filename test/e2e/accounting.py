@@ -1,0 +1,326 @@
+#!/usr/bin/python3
+# timeout: 600
+"""The kernel's own accounting as a second source: what capture missed is there all
+the same, files are changed without a loss, and what Debian's tools say of them is
+what opseal says.  All of it in a pid namespace of its own: accounting is one a
+namespace, so nothing is switched on the machine."""
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealtest as t
+import recorded as r
+
+INNER = "OPSEAL_ACCOUNTING_INNER"
+CONFIG = "accounting = on\n"
+MANY = 9000  # two files of 256 KiB are full
+USUAL = "/var/log/account/pacct"
+
+
+def spawn(path, n=1):
+    for _ in range(n):
+        pid = os.posix_spawn(path, [path], {})
+        os.waitpid(pid, 0)
+
+
+class Accounting(t.Test):
+    def setup(self):
+        t.need_root("root, to switch accounting")
+        t.need_program("unshare")
+
+    def daemon(self, capture=False, **options):
+        inst = self.instance(config=CONFIG, capture=capture, **options)
+        self.started(inst)
+        return inst
+
+    def started(self, inst):
+        t.wait_for("accounting", lambda: "accounting on" in inst.opseal("status").text,
+                   about=inst.log)
+
+    def files(self, inst):
+        return sorted(glob.glob(os.path.join(inst.run_dir, "account", "0*")))
+
+    def log(self, inst, *args):
+        done = inst.opseal("log", "--json", "--forks", *args)
+        assert done.status in (0, 1), done.text
+        return [json.loads(x) for x in done.text.splitlines()]
+
+    def coverage(self, inst):
+        lines = inst.opseal("status", "--coverage", "--json").text.splitlines()
+        return json.loads(lines[0]), [json.loads(x) for x in lines[1:]]
+
+    def named(self, name):
+        """A program that ends at once, with a name of its own."""
+        path = os.path.join(self.dir, name)
+        os.symlink("/bin/true", path)
+        return path
+
+    def seen(self, inst, names):
+        """Whose ends the log has, by which sources, as often as they tell of it."""
+        found = {n: [] for n in names}
+        for p in self.log(inst):
+            if p.get("comm") in found and "exit" in p and (
+                    p["kind"] != "ended" or "unseen" in p["flags"]):
+                found[p["comm"]].append(p["source"])
+        return found
+
+    def wait_for_all(self, inst, names):
+        t.wait_for("all programs", lambda: all(self.seen(inst, names).values()), 60,
+                   about=lambda: str({n: s for n, s in self.seen(inst, names).items() if not s}))
+        return self.seen(inst, names)
+
+    def test_alone(self):
+        """Without kernel capture the accounting alone tells what ran."""
+        inst = self.daemon()
+        time.sleep(1.1)  # what ends in the second of the begin is unsure
+        spawn(self.named("alone"))
+        t.run(["sh", "-c", "kill -SEGV $$"])
+        self.equal(self.wait_for_all(inst, ["alone", "sh"]), {"alone": ["acct"], "sh": ["acct"]})
+        killed = [p for p in self.log(inst, "sh")][0]
+        self.equal((killed["kind"], killed["signal"], killed["uid"], killed["unsure"]),
+                   ("accounted", signal.SIGSEGV, 0, False), "what was killed")
+        text = inst.opseal("status", "--coverage").text
+        self.matches(text, r"(?m)^captured +0 ends of processes$")
+        self.matches(text, r"(?m)^missed +[1-9]\d* by capture$")
+        self.matches(text, r"(?m) root +\d+ +SIGSEGV\*? .* sh \[by the kernel's accounting alone\]")
+        self.equal(self.log(inst, "alone", "--source", "capture"), [], "by capture")
+        self.equal(len(self.log(inst, "alone", "--source", "acct")), 1, "by accounting")
+        self.equal(inst.opseal("log", "--source", "both").status, 2, "no such source")
+        self.equal(inst.opseal("verify").status, 0, "verify")
+
+    def test_both(self):
+        """What both saw is told once, and counted."""
+        inst = self.daemon(capture=True)
+        spawn(self.named("both"), 500)
+
+        def counted():
+            time.sleep(0.5)
+            s, _ = self.coverage(inst)
+            return s["captured"] >= 500 and s["accounted"] >= 500
+        t.wait_for("the counts", counted, 60)
+        s, rows = self.coverage(inst)
+        self.equal(rows, [], "missed")
+        self.equal((s["missed"], s["unaccounted"], s["bad"], s["losses"]), (0, 0, 0, 0), "sums")
+        self.equal({p["source"] for p in self.log(inst, "both")}, {"capture"}, "sources")
+
+    def test_capture_killed(self):
+        """Capture is killed again and again: every program is there, once."""
+        inst = self.daemon(capture=True)
+        names = ["k%04d" % i for i in range(400)]
+        for i, path in enumerate([self.named(n) for n in names]):
+            if i % 100 == 50:
+                os.kill(r.role_pids(inst, "capture")[0], signal.SIGKILL)
+            spawn(path)
+            time.sleep(0.002)
+        found = self.wait_for_all(inst, names)
+        self.equal({n: s for n, s in found.items() if len(s) != 1}, {}, "not once")
+        sources = [s[0] for s in found.values()]
+        assert "acct" in sources, "capture missed nothing: the test shows nothing"
+        assert "capture" in sources, "capture saw nothing"
+        _, rows = self.coverage(inst)
+        missed = {p["comm"] for p in rows if p["kind"] == "accounted"}
+        self.equal({n for n in names if found[n] == ["acct"]}, missed & set(names), "missed")
+
+    def test_rotation(self):
+        """The file is changed while processes end as fast as they can: none is lost."""
+        inst = self.daemon()
+        path = self.named("many")
+        workers = []
+        for _ in range(2):
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    spawn(path, MANY // 2)
+                    os._exit(0)
+                finally:
+                    os._exit(1)
+            workers.append(pid)
+        highest = 0
+        while workers:
+            pid, status = os.waitpid(workers[0], os.WNOHANG)
+            if pid:
+                self.equal(status, 0, "worker")
+                workers.pop(0)
+            highest = max([highest] + [int(os.path.basename(f)) for f in self.files(inst)])
+            time.sleep(0.2)
+        assert highest > 1, "the file was never changed"
+
+        def counted():
+            time.sleep(1)
+            return len(self.log(inst, "many")) >= MANY
+        t.wait_for("all of %d" % MANY, counted, 120, about=lambda: len(self.log(inst, "many")))
+        self.equal(len(self.log(inst, "many")), MANY, "ends")
+        t.wait_for("files that were read to go", lambda: len(self.files(inst)) == 1)
+        self.equal(self.coverage(inst)[0]["bad"], 0, "bad records")
+
+    def test_daemon_killed(self):
+        """kill -9 of the whole daemon: what runs until it is back is in the log."""
+        for capture in (False, True):
+            inst = self.daemon(capture=capture, name="capture" if capture else "")
+            names = ["d%d%s%02d" % (capture, when, i) for when in "bg" for i in range(20)]
+            paths = [self.named(n) for n in names]
+            for path in paths[:20]:
+                spawn(path)
+            time.sleep(0.5)
+            inst.kill()
+            for path in paths[20:]:
+                spawn(path)
+            inst.start()
+            self.started(inst)
+            found = self.wait_for_all(inst, names)
+            self.equal({n: s for n, s in found.items() if len(s) != 1}, {}, "not once")
+            self.equal({s[0] for n, s in found.items() if n[2] == "g"}, {"acct"}, "while it was gone")
+            self.equal(inst.stop(), 0, "end")
+            self.equal(os.path.exists(os.path.join(inst.run_dir, "account")), False, "the folder")
+
+    def test_switched_off(self):
+        """Nothing is written after the daemon's end."""
+        inst = self.daemon()
+        fd = os.open(self.files(inst)[-1], os.O_RDONLY)
+        self.later(lambda: os.close(fd))
+        self.equal(os.fstat(fd).st_mode & 0o777, 0o600, "mode")
+        inst.stop()
+        size = os.fstat(fd).st_size
+        spawn("/bin/true", 3)
+        self.equal(os.fstat(fd).st_size, size, "size of the file")
+
+    def writes(self, path, name):
+        """The kernel writes into this file that a program of this name ended."""
+        size = os.stat(path).st_size
+        spawn(shutil.copy("/bin/true", self.path(name)))
+        with open(path, "rb") as f:
+            f.seek(size)
+            new = f.read()
+        self.equal(len(new) % 64, 0, "whole records")
+        self.check(name.encode() in new, "%s is not in %r" % (name, new))
+
+    def test_somebody_elses(self):
+        """Who has the accounting keeps it; who takes it keeps it too."""
+        t.need_program("accton")
+        os.makedirs(os.path.dirname(USUAL), exist_ok=True)
+        t.run(["mount", "-t", "tmpfs", "accounting", os.path.dirname(USUAL)])
+        self.later(lambda: t.run(["umount", os.path.dirname(USUAL)]))
+        open(USUAL, "w").close()
+        t.run(["accton", USUAL])
+        self.later(lambda: t.run(["accton", "off"]))
+        inst = self.instance(config=CONFIG)
+        t.wait_for("the reason", lambda: "accounting off: somebody else has it, into " + USUAL in
+                   inst.opseal("status").text, about=inst.log)
+        for name in "theirs-1", "theirs-2":
+            self.writes(USUAL, name)
+            inst.stop()
+        t.run(["accton", "off"])
+        inst.start()
+        self.started(inst)
+        t.run(["accton", USUAL])
+        inst.stop()
+        self.writes(USUAL, "theirs-3")
+
+    def dump_acct(self, path):
+        """What dump-acct says: pid -> (comm, user, system, elapsed, uid, ppid, mem, flags, exit)."""
+        rows = {}
+        for line in t.run(["dump-acct", path]).text.splitlines():
+            f = [x.strip() for x in line.split("|")]
+            assert f[9] not in rows, "pid twice: " + line
+            rows[int(f[9])] = (f[0], float(f[2]), float(f[3]), float(f[4]), int(f[5]),
+                               int(f[10]), float(f[7]), set(f[11]), int(f[12]))
+        return rows
+
+    def workload(self):
+        t.run(["sh", "-c", "exit 3"])
+        t.run(["sh", "-c", "kill -KILL $$"])
+        t.run(["sh", "-c", "kill -SEGV $$"])
+        t.run(["sh", "-c", "(true); (exit 5); /bin/true"])
+        t.run(["sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"])
+        t.run(["sleep", "0.3"])
+        person = t.person()
+        t.run(["/bin/true"], preexec=t.become(person))
+        return person.pw_uid
+
+    def test_as_debians_tools(self):
+        """dump-acct and lastcomm on a copy of the very file that opseald read: the same,
+        field by field, for each process; and what capture saw agrees."""
+        t.need_program("dump-acct", "lastcomm")
+        for capture in (False, True):
+            inst = self.daemon(capture=capture, name="capture" if capture else "")
+            time.sleep(1.5)
+            before = os.stat(self.files(inst)[-1]).st_size
+            role = r.role_pids(inst, "capture")[0]
+            os.kill(role, signal.SIGSTOP)
+            uid = self.workload()
+            copy = os.path.join(self.dir, "copy%d" % capture)
+            with open(self.files(inst)[-1], "rb") as f:
+                f.seek(before)
+                data = f.read()
+            os.kill(role, signal.SIGCONT)
+            with open(copy, "wb") as f:
+                f.write(data)
+            theirs = self.dump_acct(copy)
+            self.equal(len(theirs), len(data) // 64, "records")
+            assert any(row[4] == uid for row in theirs.values()), "nobody else's process"
+            if capture:
+                self.compare_captured(inst, theirs)
+            else:
+                self.compare_accounted(inst, theirs)
+                self.compare_lastcomm(copy, [p for p in self.log(inst) if p["pid"] in theirs])
+            inst.stop()
+
+    def flags(self, p):
+        out = {"F"} if p["acct_flags"] & 1 else set()
+        out |= {"S"} if p["acct_flags"] & 2 else set()
+        out |= {"D"} if p["acct_flags"] & 8 else set()
+        return out | ({"X"} if p["acct_flags"] & 16 else set())
+
+    def compare_accounted(self, inst, theirs):
+        t.wait_for("all of them", lambda: set(theirs) <= {p["pid"] for p in self.log(inst)}, 30)
+        for p in self.log(inst):
+            if p["pid"] not in theirs:
+                continue
+            user = round(100 * p["cpu_user"])
+            ours = (p["comm"], float(user), float(round(100 * p["cpu"]) - user),
+                    float(round(100 * p["duration"])), p["uid"], p["ppid"], float(p["mem"]),
+                    self.flags(p), p["exit"] or 0)
+            self.equal(ours, theirs[p["pid"]], "process %d" % p["pid"])
+
+    def compare_lastcomm(self, copy, ours):
+        """Newest first: name, flags, user."""
+        lines = t.run(["lastcomm", "-f", copy]).text.splitlines()
+        self.equal(len(lines), len(ours), "lines of lastcomm")
+        theirs = sorted((x[:16].strip(), "".join(sorted(x[16:23].replace(" ", ""))),
+                         x[23:].split()[0][:8]) for x in lines)
+        self.equal(sorted((p["comm"], "".join(sorted(self.flags(p))), p["user"][:8])
+                          for p in ours), theirs, "lastcomm")
+
+    def compare_captured(self, inst, theirs):
+        """What ran, by its pid in this namespace: name, user, status, times."""
+        here = os.stat("/proc/self/ns/pid").st_ino
+
+        def ours():
+            return {p["nspid"]: p for p in self.log(inst)
+                    if p["kind"] == "exec" and "exit" in p and p["ns_pid"] == here}
+        ran = {pid for pid, row in theirs.items() if "F" not in row[7]}
+        t.wait_for("all of them", lambda: ran <= set(ours()), 30)
+        for pid, p in ours().items():
+            if pid not in ran:
+                continue
+            comm, user, system, elapsed, uid, _, _, flags, status = theirs[pid]
+            self.equal((p["comm"], p["uid"], p["exit"] or 0, p["signal"] is not None),
+                       (comm, uid, status, "X" in flags), "process %d" % pid)
+            for what, we, they in (("user", p["cpu_user"], user), ("system", p["cpu"] - p["cpu_user"], system)):
+                assert abs(100 * we - they) < 1.01, "%s time of %d: %s, %s" % (what, pid, we, they)
+            # Theirs begins at the fork, ours at the exec.
+            assert 100 * p["duration"] < elapsed + 1.01, "%d ran for %s, %s" % (pid, p["duration"], elapsed)
+
+
+if __name__ == "__main__":
+    if t.is_root() and INNER not in os.environ:
+        os.environ[INNER] = "1"
+        sys.exit(subprocess.call(["unshare", "--pid", "--mount", "--fork", "--mount-proc",
+                                  "--kill-child", sys.executable] + sys.argv))
+    t.main()
