@@ -232,6 +232,7 @@ id_of(struct indexer *x, struct known *known, enum statement put,
     enum statement get, struct event_text t, int64_t *ret, struct ops_err *err)
 {
 	struct known *k = place_of(known, t.p, t.n);
+	int64_t id = 0;
 	int rc;
 
 	if (k->id != 0 && k->n == t.n &&
@@ -252,12 +253,16 @@ id_of(struct indexer *x, struct known *known, enum statement put,
 		if (rc < 0)
 			return -1;
 		if (rc == 1)
-			*ret = sqlite3_column_int64(st, 0);
+			id = sqlite3_column_int64(st, 0);
 		(void)sqlite3_reset(st);
 	}
+	if (id == 0)
+		return ops_fail(
+		    err, OPS_EFORMAT, "index: a text without an id");
+	*ret = id;
 	if (t.n <= KNOWN_TEXT) {
 		k->n = t.n;
-		k->id = *ret;
+		k->id = id;
 		if (t.n > 0)
 			memcpy(k->text, t.p, t.n);
 	}
@@ -338,7 +343,7 @@ put_also(struct indexer *x, const struct program *p, int64_t row,
 {
 	const struct event_text *also = &p->exec.also;
 	sqlite3_stmt *st = x->st[PUT_ALSO];
-	int64_t id;
+	int64_t id = 0;
 
 	for (size_t i = 0; i < also->n; i += OPS_ID_LEN) {
 		if (id_of(x, x->session, PUT_SESSION, GET_SESSION,
@@ -367,7 +372,7 @@ sink_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
 	struct indexer *x = arg;
 	sqlite3_stmt *st = x->st[PUT_PROGRAM];
 	char tty[PROGRAM_TTY_NAME];
-	int64_t session, exe, row = x->rows + 1;
+	int64_t session, exe = 0, row = x->rows + 1;
 
 	if (put_session(x, p, &session, err) < 0)
 		return -1;

@@ -166,11 +166,10 @@ fill_lists(struct store *s, struct ops_err *err)
 static int
 by_session(const void *a, const void *b)
 {
-	const struct history_close *x = *(const struct history_close *const *)a;
-	const struct history_close *y = *(const struct history_close *const *)b;
-	int rc = memcmp(x->leaf.stream, y->leaf.stream, OPS_ID_LEN);
+	const struct store_close *x = a, *y = b;
+	int rc = memcmp(x->in->leaf.stream, y->in->leaf.stream, OPS_ID_LEN);
 
-	return rc != 0 ? rc : (x > y) - (x < y);
+	return rc != 0 ? rc : (x->in > y->in) - (x->in < y->in);
 }
 
 static int
@@ -180,7 +179,7 @@ sort_closes(struct store *s, struct ops_err *err)
 	if (s->close == NULL)
 		return ops_fail(err, OPS_ENOMEM, "no memory");
 	for (size_t i = 0; i < s->h.closes; i++)
-		s->close[i] = &s->h.close[i];
+		s->close[i].in = &s->h.close[i];
 	if (s->h.closes > 1)
 		qsort(s->close, s->h.closes, sizeof(s->close[0]), by_session);
 	return 0;
@@ -290,15 +289,15 @@ store_close_leaf(
 	while (from < to) {
 		size_t mid = from + (to - from) / 2;
 
-		if (memcmp(s->close[mid]->leaf.stream, id, OPS_ID_LEN) <= 0)
+		if (memcmp(s->close[mid].in->leaf.stream, id, OPS_ID_LEN) <= 0)
 			from = mid + 1;
 		else
 			to = mid;
 	}
 	if (from == 0 ||
-	    memcmp(s->close[from - 1]->leaf.stream, id, OPS_ID_LEN) != 0)
+	    memcmp(s->close[from - 1].in->leaf.stream, id, OPS_ID_LEN) != 0)
 		return NULL;
 	if (sealed != NULL)
-		*sealed = s->close[from - 1]->sealed;
-	return &s->close[from - 1]->leaf;
+		*sealed = s->close[from - 1].in->sealed;
+	return &s->close[from - 1].in->leaf;
 }

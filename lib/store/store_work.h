@@ -33,14 +33,18 @@ struct store_unsealed {
 	size_t at; /* in wal_bytes */
 };
 
+struct store_close {
+	const struct history_close *in;
+};
+
 struct store {
 	struct vfs *v;
 	struct history h;
 	struct store_log *logs;
 	struct store_stream *streams;
 	size_t n_streams;
-	const struct history_close **close; /* by session, then as they came */
-	struct store_extra *extra;          /* one for each h.stream[] */
+	struct store_close *close; /* by session, then as they came */
+	struct store_extra *extra; /* one for each h.stream[] */
 	size_t extras, extra_cap;
 	struct store_unsealed *unsealed;
 	size_t n_unsealed, unsealed_cap;
