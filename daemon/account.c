@@ -14,8 +14,13 @@ struct ended {
 	int paired;            /* out of its bucket */
 };
 
+struct slot {
+	struct acct_record record;
+	uint64_t taken; /* BOOTTIME; it had ended then */
+};
+
 struct account {
-	struct acct_record *record; /* a ring of ACCOUNT_RECORDS_MAX */
+	struct slot *slot; /* a ring of ACCOUNT_RECORDS_MAX */
 	size_t first, n;
 	struct ended *bucket[BUCKETS];
 	struct ended *oldest, *youngest;
@@ -34,8 +39,8 @@ account_new(const struct ops_clock *now)
 
 	if (a == NULL)
 		return NULL;
-	a->record = calloc(ACCOUNT_RECORDS_MAX, sizeof(*a->record));
-	if (a->record == NULL) {
+	a->slot = calloc(ACCOUNT_RECORDS_MAX, sizeof(*a->slot));
+	if (a->slot == NULL) {
 		free(a);
 		return NULL;
 	}
@@ -94,7 +99,7 @@ account_free(struct account *a)
 		return;
 	while (a->oldest != NULL)
 		drop_oldest(a);
-	free(a->record);
+	free(a->slot);
 	free(a);
 }
 
@@ -122,11 +127,12 @@ account_captured(struct account *a, uint32_t pid, uint64_t start, uint64_t time)
 }
 
 int
-account_take(struct account *a, const struct acct_record *r)
+account_take(struct account *a, const struct acct_record *r, uint64_t now)
 {
 	if (a->n == ACCOUNT_RECORDS_MAX)
 		return -1;
-	a->record[(a->first + a->n++) % ACCOUNT_RECORDS_MAX] = *r;
+	a->slot[(a->first + a->n++) % ACCOUNT_RECORDS_MAX] =
+	    (struct slot){ *r, now };
 	return 0;
 }
 
@@ -174,7 +180,8 @@ enum account_word
 account_next(
     struct account *a, uint64_t told, struct acct_record *ret, uint64_t *end)
 {
-	const struct acct_record *r = &a->record[a->first];
+	const struct slot *s = &a->slot[a->first];
+	const struct acct_record *r = &s->record;
 	enum account_word word = ACCOUNT_BOTH;
 	uint64_t when;
 	int64_t at;
@@ -184,16 +191,17 @@ account_next(
 	at = (int64_t)end_of(r) * SECOND - a->offset;
 	when = at > 0 ? (uint64_t)at : 0;
 	if (!take_pair(a, r)) {
+		/* Not by its end: the wall clock may have been set since. */
+		if (told < s->taken)
+			return ACCOUNT_WAIT;
 		/* It ended in the second that begins then. */
 		if (end_of(r) <= a->began)
 			word = ACCOUNT_UNSURE;
 		else
 			word = ACCOUNT_MISSED;
-		if (told < when + 3 * (uint64_t)SECOND / 2)
-			return ACCOUNT_WAIT;
 	}
 	*ret = *r;
-	*end = when;
+	*end = when < s->taken ? when : s->taken;
 	a->first = (a->first + 1) % ACCOUNT_RECORDS_MAX;
 	a->n--;
 	return word;

@@ -33,8 +33,9 @@ void account_clock(struct account *a, const struct ops_clock *now);
  * without memory for it, are counted as forgotten. */
 void account_captured(
     struct account *a, uint32_t pid, uint64_t start, uint64_t time);
-/* The kernel's accounting tells of it.  -1: no room. */
-int account_take(struct account *a, const struct acct_record *r);
+/* The kernel's accounting tells of it; now: BOOTTIME, after it was read.  -1: no
+ * room. */
+int account_take(struct account *a, const struct acct_record *r, uint64_t now);
 
 enum account_word {
 	ACCOUNT_WAIT,   /* none, or not known yet */
@@ -43,7 +44,8 @@ enum account_word {
 	ACCOUNT_UNSURE, /* nor could it: that was before it ran */
 };
 /* What is known of the oldest record, if capture has said all that happened
- * until `told` (BOOTTIME); then it is gone.  *end: BOOTTIME of its end. */
+ * until `told` (BOOTTIME); then it is gone.  *end: BOOTTIME of its end, by the
+ * wall clock as it is now, and no later than when it was read. */
 enum account_word account_next(
     struct account *a, uint64_t told, struct acct_record *ret, uint64_t *end);
 

@@ -158,12 +158,12 @@ account_file_done(struct account_file *f, bool all)
 }
 
 void
-account_file_forget(struct account_file *f)
+account_file_forget(struct account_file *f, off_t upto)
 {
 	static const uint8_t zeros[ZEROS];
 
-	while (f->fd >= 0 && f->zeroed < f->done) {
-		off_t left = f->done - f->zeroed;
+	while (f->fd >= 0 && f->zeroed < upto) {
+		off_t left = upto - f->zeroed;
 		ssize_t n = pwrite(f->fd, zeros,
 		    left < ZEROS ? (size_t)left : ZEROS, f->zeroed);
 
@@ -172,4 +172,13 @@ account_file_forget(struct account_file *f)
 		f->zeroed += n;
 	}
 	go_on(f);
+}
+
+bool
+account_file_is_last(const struct account_file *f)
+{
+	uint64_t lowest, highest;
+
+	account_numbers(f->dir, &lowest, &highest);
+	return f->number >= highest;
 }

@@ -50,7 +50,10 @@ int account_file_next(
 /* The oldest of the records that were read is done with; all: everything that
  * was read, with what is no record. */
 void account_file_done(struct account_file *f, bool all);
-/* All that is done with is safe: forget it. */
-void account_file_forget(struct account_file *f);
+/* What is done with is safe until there: forget it, and go on to the next file
+ * if nothing is left of this one. */
+void account_file_forget(struct account_file *f, off_t upto);
+/* There is no file behind this one. */
+bool account_file_is_last(const struct account_file *f);
 
 #endif

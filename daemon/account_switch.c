@@ -10,15 +10,20 @@
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "account_file.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "logline.h"
 
 #define NEXT "next" /* a file before it has its number */
+/* The kernel pauses below 2 % of space and goes on at 4; it looks every 30 s. */
+#define TIGHT_PERCENT 5
+#define TIGHT_FOR UINT64_C(40000000000) /* ns */
 
 /* Where the packages of the distributions keep it. */
 static const char *const usual[] = { "/var/log/account/pacct",
@@ -50,12 +55,32 @@ size_of(int fd)
 	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_size : -1;
 }
 
+/* Whose file the accounting goes into. */
+enum whose { OURS, NOT_OURS, UNKNOWN };
+
 static bool
-is_ours(const struct account_switch *a)
+is_tight(int fd)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) < 0 ||
+	       fs.f_bavail < fs.f_blocks * TIGHT_PERCENT / 100;
+}
+
+/* Nothing is written while it is paused for want of space, nor is a process
+ * made where there is no room for one: that says nothing of whose it is. */
+static enum whose
+whose(const struct account_switch *a)
 {
 	off_t before = size_of(a->fd);
 
-	return before >= 0 && end_a_process() && size_of(a->fd) > before;
+	if (before < 0 || !end_a_process())
+		return UNKNOWN;
+	if (size_of(a->fd) > before)
+		return OURS;
+	if (a->tight > ops_boottime() || is_tight(a->fd))
+		return UNKNOWN;
+	return NOT_OURS;
 }
 
 /* Another's file that it goes into; NULL: none that we know of. */
@@ -168,12 +193,15 @@ call_acct(const struct account_switch *a, const char *path, struct ops_err *err)
 {
 	int rc, error;
 
-	if (a->user->change)
+	if (a->user->change) {
+		(void)setfsgid(a->user->gid);
 		(void)setfsuid(a->user->uid);
+	}
 	rc = acct(path);
 	error = errno;
 	if (a->user->change) {
 		(void)setfsuid(0);
+		(void)setfsgid(0);
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	}
 	errno = error;
@@ -189,20 +217,17 @@ call_acct(const struct account_switch *a, const char *path, struct ops_err *err)
 	return ops_fail_errno(err, "acct(2)");
 }
 
-/* Nothing is lost between: the kernel changes files under a lock. */
+/* Nothing is lost between: the kernel changes files under a lock.  It opens the
+ * very file that we have open: another could be by its name now. */
 static int
 switch_file(struct account_switch *a, struct ops_err *err)
 {
-	char path[PATH_MAX];
-	int n =
-	    snprintf(path, sizeof(path), "%s/" ACCOUNT_DIR "/" NEXT, a->run);
-	int fd;
+	char path[32];
+	int fd = make_file(a, err);
 
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return ops_fail(err, OPS_EUSAGE, "RUN: too long");
-	fd = make_file(a, err);
 	if (fd < 0)
 		return -1;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (call_acct(a, path, err) < 0) {
 		close(fd);
 		drop_next(a);
@@ -274,18 +299,22 @@ account_switch_look(struct account_switch *a)
 {
 	off_t size = size_of(a->fd);
 	struct ops_err err = { 0 };
+	enum whose who;
 
-	if (!a->on || size < ACCOUNT_FILE_FULL)
+	if (!a->on)
 		return;
-	if (!is_ours(a)) {
+	if (is_tight(a->fd))
+		a->tight = ops_boottime() + TIGHT_FOR;
+	if (size < ACCOUNT_FILE_FULL)
+		return;
+	who = whose(a);
+	if (who == NOT_OURS) {
 		say_off(a, "it goes into our file no more: somebody else has "
-			   "it, or it is paused for want of space");
-		return;
-	}
-	if (size > ACCOUNT_FILE_MAX) {
+			   "it");
+	} else if (size > ACCOUNT_FILE_MAX) {
 		account_switch_off(a);
 		say_off(a, "nobody reads it");
-	} else if (one_is_left(a) && switch_file(a, &err) < 0) {
+	} else if (who == OURS && one_is_left(a) && switch_file(a, &err) < 0) {
 		logline("accounting: %s", err.msg);
 	}
 }
@@ -299,7 +328,7 @@ account_switch_off(struct account_switch *a)
 	if (!a->on)
 		return;
 	a->on = false;
-	if (is_ours(a) && call_acct(a, NULL, &err) < 0)
+	if (whose(a) != NOT_OURS && call_acct(a, NULL, &err) < 0)
 		logline("accounting: %s", err.msg);
 	put_state(a, "off: the daemon has ended");
 	/* An empty one behind it: what is there is complete. */
@@ -308,6 +337,66 @@ account_switch_off(struct account_switch *a)
 		logline("accounting: %s", err.msg);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* The newest file that a daemon left that was killed; -1: none. */
+static int
+open_newest(struct account_switch *a)
+{
+	char name[ACCOUNT_NAME_LEN + 1];
+	int fd;
+
+	if (a->number == 0 || drop_act_as(a->user, NULL) < 0)
+		return -1;
+	account_name(a->number, name);
+	fd = openat(
+	    a->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	drop_act_back(a->user);
+	return fd;
+}
+
+bool
+account_switch_left(const char *run)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int n = snprintf(path, sizeof(path), "%s/" ACCOUNT_DIR, run);
+
+	return n > 0 && (size_t)n < sizeof(path) && lstat(path, &st) == 0;
+}
+
+void
+account_switch_end_left(const char *run, const struct drop_user *user)
+{
+	struct account_switch a = {
+		.run = run, .user = user, .dir = -1, .fd = -1
+	};
+	struct ops_err err = { 0 };
+	enum whose who = NOT_OURS;
+
+	if (open_dir(&a, &err) < 0) {
+		logline("accounting: %s", err.msg);
+		return;
+	}
+	/* Of a daemon that was killed when it had just switched. */
+	(void)name_file(&a, NULL);
+	a.fd = open_newest(&a);
+	if (a.fd >= 0)
+		who = whose(&a);
+	if (who == UNKNOWN)
+		logline("accounting may still go into %s/" ACCOUNT_DIR
+			", of a daemon that was killed: that can't be seen "
+			"now",
+		    run);
+	else if (who == OURS && call_acct(&a, NULL, &err) < 0)
+		logline("accounting: %s", err.msg);
+	else if (who == OURS)
+		logline("accounting is off now: a daemon that was killed had "
+			"left it on, into %s/" ACCOUNT_DIR,
+		    run);
+	if (a.fd >= 0)
+		close(a.fd);
+	close(a.dir);
 }
 
 void

@@ -11,6 +11,10 @@
  * else has it, and we leave it alone.  In the same way we see whether it still
  * goes into our own file before it is switched: who took it meanwhile keeps it.
  * What goes into a file of a name unknown to us can't be seen.
+ *
+ * Where no process can be made, or the kernel has paused for want of space, it
+ * can't be known: then it is ours until we know better, and is switched off at
+ * the end.
  */
 #ifndef OPS_DAEMON_ACCOUNT_SWITCH_H
 #define OPS_DAEMON_ACCOUNT_SWITCH_H
@@ -30,6 +34,7 @@ struct account_switch {
 	int dir, fd;     /* the folder; the file that the kernel writes */
 	uint64_t number; /* of the file */
 	bool on;
+	uint64_t tight; /* BOOTTIME until which it may be paused */
 };
 
 /* What can't be is logged and left in ACCOUNT_STATE; run and user are borrowed.
@@ -41,6 +46,11 @@ void account_switch_on(
 void account_switch_look(struct account_switch *a);
 /* Off; what was written is complete then. */
 void account_switch_off(struct account_switch *a);
+/* Is there anything of an earlier daemon? */
+bool account_switch_left(const char *run);
+/* Where accounting is not wanted: switch it off if it still goes into the newest
+ * file of a daemon that was killed.  What is unread stays. */
+void account_switch_end_left(const char *run, const struct drop_user *user);
 /* Remove the folder, if all in it has been read. */
 void account_switch_close(struct account_switch *a);
 

@@ -27,7 +27,7 @@ capture_account_open(struct capture_account *c, const char *run,
 	c->ends = account_new(&now);
 	if (c->ends == NULL)
 		return ops_fail(err, OPS_ENOMEM, "accounting: no memory");
-	account_file_forget(&c->file); /* opens the first */
+	account_file_forget(&c->file, 0); /* opens the first */
 	account_file_state(&c->file, c->state);
 	c->counts.from = now.boottime;
 	c->due = now.boottime + CAPTURE_ACCOUNT_EVERY;
@@ -62,10 +62,13 @@ capture_account_read(struct capture_account *c)
 
 	if (c->ends == NULL)
 		return;
+	c->caught_up = false;
 	while (account_waiting(c->ends) < ACCOUNT_RECORDS_MAX) {
 		rc = account_file_next(&c->file, &r, NULL);
-		if (rc == 0)
+		if (rc == 0) {
+			c->caught_up = account_file_is_last(&c->file);
 			break;
+		}
 		if (rc < 0) {
 			c->counts.bad++;
 			continue;
@@ -73,7 +76,7 @@ capture_account_read(struct capture_account *c)
 		if (r.pid == c->parent)
 			continue;
 		c->counts.accounted++;
-		(void)account_take(c->ends, &r); /* there is room */
+		(void)account_take(c->ends, &r, ops_boottime()); /* room */
 	}
 }
 
@@ -124,6 +127,17 @@ put_waiting(struct capture_account *c, const struct capture_sink *sink)
 	return true;
 }
 
+/* As long as records are to come, or wait, one may be of the oldest end. */
+static void
+forget(struct capture_account *c, uint64_t now, uint64_t told)
+{
+	uint64_t upto = now < told ? now : told;
+
+	if (c->caught_up && capture_account_idle(c))
+		c->counts.unaccounted +=
+		    account_forget(c->ends, upto > LATE ? upto - LATE : 0);
+}
+
 static void
 put_counts(struct capture_account *c, uint64_t now, bool last,
     const struct capture_sink *sink)
@@ -166,8 +180,7 @@ capture_account_put(struct capture_account *c, uint64_t now, uint64_t told,
 			fill(c, &r, word, end);
 	if (capture_account_idle(c))
 		account_file_done(&c->file, true);
-	c->counts.unaccounted +=
-	    account_forget(c->ends, now > LATE ? now - LATE : 0);
+	forget(c, now, told);
 	put_counts(c, now, last, sink);
 	account_file_state(&c->file, state);
 	changed = strcmp(state, c->state) != 0;
@@ -176,10 +189,30 @@ capture_account_put(struct capture_account *c, uint64_t now, uint64_t told,
 }
 
 void
-capture_account_safe(struct capture_account *c)
+capture_account_safe(
+    struct capture_account *c, uint64_t head, uint64_t tail, bool look)
 {
-	if (c->ends != NULL)
-		account_file_forget(&c->file);
+	uint64_t number = c->file.number;
+
+	if (c->ends == NULL)
+		return;
+	if (!c->marked || head == tail) {
+		c->marked = c->file.done > c->file.zeroed;
+		c->mark = tail;
+		c->pending = c->file.done;
+	}
+	if (c->marked ? head < c->mark : !look)
+		return;
+	account_file_forget(&c->file, c->marked ? c->pending : 0);
+	c->marked = false;
+	if (c->file.number != number && c->due != UINT64_MAX)
+		c->due = 0; /* read it at once */
+}
+
+void
+capture_account_anew(struct capture_account *c)
+{
+	c->marked = false;
 }
 
 bool

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "account.h"
 #include "account_file.h"
@@ -31,6 +32,12 @@ struct capture_account {
 	struct program_accounted record;
 	char comm[ACCT_NAME_MAX];
 	uint64_t record_time;
+	bool caught_up; /* nothing more was there when it was read last */
+	/* The file is done with until `pending` when the log has all records
+	 * below `mark`. */
+	bool marked;
+	uint64_t mark;
+	off_t pending;
 };
 
 /* Starts nothing, and says so in state, where the supervisor made no folder. */
@@ -48,8 +55,12 @@ void capture_account_read(struct capture_account *c);
  * more comes.  True: the supervisor says something else than before. */
 bool capture_account_put(struct capture_account *c, uint64_t now, uint64_t told,
     bool last, const struct capture_sink *sink);
-/* All that was put is in the log. */
-void capture_account_safe(struct capture_account *c);
+/* Records are put from number `tail` on, those below `head` are in the log.
+ * look: whether there is another file, too. */
+void capture_account_safe(
+    struct capture_account *c, uint64_t head, uint64_t tail, bool look);
+/* Their numbers begin anew. */
+void capture_account_anew(struct capture_account *c);
 /* Nothing waits to be put. */
 bool capture_account_idle(const struct capture_account *c);
 

@@ -83,6 +83,7 @@ struct capture_role {
 	struct link link;
 	bool napping;     /* the rings are read when it is over */
 	uint64_t read_at; /* BOOTTIME: then */
+	uint64_t whole;   /* BOOTTIME: when they were last read until empty */
 	uint64_t synced;  /* the sessions begun before then are known */
 	uint64_t syncing; /* when the one was sent that isn't answered; 0 */
 	uint64_t asked;   /* when the last one was sent */
@@ -308,9 +309,11 @@ put_events(struct capture_role *r, uint64_t now)
 		r->at = 0;
 		r->looked = false;
 	}
-	if (order_count(r->order) == 0 && !r->napping)
-		until = now - ORDER_WAIT_NS; /* the rings are empty, too */
-	if (order_count(r->order) < EVENTS_MAX / 2 && until > r->all_told)
+	if (order_count(r->order) == 0)
+		until = now - ORDER_WAIT_NS;
+	if (until > r->whole)
+		until = r->whole; /* the rings may hold what came since */
+	if (until > r->all_told)
 		r->all_told = until;
 }
 
@@ -368,6 +371,7 @@ on_behind(
 	int rc;
 
 	(void)h;
+	capture_account_anew(&r->account);
 	fill_capture(r, CAPTURE_BEGAN, &b);
 	rc = b.failed ? -1
 		      : queue_anew(&r->queue, REC_CAPTURE, now, b.data, b.len);
@@ -503,16 +507,18 @@ read_rings(struct capture_role *r, uint64_t now)
 {
 	size_t waiting = order_count(r->order), n = 0;
 
-	if (waiting < EVENTS_MAX)
+	if (waiting < EVENTS_MAX) {
 		n = kernel_read(r->kernel, r->order, EVENTS_MAX - waiting);
+		if (n < EVENTS_MAX - waiting)
+			r->whole = now;
+	}
 	order_read(r->order, now);
 	if (waiting == 0)
 		r->waiting = now;
 	put_loss(r, now);
 	r->napping = n > 0;
 	r->read_at = now + NAP;
-	if (!r->napping)
-		loop_change(&r->loop, &r->rings, EPOLLIN);
+	loop_change(&r->loop, &r->rings, r->napping ? 0u : EPOLLIN);
 	procs_sessions_before(r->procs, now > FORGET ? now - FORGET : 0);
 }
 
@@ -555,20 +561,17 @@ set_timer(struct capture_role *r, uint64_t now)
 		loop_timer_set(r->timer.fd, due > now ? due - now : 1, 0);
 }
 
-/* The second source.  What the log has is done with. */
+/* The second source, read before the rings.  What the log has is done with. */
 static void
-look_at_accounts(struct capture_role *r, uint64_t now)
+put_accounts(struct capture_role *r, uint64_t now, bool due)
 {
 	const struct capture_sink sink = { put, r };
 
-	if (now >= r->account.due) {
-		capture_account_read(&r->account);
-		if (capture_account_put(&r->account, now,
-			r->kernel != NULL ? r->all_told : now, false, &sink))
-			tell_state(r, now);
-	}
-	if (queue_empty(&r->queue))
-		capture_account_safe(&r->account);
+	if (due && capture_account_put(&r->account, now,
+		       r->kernel != NULL ? r->all_told : now, false, &sink))
+		tell_state(r, now);
+	capture_account_safe(
+	    &r->account, r->queue.head_no, r->queue.tail_no, due);
 }
 
 /* At the end, what is left is read and told; then the writer must have it. */
@@ -587,17 +590,20 @@ static void
 turn(struct capture_role *r)
 {
 	uint64_t now = ops_boottime();
+	bool due = now >= r->account.due;
 
 	link_connect(&r->link, now);
+	if (due)
+		capture_account_read(&r->account);
 	if (r->kernel != NULL) {
-		if (r->napping && now >= r->read_at)
+		if (due || (r->napping && now >= r->read_at))
 			read_rings(r, now);
 		ask_sync(r, now);
 		put_events(r, now);
 	}
 	if (is_told(r))
 		(void)link_flush(&r->link, now);
-	look_at_accounts(r, now);
+	put_accounts(r, now, due);
 	watch_writer(r);
 	look_for_end(r, now);
 	set_timer(r, now);
@@ -639,7 +645,7 @@ on_signal(struct watch *w, uint32_t events)
 {
 	struct capture_role *r = CAPTURE_OF(w, signals);
 	const struct capture_sink sink = { put, r };
-	uint64_t now = ops_boottime();
+	uint64_t now = ops_boottime(), told = UINT64_MAX;
 
 	(void)events;
 	loop_remove(&r->loop, w); /* once */
@@ -649,8 +655,10 @@ on_signal(struct watch *w, uint32_t events)
 	if (r->kernel != NULL) {
 		read_rings(r, now);
 		put_events(r, now);
+		if (order_count(r->order) > 0 || r->whole != now)
+			told = r->all_told;
 	}
-	(void)capture_account_put(&r->account, now, UINT64_MAX, true, &sink);
+	(void)capture_account_put(&r->account, now, told, true, &sink);
 	if (is_told(r))
 		(void)put_capture(r, CAPTURE_ENDED);
 	turn(r);

@@ -55,6 +55,7 @@ struct supervisor {
 	int null;
 	struct trouble trouble; /* of the writer */
 	struct account_switch account;
+	bool left;     /* accounting, by a daemon that was killed */
 	bool stop;     /* SIGTERM or SIGINT came */
 	bool restarts; /* what dies is started again */
 	uint64_t look; /* BOOTTIME of the next look at the pulses */
@@ -394,6 +395,14 @@ start_first(struct supervisor *s, enum role_id id, struct ops_err *err)
 	    err, end_code(c), "role %s: %s", role_table[id].name, why);
 }
 
+/* With the lock: before, it could have been that of a daemon that runs. */
+static int
+end_left(struct supervisor *s, struct ops_err *err)
+{
+	account_switch_end_left(s->in.run, &s->in.user);
+	return drop_supervisor(&s->in.user, 0, err);
+}
+
 /* The writer's lock on the store is asked first, so that a second daemon on
  * one store is told so, whatever its RUN is. */
 static int
@@ -406,6 +415,8 @@ start_all(struct supervisor *s, struct ops_err *err)
 	/* Before capture attaches: it knows what ended earlier. */
 	if (!s->stop && s->o->accounting)
 		account_switch_on(&s->account, s->in.run, &s->in.user);
+	if (!s->stop && s->left && end_left(s, err) < 0)
+		return -1;
 	for (int id = ROLE_WRITER + 1; id < ROLES && !s->stop; id++)
 		if (is_wanted(s, id) &&
 		    start_first(s, (enum role_id)id, err) < 0)
@@ -480,7 +491,9 @@ prepare(struct supervisor *s, struct ops_err *err)
 		return -1;
 	if (chdir("/") < 0)
 		return ops_fail_errno(err, "/");
-	return drop_supervisor(&user, s->o->accounting ? DROP_ACCOUNT : 0, err);
+	s->left = !s->o->accounting && account_switch_left(s->in.run);
+	return drop_supervisor(
+	    &user, s->o->accounting || s->left ? DROP_ACCOUNT : 0, err);
 }
 
 static void

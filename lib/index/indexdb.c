@@ -34,7 +34,8 @@ static const char *const tables[] = {
 	"CREATE TABLE process(pid INTEGER PRIMARY KEY, start INTEGER,"
 	" seeded INTEGER, program INTEGER)",
 	"CREATE TABLE gone(pid INTEGER PRIMARY KEY, start INTEGER,"
-	" ended INTEGER, began INTEGER, elapsed INTEGER)",
+	" ended INTEGER, began INTEGER, elapsed INTEGER, over INTEGER,"
+	" program INTEGER)",
 	"CREATE TABLE program(id INTEGER PRIMARY KEY, stream INTEGER,"
 	" start_at INTEGER, end_stream INTEGER, end_at INTEGER,"
 	" next_stream INTEGER, next_at INTEGER, time INTEGER, session INTEGER, "

@@ -35,6 +35,7 @@ enum statement {
 	PUT_CAPTURED,
 	PUT_ACCOUNTED,
 	GET_GONE,
+	PUT_DROPPED,
 	PUT_STREAM,
 	PUT_STATE,
 	STATEMENTS
@@ -63,10 +64,12 @@ static const char *const statements[STATEMENTS] = {
 	    " ON CONFLICT(pid) DO UPDATE SET start = ?2, ended = "
 	    "?3",
 	[PUT_ACCOUNTED] =
-	    "INSERT INTO gone(pid, began, elapsed) VALUES(?1, ?2, ?3)"
-	    " ON CONFLICT(pid) DO UPDATE SET began = ?2, elapsed = ?3",
-	[GET_GONE] = "SELECT start, ended, began, elapsed FROM gone WHERE "
-		     "pid = ?1",
+	    "INSERT INTO gone(pid, began, elapsed, over, program) "
+	    "VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(pid) DO UPDATE SET "
+	    "began = ?2, elapsed = ?3, over = ?4, program = ?5",
+	[GET_GONE] = POSITION_GONE " WHERE pid = ?1",
+	/* Its names stay, and so its row. */
+	[PUT_DROPPED] = "UPDATE program SET kind = 0 WHERE id = ?1",
 	[PUT_STREAM] = "INSERT OR REPLACE INTO stream VALUES(?1, ?2, ?3)",
 	[PUT_STATE] = "INSERT OR REPLACE INTO state "
 		      "VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -434,28 +437,31 @@ sink_ended(void *arg, uint64_t at, const struct program *p, struct ops_err *err)
 }
 
 static int
-sink_gone(void *arg, struct program_gone *g, struct ops_err *err)
+sink_dropped(void *arg, uint64_t at, struct ops_err *err)
+{
+	struct indexer *x = arg;
+
+	(void)sqlite3_bind_int64(x->st[PUT_DROPPED], 1, (int64_t)at);
+	return index_run(x->db, x->st[PUT_DROPPED], err);
+}
+
+static int
+sink_gone(void *arg, struct program_gone *g, uint64_t time, struct ops_err *err)
 {
 	struct indexer *x = arg;
 	sqlite3_stmt *st = x->st[GET_GONE];
 	int rc;
 
+	(void)time;
 	(void)sqlite3_bind_int64(st, 1, g->pid);
 	rc = index_step(x->db, st, err);
-	if (rc <= 0)
-		return rc;
-	if (!g->captured && sqlite3_column_type(st, 1) != SQLITE_NULL) {
-		g->captured = true;
-		g->start = (uint64_t)sqlite3_column_int64(st, 0);
-		g->end = (uint64_t)sqlite3_column_int64(st, 1);
+	if (rc < 0)
+		return -1;
+	if (rc == 1) {
+		position_gone(st, g);
+		(void)sqlite3_reset(st);
 	}
-	if (!g->accounted && sqlite3_column_type(st, 2) != SQLITE_NULL) {
-		g->accounted = true;
-		g->began = (uint64_t)sqlite3_column_int64(st, 2);
-		g->elapsed = (uint64_t)sqlite3_column_int64(st, 3);
-	}
-	(void)sqlite3_reset(st);
-	return 0;
+	return 1;
 }
 
 static int
@@ -469,6 +475,7 @@ sink_forget(void *arg, struct ops_err *err)
 static const struct program_sink index_sink = { .add = sink_add,
 	.replaced = sink_replaced,
 	.ended = sink_ended,
+	.dropped = sink_dropped,
 	.gone = sink_gone,
 	.forget = sink_forget };
 
@@ -514,6 +521,12 @@ put_gone(struct indexer *x, struct program_walk *w, struct ops_err *err)
 		(void)sqlite3_bind_int64(accounted, 1, g->pid);
 		(void)sqlite3_bind_int64(accounted, 2, (int64_t)g->began);
 		(void)sqlite3_bind_int64(accounted, 3, (int64_t)g->elapsed);
+		(void)sqlite3_bind_int64(accounted, 4, (int64_t)g->over);
+		if (g->entry != PROGRAM_NONE)
+			(void)sqlite3_bind_int64(
+			    accounted, 5, (int64_t)g->entry);
+		else
+			(void)sqlite3_bind_null(accounted, 5);
 		if ((g->new_captured && index_run(x->db, captured, err) < 0) ||
 		    (g->new_accounted && index_run(x->db, accounted, err) < 0))
 			return -1;

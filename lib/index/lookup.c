@@ -1,5 +1,6 @@
 #include "lookup.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -269,7 +270,8 @@ static int
 hand_over(struct lookup *l, struct ops_err *err)
 {
 	const struct program_process *x;
-	size_t i = 0;
+	struct program_gone *g;
+	size_t i = 0, j = 0;
 
 	if (l->picks.n > 1)
 		qsort(l->picks.p, l->picks.n, sizeof(*l->picks.p), by_row);
@@ -290,15 +292,54 @@ hand_over(struct lookup *l, struct ops_err *err)
 		if (program_walk_know(l->walk, &mine, err) < 0)
 			return -1;
 	}
+	while ((g = program_walk_accounted(l->walk, &j)) != NULL) {
+		const struct pick key = { .row = (int64_t)g->entry };
+		const struct pick *p =
+		    l->picks.n == 0 ? NULL
+				    : bsearch(&key, l->picks.p, l->picks.n,
+					  sizeof(key), by_row);
+		const struct program *of = p != NULL ? &l->list.p[p->at] : NULL;
+
+		if (of != NULL &&
+		    (of->kind != PROGRAM_ACCOUNTED || program_imported(of) ||
+			of->accounted.pid != g->pid ||
+			of->accounted.began != g->began))
+			return is_wrong(err, "an end");
+		g->entry = p != NULL ? p->at : PROGRAM_NONE;
+	}
 	return 0;
 }
 
-/* An end that accounting tells of, and an earlier run of capture may have: what the
- * index knows of ends isn't read for that. */
-static int
-ask_gone(void *arg, struct program_gone *g, struct ops_err *err)
+/* Whose keep it is. */
+static const struct lookup *
+lookup_of(const void *keep)
 {
-	(void)arg, (void)g;
+	return (
+	    const struct lookup *)(const void *)((const char *)keep -
+						 offsetof(struct lookup, keep));
+}
+
+/* Then the newest that the index has are one too few. */
+static int
+drop(void *arg, uint64_t at, struct ops_err *err)
+{
+	const struct lookup *l = lookup_of(arg);
+
+	if (l->f->newest != 0 && at < l->picks.n)
+		return ops_fail(
+		    err, OPS_EBUSY, "index: an end behind it is one in it");
+	return program_keep_sink.dropped(arg, at, err);
+}
+
+/* Ends that may be told twice: of lately all are known; else everything is read. */
+static int
+ask_gone(void *arg, struct program_gone *g, uint64_t time, struct ops_err *err)
+{
+	const struct lookup *l = lookup_of(arg);
+
+	(void)g;
+	if (time != 0 && time >= l->pos.gone_from + PROGRAM_END_SLACK)
+		return 0;
 	return ops_fail(
 	    err, OPS_EBUSY, "index: an end behind it may be one that is in it");
 }
@@ -357,6 +398,7 @@ by_index(struct lookup *l, const char *store, struct ops_err *err)
 		return -1;
 	l->sink = program_keep_sink;
 	l->sink.gone = ask_gone;
+	l->sink.dropped = drop;
 	if (open_index(l, store, &sessions, &l->sink, err) == 0 &&
 	    pick_rows(l->db, l->f, &l->picks, err) == 0) {
 		/* Nobody waits for us from here on. */

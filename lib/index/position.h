@@ -27,7 +27,13 @@ struct position_stream {
 struct position {
 	struct position_stream *s; /* in the order of the walk */
 	size_t n;
+	uint64_t gone_from; /* BOOTTIME: w knows of all ends since then */
 };
+
+/* A row of ends becomes what g hasn't. */
+#define POSITION_GONE                                                          \
+	"SELECT pid, start, ended, began, elapsed, over, program FROM gone"
+void position_gone(sqlite3_stmt *st, struct program_gone *g);
 
 /*
  * Read it.  OPS_EFORMAT: it doesn't fit this store, it is another's, or of a

@@ -8,6 +8,7 @@
 #include "record/record.h"
 
 #define SECOND UINT64_C(1000000000)
+#define BEGIN_SLACK (SECOND + SECOND / 20) /* of one known to the second */
 #define TICK_NS 10000000u /* of a seeded start; USER_HZ is 100 */
 
 struct session_count {
@@ -88,7 +89,7 @@ process_get(struct table *t, uint32_t pid)
 	p = place_of(t, pid);
 	t->n++;
 	*p = (struct place){ .p = { .pid = pid, .at = PROGRAM_NONE },
-		.gone = { .pid = pid } };
+		.gone = { .pid = pid, .entry = PROGRAM_NONE } };
 	return p;
 }
 
@@ -208,6 +209,35 @@ program_walk_gone(struct program_walk *w, size_t *i)
 		(*i)++;
 	}
 	return NULL;
+}
+
+struct program_gone *
+program_walk_accounted(struct program_walk *w, size_t *i)
+{
+	while (*i < w->processes.size) {
+		struct place *p = &w->processes.p[(*i)++];
+
+		if (p->p.pid != 0 && p->gone.accounted &&
+		    p->gone.entry != PROGRAM_NONE)
+			return &p->gone;
+	}
+	return NULL;
+}
+
+int
+program_walk_know_gone(
+    struct program_walk *w, const struct program_gone *g, struct ops_err *err)
+{
+	struct place *to;
+
+	if (g->pid == 0)
+		return ops_fail(err, OPS_EFORMAT, "an end without a pid");
+	to = process_get(&w->processes, g->pid);
+	if (to == NULL)
+		return no_memory(err);
+	to->gone = *g;
+	to->asked = true;
+	return 0;
 }
 
 struct program_capturing *
@@ -445,6 +475,63 @@ take_exec(struct program_walk *w, struct program *p, struct ops_err *err)
 	return 0;
 }
 
+/* Are the two ends that of one process?  Times of the kernel's accounting are
+ * known to the second, and longer ones less well. */
+static bool
+same_end(const struct program_gone *g, uint64_t elapsed, uint64_t over)
+{
+	return g->captured && g->end != 0 &&
+	       g->end + PROGRAM_END_SLACK >= over &&
+	       g->end <= over + PROGRAM_END_SLACK &&
+	       elapsed <= g->end - g->start + SECOND;
+}
+
+static bool
+same_begin(const struct program_gone *g, uint64_t began, uint64_t elapsed,
+    uint64_t offset)
+{
+	/* the sum is right, if it wraps, too */
+	uint64_t real = g->start + offset;
+	uint64_t slack = BEGIN_SLACK + (elapsed >> 22);
+
+	began *= SECOND;
+	return real <= began + slack && began <= real + slack;
+}
+
+/* What an earlier walk knew of its ends about that time. */
+static int
+ask_gone(
+    struct program_walk *w, struct place *x, uint64_t time, struct ops_err *err)
+{
+	int rc;
+
+	if (x->asked || w->whole || w->sink->gone == NULL)
+		return 0;
+	rc = w->sink->gone(w->arg, &x->gone, time, err);
+	x->asked = rc == 1;
+	return rc < 0 ? -1 : 0;
+}
+
+/* What the kernel's accounting told of in front of it is told twice. */
+static int
+drop_accounted(struct program_walk *w, struct place *x, uint64_t offset,
+    struct ops_err *err)
+{
+	struct program_gone *g = &x->gone;
+	uint64_t at;
+
+	if (!g->accounted && ask_gone(w, x, g->end, err) < 0)
+		return -1;
+	at = g->entry;
+	if (!g->accounted || at == PROGRAM_NONE ||
+	    !same_end(g, g->elapsed, g->over) ||
+	    !same_begin(g, g->began, g->elapsed, offset))
+		return 0;
+	g->entry = PROGRAM_NONE;
+	g->new_accounted = true;
+	return w->sink->dropped != NULL ? w->sink->dropped(w->arg, at, err) : 0;
+}
+
 /* As the kernel's accounting names it. */
 static int
 note_end(struct program_walk *w, const struct program *p, struct ops_err *err)
@@ -460,7 +547,7 @@ note_end(struct program_walk *w, const struct program *p, struct ops_err *err)
 	x->gone.captured = x->gone.new_captured = true;
 	x->gone.start = p->end.start;
 	x->gone.end = p->ended;
-	return 0;
+	return drop_accounted(w, x, p->time - p->boottime, err);
 }
 
 /* The end of what is known to run; else, if it says whose, an entry itself. */
@@ -488,51 +575,49 @@ take_ended(struct program_walk *w, struct program *p, struct ops_err *err)
 	return e->has_who ? w->sink->add(w->arg, p, &at, err) : 0;
 }
 
-/* An earlier run of capture may have seen it: then its end is here.  Times of
- * the kernel's accounting are known to the second. */
+/* Its end is here.  An earlier run of capture may have seen it; else this one
+ * did, and told of it late: then its begin must be the same, too.  Or it is told
+ * of twice, where a run of capture ended in between. */
 static bool
-was_captured(const struct program_gone *g, const struct program *p)
+is_told(const struct program_gone *g, const struct program *p, uint64_t offset)
 {
-	uint64_t ran = g->end - g->start;
+	const struct program_accounted *a = &p->accounted;
 
-	return g->captured && g->end != 0 && g->end + 2 * SECOND >= p->ended &&
-	       g->end <= p->ended + 2 * SECOND &&
-	       p->accounted.elapsed <= ran + SECOND;
-}
-
-/* Told of twice, where a run of capture ended in between. */
-static bool
-is_told(const struct program_gone *g, const struct program *p)
-{
-	return was_captured(g, p) ||
-	       (g->accounted && g->began == p->accounted.began &&
-		   g->elapsed == p->accounted.elapsed);
+	if (same_end(g, a->elapsed, p->ended) &&
+	    (a->unsure || same_begin(g, a->began, a->elapsed, offset)))
+		return true;
+	return a->unsure && g->accounted && g->began == a->began &&
+	       g->elapsed == a->elapsed;
 }
 
 static int
-take_accounted(struct program_walk *w, struct program *p, struct ops_err *err)
+take_accounted(struct program_walk *w, struct program *p, uint64_t offset,
+    struct ops_err *err)
 {
 	const struct program_accounted *a = &p->accounted;
+	uint64_t at = PROGRAM_NONE;
 	struct place *x;
-	uint64_t at;
 
 	if (program_imported(p) || a->pid == 0)
 		return w->sink->add(w->arg, p, &at, err);
 	x = process_get(&w->processes, a->pid);
 	if (x == NULL)
 		return no_memory(err);
-	if (a->unsure && !is_told(&x->gone, p) && !x->asked && !w->whole &&
-	    w->sink->gone != NULL) {
-		if (w->sink->gone(w->arg, &x->gone, err) < 0)
-			return -1;
-		x->asked = true;
-	}
-	if (a->unsure && is_told(&x->gone, p))
+	if (is_told(&x->gone, p, offset))
+		return 0;
+	if ((a->unsure || !x->gone.captured) &&
+	    ask_gone(w, x, a->unsure ? 0 : p->ended, err) < 0)
+		return -1;
+	if (is_told(&x->gone, p, offset))
 		return 0;
 	x->gone.accounted = x->gone.new_accounted = true;
 	x->gone.began = a->began;
 	x->gone.elapsed = a->elapsed;
-	return w->sink->add(w->arg, p, &at, err);
+	x->gone.over = p->ended;
+	if (w->sink->add(w->arg, p, &at, err) < 0)
+		return -1;
+	x->gone.entry = at;
+	return 0;
 }
 
 /* A run that follows one which didn't end: what ran between was not seen, and
@@ -595,7 +680,7 @@ take(struct program_walk *w, size_t stream, const struct record *r,
 	case REC_ENDED:
 		return take_ended(w, &p, err);
 	case REC_ACCOUNTED:
-		return take_accounted(w, &p, err);
+		return take_accounted(w, &p, pos->wall - r->time, err);
 	default:
 		return w->sink->add(w->arg, &p, &at, err);
 	}

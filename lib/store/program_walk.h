@@ -32,6 +32,8 @@ struct program_gone {
 	bool captured, accounted;         /* it is known */
 	uint64_t start, end;              /* captured: BOOTTIME */
 	uint64_t began, elapsed;          /* accounted: as program_accounted */
+	uint64_t over;                    /* BOOTTIME of its end */
+	uint64_t entry;                   /* of accounted; PROGRAM_NONE */
 	bool new_captured, new_accounted; /* since it was taken last */
 };
 
@@ -47,12 +49,16 @@ struct program_sink {
 	    struct ops_err *err);
 	int (*ended)(void *arg, uint64_t at, const struct program *p,
 	    struct ops_err *err);
+	/* at, of accounting, is told twice. */
+	int (*dropped)(void *arg, uint64_t at, struct ops_err *err);
 	/* Arguments; a NULL: that was all of them.  NULL: not wanted. */
 	int (*args)(
 	    void *arg, const struct program_args *a, struct ops_err *err);
-	/* What an earlier walk knew of ends of g->pid: fill what g hasn't.  NULL:
-	 * there was none. */
-	int (*gone)(void *arg, struct program_gone *g, struct ops_err *err);
+	/* What an earlier walk knew of ends of g->pid about that time (BOOTTIME; 0:
+	 * at any): fill what g hasn't.  1: that is all of it.  0: of that time.
+	 * NULL: there was none. */
+	int (*gone)(void *arg, struct program_gone *g, uint64_t time,
+	    struct ops_err *err);
 	/* Another boot begins: what gone tells of is over.  NULL: never mind. */
 	int (*forget)(void *arg, struct ops_err *err);
 };
@@ -101,6 +107,14 @@ int program_walk_know(struct program_walk *w, const struct program_process *p,
 /* The next pid from *i on of which an end came since it was taken last, which this
  * does; NULL: no more. */
 const struct program_gone *program_walk_gone(struct program_walk *w, size_t *i);
+
+/* The same for each that accounting told of and has an entry. */
+struct program_gone *program_walk_accounted(struct program_walk *w, size_t *i);
+/* Two ends in more than this are never one. */
+#define PROGRAM_END_SLACK UINT64_C(2000000000)
+/* All that an earlier walk knew of a pid's ends. */
+int program_walk_know_gone(
+    struct program_walk *w, const struct program_gone *g, struct ops_err *err);
 
 /* The run of capture that didn't say it ended, if there is one in this boot; and
  * what capture told last. */

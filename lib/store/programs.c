@@ -9,6 +9,8 @@
 #include "record/acct.h"
 #include "session.h"
 
+#define DROPPED 0 /* kind of no program */
+
 static int
 no_memory(struct ops_err *err)
 {
@@ -367,6 +369,16 @@ keep_ended(void *arg, uint64_t at, const struct program *p, struct ops_err *err)
 	return keep(k->l, &to->end.comm) ? 0 : no_memory(err);
 }
 
+static int
+keep_dropped(void *arg, uint64_t at, struct ops_err *err)
+{
+	struct program_keep *k = arg;
+
+	(void)err;
+	k->l->p[at].kind = DROPPED;
+	return 0;
+}
+
 /* They follow their exec, in order. */
 static int
 keep_args(void *arg, const struct program_args *a, struct ops_err *err)
@@ -392,6 +404,7 @@ keep_args(void *arg, const struct program_args *a, struct ops_err *err)
 const struct program_sink program_keep_sink = { .add = keep_add,
 	.replaced = keep_replaced,
 	.ended = keep_ended,
+	.dropped = keep_dropped,
 	.args = keep_args };
 
 /* Two may have the same time; then as they lie in the store. */
@@ -414,12 +427,11 @@ program_list_cut(struct program_list *l, const struct program_filter *f)
 {
 	size_t n = 0;
 
-	if (f->failed) {
-		for (size_t i = 0; i < l->n; i++)
-			if (program_failed(&l->p[i]))
-				l->p[n++] = l->p[i];
-		l->n = n;
-	}
+	for (size_t i = 0; i < l->n; i++)
+		if (l->p[i].kind != DROPPED &&
+		    (!f->failed || program_failed(&l->p[i])))
+			l->p[n++] = l->p[i];
+	l->n = n;
 	if (l->n > 1)
 		qsort(l->p, l->n, sizeof(*l->p), by_time);
 	if (f->newest != 0 && l->n > f->newest) {

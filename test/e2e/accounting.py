@@ -109,10 +109,47 @@ class Accounting(t.Test):
         self.equal((s["missed"], s["unaccounted"], s["bad"], s["losses"]), (0, 0, 0, 0), "sums")
         self.equal({p["source"] for p in self.log(inst, "both")}, {"capture"}, "sources")
 
+    def test_stopped(self):
+        """Capture, or the writer, doesn't run for a while: nothing counts as missed,
+        nothing is told twice."""
+        inst = self.daemon(capture=True)
+        names = []
+        for role, rounds, pause in (("capture", 4, 2.7), ("writer", 1, 12)):
+            for i in range(rounds):
+                pid = r.role_pids(inst, role)[0]
+                os.kill(pid, signal.SIGSTOP)
+                for j in range(20):
+                    names.append("%s-%d-%d" % (role[0], i, j))
+                    spawn(self.named(names[-1]))
+                time.sleep(pause)
+                os.kill(pid, signal.SIGCONT)
+                time.sleep(0.5)
+        found = self.wait_for_all(inst, names)
+        t.wait_for("the counts", lambda: self.coverage(inst)[0]["accounted"] >= len(names), 60)
+        found = self.seen(inst, names)
+        self.equal({n: s for n, s in found.items() if s != ["capture"]}, {}, "not once, by capture")
+        s, rows = self.coverage(inst)
+        self.equal(rows, [], "missed")
+        self.equal((s["missed"], s["unaccounted"], s["bad"]), (0, 0, 0), "sums")
+
+    def test_never_idle(self):
+        """Where something always is on its way to the log, files that were read go, too."""
+        inst = self.daemon(capture=True)
+        path = self.named("busy")
+        for _ in range(100):
+            spawn(path, 200)
+            numbers = [int(os.path.basename(f)) for f in self.files(inst)]
+            if min(numbers) > 1:
+                break
+        assert numbers[0] > 1, "files that were read are there: %s" % numbers
+        self.equal(self.coverage(inst)[0]["missed"], 0, "missed")
+
     def test_capture_killed(self):
         """Capture is killed again and again: every program is there, once."""
         inst = self.daemon(capture=True)
-        names = ["k%04d" % i for i in range(400)]
+        # Capture sees those of other runs of this test, too.
+        tag = os.stat(self.dir).st_ino % 10000
+        names = ["k%04d-%04d" % (tag, i) for i in range(400)]
         for i, path in enumerate([self.named(n) for n in names]):
             if i % 100 == 50:
                 os.kill(r.role_pids(inst, "capture")[0], signal.SIGKILL)
@@ -189,6 +226,91 @@ class Accounting(t.Test):
         size = os.fstat(fd).st_size
         spawn("/bin/true", 3)
         self.equal(os.fstat(fd).st_size, size, "size of the file")
+
+    def kept_open(self, inst):
+        """The file that the kernel writes now; it can be asked when it has no name more."""
+        fd = os.open(self.files(inst)[-1], os.O_RDONLY)
+        self.later(lambda: os.close(fd))
+        return fd
+
+    def grows(self, fd):
+        size = os.fstat(fd).st_size
+        spawn("/bin/true", 3)
+        return os.fstat(fd).st_size > size
+
+    def test_no_process_can_be_made(self):
+        """Whose file it is can't be seen then: it is still ours, and off at the end."""
+        pids = "/sys/fs/cgroup/pids"
+        if not os.path.exists(os.path.join(pids, "cgroup.procs")):
+            t.skip("no cgroup of version 1 that counts processes")
+        group = os.path.join(pids, "opseal-test-%s" % os.stat(self.dir).st_ino)
+        os.mkdir(group)
+        self.later(lambda: os.rmdir(group))
+        with open(os.path.join(group, "pids.max"), "w") as f:
+            f.write("1")
+
+        def put(pid, where):
+            with open(os.path.join(where, "cgroup.procs"), "w") as f:
+                f.write(str(pid))
+        inst = self.daemon()
+        put(inst.proc.pid, group)
+        # Full, of what is passed over.
+        fd = self.kept_open(inst)
+        with open(self.files(inst)[-1], "ab") as f:
+            f.write(bytes(256 << 10))
+        time.sleep(7)  # two looks
+        self.contains(inst.opseal("status").text, "accounting on")
+        self.check(self.grows(fd), "it was switched off or to another file")
+        put(inst.proc.pid, pids)
+        t.wait_for("the next file", lambda: not self.grows(fd))
+        fd = self.kept_open(inst)
+        self.check(self.grows(fd), "the next file is not used")
+        put(inst.proc.pid, group)
+        inst.stop()
+        self.check(not self.grows(fd), "still on after the end")
+
+    def test_little_space(self):
+        """The kernel has paused at the end: it is switched off all the same."""
+        inst = self.instance(config=CONFIG, start=False)
+        entry = os.stat(inst.run_dir)
+        t.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=755,uid=%d,gid=%d" % (
+            entry.st_uid, entry.st_gid), "run", inst.run_dir])
+        self.later(lambda: t.run(["umount", "-l", inst.run_dir]))
+        self.later(inst.destroy)
+        fill = os.path.join(inst.run_dir, "fill")
+        with open(fill, "wb") as f:
+            f.write(bytes((8 << 20) * 99 // 100))
+        inst.start()
+        self.started(inst)
+        fd = self.kept_open(inst)
+        self.check(not self.grows(fd), "the kernel has not paused")
+        inst.stop()
+        os.unlink(fill)
+        time.sleep(32)  # it looks every 30 s
+        self.check(not self.grows(fd), "still on after the end")
+
+    def test_left_on(self):
+        """The daemon is killed, and the next one is to have no accounting: it is switched off.
+        Not so by one that may not run, as another does."""
+        inst = self.daemon()
+        fd = self.kept_open(inst)
+        inst.write_config("accounting = off\n")
+        store = self.path("other-store")
+        argv = [store if x == inst.store else x for x in inst.daemon_argv()]
+        os.mkdir(store, 0o700)
+        os.chown(store, os.stat(inst.store).st_uid, os.stat(inst.store).st_gid)
+        self.check(t.run(argv).status != 0, "two in one RUN")
+        self.check(self.grows(fd), "switched off by a second daemon")
+        inst.kill()
+        self.check(self.grows(fd), "off when it was killed: the test shows nothing")
+        inst.start()
+        self.check(not self.grows(fd), "still on")
+        self.contains(inst.log(), "accounting is off now: a daemon that was killed had left it on")
+        with open("/proc/%d/status" % inst.proc.pid) as f:
+            caps = [int(x.split()[1], 16) for x in f if x.startswith(("CapPrm", "CapEff", "CapBnd"))]
+        if "--no-drop" not in inst.daemon_args:
+            self.equal([c >> 20 & 1 for c in caps], [0, 0, 0], "CAP_SYS_PACCT")
+        inst.stop()
 
     def writes(self, path, name):
         """The kernel writes into this file that a program of this name ended."""

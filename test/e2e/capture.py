@@ -60,7 +60,7 @@ class Capture(t.Test):
     def wait_for_mark(self, inst, text):
         def there():
             time.sleep(1)  # each look reads all of the log
-            return any(p["argv"][1:] == [text] for p in self.log(inst, "true", "-n", "20")
+            return any(p["argv"][1:] == [text] for p in self.log(inst, "true", "-n", "1000")
                        if p["kind"] == "exec" and "exit" in p)
         t.wait_for("the mark " + text, there, 120)
 

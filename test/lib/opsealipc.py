@@ -111,7 +111,11 @@ class Conn:
     def recv_fds(self):
         """(type, payload, fds); (None, b"", []) at the end of the connection."""
         try:
-            data, anc, _, _ = self.sock.recvmsg(65536, socket.CMSG_SPACE(16))
+            try:
+                data, anc, _, _ = self.sock.recvmsg(65536, socket.CMSG_SPACE(16))
+            except ConnectionResetError:
+                # It ended without reading what we sent; its last words are still there.
+                data, anc, _, _ = self.sock.recvmsg(65536, socket.CMSG_SPACE(16))
         except (ConnectionResetError, BrokenPipeError):
             return None, b"", []
         fds = array.array("i")

@@ -62,7 +62,7 @@ test_pairs(void **state)
 
 		account_clock(a, &now);
 		account_captured(a, 7, rows[i].real, rows[i].end);
-		assert_int_equal(account_take(a, &r), 0);
+		assert_int_equal(account_take(a, &r, now.boottime), 0);
 		CHECK(account_next(a, FOREVER, &got, &end) == rows[i].word,
 		    rows[i].row, "word");
 		CHECK(got.pid == r.pid, rows[i].row, "record");
@@ -88,20 +88,53 @@ test_order(void **state)
 	(void)state;
 	account_clock(a, &now);
 	assert_int_equal(account_next(a, FOREVER, &got, &end), ACCOUNT_WAIT);
-	assert_int_equal(account_take(a, &r), 0);
-	assert_int_equal(account_take(a, &r), 0);
-	assert_int_equal(account_next(a, 22 * S, &got, &end), ACCOUNT_WAIT);
+	assert_int_equal(account_take(a, &r, 22 * S), 0);
+	assert_int_equal(account_take(a, &r, 22 * S), 0);
+	assert_int_equal(account_next(a, 22 * S - 1, &got, &end), ACCOUNT_WAIT);
 	assert_int_equal(account_waiting(a), 2);
 	account_captured(a, 7, 20 * S, 21 * S);
-	assert_int_equal(account_next(a, 22 * S, &got, &end), ACCOUNT_BOTH);
-	assert_int_equal(account_next(a, 22 * S, &got, &end), ACCOUNT_WAIT);
-	assert_int_equal(account_next(a, 23 * S, &got, &end), ACCOUNT_MISSED);
+	assert_int_equal(account_next(a, 21 * S, &got, &end), ACCOUNT_BOTH);
+	assert_int_equal(account_next(a, 21 * S, &got, &end), ACCOUNT_WAIT);
+	assert_int_equal(account_next(a, 22 * S, &got, &end), ACCOUNT_MISSED);
 	assert_int_equal(account_waiting(a), 0);
 	/* Before the run, or in the second in which it began. */
 	r = record(7, 5 * S, 10 * S + 500 * MS, 0);
-	assert_int_equal(account_take(a, &r), 0);
+	assert_int_equal(account_take(a, &r, 22 * S), 0);
 	assert_int_equal(account_next(a, FOREVER, &got, &end), ACCOUNT_UNSURE);
 	account_free(a);
+}
+
+/* The wall clock is set while a record waits: how long it waits doesn't change,
+ * nor is its end later than when it was read. */
+static void
+test_clock_set(void **state)
+{
+	static const int64_t steps[] = { -900 * (int64_t)S, 3600 * (int64_t)S };
+	struct ops_clock began = at(10 * S, 0), now;
+	struct acct_record r = record(7, 20 * S, 21 * S, 0), got;
+	struct account *a;
+	uint64_t end;
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(steps); i++) {
+		a = account_new(&began);
+		assert_int_equal(account_take(a, &r, 22 * S), 0);
+		assert_int_equal(account_take(a, &r, 22 * S), 0);
+		now = at(22 * S, 0);
+		now.realtime += (uint64_t)steps[i];
+		account_clock(a, &now);
+		/* Capture may still tell of it. */
+		assert_int_equal(
+		    account_next(a, 22 * S - 1, &got, &end), ACCOUNT_WAIT);
+		account_captured(a, 7, 20 * S, 21 * S);
+		assert_int_equal(
+		    account_next(a, 22 * S - 1, &got, &end), ACCOUNT_BOTH);
+		assert_int_equal(
+		    account_next(a, 22 * S, &got, &end), ACCOUNT_MISSED);
+		assert_true(end <= 22 * S);
+		assert_int_equal(account_forget(a, FOREVER), 0);
+		account_free(a);
+	}
 }
 
 static void
@@ -114,10 +147,10 @@ test_limits(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ACCOUNT_RECORDS_MAX; i++)
-		assert_int_equal(account_take(a, &r), 0);
-	assert_int_equal(account_take(a, &r), -1);
+		assert_int_equal(account_take(a, &r, 22 * S), 0);
+	assert_int_equal(account_take(a, &r, 22 * S), -1);
 	assert_int_equal(account_next(a, FOREVER, &got, &end), ACCOUNT_MISSED);
-	assert_int_equal(account_take(a, &r), 0);
+	assert_int_equal(account_take(a, &r, 22 * S), 0);
 	for (uint32_t i = 0; i < ACCOUNT_ENDS_MAX + 3; i++)
 		account_captured(a, i, 20 * S + i, 21 * S + i);
 	assert_int_equal(account_forget(a, 0), 3);
@@ -133,6 +166,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_clock_set),
 		cmocka_unit_test(test_limits),
 	};
 

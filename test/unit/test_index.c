@@ -189,7 +189,8 @@ do_accounted(bool imported)
 		.uid = 1000 + throw(3),
 		.gid = 1000,
 		.status = throw(2) << 8,
-		.began = imported ? now - throw(3) : 7 + throw(2),
+		.began =
+		    imported || throw(3) != 0 ? now - throw(3) : 7 + throw(2),
 		.elapsed = throw(3) * SECOND,
 		.flags = throw(3) == 0 ? ACCT_FORKED : 0,
 		.tty = throw(2) * (136u << 20 | 7),

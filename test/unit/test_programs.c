@@ -111,13 +111,13 @@ failed_and_lost(void)
 
 /* unsure: an earlier run of capture may have seen it. */
 static void
-accounted(uint32_t pid, uint32_t flags, bool unsure)
+accounted_at(uint32_t pid, uint32_t flags, bool unsure, uint64_t began)
 {
 	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
 	struct program_accounted a = { .pid = pid,
 		.uid = 1002,
 		.status = 0x100,
-		.began = 7,
+		.began = began,
 		.flags = flags,
 		.tty = 136 << 20 | 4,
 		.unsure = unsure,
@@ -128,12 +128,25 @@ accounted(uint32_t pid, uint32_t flags, bool unsure)
 }
 
 static void
+accounted(uint32_t pid, uint32_t flags, bool unsure)
+{
+	accounted_at(pid, flags, unsure, 7);
+}
+
+static void
 second_source(void)
 {
 	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
 	struct program_coverage c = { .captured = 3, .accounted = 7 };
+	uint64_t began = (b.now + b.wall) / 1000000000;
 
+	/* This run saw it, and told of it late, or too late. */
+	ended(43, b.now, 0, false);
+	accounted_at(43, 0, false, began);
+	accounted_at(44, 0, false, began);
+	ended(44, b.now, 0, false);
 	accounted(40, 0, false);
+	ended(40, b.now, 0, false); /* that is another one, by its begin */
 	accounted(13, ACCT_FORKED, true); /* capture saw it */
 	accounted(41, ACCT_FORKED, false);
 	accounted(42, 0, true);
