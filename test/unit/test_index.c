@@ -589,6 +589,59 @@ test_behind(void **state)
 	store_free(s);
 }
 
+/* Accounting told of an end first, which is in the index; capture does behind it. */
+static void
+test_told_late(void **state)
+{
+	const struct program_filter newest = { .newest = 1000 };
+	const struct program_filter acct = { .source = SOURCE_ACCT };
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_accounted a = { .pid = 13, .uid = 1000 };
+	struct program_ended e = { .pid = 13 };
+	struct store *s;
+
+	(void)state;
+	begin_capture(7);
+	e.start = b.now;
+	a.began = (b.now + b.wall) / SECOND;
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	a.pid = 14;
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	build_seal(&b, false, false);
+	update();
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_int_equal(count(s, &acct, PROGRAM_ACCOUNTED), 2);
+	assert_true(same_list(s, &acct));
+	store_free(s);
+
+	program_ended_put(&body, b.stream[session[0]].id, &e);
+	put(REC_ENDED, &body);
+	build_sync(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_int_equal(count(s, &acct, PROGRAM_ACCOUNTED), 1);
+	assert_true(same_list(s, &acct));
+	assert_false(same_list(s, &newest)); /* it has one too few */
+	store_free(s);
+	build_seal(&b, false, false);
+	update();
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(same_list(s, &acct));
+	assert_true(same_list(s, &newest));
+	store_free(s);
+
+	/* And the other way round: sure, but told of already. */
+	a.pid = 13;
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	build_sync(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_int_equal(count(s, &acct, PROGRAM_ACCOUNTED), 1);
+	assert_true(same_list(s, &acct));
+	store_free(s);
+}
+
 /* Before and after: the same process may end in another run. */
 static void
 test_older_stream(void **state)
@@ -786,6 +839,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_grows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kinds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_behind, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_told_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_older_stream, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lies, setup, teardown),
