@@ -101,6 +101,7 @@ int cmd_cat(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_export(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_verify(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_checkpoint(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_index(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_import(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
 
@@ -134,6 +135,9 @@ struct verify_opts {
 };
 struct checkpoint_opts {
 	bool vkey, anchor;
+};
+struct index_opts {
+	bool rebuild, status;
 };
 struct status_opts {
 	bool coverage, json;

@@ -234,9 +234,11 @@ put_end_json(struct json *j, const struct session *s)
 	describe_json_number(j, "bypasses", s->bypasses);
 	json_key(j, "sealed");
 	json_bool(j, s->sealed);
-	/* How many there were comes with kernel capture. */
 	json_key(j, "commands");
-	json_nil(j);
+	if (s->has_commands)
+		json_uint(j, s->commands);
+	else
+		json_nil(j);
 }
 
 static void

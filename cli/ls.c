@@ -1,4 +1,5 @@
 /* opseal ls - the recorded sessions, newest last. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,6 +146,16 @@ keep_person(struct session_list *l, const char *person)
 }
 
 static void
+cell_commands(struct table *t, const struct session *s)
+{
+	char text[16] = "-";
+
+	if (s->has_commands)
+		(void)snprintf(text, sizeof(text), "%u", s->commands);
+	table_cell_str(t, text);
+}
+
+static void
 put_session(struct table *t, const struct cli *cli, const struct session *s,
     size_t prefix, uint64_t now)
 {
@@ -174,7 +185,7 @@ put_session(struct table *t, const struct cli *cli, const struct session *s,
 	cell_end(t, s, cli->global.utc);
 	cell_span(
 	    t, on && now > s->start ? now - s->start : describe_duration(s));
-	table_cell_str(t, "-"); /* commands come with kernel capture */
+	cell_commands(t, s);
 	cell_exit(t, s);
 	if (on && s->last > 0 && now > s->last)
 		cell_span(t, now - s->last);

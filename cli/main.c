@@ -110,6 +110,14 @@ static const struct opt checkpoint_options[] = {
 	{ 0 },
 };
 
+static const struct opt index_options[] = {
+#define AT(m) offsetof(struct index_opts, m)
+	{ "rebuild", 0, OPT_FLAG, NULL, "throw it away and make it anew", AT(rebuild), 0 },
+	{ "status",  0, OPT_FLAG, NULL, "say how far it reaches",         AT(status), 0 },
+#undef AT
+	{ 0 },
+};
+
 static const struct opt status_options[] = {
 	{ "coverage", 0, OPT_FLAG, NULL, "what capture missed, by the kernel's accounting", offsetof(struct status_opts, coverage), 0 },
 	{ "json", 0, OPT_FLAG, NULL, "as one JSON object; with --coverage one a line", offsetof(struct status_opts, json), 0 },
@@ -149,6 +157,11 @@ static const char verify_more[] =
 	"4 not permitted.\n";
 static const char checkpoint_more[] =
 	"Exit status: 0 fine, 1 nothing is sealed yet, 2 trouble, 4 not permitted.\n";
+static const char index_more[] =
+	"The index makes log and ls fast.  It is never trusted: what it names is read and\n"
+	"checked.  Removing STORE/index is always safe.  A daemon keeps it up to date; with\n"
+	"none, this does.\n"
+	"Exit status: 0 fine, 1 there is none (--status), 2 trouble, 4 not permitted.\n";
 static const char import_more[] =
 	"KIND is typescript or acct.\n"
 	"typescript: FILE is a log of script(1), TIMING its timing file, of either kind;\n"
@@ -189,6 +202,8 @@ static const struct command commands[] = {
 	    NO_STORE, 2, 3, NULL, 0, 0, cmd_import },
 	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
 	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, 0, cmd_record },
+	{ "index", GROUP_KEEP, "", "Make the index of what ran, which is derived", index_more,
+	    0, 0, 0, index_options, sizeof(struct index_opts), 0, cmd_index },
 };
 /* clang-format on */
 #define N_COMMANDS OPS_ARRAY_LEN(commands)

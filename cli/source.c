@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "index/lookup.h"
 #include "remote.h"
 
 struct source {
@@ -163,6 +164,8 @@ load_sessions(struct source *s, const struct session_filter *f, bool mine,
 	if (store_open(s->dir, 0, &store, err) < 0)
 		return ops_context(err, "store %s", s->name);
 	rc = session_list_load(store, &own, ret, err);
+	if (rc == 0)
+		lookup_commands(s->name, store, ret);
 	store_free(store);
 	return rc;
 }
@@ -195,7 +198,7 @@ source_programs(struct source *s, const struct program_filter *f,
 	}
 	if (store_open(s->dir, 0, &store, err) < 0)
 		return ops_context(err, "store %s", s->name);
-	rc = program_list_load(store, f, ret, err);
+	rc = lookup_programs(s->name, store, f, ret, NULL, NULL, err);
 	store_free(store);
 	return rc;
 }

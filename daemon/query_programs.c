@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "index/lookup.h"
 #include "ipc/proto.h"
 #include "query_conn.h"
 #include "store/programs.h"
@@ -47,7 +48,7 @@ load(struct query_conn *q, const struct program_filter *f,
 	if (store_open(q->vfs, 0, &s, err) < 0)
 		return -1;
 	/* The list owns its texts and outlives the store. */
-	rc = program_list_load(s, f, ret, err);
+	rc = lookup_programs(q->role->store, s, f, ret, NULL, NULL, err);
 	store_free(s);
 	return rc;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "index/lookup.h"
 #include "ipc/proto.h"
 #include "query_conn.h"
 #include "record/record.h"
@@ -51,6 +52,8 @@ load_sessions(struct query_conn *q, const struct session_filter *f,
 		return -1;
 	/* The list owns its texts and outlives the store. */
 	rc = session_list_load(s, f, ret, err);
+	if (rc == 0)
+		lookup_commands(q->role->store, s, ret);
 	store_free(s);
 	return rc;
 }
@@ -233,7 +236,8 @@ name_allowed(
 	uint32_t number;
 
 	if (q->all)
-		return dir->text[0] != '\0' || strcmp(name, "keys") != 0;
+		return dir->text[0] != '\0' || (strcmp(name, "keys") != 0 &&
+						   strcmp(name, "index") != 0);
 	if (dir->kind != PATH_SCREEN_DAY)
 		return true;
 	return segment_name_parse(name, id, &number) == 0 && query_may(q, id);

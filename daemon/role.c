@@ -19,6 +19,7 @@ const struct role_info role_table[ROLES] = {
 	[ROLE_SESSION] = { "session", "session.sock", 0666, true,  true,  0,         role_session },
 	[ROLE_SCAN]    = { "scan",    NULL,           0,    false, false, DROP_LOOK, role_scan },
 	[ROLE_CAPTURE] = { "capture", NULL,           0,    false, false, DROP_CAPTURE, role_capture },
+	[ROLE_INDEX]   = { "index",   NULL,           0,    false, false, 0,         role_index },
 };
 /* clang-format on */
 

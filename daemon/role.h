@@ -24,6 +24,7 @@ enum role_id {
 	ROLE_SESSION,
 	ROLE_SCAN,
 	ROLE_CAPTURE,
+	ROLE_INDEX,
 	ROLES
 };
 
@@ -70,6 +71,7 @@ int role_query(struct role *r, struct ops_err *err);
 int role_session(struct role *r, struct ops_err *err);
 int role_scan(struct role *r, struct ops_err *err);
 int role_capture(struct role *r, struct ops_err *err);
+int role_index(struct role *r, struct ops_err *err);
 
 /* The role of this name, or -1. */
 int role_find(const char *name);

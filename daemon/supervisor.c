@@ -461,7 +461,7 @@ static int
 stop_all(struct supervisor *s)
 {
 	const enum role_id front[] = { ROLE_SESSION, ROLE_QUERY, ROLE_SCAN,
-		ROLE_CAPTURE };
+		ROLE_CAPTURE, ROLE_INDEX };
 	const enum role_id writer = ROLE_WRITER;
 
 	s->restarts = false;

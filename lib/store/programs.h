@@ -52,6 +52,13 @@ struct program {
 	bool has_end;   /* PROGRAM_RAN, PROGRAM_ENDED, PROGRAM_ACCOUNTED */
 	uint64_t ended; /* BOOTTIME */
 	struct program_ended end;
+	/* Where it lies; not part of what program_put() sends. */
+	size_t stream;   /* in store_streams() */
+	uint64_t record; /* its number there */
+	/* PROGRAM_LOST because capture did not run: where it was told of last. */
+	bool is_hole;
+	size_t hole_stream;
+	uint64_t hole_record;
 };
 
 /* Was it read from a file?  Then it carries the session that did so. */
@@ -60,6 +67,13 @@ program_imported(const struct program *p)
 {
 	return p->kind == PROGRAM_ACCOUNTED &&
 	       !ops_all_zero(p->session, OPS_ID_LEN);
+}
+
+/* Says nothing of anybody, so it may belong to whatever is asked for. */
+static inline bool
+program_of_nobody(const struct program *p)
+{
+	return p->kind == PROGRAM_LOST || p->kind == PROGRAM_COVERAGE;
 }
 
 struct program_list {
@@ -110,6 +124,12 @@ int program_list_add(
     struct program_list *l, const struct program *p, struct ops_err *err);
 int program_list_args(struct program_list *l, struct ops_err *err);
 
+/* Is it asked for, as far as its start says?  Then, of all such: those that
+ * failed if that is asked, in the order of their times, the newest. */
+bool program_wanted(const struct program *p, const struct program_filter *f);
+bool program_failed(const struct program *p);
+void program_list_cut(struct program_list *l, const struct program_filter *f);
+
 /* PROGRAM_ENDED: fill exec from end. */
 void program_from_end(struct program *p);
 /* PROGRAM_ACCOUNTED: fill exec and end from accounted. */
@@ -118,10 +138,18 @@ void program_from_accounted(struct program *p);
 /* Name of a terminal by its number (major << 20 | minor): "pts/3". */
 #define PROGRAM_TTY_NAME 24
 void program_tty(uint32_t tty, char out[static PROGRAM_TTY_NAME]);
+uint32_t program_terminal(const struct program *p); /* 0: none is known */
 /* A path's last part, behind its last slash; t itself if it has none. */
 struct event_text program_last_part(struct event_text t);
 /* That of the executed file's path; else of argv[0], else comm. */
 struct event_text program_name(const struct program *p);
+/* All that filter.name may be, some perhaps twice; how many. */
+#define PROGRAM_NAMES 3
+size_t program_names(
+    const struct program *p, struct event_text ret[static PROGRAM_NAMES]);
+/* What filter.exe is held against, and how. */
+struct event_text program_path(const struct program *p);
+bool program_path_fits(struct event_text path, const char *pattern);
 
 /*
  * One entry as bytes and back, for query's answers.  Arguments over

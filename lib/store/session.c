@@ -461,6 +461,7 @@ struct wire {
 	bool sealed;
 	uint64_t start, end, start_boottime, end_boottime;
 	uint64_t bytes_lost, bypasses, last, logged;
+	uint64_t commands; /* one more than there are; 0: unknown */
 	struct event_text open, close;
 };
 
@@ -479,6 +480,7 @@ static const struct map_field fields[] = {
 	{ 11, MAP_VIEW, offsetof(struct wire, open), RECORD_PAYLOAD_MAX, 0, NULL, 0 },
 	{ 12, MAP_VIEW, offsetof(struct wire, close), RECORD_PAYLOAD_MAX, 0, NULL, 0 },
 	{ 13, MAP_UINT, MAP_AT(wire, logged), 0, NULL, 0 },
+	{ 14, MAP_UINT, MAP_AT(wire, commands), 0, NULL, 0 },
 };
 /* clang-format on */
 
@@ -496,7 +498,8 @@ session_put(struct ops_buf *b, const struct session *s)
 		.bytes_lost = s->bytes_lost,
 		.bypasses = s->bypasses,
 		.last = s->last,
-		.logged = s->logged };
+		.logged = s->logged,
+		.commands = s->has_commands ? UINT64_C(1) + s->commands : 0 };
 
 	memcpy(w.id, s->id, OPS_ID_LEN);
 	event_open_put(&open, s->id, &s->open);
@@ -526,6 +529,8 @@ decode_wire(const uint8_t *p, size_t n, struct wire *w, struct session *s,
 		return -1;
 	if (w->state > SESSION_DAMAGED)
 		return ops_fail(err, OPS_EFORMAT, "no such state");
+	if (w->commands > UINT64_C(1) + UINT32_MAX)
+		return ops_fail(err, OPS_EFORMAT, "too many commands");
 	if (w->open.p == NULL)
 		return ops_fail(err, OPS_EFORMAT, "no SESSION-OPEN");
 	if (body_session(w->open.p, w->open.n, id, err) < 0 ||
@@ -562,6 +567,8 @@ session_get(
 	s.start_boottime = w.start_boottime;
 	s.end_boottime = w.end_boottime;
 	s.bytes_lost = w.bytes_lost;
+	s.has_commands = w.commands != 0;
+	s.commands = s.has_commands ? (uint32_t)(w.commands - 1) : 0;
 	s.bypasses = w.bypasses;
 	s.last = w.last;
 	s.logged = w.logged;

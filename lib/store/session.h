@@ -40,6 +40,8 @@ struct session {
 	uint64_t start_boottime, end_boottime; /* for offsets; end 0 as above */
 	uint64_t bytes_lost;                   /* from GAP events */
 	uint64_t bypasses;                     /* SCREEN-BYPASS events */
+	bool has_commands; /* lib/index knows how many it has */
+	uint32_t commands;
 	uint64_t
 	    last; /* CLOCK_REALTIME of its newest screen record known, for idle */
 	uint64_t logged; /* CLOCK_REALTIME of its OPEN: when it was imported */

@@ -163,6 +163,28 @@ fill_lists(struct store *s, struct ops_err *err)
 	return 0;
 }
 
+static int
+by_session(const void *a, const void *b)
+{
+	const struct store_close *x = a, *y = b;
+	int rc = memcmp(x->in->leaf.stream, y->in->leaf.stream, OPS_ID_LEN);
+
+	return rc != 0 ? rc : (x->in > y->in) - (x->in < y->in);
+}
+
+static int
+sort_closes(struct store *s, struct ops_err *err)
+{
+	s->close = calloc(s->h.closes + 1, sizeof(*s->close));
+	if (s->close == NULL)
+		return ops_fail(err, OPS_ENOMEM, "no memory");
+	for (size_t i = 0; i < s->h.closes; i++)
+		s->close[i].in = &s->h.close[i];
+	if (s->h.closes > 1)
+		qsort(s->close, s->h.closes, sizeof(s->close[0]), by_session);
+	return 0;
+}
+
 static struct store *
 open_once(struct vfs *v, unsigned flags, struct ops_err *err)
 {
@@ -183,7 +205,7 @@ open_once(struct vfs *v, unsigned flags, struct ops_err *err)
 	}
 	if (match_extras(s, err) < 0 ||
 	    (!(flags & STORE_NO_WAL) && read_wal(s, err) < 0) ||
-	    fill_lists(s, err) < 0)
+	    fill_lists(s, err) < 0 || sort_closes(s, err) < 0)
 		goto fail;
 	return s;
 fail:
@@ -220,6 +242,7 @@ store_free(struct store *s)
 	ops_buf_free(&s->wal_bytes);
 	free(s->logs);
 	free(s->streams);
+	free(s->close);
 	history_free(&s->h);
 	free(s);
 }
@@ -260,14 +283,21 @@ const struct leaf_close *
 store_close_leaf(
     const struct store *s, const uint8_t id[static OPS_ID_LEN], bool *sealed)
 {
-	for (size_t i = s->h.closes; i > 0; i--) {
-		const struct history_close *c = &s->h.close[i - 1];
+	size_t from = 0, to = s->h.closes;
 
-		if (memcmp(c->leaf.stream, id, OPS_ID_LEN) != 0)
-			continue;
-		if (sealed != NULL)
-			*sealed = c->sealed;
-		return &c->leaf;
+	/* Behind the last that is its. */
+	while (from < to) {
+		size_t mid = from + (to - from) / 2;
+
+		if (memcmp(s->close[mid].in->leaf.stream, id, OPS_ID_LEN) <= 0)
+			from = mid + 1;
+		else
+			to = mid;
 	}
-	return NULL;
+	if (from == 0 ||
+	    memcmp(s->close[from - 1].in->leaf.stream, id, OPS_ID_LEN) != 0)
+		return NULL;
+	if (sealed != NULL)
+		*sealed = s->close[from - 1].in->sealed;
+	return &s->close[from - 1].in->leaf;
 }

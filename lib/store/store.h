@@ -100,6 +100,9 @@ struct stream_pos {
 int stream_open(struct store *s, const uint8_t id[static OPS_ID_LEN],
     uint64_t from, struct stream_reader **ret, struct ops_err *err);
 void stream_free(struct stream_reader *r);
+/* Go on at that record instead, as if opened there; forward in the frame that was
+ * read last this reads nothing again. */
+void stream_seek(struct stream_reader *r, uint64_t from);
 /* 1: *ret and *pos (payload valid until the next call).  0: end.  -1: a frame
  * is missing or does not match (OPS_ETAMPER, OPS_ENOENT, ...); err names it,
  * and the next call goes on after it. */

@@ -33,12 +33,17 @@ struct store_unsealed {
 	size_t at; /* in wal_bytes */
 };
 
+struct store_close {
+	const struct history_close *in;
+};
+
 struct store {
 	struct vfs *v;
 	struct history h;
 	struct store_log *logs;
 	struct store_stream *streams;
 	size_t n_streams;
+	struct store_close *close; /* by session, then as they came */
 	struct store_extra *extra; /* one for each h.stream[] */
 	size_t extras, extra_cap;
 	struct store_unsealed *unsealed;

@@ -230,6 +230,24 @@ stream_of(const struct stream_reader *r)
 	return &r->s->h.stream[r->stream];
 }
 
+/* The first that ends behind this record. */
+static size_t
+first_frame(const struct history_stream *st, uint64_t from)
+{
+	size_t lo = 0, hi = st->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct leaf_frame *l = &st->frame[mid].leaf;
+
+		if (l->first + l->count <= from)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 int
 stream_open(struct store *s, const uint8_t id[static OPS_ID_LEN], uint64_t from,
     struct stream_reader **ret, struct ops_err *err)
@@ -237,7 +255,6 @@ stream_open(struct store *s, const uint8_t id[static OPS_ID_LEN], uint64_t from,
 	const struct history_stream *st = history_find(&s->h, id);
 	struct stream_reader *r;
 	char text[OPS_ID_TEXT_LEN + 1];
-	size_t lo = 0, hi;
 
 	if (st == NULL) {
 		ops_id_text(id, text);
@@ -256,16 +273,7 @@ stream_open(struct store *s, const uint8_t id[static OPS_ID_LEN], uint64_t from,
 		stream_free(r);
 		return ops_fail(err, OPS_ENOMEM, "stream: no memory");
 	}
-	for (hi = st->n; lo < hi;) {
-		size_t mid = lo + (hi - lo) / 2;
-		const struct leaf_frame *l = &st->frame[mid].leaf;
-
-		if (l->first + l->count <= from)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	r->frame = lo;
+	r->frame = first_frame(st, from);
 	*ret = r;
 	return 0;
 }
@@ -280,6 +288,18 @@ stream_free(struct stream_reader *r)
 	ops_buf_free(&r->raw);
 	free(r->stored);
 	free(r);
+}
+
+void
+stream_seek(struct stream_reader *r, uint64_t from)
+{
+	r->from = from;
+	if (r->open != NULL && r->number <= from &&
+	    from - r->open->leaf.first < r->open->leaf.count)
+		return; /* next_of_frame() gets there */
+	r->open = NULL;
+	r->frame = first_frame(stream_of(r), from);
+	r->unsealed = 0;
 }
 
 static int

@@ -69,7 +69,7 @@ class Privileges(t.Test):
         rows = tables("doc/design/processes.md")
         summary = tables("ARCHITECTURE.md")
         pids = self.processes(inst)
-        self.equal(sorted(pids), ["capture", "query", "scan", "session", "supervisor", "writer"],
+        self.equal(sorted(pids), ["capture", "index", "query", "scan", "session", "supervisor", "writer"],
                    "processes")
         # Where it can't attach it has said so by now, and has no more rights than else.
         t.wait_for("what capture says", lambda: not self.starting(inst))
@@ -152,7 +152,7 @@ class Privileges(t.Test):
                     words = line.split()
                     if words[6] in inodes and words[3] == "00010000":
                         listening += 1
-            self.equal(listening, {"supervisor": 3, "scan": 0, "capture": 0}.get(name, 1),
+            self.equal(listening, {"supervisor": 3, "scan": 0, "capture": 0, "index": 0}.get(name, 1),
                        name + ": listening sockets")
 
 

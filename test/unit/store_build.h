@@ -47,7 +47,7 @@ void mem_splice(
     struct memfile *f, size_t at, size_t cut, const void *p, size_t n);
 
 /* -- the writer -- */
-#define BUILD_STREAMS 8
+#define BUILD_STREAMS 24
 #define BUILD_ORIGIN "opseal.example/log/test"
 
 struct build_stream {

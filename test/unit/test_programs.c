@@ -1,4 +1,4 @@
-/* Covers: programs, programs_wire */
+/* Covers: programs, programs_wire, program_walk */
 #include "check.h"
 #include "record/acct.h"
 

@@ -1,0 +1,274 @@
+/*
+ * role_index - keeps the index of what ran.
+ *
+ * It looks every two seconds whether there is a new checkpoint, and reads the
+ * store only then; after a look it waits twenty times as long as that took, so
+ * that what nobody waits for costs a twentieth of a CPU at most.  It listens to
+ * nobody, writes only STORE/index, and is shut in before it parses anything.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "index/indexer.h"
+#include "logline.h"
+#include "loop.h"
+#include "role.h"
+#include "sandbox.h"
+#include "store/vfs.h"
+
+#define MS UINT64_C(1000000)
+#define EVERY (2000 * MS)
+#define SHARE 20                       /* one part in so many of the time */
+#define SPACE_MIN (UINT64_C(64) << 20) /* bytes */
+#define AFTER_TROUBLE (60000 * MS)     /* there is little hope that it mends */
+
+struct index_role {
+	struct role *role;
+	struct loop loop;
+	struct watch signals, timer;
+	struct vfs *vfs;
+	struct indexer *indexer;
+	unsigned log;     /* number of the newest */
+	struct stat seen; /* its checkpoint, when it was looked at */
+	bool shut;        /* in the sandbox */
+	char said[sizeof(((struct ops_err *)0)->msg)]; /* trouble told last */
+};
+
+#define ROLE_OF(w, member)                                                     \
+	((struct index_role *)(void *)((char *)(w)-offsetof(                   \
+	    struct index_role, member)))
+
+static bool prepare(struct index_role *r);
+
+/* -- is there anything new? -- */
+
+static int
+stat_checkpoint(const struct index_role *r, unsigned log, struct stat *ret)
+{
+	char path[PATH_MAX];
+	int n = snprintf(
+	    path, sizeof(path), "%s/log/%u/checkpoint", r->role->store, log);
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -1;
+	return stat(path, ret);
+}
+
+static bool
+is_new(struct index_role *r, struct stat *ret)
+{
+	while (stat_checkpoint(r, r->log + 1, ret) == 0)
+		r->log++;
+	if (stat_checkpoint(r, r->log, ret) < 0)
+		return false;
+	return ret->st_ino != r->seen.st_ino ||
+	       ret->st_size != r->seen.st_size ||
+	       ret->st_mtim.tv_sec != r->seen.st_mtim.tv_sec ||
+	       ret->st_mtim.tv_nsec != r->seen.st_mtim.tv_nsec;
+}
+
+/* -- looking -- */
+
+/* SIGTERM is taken by the loop; between two transactions it is only seen. */
+static bool
+goes_on(void *arg, uint64_t done, uint64_t of)
+{
+	struct index_role *r = arg;
+	struct pollfd p = { .fd = r->signals.fd, .events = POLLIN };
+
+	(void)done, (void)of;
+	return poll(&p, 1, 0) <= 0;
+}
+
+static void
+say_anew(void *arg, const char *why)
+{
+	(void)arg;
+	logline("%s; it is made anew", why);
+}
+
+static int
+update(struct index_role *r, bool asked, struct ops_err *err)
+{
+	const struct indexer_calls calls = { goes_on, say_anew, r };
+
+	if (asked) {
+		logline("index: it is made anew, as was asked");
+		if (indexer_forget(r->indexer, err) < 0)
+			return -1;
+	}
+	if (indexer_update(r->indexer, r->vfs, &calls, err) < 0)
+		return -1;
+	return asked && goes_on(r, 0, 0) ? indexer_answer(r->role->store, err)
+					 : 0;
+}
+
+/* Once is enough for what goes on. */
+static void
+say(struct index_role *r, const struct ops_err *err)
+{
+	if (strcmp(r->said, err->msg) != 0)
+		logline("%s", err->msg);
+	memcpy(r->said, err->msg, sizeof(r->said));
+}
+
+/* The log needs the last of a disk more than this does. */
+static int
+check_space(const struct index_role *r, struct ops_err *err)
+{
+	uint64_t space;
+
+	if (vfs_space(r->vfs, &space, err) < 0)
+		return -1;
+	if (space < SPACE_MIN)
+		return ops_fail(err, OPS_EIO, "index: the disk is nearly full");
+	return 0;
+}
+
+/* How long to wait then. */
+static uint64_t
+look(struct index_role *r)
+{
+	bool asked = indexer_is_asked(r->role->store);
+	uint64_t began = ops_boottime(), pause;
+	struct ops_err err = { 0 };
+	struct stat now;
+
+	if (!is_new(r, &now) && !asked)
+		return EVERY;
+	if (!prepare(r))
+		return AFTER_TROUBLE;
+	if (check_space(r, &err) == 0 && update(r, asked, &err) == 0) {
+		r->seen = now;
+		r->said[0] = '\0';
+	} else {
+		say(r, &err);
+	}
+	(void)malloc_trim(0);
+	pause = (ops_boottime() - began) * SHARE;
+	if (err.code != OPS_OK && pause < AFTER_TROUBLE)
+		pause = AFTER_TROUBLE;
+	return pause > EVERY ? pause : EVERY;
+}
+
+static void
+on_timer(struct watch *w, uint32_t events)
+{
+	struct index_role *r = ROLE_OF(w, timer);
+
+	(void)events;
+	loop_drain(w->fd);
+	loop_timer_set(w->fd, look(r), 0);
+}
+
+static void
+on_signal(struct watch *w, uint32_t events)
+{
+	(void)events;
+	ROLE_OF(w, signals)->loop.stop = true;
+}
+
+/* -- getting ready -- */
+
+/* Rules are for what is there; the writer would make it as well. */
+static int
+make_data(const char *path, const char *store, struct ops_err *err)
+{
+	int fd, rc;
+
+	if (mkdir(path, 0700) < 0)
+		return errno == EEXIST ? 0 : ops_fail_errno(err, "%s", path);
+	fd = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return ops_fail_errno(err, "%s", store);
+	rc = fsync(fd);
+	if (rc < 0)
+		ops_fail_errno(err, "%s", store);
+	close(fd);
+	return rc;
+}
+
+static int
+shut_in(const struct index_role *r, struct ops_err *err)
+{
+	char data[PATH_MAX], log[PATH_MAX], index[PATH_MAX];
+	const char *const read[] = { data, log, NULL };
+	struct sandbox box = { .read = read, .write = index };
+	const char *store = r->role->store;
+
+	if (snprintf(data, sizeof(data), "%s/data", store) >= PATH_MAX ||
+	    snprintf(log, sizeof(log), "%s/log", store) >= PATH_MAX ||
+	    snprintf(index, sizeof(index), "%s/index", store) >= PATH_MAX)
+		return ops_fail(err, OPS_EUSAGE, "STORE: too long");
+	if (make_data(data, store, err) < 0 || sandbox_enter(&box, err) < 0)
+		return -1;
+	if (!box.files || !box.calls)
+		logline("this kernel has no %s; the index's process goes "
+			"without",
+		    !box.files ? "Landlock" : "seccomp");
+	return 0;
+}
+
+/* That it can't be had is no reason for a daemon not to run. */
+static bool
+prepare(struct index_role *r)
+{
+	struct ops_err err = { 0 };
+
+	if (r->indexer == NULL &&
+	    indexer_new(r->role->store, &r->indexer, &err) < 0) {
+		say(r, &err);
+		return false;
+	}
+	if (!r->shut && shut_in(r, &err) < 0) {
+		say(r, &err);
+		return false;
+	}
+	r->shut = true;
+	return true;
+}
+
+static int
+run(struct index_role *r, struct ops_err *err)
+{
+	const int signals[] = { SIGTERM, 0 };
+
+	(void)umask(077);
+	(void)setpriority(PRIO_PROCESS, 0, 19); /* nobody waits for it */
+	if (loop_init(&r->loop, err) < 0 ||
+	    loop_signalfd(signals, &r->signals.fd, err) < 0 ||
+	    loop_add(&r->loop, &r->signals, EPOLLIN, err) < 0 ||
+	    loop_timer_new(&r->timer.fd, err) < 0 ||
+	    loop_add(&r->loop, &r->timer, EPOLLIN, err) < 0 ||
+	    vfs_dir_new(r->role->store, &r->vfs, err) < 0)
+		return -1;
+	(void)prepare(r);
+	loop_timer_set(r->timer.fd, EVERY, 0);
+	role_ready(r->role);
+	return loop_run(&r->loop, err);
+}
+
+int
+role_index(struct role *role, struct ops_err *err)
+{
+	struct index_role r = { .role = role,
+		.signals = { -1, on_signal },
+		.timer = { -1, on_timer } };
+	int rc = run(&r, err);
+
+	indexer_free(r.indexer);
+	vfs_free(r.vfs);
+	loop_close(&r.loop);
+	return rc;
+}

@@ -1,0 +1,165 @@
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+
+/* -- files: landlock(7) -- */
+
+/* As far as the newest kernel knows; older headers lack the last. */
+struct ruleset {
+	uint64_t files, net, scoped;
+};
+#define TRUNCATE (UINT64_C(1) << 14)  /* version 3 */
+#define IOCTL_DEV (UINT64_C(1) << 15) /* version 5 */
+#define NET_ALL UINT64_C(3)           /* version 4: bind and connect TCP */
+#define FILES_FIRST ((UINT64_C(1) << 13) - 1) /* version 1 */
+#define REFER (UINT64_C(1) << 13)             /* version 2 */
+
+#define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define WRITE                                                                  \
+	(READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |  \
+	    LANDLOCK_ACCESS_FS_REMOVE_FILE)
+
+static void
+fill(struct ruleset *r, long version, size_t *size)
+{
+	*r = (struct ruleset){ .files = FILES_FIRST };
+	*size = sizeof(r->files);
+	if (version >= 2)
+		r->files |= REFER;
+	if (version >= 3)
+		r->files |= TRUNCATE;
+	if (version >= 5)
+		r->files |= IOCTL_DEV;
+	if (version >= 4) {
+		r->net = NET_ALL;
+		*size = offsetof(struct ruleset, scoped);
+	}
+}
+
+static int
+allow(int set, const char *path, uint64_t what, struct ops_err *err)
+{
+	struct landlock_path_beneath_attr a = { .allowed_access = what };
+	long rc;
+
+	a.parent_fd = open(path, O_PATH | O_CLOEXEC);
+	if (a.parent_fd < 0)
+		return ops_fail_errno(err, "sandbox: %s", path);
+	rc = syscall(
+	    SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &a, 0);
+	if (rc < 0)
+		ops_fail_errno(err, "sandbox: %s: landlock_add_rule", path);
+	close(a.parent_fd);
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+restrict_files(struct sandbox *s, struct ops_err *err)
+{
+	long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_CREATE_RULESET_VERSION);
+	struct ruleset r;
+	size_t size;
+	int set, rc = 0;
+
+	if (version < 1)
+		return 0; /* not built in, or not switched on */
+	fill(&r, version, &size);
+	set = (int)syscall(SYS_landlock_create_ruleset, &r, size, 0);
+	if (set < 0)
+		return ops_fail_errno(err, "sandbox: landlock_create_ruleset");
+	for (size_t i = 0; rc == 0 && s->read[i] != NULL; i++)
+		rc = allow(set, s->read[i], READ, err);
+	if (rc == 0)
+		rc = allow(set, s->write, WRITE | (r.files & TRUNCATE), err);
+	if (rc == 0 && syscall(SYS_landlock_restrict_self, set, 0) < 0)
+		rc = ops_fail_errno(err, "sandbox: landlock_restrict_self");
+	close(set);
+	s->files = rc == 0;
+	return rc;
+}
+
+/* -- system calls: seccomp(2) -- */
+
+#if defined(__x86_64__)
+#define ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCH AUDIT_ARCH_AARCH64
+#endif
+
+#ifdef ARCH
+#define X32 0x40000000u /* another way to the same calls */
+#define LOAD(member)                                                           \
+	BPF_STMT(                                                              \
+	    BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
+#define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define REFUSE_CALL(nr) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), REFUSE
+
+static int
+restrict_calls(struct sandbox *s, struct ops_err *err)
+{
+	struct sock_filter code[] = {
+		LOAD(arch),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		LOAD(nr),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1),
+		REFUSE,
+		REFUSE_CALL(SYS_execve),
+		REFUSE_CALL(SYS_execveat),
+		REFUSE_CALL(SYS_ptrace),
+		REFUSE_CALL(SYS_process_vm_readv),
+		REFUSE_CALL(SYS_process_vm_writev),
+		REFUSE_CALL(SYS_pidfd_getfd),
+		REFUSE_CALL(SYS_bpf),
+		REFUSE_CALL(SYS_perf_event_open),
+		REFUSE_CALL(SYS_userfaultfd),
+		REFUSE_CALL(SYS_keyctl),
+		REFUSE_CALL(SYS_io_uring_setup), /* sockets without socket(2) */
+		REFUSE_CALL(SYS_unshare),
+		REFUSE_CALL(SYS_setns),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+		LOAD(args[0]),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 1, 0),
+		REFUSE,
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = { .len = OPS_ARRAY_LEN(code),
+		.filter = code };
+
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) < 0)
+		return errno == EINVAL
+			   ? 0
+			   : ops_fail_errno(err, "sandbox: seccomp");
+	s->calls = true;
+	return 0;
+}
+#else
+static int
+restrict_calls(struct sandbox *s, struct ops_err *err)
+{
+	(void)s, (void)err;
+	return 0;
+}
+#endif
+
+int
+sandbox_enter(struct sandbox *s, struct ops_err *err)
+{
+	s->files = s->calls = false;
+	return restrict_files(s, err) < 0 || restrict_calls(s, err) < 0 ? -1
+									: 0;
+}

@@ -1,0 +1,517 @@
+#include "lookup.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "indexdb.h"
+#include "pick.h"
+#include "position.h"
+#include "record/record.h"
+
+static int
+no_memory(struct ops_err *err)
+{
+	return ops_fail(err, OPS_ENOMEM, "index: no memory");
+}
+
+static int
+is_wrong(struct ops_err *err, const char *what)
+{
+	return ops_fail(
+	    err, OPS_ETAMPER, "index: a row does not hold: %s", what);
+}
+
+/* -- the records that rows name, in the order of the walk -- */
+
+/* JOB_HOLE: since when capture did not run.  JOB_LAST: what it told last. */
+enum job_kind { JOB_LAST, JOB_HOLE, JOB_END, JOB_NEXT, JOB_START };
+
+struct job {
+	size_t stream; /* place in the order of the walk */
+	uint64_t record;
+	enum job_kind kind;
+	struct pick *pick;
+};
+
+struct lookup {
+	struct store *s;
+	struct index_db *db;
+	const struct program_filter *f;
+	struct program_list list;
+	struct program_keep keep;
+	struct program_sink sink; /* keep's, that knows where it can't know */
+	struct program_walk *walk;
+	struct position pos;
+	struct pick_list picks;
+	struct job *job;
+	size_t jobs;
+	/* reading */
+	struct stream_reader *r;
+	size_t stream; /* r's; pos.n: none */
+	struct record rec;
+	struct stream_pos at;
+	bool has_rec; /* rec and at are of the record read last */
+};
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct job *x = a, *y = b;
+
+	if (x->stream != y->stream)
+		return x->stream < y->stream ? -1 : 1;
+	if (x->record != y->record)
+		return x->record < y->record ? -1 : 1;
+	return (x->kind > y->kind) - (x->kind < y->kind);
+}
+
+static int
+add_job(struct lookup *l, struct pick *p, const struct pick_place *at,
+    enum job_kind kind, struct ops_err *err)
+{
+	if (at->stream == 0 && kind != JOB_START)
+		return 0; /* there is none */
+	for (size_t i = 0; i < l->pos.n; i++)
+		if (l->pos.s[i].id == at->stream && at->stream != 0 &&
+		    at->record < l->pos.s[i].next) {
+			l->job[l->jobs++] =
+			    (struct job){ i, at->record, kind, p };
+			return 0;
+		}
+	return is_wrong(err, "no such place");
+}
+
+/* A hole behind the index begins there. */
+static void
+add_last(struct lookup *l)
+{
+	const struct program_capturing *run = program_walk_capturing(l->walk);
+
+	for (size_t i = 0; run->unended && i < l->pos.n; i++)
+		if (l->pos.s[i].stream == run->stream)
+			l->job[l->jobs++] =
+			    (struct job){ i, run->record, JOB_LAST, NULL };
+}
+
+static int
+make_jobs(struct lookup *l, struct ops_err *err)
+{
+	l->job = calloc(4 * l->picks.n + 1, sizeof(*l->job));
+	if (l->job == NULL)
+		return no_memory(err);
+	for (size_t i = 0; i < l->picks.n; i++) {
+		struct pick *p = &l->picks.p[i];
+
+		p->at = SIZE_MAX;
+		if (add_job(l, p, &p->start, JOB_START, err) < 0 ||
+		    add_job(l, p, &p->hole, JOB_HOLE, err) < 0 ||
+		    add_job(l, p, &p->end, JOB_END, err) < 0 ||
+		    add_job(l, p, &p->next, JOB_NEXT, err) < 0)
+			return -1;
+	}
+	add_last(l);
+	if (l->jobs > 1)
+		qsort(l->job, l->jobs, sizeof(*l->job), by_place);
+	return 0;
+}
+
+/* The next record of the open stream; 0: there is none. */
+static int
+read_on(struct lookup *l, struct ops_err *err)
+{
+	int rc = stream_next(l->r, &l->rec, &l->at, err);
+
+	l->has_rec = rc == 1;
+	return rc;
+}
+
+static int
+read_record(struct lookup *l, const struct job *j, struct ops_err *err)
+{
+	const struct store_stream *all;
+
+	if (l->has_rec && l->stream == j->stream && l->at.number == j->record)
+		return 0;
+	if (l->r != NULL && l->stream == j->stream) {
+		stream_seek(l->r, j->record);
+	} else {
+		stream_free(l->r);
+		l->r = NULL;
+		(void)store_streams(l->s, &all);
+		if (stream_open(l->s, all[l->pos.s[j->stream].stream].id,
+			j->record, &l->r, err) < 0)
+			return -1;
+		l->stream = j->stream;
+	}
+	if (read_on(l, err) < 0)
+		return -1;
+	if (!l->has_rec || l->at.number != j->record || !l->at.sealed)
+		return is_wrong(err, "no such record");
+	return 0;
+}
+
+/* -- what they must say -- */
+
+static int
+take_start(struct lookup *l, const struct job *j, struct ops_err *err)
+{
+	struct program p;
+	struct program_args a;
+	uint64_t at;
+	size_t n = l->list.n;
+
+	if (program_walk_entry(l->walk, &l->rec, &l->at, &p) == 0 ||
+	    p.time != j->pick->time || !program_wanted(&p, l->f) ||
+	    p.is_hole != (j->pick->hole.stream != 0) ||
+	    (p.is_hole && (j->pick->hole_from == 0 ||
+			      j->pick->hole_from >= p.loss.until)) ||
+	    (p.kind == PROGRAM_RAN && (p.exec.flags & PROGRAM_SEEDED) != 0))
+		return is_wrong(err, "its start");
+	if (p.is_hole)
+		p.loss.from = j->pick->hole_from;
+	if (n > 0 && l->list.p[n - 1].record == j->record &&
+	    l->list.p[n - 1].stream == l->pos.s[j->stream].stream)
+		return is_wrong(err, "it is there twice");
+	p.stream = l->pos.s[j->stream].stream;
+	p.number = j->pick->number;
+	if (program_keep_sink.add(&l->keep, &p, &at, err) < 0)
+		return -1;
+	j->pick->at = (size_t)at;
+	while (p.kind == PROGRAM_RAN) {
+		int rc = read_on(l, err);
+
+		if (rc < 0)
+			return -1;
+		if (rc == 0 || l->rec.type != REC_ARGS)
+			break;
+		if (program_args_get(l->rec.payload, l->rec.len, &a, NULL) >=
+			0 &&
+		    program_keep_sink.args(&l->keep, &a, err) < 0)
+			return -1;
+	}
+	return program_keep_sink.args(&l->keep, NULL, err);
+}
+
+static int
+take_later(struct lookup *l, const struct job *j, struct ops_err *err)
+{
+	struct program p = { .ended = l->rec.time };
+	struct program *of;
+
+	if (j->pick->at == SIZE_MAX)
+		return is_wrong(err, "it ends before it starts");
+	of = &l->list.p[j->pick->at];
+	if (j->kind == JOB_NEXT) {
+		if (of->replaced || !program_walk_is_next(&l->rec, of))
+			return is_wrong(err, "what came after it");
+		return program_keep_sink.replaced(
+		    &l->keep, j->pick->at, &p, err);
+	}
+	if (of->has_end || of->replaced ||
+	    !program_walk_is_end(&l->rec, of, &p.end))
+		return is_wrong(err, "its end");
+	return program_keep_sink.ended(&l->keep, j->pick->at, &p, err);
+}
+
+/* What capture told in front of a hole. */
+static int
+take_hole(struct lookup *l, const struct job *j, struct ops_err *err)
+{
+	if (!program_walk_is_captured(&l->rec) ||
+	    (j->kind == JOB_LAST &&
+		l->rec.time != program_walk_capturing(l->walk)->last))
+		return is_wrong(err, "what capture told last");
+	if (j->kind == JOB_HOLE)
+		j->pick->hole_from = l->rec.time;
+	return 0;
+}
+
+static int
+take_job(struct lookup *l, const struct job *j, struct ops_err *err)
+{
+	if (j->kind == JOB_LAST || j->kind == JOB_HOLE)
+		return take_hole(l, j, err);
+	return j->kind == JOB_START ? take_start(l, j, err)
+				    : take_later(l, j, err);
+}
+
+static int
+read_rows(struct lookup *l, struct ops_err *err)
+{
+	for (size_t i = 0; i < l->jobs; i++) {
+		const struct job *j = &l->job[i];
+
+		if (read_record(l, j, err) < 0 || take_job(l, j, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < l->picks.n; i++) {
+		const struct pick *p = &l->picks.p[i];
+
+		if (p->failed != program_failed(&l->list.p[p->at]))
+			return is_wrong(err, "whether it failed");
+	}
+	return 0;
+}
+
+/* -- what comes after it -- */
+
+static int
+by_row(const void *a, const void *b)
+{
+	const struct pick *x = a, *y = b;
+
+	return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Processes by their rows become such by their places in the list. */
+static int
+hand_over(struct lookup *l, struct ops_err *err)
+{
+	const struct program_process *x;
+	struct program_gone *g;
+	size_t i = 0, j = 0;
+
+	if (l->picks.n > 1)
+		qsort(l->picks.p, l->picks.n, sizeof(*l->picks.p), by_row);
+	while ((x = program_walk_process(l->walk, &i)) != NULL) {
+		const struct pick key = { .row = (int64_t)x->at };
+		struct program_process mine = *x;
+		const struct pick *p =
+		    l->picks.n == 0 || x->at == PROGRAM_NONE
+			? NULL
+			: bsearch(&key, l->picks.p, l->picks.n, sizeof(key),
+			      by_row);
+		const struct program *of = p != NULL ? &l->list.p[p->at] : NULL;
+
+		if (of != NULL &&
+		    (of->exec.pid != x->pid || of->exec.start != x->start))
+			return is_wrong(err, "a process");
+		mine.at = p != NULL ? p->at : PROGRAM_NONE;
+		if (program_walk_know(l->walk, &mine, err) < 0)
+			return -1;
+	}
+	while ((g = program_walk_accounted(l->walk, &j)) != NULL) {
+		const struct pick key = { .row = (int64_t)g->entry };
+		const struct pick *p =
+		    l->picks.n == 0 ? NULL
+				    : bsearch(&key, l->picks.p, l->picks.n,
+					  sizeof(key), by_row);
+		const struct program *of = p != NULL ? &l->list.p[p->at] : NULL;
+
+		if (of != NULL &&
+		    (of->kind != PROGRAM_ACCOUNTED || program_imported(of) ||
+			of->accounted.pid != g->pid ||
+			of->accounted.began != g->began))
+			return is_wrong(err, "an end");
+		g->entry = p != NULL ? p->at : PROGRAM_NONE;
+	}
+	return 0;
+}
+
+/* Whose keep it is. */
+static const struct lookup *
+lookup_of(const void *keep)
+{
+	return (
+	    const struct lookup *)(const void *)((const char *)keep -
+						 offsetof(struct lookup, keep));
+}
+
+/* Then the newest that the index has are one too few. */
+static int
+drop(void *arg, uint64_t at, struct ops_err *err)
+{
+	const struct lookup *l = lookup_of(arg);
+
+	if (l->f->newest != 0 && at < l->picks.n)
+		return ops_fail(
+		    err, OPS_EBUSY, "index: an end behind it is one in it");
+	return program_keep_sink.dropped(arg, at, err);
+}
+
+/* Ends that may be told twice: of lately all are known; else everything is read. */
+static int
+ask_gone(void *arg, struct program_gone *g, uint64_t time, struct ops_err *err)
+{
+	const struct lookup *l = lookup_of(arg);
+
+	(void)g;
+	if (time != 0 && time >= l->pos.gone_from + PROGRAM_END_SLACK)
+		return 0;
+	return ops_fail(
+	    err, OPS_EBUSY, "index: an end behind it may be one that is in it");
+}
+
+static int
+read_tail(struct lookup *l, struct ops_err *err)
+{
+	for (size_t i = 0; i < l->pos.n; i++) {
+		struct program_span span = { .stream = l->pos.s[i].stream,
+			.from = l->pos.s[i].next };
+
+		if (span.from == l->pos.s[i].all)
+			continue;
+		if (program_walk_stream(l->walk, l->s, &span, err) < 0)
+			return -1;
+		l->list.missing += span.missing;
+	}
+	return 0;
+}
+
+/* -- all of it -- */
+
+static int
+open_index(struct lookup *l, const char *store,
+    const struct session_list *sessions, const struct program_sink *sink,
+    struct ops_err *err)
+{
+	if (index_db_open(store, false, &l->db, err) < 0)
+		return -1;
+	if (sessions->missing.frames > 0)
+		return ops_fail(err, OPS_ETAMPER, "index: events are missing");
+	return program_walk_new(sessions, sink, &l->keep, &l->walk, err) < 0 ||
+		       position_load(l->db, l->s, l->walk, &l->pos, err) < 0
+		   ? -1
+		   : 0;
+}
+
+static void
+close_index(struct lookup *l)
+{
+	stream_free(l->r);
+	free(l->job);
+	pick_free(&l->picks);
+	position_free(&l->pos);
+	program_walk_free(l->walk);
+	index_db_free(l->db);
+}
+
+static int
+by_index(struct lookup *l, const char *store, struct ops_err *err)
+{
+	struct session_list sessions = { 0 };
+	int rc = -1;
+
+	if (session_list_load(l->s, NULL, &sessions, err) < 0)
+		return -1;
+	l->sink = program_keep_sink;
+	l->sink.gone = ask_gone;
+	l->sink.dropped = drop;
+	if (open_index(l, store, &sessions, &l->sink, err) == 0 &&
+	    pick_rows(l->db, l->f, &l->picks, err) == 0) {
+		/* Nobody waits for us from here on. */
+		index_db_free(l->db);
+		l->db = NULL;
+		if (make_jobs(l, err) == 0 && read_rows(l, err) == 0 &&
+		    hand_over(l, err) == 0 && read_tail(l, err) == 0)
+			rc = 0;
+	}
+	close_index(l);
+	session_list_free(&sessions);
+	return rc;
+}
+
+int
+lookup_programs(const char *store, struct store *s,
+    const struct program_filter *f, struct program_list *ret, bool *used,
+    struct ops_err *why, struct ops_err *err)
+{
+	struct lookup l = { .s = s, .f = f };
+
+	l.keep = (struct program_keep){ .f = f, .l = &l.list };
+	if (used != NULL)
+		*used = false;
+	if (!pick_helps(f)) {
+		ops_fail(why, OPS_EUSAGE, "index: everything is asked for");
+		return program_list_load(s, f, ret, err);
+	}
+	if (by_index(&l, store, why) < 0) {
+		program_list_free(&l.list);
+		return program_list_load(s, f, ret, err);
+	}
+	program_list_cut(&l.list, f);
+	*ret = l.list;
+	if (used != NULL)
+		*used = true;
+	return 0;
+}
+
+/* -- counts -- */
+
+static int
+ignore_add(
+    void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
+{
+	(void)arg, (void)p, (void)err;
+	*at = PROGRAM_NONE;
+	return 0;
+}
+
+void
+lookup_commands(const char *store, struct store *s, struct session_list *list)
+{
+	static const struct program_sink count = { .add = ignore_add };
+	struct lookup l = { .s = s };
+	struct session_list all = { 0 };
+	const struct program_process *x;
+	size_t i = 0;
+
+	if (session_list_load(s, NULL, &all, NULL) < 0 ||
+	    open_index(&l, store, &all, &count, NULL) < 0)
+		goto out;
+	index_db_free(l.db);
+	l.db = NULL;
+	while ((x = program_walk_process(l.walk, &i)) != NULL) {
+		struct program_process mine = *x;
+
+		mine.at = PROGRAM_NONE;
+		if (program_walk_know(l.walk, &mine, NULL) < 0)
+			goto out;
+	}
+	if (read_tail(&l, NULL) < 0 || l.list.missing > 0)
+		goto out;
+	for (size_t j = 0; j < list->n; j++) {
+		const uint32_t *n =
+		    program_walk_commands(l.walk, list->s[j].id);
+
+		list->s[j].has_commands = n != NULL;
+		list->s[j].commands = n != NULL ? *n : 0;
+	}
+out:
+	close_index(&l);
+	session_list_free(&all);
+}
+
+int
+lookup_reach(const char *store, struct store *s, struct lookup_reach *ret,
+    struct ops_err *err)
+{
+	static const struct program_sink none = { .add = ignore_add };
+	struct session_list all = { 0 };
+	struct lookup l = { .s = s };
+	struct lookup_reach r = { 0 };
+	int64_t n, pages, size;
+	int rc = -1;
+
+	if (session_list_load(s, NULL, &all, err) < 0)
+		return -1;
+	if (open_index(&l, store, &all, &none, err) == 0 &&
+	    index_number(l.db, "SELECT max(id) FROM program", &n, err) == 0 &&
+	    index_number(l.db, "PRAGMA page_count", &pages, err) == 0 &&
+	    index_number(l.db, "PRAGMA page_size", &size, err) == 0) {
+		r.programs = (uint64_t)n;
+		r.bytes = (uint64_t)pages * (uint64_t)size;
+		for (size_t i = 0; i < l.pos.n; i++) {
+			r.done += l.pos.s[i].next;
+			r.sealed += l.pos.s[i].sealed;
+			r.all += l.pos.s[i].all;
+		}
+		*ret = r;
+		rc = 0;
+	}
+	close_index(&l);
+	session_list_free(&all);
+	return rc;
+}

@@ -1,0 +1,79 @@
+#!/usr/bin/python3
+"""The index that a daemon keeps: what `log` says is the same with it and without
+it, it comes back when it is thrown away, and the process that makes it is shut in."""
+import os
+import shutil
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealtest as t
+import recorded as r
+
+
+class Index(t.Test):
+    def setup(self):
+        t.need_root("root, to load BPF programs")
+
+    def captured(self):
+        """A daemon whose index has some programs."""
+        inst = self.instance(capture=True)
+        for i in range(5):
+            inst.opseal("record", "--", "sh", "-c", "/bin/true indexed; /bin/false indexed")
+        t.wait_for("five in the log", lambda: inst.offline(
+            "log", "--json", "true").out.count(b"indexed") >= 5)
+        t.wait_for("the index", lambda: self.programs(inst) >= 10, timeout=60)
+        return inst
+
+    def programs(self, inst):
+        words = inst.offline("index", "--status").out.split()
+        return int(words[0]) if words else 0
+
+    def both(self, inst, *args):
+        """The log with the index and of a copy without it."""
+        copy = inst.copy_store()
+        with_it = inst.offline("log", "--json", *args, store=copy).out
+        shutil.rmtree(os.path.join(copy, "index"))
+        self.equal(with_it, inst.offline("log", "--json", *args, store=copy).out, "log %r" % (args,))
+        return with_it
+
+    def test_the_same(self):
+        inst = self.captured()
+        self.check(self.both(inst, "false").count(b"indexed") >= 5, "false is not there")
+        for args in ([], ["true"], ["--failed"], ["-n", "3"], ["--exe", "*/true", "-n", "2"],
+                     ["--tty=-"], ["--euid", "root"], ["--forks", "-n", "20"]):
+            self.both(inst, *args)
+        self.check(b'"commands":3' in inst.offline("ls", "--json").out, "commands of sessions")
+        self.equal(inst.opseal("verify").status, 0, "verify")
+
+    def test_rebuild(self):
+        inst = self.captured()
+        before = self.programs(inst)
+        path = os.path.join(inst.store, "index", "programs.sqlite")
+        old = os.stat(path).st_ino
+        self.equal(inst.offline("index", "--rebuild", timeout=90).status, 0, "rebuild")
+        self.check(os.stat(path).st_ino != old or self.programs(inst) >= before, "made anew")
+        with open(path, "r+b") as f:
+            f.write(b"no database" * 100)
+        inst.opseal("record", "--", "true")
+        t.wait_for("one after damage", lambda: self.programs(inst) >= before, timeout=60)
+        self.check("made anew" in inst.log(), "the log says nothing")
+
+    def test_shut_in(self):
+        inst = self.instance(capture=True)
+        pid, = r.role_pids(inst, "index")
+        with open("/proc/%d/status" % pid) as f:
+            self.matches(f.read(), r"(?m)^Seccomp:\t2$", "seccomp")
+        self.check("without" not in inst.log(), inst.log())
+
+    def test_without_a_daemon(self):
+        inst = self.captured()
+        inst.stop()
+        shutil.rmtree(os.path.join(inst.store, "index"))
+        self.equal(inst.offline("index", "--status").status, 1, "there is none")
+        self.equal(inst.offline("index").status, 0, "index")
+        self.check(self.programs(inst) >= 10, "programs in it")
+        owner = os.stat(inst.store).st_uid
+        self.equal(os.stat(os.path.join(inst.store, "index", "programs.sqlite")).st_uid, owner, "owner")
+
+
+t.main()

@@ -1,0 +1,854 @@
+/*
+ * With the index and without it a list is the same: of a store as it grows, by
+ * many filters, with an index that is behind, damaged, or made by somebody who
+ * means harm.
+ *
+ * Covers: indexdb, indexer, lookup, pick, position
+ */
+#include "check.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "index/indexdb.h"
+#include "index/indexer.h"
+#include "index/lookup.h"
+#include "record/acct.h"
+#include "record/record.h"
+#include "store/programs.h"
+#include "store_build.h"
+
+#define RUNNING 40
+#define SECOND UINT64_C(1000000000)
+/* more than an index keeps as it is */
+#define LONG_NAME                                                              \
+	"a-name-of-many-letters-a-name-of-many-letters-a-name-of-many-"        \
+	"letters"
+
+static struct build b;
+static size_t session[3], stream;
+static char dir[64];
+static struct indexer *x;
+static uint64_t dice;
+static struct {
+	uint32_t pid;
+	uint64_t start;
+} running[RUNNING];
+
+static uint32_t throw(uint32_t sides)
+{
+	dice = dice * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(dice >> 33) % sides;
+}
+
+static struct event_text
+text(const char *t)
+{
+	return (struct event_text){ (const uint8_t *)t, strlen(t) };
+}
+
+static void
+put(uint8_t type, struct ops_buf *body)
+{
+	assert_false(body->failed);
+	build_record(&b, stream, type, body->data, body->len);
+	ops_buf_free(body);
+}
+
+static const uint8_t *
+any_session(void)
+{
+	static const uint8_t nobody[OPS_ID_LEN];
+	uint32_t i = throw(4);
+
+	return i == 3 ? nobody : b.stream[session[i]].id;
+}
+
+/* -- what happens -- */
+
+/* Other sessions that show its terminal: none to three, one perhaps twice, or its
+ * own, or one that nobody knows. */
+static struct event_text
+any_also(uint8_t room[static 3 * OPS_ID_LEN])
+{
+	uint32_t n = throw(4);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t which = throw(7);
+
+		if (which < 6)
+			memcpy(room + (size_t)i * OPS_ID_LEN,
+			    b.stream[session[which % 3]].id, OPS_ID_LEN);
+		else
+			memset(room + (size_t)i * OPS_ID_LEN, 0x77, OPS_ID_LEN);
+	}
+	return (
+	    struct event_text){ n > 0 ? room : NULL, (size_t)n * OPS_ID_LEN };
+}
+
+static void
+do_exec(uint32_t i)
+{
+	uint8_t also[3 * OPS_ID_LEN];
+	static const char *const exe[] = { "/usr/bin/a", "/usr/bin/b", "/opt/b",
+		"/tmp/" LONG_NAME, "" };
+	static const char *const args[] = { "a", "b", "./run", "" };
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	const char *arg = args[throw(4)];
+	struct program_exec e = { .pid = 10 + i,
+		.ppid = 1,
+		.uid = 1000 + throw(2),
+		.auid = throw(3) == 0 ? EVENT_UNSET : 1000 + throw(3),
+		.ses = EVENT_UNSET,
+		.joined = throw(JOINED_INFERRED + 1),
+		.flags = throw(12) == 0 ? PROGRAM_SEEDED : 0,
+		.tty = throw(2) * (136u << 20 | 7),
+		.comm = text("comm"),
+		.exe = text(exe[throw(5)]),
+		.args = { (const uint8_t *)arg, strlen(arg) + 1 } };
+
+	if (running[i].pid == 0 || throw(3) == 0)
+		running[i].start = b.now + 5000;
+	running[i].pid = e.pid;
+	e.euid = throw(3) == 0 ? 0 : e.uid;
+	e.start = running[i].start;
+	e.args_len = e.args.n;
+	if (throw(4) == 0)
+		e.filename = text("/bin/called");
+	if (e.joined == JOINED_INFERRED)
+		e.also = any_also(also);
+	program_exec_put(&body, any_session(), &e);
+	put(REC_EXEC, &body);
+	for (uint64_t at = e.args.n; throw(5) == 0; at += 4) {
+		struct program_args a = { e.pid, e.start, at, text("more") };
+
+		program_args_put(&body, b.stream[session[0]].id, &a);
+		put(REC_ARGS, &body);
+	}
+}
+
+static void
+do_end(uint32_t i, bool who)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_ended e = { .pid = 10 + i,
+		.start = running[i].start,
+		.status = throw(2) << 8,
+		.has_who = who,
+		.flags = who ? PROGRAM_FORKED : 0,
+		.joined = JOINED_TTY,
+		.uid = 1000,
+		.euid = 1000,
+		.auid = EVENT_UNSET,
+		.ses = EVENT_UNSET,
+		.comm = text("forked") };
+
+	if (throw(6) == 0) { /* as another pid namespace names it */
+		e.has_own = true;
+		e.own = 10 + throw(RUNNING);
+	}
+	program_ended_put(&body, any_session(), &e);
+	put(REC_ENDED, &body);
+	if (throw(8) != 0) /* else it ends once more */
+		running[i].pid = 0;
+}
+
+static void
+do_other(void)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_failed f = { .pid = 30,
+		.start = 3000,
+		.error = 2,
+		.uid = 1001,
+		.auid = 1001,
+		.comm = text("sh"),
+		.name = text("/nowhere/b") };
+	struct program_loss l = { .from = 1, .until = 2, .execs = 5 };
+
+	if (throw(4) == 0) {
+		program_loss_put(&body, &l);
+		put(REC_LOSS, &body);
+	} else {
+		program_failed_put(&body, any_session(), &f);
+		put(REC_FAILED, &body);
+	}
+}
+
+/* What the kernel's accounting says; of few kinds, so that some are told twice.
+ * In a session: it was imported. */
+static void
+do_accounted(bool imported)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	uint64_t now = (b.now + b.wall) / SECOND;
+	struct program_accounted a = { .pid = 10 + throw(RUNNING),
+		.uid = 1000 + throw(3),
+		.gid = 1000,
+		.status = throw(2) << 8,
+		.began =
+		    imported || throw(3) != 0 ? now - throw(3) : 7 + throw(2),
+		.elapsed = throw(3) * SECOND,
+		.flags = throw(3) == 0 ? ACCT_FORKED : 0,
+		.tty = throw(2) * (136u << 20 | 7),
+		.unsure = throw(3) != 0,
+		.comm = text(throw(2) == 0 ? "a" : "acct") };
+
+	if (imported)
+		program_imported_put(&body, b.stream[session[throw(3)]].id, &a);
+	else
+		program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+}
+
+static void
+do_coverage(void)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_coverage c = { .from = b.now - 1,
+		.until = b.now,
+		.captured = throw(9),
+		.accounted = throw(9) };
+
+	program_coverage_put(&body, &c);
+	put(REC_COVERAGE, &body);
+}
+
+static void
+do_capture(enum capture_what what)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_capture c = { .what = what,
+		.pid = 100 + throw(3),
+		.how = text(throw(4) == 0 ? "acct" : "tp_btf") };
+
+	program_capture_put(&body, &c);
+	put(REC_CAPTURE, &body);
+}
+
+static void
+begin_capture(uint32_t pid)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	const struct program_capture c = {
+		.what = CAPTURE_BEGAN, .pid = pid, .how = text("tp_btf")
+	};
+
+	program_capture_put(&body, &c);
+	put(REC_CAPTURE, &body);
+}
+
+/* What is of no single program, or of another source. */
+static void
+do_source(void)
+{
+	switch (throw(8)) {
+	case 0:
+		do_coverage();
+		break;
+	case 1:
+		do_capture(CAPTURE_BEGAN);
+		break;
+	case 2:
+		do_capture(throw(2) == 0 ? CAPTURE_ENDED : CAPTURE_BEGAN);
+		break;
+	case 3:
+		do_accounted(true);
+		break;
+	default:
+		do_accounted(false);
+		break;
+	}
+}
+
+/* Another run of capture, in a stream of its own. */
+static void
+next_run(void)
+{
+	build_seal(&b, false, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	do_capture(CAPTURE_BEGAN);
+}
+
+static void
+next_boot(void)
+{
+	build_seal(&b, true, false);
+	b.boot_id[0]++;
+	b.wall += b.now;
+	b.now = SECOND;
+	b.until_sealed = 0;
+	build_boot(&b, BOOT_CLEAN, NULL);
+	build_seal(&b, false, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+}
+
+static void
+happen(int n)
+{
+	for (int j = 0; j < n; j++) {
+		uint32_t what = throw(12), i = throw(RUNNING);
+
+		b.now += throw(3) * 1000000;
+		if (throw(60) == 0)
+			b.now += 3 * SECOND;
+		if (what >= 10)
+			do_source();
+		else if (what < 5)
+			do_exec(i);
+		else if (what < 9)
+			do_end(i, throw(4) == 0);
+		else
+			do_other();
+	}
+}
+
+static void
+grow(int periods)
+{
+	for (int i = 0; i < periods; i++) {
+		happen(25);
+		build_seal(&b, false, false);
+	}
+	happen(10);
+	build_sync(&b);
+}
+
+/* -- the same? -- */
+
+static void
+same_program(const struct program *p, const struct program *q)
+{
+	struct ops_buf one = { .max = 65536 }, two = { .max = 65536 };
+
+	program_put(&one, p);
+	program_put(&two, q);
+	assert_int_equal(one.len, two.len);
+	assert_memory_equal(one.data, two.data, one.len);
+	assert_int_equal(p->record, q->record);
+	assert_int_equal(p->stream, q->stream);
+	assert_int_equal(p->exec.args.n, q->exec.args.n);
+	if (p->exec.args.n > 0)
+		assert_memory_equal(
+		    p->exec.args.p, q->exec.args.p, p->exec.args.n);
+	ops_buf_free(&one);
+	ops_buf_free(&two);
+}
+
+/* Was the index used? */
+static bool
+same_list(struct store *s, const struct program_filter *f)
+{
+	struct program_list with, without;
+	struct ops_err why = { 0 }, err = { 0 };
+	bool used;
+
+	assert_int_equal(program_list_load(s, f, &without, &err), 0);
+	assert_int_equal(
+	    lookup_programs(dir, s, f, &with, &used, &why, &err), 0);
+	assert_int_equal(with.n, without.n);
+	assert_int_equal(with.missing, without.missing);
+	for (size_t i = 0; i < with.n; i++)
+		same_program(&with.p[i], &without.p[i]);
+	program_list_free(&with);
+	program_list_free(&without);
+	return used;
+}
+
+static struct program_filter
+any_filter(void)
+{
+	static const char *const names[] = { "a", "b", "run", "", "called",
+		"forked", LONG_NAME, "acct" };
+	static const char *const exe[] = { "*", "/usr/*", "/tmp/*", "" };
+	struct program_filter f = { .forks = throw(2) == 0,
+		.newest = throw(3) == 0 ? 0 : 1 + throw(30) };
+
+	if (throw(3) == 0)
+		f.name = names[throw(8)];
+	if (throw(5) == 0)
+		f.exe = exe[throw(4)];
+	if (throw(5) == 0)
+		f.tty = throw(2) == 0 ? "pts/7" : "-";
+	f.failed = throw(4) == 0;
+	f.has_login = throw(4) == 0;
+	f.login = 1000 + throw(3);
+	f.has_euid = throw(6) == 0;
+	f.euid = throw(2) == 0 ? 0 : 1000;
+	f.has_owner = throw(4) == 0;
+	f.owner = 1000 + throw(3);
+	f.has_session = throw(5) == 0;
+	memcpy(f.session, b.stream[session[throw(3)]].id, OPS_ID_LEN);
+	f.coverage = throw(8) == 0;
+	if (throw(3) == 0)
+		f.source = throw(4);
+	if (throw(6) == 0)
+		f.since = b.now + b.wall - throw(200) * 1000000;
+	if (throw(6) == 0)
+		f.until = b.now + b.wall - throw(200) * 1000000;
+	return f;
+}
+
+/* How many of so many filters went by way of the index. */
+static int
+compare(int filters)
+{
+	struct store *s;
+	int used = 0;
+
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	for (int i = 0; i < filters; i++) {
+		struct program_filter f = any_filter();
+
+		used += same_list(s, &f);
+	}
+	store_free(s);
+	return used;
+}
+
+static void
+update(void)
+{
+	const struct indexer_calls none = { 0 };
+	struct ops_err err = { 0 };
+
+	CHECK(
+	    indexer_update(x, &b.mem.vfs, &none, &err) == 0, "update", err.msg);
+}
+
+/* -- a store and its index -- */
+
+static int
+setup(void **state)
+{
+	(void)state;
+	dice = 1;
+	memset(running, 0, sizeof(running));
+	build_init(&b);
+	build_boot(&b, BOOT_FIRST, NULL);
+	build_seal(&b, false, false);
+	for (int i = 0; i < 3; i++) {
+		session[i] = build_stream(&b, CLASS_SCREEN);
+		build_open(
+		    &b, session[i], 1000 + (uint32_t)i, "alice", "pts/3", NULL);
+	}
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	snprintf(dir, sizeof(dir), "/tmp/opseal-index-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	return indexer_new(dir, &x, NULL);
+}
+
+static int
+teardown(void **state)
+{
+	char path[96];
+
+	(void)state;
+	(void)indexer_forget(x, NULL);
+	indexer_free(x);
+	snprintf(path, sizeof(path), "%s/index/lock", dir);
+	(void)unlink(path);
+	snprintf(path, sizeof(path), "%s/index", dir);
+	(void)rmdir(path);
+	(void)rmdir(dir);
+	build_free(&b);
+	return 0;
+}
+
+static void
+test_grows(void **state)
+{
+	int used = 0;
+
+	(void)state;
+	assert_int_equal(compare(3), 0); /* there is none */
+	for (int i = 0; i < 40; i++) {
+		happen(10 + (int) throw(20));
+		if (throw(3) != 0)
+			build_seal(&b, false, false);
+		build_sync(&b);
+		if (throw(2) == 0)
+			update();
+		used += compare(25);
+		if (i % 5 == 4)
+			next_run();
+		if (i == 22)
+			next_boot();
+	}
+	assert_true(used > 300);
+}
+
+/* How many of what a filter asks for. */
+static size_t
+count(struct store *s, const struct program_filter *f, enum program_kind kind)
+{
+	struct program_list l;
+	size_t n = 0;
+
+	assert_int_equal(program_list_load(s, f, &l, NULL), 0);
+	for (size_t i = 0; i < l.n; i++)
+		n += l.p[i].kind == kind;
+	program_list_free(&l);
+	return n;
+}
+
+/* Each kind is there, and is found by the index as without it. */
+static void
+test_kinds(void **state)
+{
+	const struct program_filter coverage = { .coverage = true };
+	const struct program_filter acct = { .source = SOURCE_ACCT,
+		.forks = true };
+	const struct program_filter import = { .source = SOURCE_IMPORT,
+		.forks = true };
+	struct program_filter in = { .has_session = true };
+	struct store *s;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		grow(8);
+		next_run();
+	}
+	build_seal(&b, false, false);
+	update();
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(count(s, &coverage, PROGRAM_COVERAGE) > 5);
+	assert_true(count(s, &coverage, PROGRAM_LOST) > 5);
+	assert_true(count(s, &acct, PROGRAM_ACCOUNTED) > 20);
+	assert_true(count(s, &import, PROGRAM_ACCOUNTED) > 5);
+	assert_true(same_list(s, &coverage));
+	assert_true(same_list(s, &acct));
+	assert_true(same_list(s, &import));
+	for (int i = 0; i < 3; i++) {
+		memcpy(in.session, b.stream[session[i]].id, OPS_ID_LEN);
+		assert_true(same_list(s, &in));
+	}
+	memset(in.session, 0x77, OPS_ID_LEN); /* as another only */
+	assert_true(count(s, &in, PROGRAM_RAN) > 0);
+	assert_true(same_list(s, &in));
+	store_free(s);
+}
+
+/* Behind the index: a hole that begins in it, and an end that may be in it. */
+static void
+test_behind(void **state)
+{
+	struct program_filter lost = { .newest = 1000 };
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_ended e = { .pid = 11, .start = 1 };
+	struct program_accounted a = { .pid = 11, .uid = 1000 };
+	struct store *s;
+	size_t holes, ends;
+
+	(void)state;
+	begin_capture(7);
+	e.start = b.now;
+	program_ended_put(&body, b.stream[session[0]].id, &e);
+	put(REC_ENDED, &body);
+	build_seal(&b, false, false);
+	update();
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(same_list(s, &lost));
+	holes = count(s, &lost, PROGRAM_LOST);
+	ends = count(s, &lost, PROGRAM_ACCOUNTED);
+	store_free(s);
+
+	begin_capture(8);
+	build_sync(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(same_list(s, &lost));
+	assert_int_equal(count(s, &lost, PROGRAM_LOST), holes + 1);
+	store_free(s);
+
+	/* Sure: by the index.  Not: it can't tell, so it isn't used. */
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	build_sync(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(same_list(s, &lost));
+	store_free(s);
+	a.pid = 12;
+	a.unsure = true;
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	a.pid = 11;
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	build_sync(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_false(same_list(s, &lost));
+	assert_int_equal(count(s, &lost, PROGRAM_ACCOUNTED), ends + 2);
+	store_free(s);
+	build_seal(&b, false, false);
+	update();
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(same_list(s, &lost));
+	store_free(s);
+}
+
+/* Accounting told of an end first, which is in the index; capture does behind it. */
+static void
+test_told_late(void **state)
+{
+	const struct program_filter newest = { .newest = 1000 };
+	const struct program_filter acct = { .source = SOURCE_ACCT };
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_accounted a = { .pid = 13, .uid = 1000 };
+	struct program_ended e = { .pid = 13 };
+	struct store *s;
+
+	(void)state;
+	begin_capture(7);
+	e.start = b.now;
+	a.began = (b.now + b.wall) / SECOND;
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	a.pid = 14;
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	build_seal(&b, false, false);
+	update();
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_int_equal(count(s, &acct, PROGRAM_ACCOUNTED), 2);
+	assert_true(same_list(s, &acct));
+	store_free(s);
+
+	program_ended_put(&body, b.stream[session[0]].id, &e);
+	put(REC_ENDED, &body);
+	build_sync(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_int_equal(count(s, &acct, PROGRAM_ACCOUNTED), 1);
+	assert_true(same_list(s, &acct));
+	assert_false(same_list(s, &newest)); /* it has one too few */
+	store_free(s);
+	build_seal(&b, false, false);
+	update();
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(same_list(s, &acct));
+	assert_true(same_list(s, &newest));
+	store_free(s);
+
+	/* And the other way round: sure, but told of already. */
+	a.pid = 13;
+	program_accounted_put(&body, &a);
+	put(REC_ACCOUNTED, &body);
+	build_sync(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_int_equal(count(s, &acct, PROGRAM_ACCOUNTED), 1);
+	assert_true(same_list(s, &acct));
+	store_free(s);
+}
+
+/* Before and after: the same process may end in another run. */
+static void
+test_older_stream(void **state)
+{
+	size_t older = stream;
+
+	(void)state;
+	grow(2);
+	build_seal(&b, false, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	grow(2);
+	build_seal(&b, false, false);
+	update();
+	assert_true(compare(30) > 20);
+	stream = older;
+	happen(5);
+	build_seal(&b, false, false);
+	assert_int_equal(compare(30), 0); /* out of order: not by the index */
+	update();
+}
+
+static void
+change(const char *sql)
+{
+	char path[96];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/index/programs.sqlite", dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, sql,
+	    sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+/* Whatever it says, nothing is shown that isn't so. */
+static void
+test_lies(void **state)
+{
+	static const char *const lies[] = {
+		"UPDATE program SET start_at = start_at + 1",
+		"UPDATE program SET start_at = 5",
+		"UPDATE program SET start_at = -1",
+		"UPDATE program SET stream = 9",
+		"UPDATE program SET end_at = end_at + 1",
+		"UPDATE program SET end_at = start_at",
+		"UPDATE program SET next_at = 1, next_stream = 1",
+		"UPDATE program SET time = time + 1",
+		"UPDATE program SET failed = 1 - failed",
+		"UPDATE program SET login = 1000 WHERE login <> 1000",
+		"UPDATE process SET program = program + 1",
+		"UPDATE process SET start = start + 1",
+		"UPDATE stream SET next = next + 100000",
+		"UPDATE stream SET stream = x'00'",
+		"UPDATE state SET origin = x'00'",
+		"UPDATE state SET last = last + 1, unended = 1",
+		"UPDATE state SET last_at = last_at + 100000",
+		"UPDATE program SET hole_at = start_at, hole_stream = stream "
+		"WHERE kind = 3",
+		"UPDATE program SET hole_stream = NULL",
+		"UPDATE program SET hole_at = start_at, hole_stream = stream "
+		"WHERE kind = 1",
+		"UPDATE state SET unsynced = 'another boot'",
+		"UPDATE session SET session = x'0102' WHERE commands > 0 AND "
+		"id = (SELECT max(id) FROM session WHERE commands > 0)",
+		"CREATE TRIGGER t AFTER INSERT ON program BEGIN DELETE FROM "
+		"program; END",
+		"CREATE VIEW v AS SELECT 1",
+		"DROP TABLE called",
+		"PRAGMA user_version = 7",
+	};
+
+	(void)state;
+	begin_capture(500);
+	begin_capture(501); /* a hole */
+	grow(8);
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		struct store *s;
+		const struct program_filter all = { .newest = 1000,
+			.forks = true };
+
+		assert_int_equal(indexer_forget(x, NULL), 0);
+		update();
+		assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+		assert_true(same_list(s, &all));
+		change(lies[i]);
+		CHECK(!same_list(s, &all) || strstr(lies[i], "login") != NULL ||
+			  strstr(lies[i], "process") != NULL,
+		    lies[i], "it is believed");
+		store_free(s);
+		if (strstr(lies[i], "login") == NULL &&
+		    strstr(lies[i], "process") == NULL)
+			(void)compare(20);
+	}
+}
+
+/* Bytes of the file: the index is made anew, and until then not used. */
+static void
+test_damage(void **state)
+{
+	char path[96];
+
+	(void)state;
+	grow(8);
+	update();
+	assert_true(compare(20) > 10);
+	snprintf(path, sizeof(path), "%s/index/programs.sqlite", dir);
+	for (int i = 0; i < 20; i++) {
+		FILE *f = fopen(path, "r+");
+
+		assert_non_null(f);
+		assert_int_equal(fseek(f, (long)i * 4096, SEEK_SET), 0);
+		assert_true(
+		    fwrite("nonsense nonsense nonsense", 1, 26, f) == 26);
+		fclose(f);
+		(void)compare(10);
+		if (i == 0) { /* its header: seen at once */
+			assert_int_equal(compare(5), 0);
+			update();
+			assert_true(compare(20) > 10);
+		}
+	}
+	assert_int_equal(truncate(path, 5000), 0);
+	assert_int_equal(compare(5), 0);
+	update();
+	assert_true(compare(20) > 10);
+}
+
+static bool
+stop_at_once(void *arg, uint64_t done, uint64_t of)
+{
+	(void)arg, (void)done, (void)of;
+	return false;
+}
+
+/* Commands of each session, as counted by who reads all. */
+static void
+test_commands(void **state)
+{
+	struct session_list l;
+	struct program_list all;
+	const struct program_filter f = { 0 };
+	struct store *s;
+
+	(void)state;
+	grow(5);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+		assert_int_equal(session_list_load(s, NULL, &l, NULL), 0);
+		lookup_commands(dir, s, &l);
+		assert_int_equal(program_list_load(s, &f, &all, NULL), 0);
+		for (size_t j = 0; j < l.n; j++) {
+			uint32_t n = 0;
+
+			for (size_t k = 0; k < all.n; k++)
+				if (memcmp(all.p[k].session, l.s[j].id,
+					OPS_ID_LEN) == 0 &&
+				    all.p[k].number > n)
+					n = all.p[k].number;
+			assert_int_equal(l.s[j].has_commands, i == 1);
+			assert_int_equal(l.s[j].commands, i == 1 ? n : 0);
+		}
+		program_list_free(&all);
+		session_list_free(&l);
+		store_free(s);
+		update();
+		happen(5);
+		build_sync(&b);
+	}
+}
+
+static void
+test_stop_and_lock(void **state)
+{
+	const struct indexer_calls stop = { .goes_on = stop_at_once };
+	struct indexer *second;
+	struct ops_err err = { 0 };
+
+	(void)state;
+	grow(3);
+	assert_int_equal(indexer_update(x, &b.mem.vfs, &stop, NULL), 0);
+	(void)compare(10);
+	assert_int_equal(indexer_new(dir, &second, &err), -1);
+	assert_int_equal(err.code, OPS_EBUSY);
+	assert_false(indexer_is_asked(dir));
+	assert_int_equal(indexer_ask(dir, NULL), 0);
+	assert_true(indexer_is_asked(dir));
+	assert_int_equal(indexer_answer(dir, NULL), 0);
+	assert_false(indexer_is_asked(dir));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_grows, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kinds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_behind, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_told_late, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_older_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_stop_and_lock, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("index", tests, NULL, NULL);
+}
