@@ -62,6 +62,7 @@ def tiny(code, machine=62, wide=True):
 
 
 # mov edi, 42; mov eax, SYS_exit; syscall
+EXIT_0 = b"\x31\xff\xb8\x3c\0\0\0\x0f\x05"  # xor edi, edi
 EXIT_42 = b"\xbf\x2a\0\0\0\xb8\x3c\0\0\0\x0f\x05"
 
 

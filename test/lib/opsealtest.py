@@ -134,16 +134,19 @@ def gone(pid):
 
 def wait_for(what, check, timeout=None, about=None):
     """Call check() until it gives something true; that is returned.  about()
-    has more to say when it never does."""
+    has more to say when it never does.  The pause between two looks grows with
+    what a look costs: one that starts programs takes the processor from what
+    it waits for."""
     end = time.monotonic() + (timeout or PATIENCE)
     while True:
+        began = time.monotonic()
         value = check()
         if value:
             return value
         if time.monotonic() > end:
             raise AssertionError("waited in vain for %s%s" % (
                 what, "\n" + about() if about else ""))
-        time.sleep(0.01)
+        time.sleep(min(0.5, max(0.01, 3 * (time.monotonic() - began))))
 
 
 # ---- other users ----------------------------------------------------------
