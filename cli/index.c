@@ -61,12 +61,12 @@ print_status(struct cli *cli, struct vfs *v, struct ops_err *err)
 	struct ops_buf out = { .max = 4096 };
 	struct lookup_reach r;
 	struct ops_err why = { 0 };
-	struct store *s;
 	int status = CLI_FINE;
+	int rc = lookup_reach(cli->store_dir, v, &r, &why, err);
 
-	if (store_open(v, 0, &s, err) < 0)
+	if (rc < 0)
 		return -1;
-	if (lookup_reach(cli->store_dir, s, &r, &why) == 0) {
+	if (rc == 1) {
 		ops_buf_printf(&out,
 		    "%" PRIu64 " programs; %" PRIu64 " of %" PRIu64
 		    " sealed records, %" PRIu64 " not sealed yet; %" PRIu64
@@ -78,7 +78,6 @@ print_status(struct cli *cli, struct vfs *v, struct ops_err *err)
 		status = CLI_NOTHING;
 	}
 	ops_buf_free(&out);
-	store_free(s);
 	return status;
 }
 
@@ -93,20 +92,24 @@ make_index(struct cli *cli, struct indexer *x, struct vfs *v, bool anew,
 	if ((anew && indexer_forget(x, err) < 0) ||
 	    indexer_update(x, v, &calls, err) < 0)
 		return -1;
-	return indexer_answer(cli->store_dir, err);
+	return anew ? indexer_answer(cli->store_dir, err) : 0;
 }
 
-/* It is the daemon's: ask, and wait until it has done so. */
+/* It is the daemon's: ask, and wait until it has done so.  1: there is no daemon any
+ * more, and *ret is ours. */
 static int
-ask_daemon(struct cli *cli, struct ops_err *err)
+ask_daemon(struct cli *cli, struct indexer **ret, struct ops_err *err)
 {
 	const struct timespec nap = { 0, LOOK_MS * 1000000L };
 
 	if (indexer_ask(cli->store_dir, err) < 0)
 		return -1;
 	cli_note(cli, "the daemon makes it anew; this may be left alone");
-	while (indexer_is_asked(cli->store_dir))
+	while (indexer_is_asked(cli->store_dir)) {
 		(void)nanosleep(&nap, NULL);
+		if (indexer_new(cli->store_dir, ret, NULL) == 0)
+			return 1;
+	}
 	return 0;
 }
 
@@ -134,7 +137,9 @@ cmd_index(struct cli *cli, const void *opts, int argc, char **argv)
 	} else if (err.code != OPS_EBUSY) {
 		status = -1;
 	} else if (o->rebuild) {
-		status = ask_daemon(cli, &err);
+		status = ask_daemon(cli, &x, &err);
+		if (status == 1)
+			status = make_index(cli, x, v, true, &err);
 	} else {
 		cli_note(cli, "somebody else keeps it up to date");
 	}

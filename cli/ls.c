@@ -277,6 +277,7 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 		.until = o->until,
 		.active = o->active,
 		.command = o->command,
+		.commands = true,
 	};
 	struct session_list list = { 0 };
 	struct choice c = { .reverse = o->reverse };

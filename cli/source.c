@@ -142,8 +142,6 @@ load_sessions(struct source *s, const struct session_filter *f, bool mine,
     struct session_list *ret, struct ops_err *err)
 {
 	struct session_filter own = *f;
-	struct store *store;
-	int rc;
 
 	if (s->remote != NULL) {
 		const struct proto_filter remote = {
@@ -153,6 +151,7 @@ load_sessions(struct source *s, const struct session_filter *f, bool mine,
 			.active = f->active,
 			.command = text_of(f->command),
 			.mine = mine,
+			.commands = f->commands,
 		};
 
 		return remote_sessions(s->remote, &remote, ret, err);
@@ -161,13 +160,9 @@ load_sessions(struct source *s, const struct session_filter *f, bool mine,
 		own.has_uid = true;
 		own.uid = (uint32_t)getuid();
 	}
-	if (store_open(s->dir, 0, &store, err) < 0)
-		return ops_context(err, "store %s", s->name);
-	rc = session_list_load(store, &own, ret, err);
-	if (rc == 0)
-		lookup_commands(s->name, store, ret);
-	store_free(store);
-	return rc;
+	return lookup_sessions(s->name, s->dir, &own, ret, err) < 0
+		   ? ops_context(err, "store %s", s->name)
+		   : 0;
 }
 
 int
@@ -186,8 +181,6 @@ source_programs(struct source *s, const struct program_filter *f,
 		.coverage = f->coverage,
 		.source = f->source,
 		.newest = f->newest };
-	struct store *store;
-	int rc;
 
 	if (s->remote != NULL) {
 		remote.name = text_of(f->name);
@@ -196,11 +189,9 @@ source_programs(struct source *s, const struct program_filter *f,
 		memcpy(remote.session, f->session, OPS_ID_LEN);
 		return remote_programs(s->remote, &remote, ret, err);
 	}
-	if (store_open(s->dir, 0, &store, err) < 0)
-		return ops_context(err, "store %s", s->name);
-	rc = lookup_programs(s->name, store, f, ret, NULL, NULL, err);
-	store_free(store);
-	return rc;
+	return lookup_programs(s->name, s->dir, f, ret, NULL, NULL, err) < 0
+		   ? ops_context(err, "store %s", s->name)
+		   : 0;
 }
 
 int

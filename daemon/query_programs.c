@@ -42,15 +42,7 @@ static int
 load(struct query_conn *q, const struct program_filter *f,
     struct program_list *ret, struct ops_err *err)
 {
-	struct store *s;
-	int rc;
-
-	if (store_open(q->vfs, 0, &s, err) < 0)
-		return -1;
-	/* The list owns its texts and outlives the store. */
-	rc = lookup_programs(q->role->store, s, f, ret, NULL, NULL, err);
-	store_free(s);
-	return rc;
+	return lookup_programs(q->role->store, q->vfs, f, ret, NULL, NULL, err);
 }
 
 static int

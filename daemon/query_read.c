@@ -42,23 +42,6 @@ query_text(const struct event_text *t, char out[static EVENT_TEXT_MAX + 1],
 }
 
 static int
-load_sessions(struct query_conn *q, const struct session_filter *f,
-    struct session_list *ret, struct ops_err *err)
-{
-	struct store *s;
-	int rc;
-
-	if (store_open(q->vfs, 0, &s, err) < 0)
-		return -1;
-	/* The list owns its texts and outlives the store. */
-	rc = session_list_load(s, f, ret, err);
-	if (rc == 0)
-		lookup_commands(q->role->store, s, ret);
-	store_free(s);
-	return rc;
-}
-
-static int
 end_sessions(
     struct query_conn *q, const struct session_list *l, struct ops_err *err)
 {
@@ -112,9 +95,10 @@ query_on_sessions(void *conn, struct msg *m, struct ops_err *err)
 	f.since = asked.since;
 	f.until = asked.until;
 	f.active = asked.active;
+	f.commands = asked.commands;
 	f.has_uid = asked.mine || !q->who.full;
 	f.uid = q->who.peer.uid;
-	if (load_sessions(q, &f, &list, &why) < 0)
+	if (lookup_sessions(q->role->store, q->vfs, &f, &list, &why) < 0)
 		return query_fail(q, &why, err);
 	rc = send_sessions(q, &list, err);
 	session_list_free(&list);
@@ -129,7 +113,7 @@ query_owns(struct query_conn *q, const uint8_t id[static OPS_ID_LEN],
 	struct session_list list = { 0 };
 	int found = 0;
 
-	if (load_sessions(q, &f, &list, err) < 0)
+	if (lookup_sessions(q->role->store, q->vfs, &f, &list, err) < 0)
 		return -1;
 	for (size_t i = 0; i < list.n && !found; i++)
 		found = memcmp(list.s[i].id, id, OPS_ID_LEN) == 0;

@@ -5,6 +5,13 @@
  * store only then; after a look it waits twenty times as long as that took, so
  * that what nobody waits for costs a twentieth of a CPU at most.  It listens to
  * nobody, writes only STORE/index, and is shut in before it parses anything.
+ *
+ * The log needs the last of a disk more than the index does: it is not begun where
+ * it won't fit, ends where space gets short, and is removed where that is not
+ * enough.
+ *
+ * Shut in, it can't make its folder again if somebody removes it; then it ends, to
+ * be started anew.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,9 +36,10 @@
 
 #define MS UINT64_C(1000000)
 #define EVERY (2000 * MS)
-#define SHARE 20                       /* one part in so many of the time */
-#define SPACE_MIN (UINT64_C(64) << 20) /* bytes */
-#define AFTER_TROUBLE (60000 * MS)     /* there is little hope that it mends */
+#define SHARE 20                        /* one part in so many of the time */
+#define SPACE_MIN (UINT64_C(128) << 20) /* bytes */
+#define RECORD_BYTES 200           /* of the index for each, and then some */
+#define AFTER_TROUBLE (60000 * MS) /* there is little hope that it mends */
 
 struct index_role {
 	struct role *role;
@@ -42,6 +50,8 @@ struct index_role {
 	unsigned log;     /* number of the newest */
 	struct stat seen; /* its checkpoint, when it was looked at */
 	bool shut;        /* in the sandbox */
+	bool removed;     /* its folder is another */
+	bool full;        /* the disk, nearly */
 	char said[sizeof(((struct ops_err *)0)->msg)]; /* trouble told last */
 };
 
@@ -80,6 +90,16 @@ is_new(struct index_role *r, struct stat *ret)
 
 /* -- looking -- */
 
+static bool
+has_space(const struct index_role *r, uint64_t records)
+{
+	uint64_t space;
+
+	return vfs_space(r->vfs, &space, NULL) < 0 ||
+	       (space >= SPACE_MIN &&
+		   (space - SPACE_MIN) / RECORD_BYTES >= records);
+}
+
 /* SIGTERM is taken by the loop; between two transactions it is only seen. */
 static bool
 goes_on(void *arg, uint64_t done, uint64_t of)
@@ -87,8 +107,8 @@ goes_on(void *arg, uint64_t done, uint64_t of)
 	struct index_role *r = arg;
 	struct pollfd p = { .fd = r->signals.fd, .events = POLLIN };
 
-	(void)done, (void)of;
-	return poll(&p, 1, 0) <= 0;
+	r->full = done < of && !has_space(r, of - done);
+	return !r->full && poll(&p, 1, 0) <= 0;
 }
 
 static void
@@ -110,6 +130,9 @@ update(struct index_role *r, bool asked, struct ops_err *err)
 	}
 	if (indexer_update(r->indexer, r->vfs, &calls, err) < 0)
 		return -1;
+	if (r->full)
+		return ops_fail(err, OPS_EIO,
+		    "index: the disk is too full for the rest of it");
 	return asked && goes_on(r, 0, 0) ? indexer_answer(r->role->store, err)
 					 : 0;
 }
@@ -123,17 +146,15 @@ say(struct index_role *r, const struct ops_err *err)
 	memcpy(r->said, err->msg, sizeof(r->said));
 }
 
-/* The log needs the last of a disk more than this does. */
 static int
-check_space(const struct index_role *r, struct ops_err *err)
+check_space(struct index_role *r, struct ops_err *err)
 {
-	uint64_t space;
-
-	if (vfs_space(r->vfs, &space, err) < 0)
-		return -1;
-	if (space < SPACE_MIN)
-		return ops_fail(err, OPS_EIO, "index: the disk is nearly full");
-	return 0;
+	if (has_space(r, 0))
+		return 0;
+	return indexer_forget(r->indexer, err) < 0
+		   ? -1
+		   : ops_fail(err, OPS_EIO,
+			 "index: the disk is nearly full, so there is none");
 }
 
 /* How long to wait then. */
@@ -145,6 +166,10 @@ look(struct index_role *r)
 	struct ops_err err = { 0 };
 	struct stat now;
 
+	if (r->indexer != NULL && !indexer_holds(r->indexer)) {
+		r->removed = r->loop.stop = true;
+		return EVERY;
+	}
 	if (!is_new(r, &now) && !asked)
 		return EVERY;
 	if (!prepare(r))
@@ -256,7 +281,11 @@ run(struct index_role *r, struct ops_err *err)
 	(void)prepare(r);
 	loop_timer_set(r->timer.fd, EVERY, 0);
 	role_ready(r->role);
-	return loop_run(&r->loop, err);
+	if (loop_run(&r->loop, err) < 0)
+		return -1;
+	return r->removed ? ops_fail(err, OPS_ENOENT,
+				"the index was removed; it is made anew")
+			  : 0;
 }
 
 int

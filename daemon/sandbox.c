@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
+
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -131,10 +131,15 @@ restrict_calls(struct sandbox *s, struct ops_err *err)
 		REFUSE_CALL(SYS_io_uring_setup), /* sockets without socket(2) */
 		REFUSE_CALL(SYS_unshare),
 		REFUSE_CALL(SYS_setns),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
-		LOAD(args[0]),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 1, 0),
-		REFUSE,
+		REFUSE_CALL(SYS_clone), /* a process, a thread, a namespace */
+		REFUSE_CALL(SYS_clone3),
+#ifdef SYS_fork
+		REFUSE_CALL(SYS_fork),
+		REFUSE_CALL(SYS_vfork),
+#endif
+		/* The log's socket is open already. */
+		REFUSE_CALL(SYS_socket),
+		REFUSE_CALL(SYS_connect),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	const struct sock_fprog prog = { .len = OPS_ARRAY_LEN(code),

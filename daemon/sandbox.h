@@ -3,8 +3,10 @@
  *
  * Files: with Landlock (Linux 5.13) it can read below some folders, write below
  * one, and touch nothing else.  System calls: a seccomp filter refuses to execute
- * anything, to open any socket but AF_UNIX (syslog), and to look into other
- * processes.  What the kernel lacks is left out; which of both is there is said.
+ * anything, to make a process, thread or socket, to connect one, and to look into
+ * other processes.  So syslog must be open before; if that starts anew, what the
+ * role would say is lost.  What the kernel lacks is left out; which of both is
+ * there is said.
  */
 #ifndef OPS_DAEMON_SANDBOX_H
 #define OPS_DAEMON_SANDBOX_H

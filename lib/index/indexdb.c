@@ -26,8 +26,8 @@ static const char *const tables[] = {
 	"CREATE TABLE state(id INTEGER PRIMARY KEY, origin BLOB, boot BLOB,"
 	" unsynced TEXT, unended INTEGER, capture INTEGER, last INTEGER,"
 	" last_stream INTEGER, last_at INTEGER)",
-	"CREATE TABLE stream(id INTEGER PRIMARY KEY, stream BLOB, next "
-	"INTEGER)",
+	"CREATE TABLE stream(id INTEGER PRIMARY KEY, stream BLOB,"
+	" next INTEGER, imported INTEGER)",
 	"CREATE TABLE session(id INTEGER PRIMARY KEY, session BLOB,"
 	" commands INTEGER)",
 	"CREATE TABLE exe(id INTEGER PRIMARY KEY, path BLOB)",
@@ -211,9 +211,9 @@ make_tables(struct index_db *d, struct ops_err *err)
 	for (size_t i = 0; n == 0 && i < OPS_ARRAY_LEN(tables); i++)
 		if (index_exec(d, tables[i], err) < 0)
 			return -1;
-	if (n == 0 && index_exec(d, "PRAGMA user_version = 2", err) < 0)
+	if (n == 0 && index_exec(d, "PRAGMA user_version = 3", err) < 0)
 		return -1;
-	static_assert(INDEX_VERSION == 2, "the pragma above");
+	static_assert(INDEX_VERSION == 3, "the pragma above");
 	return index_exec(d, "COMMIT", err);
 }
 

@@ -16,7 +16,6 @@
 #include "record/acct.h"
 
 #define BATCH 20000 /* records in a transaction */
-#define BULK 100000 /* in one of many */
 #define KNOWN 4096  /* ids of sessions and paths that are remembered */
 #define KNOWN_TEXT 120
 
@@ -53,7 +52,7 @@ static const char *const statements[STATEMENTS] = {
 	[PUT_NEXT] =
 	    "UPDATE program SET next_stream = ?2, next_at = ?3 WHERE id = ?1",
 	[PUT_SESSION] = "INSERT OR IGNORE INTO session(session, commands) "
-			"VALUES(?1, 0)",
+			"VALUES(?1, ?2)",
 	[GET_SESSION] = "SELECT id FROM session WHERE session = ?1",
 	[PUT_COMMANDS] = "UPDATE session SET commands = ?2 WHERE id = ?1",
 	[PUT_EXE] = "INSERT OR IGNORE INTO exe(path) VALUES(?1)",
@@ -70,7 +69,7 @@ static const char *const statements[STATEMENTS] = {
 	[GET_GONE] = POSITION_GONE " WHERE pid = ?1",
 	/* Its names stay, and so its row. */
 	[PUT_DROPPED] = "UPDATE program SET kind = 0 WHERE id = ?1",
-	[PUT_STREAM] = "INSERT OR REPLACE INTO stream VALUES(?1, ?2, ?3)",
+	[PUT_STREAM] = "INSERT OR REPLACE INTO stream VALUES(?1, ?2, ?3, ?4)",
 	[PUT_STATE] = "INSERT OR REPLACE INTO state "
 		      "VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 };
@@ -88,10 +87,12 @@ struct indexer {
 	char boot[INDEX_BOOT]; /* the kernel's */
 	/* while it updates */
 	struct index_db *db;
+	struct program_walk *walk;
 	sqlite3_stmt *st[STATEMENTS];
 	struct known *session, *exe;
 	int64_t rows; /* the last id */
 	bool bulk;    /* transactions don't sync */
+	bool stopped; /* by calls->goes_on */
 	int64_t *id;  /* of the streams, by their place in the store */
 };
 
@@ -127,7 +128,8 @@ indexer_new(const char *store, struct indexer **ret, struct ops_err *err)
 	}
 	if (path_of(store, "/lock", path, err) < 0)
 		goto fail;
-	x->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	x->lock = open(
+	    path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (x->lock < 0) {
 		ops_fail_errno(err, "index: lock");
 		goto fail;
@@ -174,6 +176,17 @@ indexer_free(struct indexer *x)
 	free(x);
 }
 
+bool
+indexer_holds(const struct indexer *x)
+{
+	char path[PATH_MAX];
+	struct stat mine, there;
+
+	return path_of(x->store, "/lock", path, NULL) == 0 &&
+	       fstat(x->lock, &mine) == 0 && lstat(path, &there) == 0 &&
+	       mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
+}
+
 int
 indexer_forget(struct indexer *x, struct ops_err *err)
 {
@@ -189,7 +202,8 @@ indexer_ask(const char *store, struct ops_err *err)
 
 	if (path_of(store, "/rebuild", path, err) < 0)
 		return -1;
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(path,
+	    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0)
 		return ops_fail_errno(err, "index: request");
 	close(fd);
@@ -252,6 +266,11 @@ id_of(struct indexer *x, struct known *known, enum statement put,
 			    st, 1, t.p, (int)t.n, SQLITE_STATIC);
 		else
 			(void)sqlite3_bind_zeroblob(st, 1, 0);
+		if (put == PUT_SESSION && i == 0)
+			(void)sqlite3_bind_int64(st, 2,
+			    program_walk_commands(x->walk, t.p) != NULL
+				? 0
+				: INDEX_UNKNOWN);
 		rc = index_step(x->db, st, err);
 		if (rc < 0)
 			return -1;
@@ -570,6 +589,7 @@ put_position(struct indexer *x, struct store *s, struct program_walk *w,
 	(void)sqlite3_bind_blob(
 	    st, 2, all[at->stream].id, OPS_ID_LEN, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(st, 3, (int64_t)at->next);
+	(void)sqlite3_bind_int(st, 4, at->imported);
 	return index_run(x->db, st, err) < 0 ? -1 : put_state(x, s, w, err);
 }
 
@@ -580,7 +600,7 @@ add_batch(struct indexer *x, struct store *s, struct program_walk *w,
 {
 	*span = (struct program_span){ .stream = at->stream,
 		.from = at->next,
-		.most = x->bulk ? BULK : BATCH,
+		.most = BATCH,
 		.strict = true };
 	if (index_exec(x->db, "BEGIN IMMEDIATE", err) < 0 ||
 	    program_walk_stream(w, s, span, err) < 0)
@@ -594,35 +614,87 @@ add_batch(struct indexer *x, struct store *s, struct program_walk *w,
 	return index_exec(x->db, "COMMIT", err);
 }
 
+/* Its first record says so: the writer takes no others into one stream. */
+static bool
+is_import(const struct indexer *x, struct store *s, size_t stream)
+{
+	const struct store_stream *all;
+	struct stream_reader *r;
+	struct stream_pos pos;
+	struct record rec;
+	struct program p;
+	bool is;
+
+	(void)store_streams(s, &all);
+	if (stream_open(s, all[stream].id, 0, &r, NULL) < 0)
+		return false;
+	is = stream_next(r, &rec, &pos, NULL) == 1 &&
+	     program_walk_entry(x->walk, &rec, &pos, &p) == 1 &&
+	     program_imported(&p);
+	stream_free(r);
+	return is;
+}
+
+static void
+ask(struct indexer *x, const struct position *all,
+    const struct indexer_calls *c)
+{
+	uint64_t done = 0, of = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		of += all->s[i].sealed;
+		done += all->s[i].next;
+	}
+	if (c->goes_on != NULL && !c->goes_on(c->arg, done, of))
+		x->stopped = true;
+}
+
 static int
-add_stream(struct indexer *x, struct store *s, struct program_walk *w,
-    const struct position *all, size_t i, const struct indexer_calls *c,
-    struct ops_err *err)
+add_stream(struct indexer *x, struct store *s, const struct position *all,
+    size_t i, const struct indexer_calls *c, struct ops_err *err)
 {
 	struct position_stream *at = &all->s[i];
-	uint64_t done = 0, of = 0;
 	struct program_span span;
 
 	if (at->id == 0)
 		at->id = (int64_t)i + 1;
 	x->id[at->stream] = at->id;
-	for (size_t j = 0; j < all->n; j++)
-		of += all->s[j].sealed;
 	while (at->next < at->sealed) {
-		if (add_batch(x, s, w, at, &span, err) < 0)
+		ask(x, all, c);
+		if (x->stopped)
+			break;
+		if (add_batch(x, s, x->walk, at, &span, err) < 0)
 			return -1;
 		if (span.missing > 0)
 			return ops_fail(err, OPS_ETAMPER,
 			    "index: it ends where a frame can't be read");
 		if (span.next == span.from)
 			break;
-		done = 0;
-		for (size_t j = 0; j <= i; j++)
-			done += all->s[j].next;
-		if (c->goes_on != NULL && !c->goes_on(c->arg, done, of))
-			return 1;
 	}
-	return at->next < at->all; /* then it is not the next one's turn */
+	return 0;
+}
+
+/* One after the other, but for what was imported. */
+static int
+add_all(struct indexer *x, struct store *s, const struct position *all,
+    const struct indexer_calls *c, struct ops_err *err)
+{
+	bool waits = false;
+
+	for (size_t i = 0; i < all->n && !x->stopped; i++) {
+		struct position_stream *at = &all->s[i];
+
+		if (at->id == 0)
+			at->imported = is_import(x, s, at->stream);
+		if (waits && !at->imported)
+			continue;
+		if (add_stream(x, s, all, i, c, err) < 0)
+			return -1;
+		waits |= !at->imported && at->next < at->all;
+	}
+	if (!x->stopped)
+		ask(x, all, c); /* that is all of them */
+	return 0;
 }
 
 /* -- an update -- */
@@ -711,10 +783,14 @@ update(struct indexer *x, struct store *s, const struct session_list *sessions,
 	}
 	for (size_t i = 0; i < p.n; i++)
 		x->id[p.s[i].stream] = p.s[i].id;
-	rc = begin_bulk(x, s, w, &p, err);
-	for (size_t i = 0; rc == 0 && i < p.n; i++)
-		rc = add_stream(x, s, w, &p, i, c, err);
-	if (rc >= 0 && end_bulk(x, err) < 0)
+	x->walk = w;
+	x->stopped = false;
+	if (begin_bulk(x, s, w, &p, err) < 0)
+		goto out;
+	rc = add_all(x, s, &p, c, err);
+	/* Where a frame can't be read, what is in front of it counts. */
+	if ((rc == 0 || err->code == OPS_ETAMPER) &&
+	    end_bulk(x, rc == 0 ? err : NULL) < 0)
 		rc = -1;
 out:
 	close_db(x);

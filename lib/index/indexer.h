@@ -23,7 +23,8 @@ void indexer_free(struct indexer *x); /* NULL is fine */
 
 /* What it says while it works; each may be NULL. */
 struct indexer_calls {
-	/* After each transaction: records read so far, of how many; false: stop. */
+	/* Before each transaction and at the end: records read so far, of how
+	 * many; false: stop. */
 	bool (*goes_on)(void *arg, uint64_t done, uint64_t of);
 	/* It began anew, and why. */
 	void (*anew)(void *arg, const char *why);
@@ -34,6 +35,9 @@ struct indexer_calls {
  * stays. */
 int indexer_update(struct indexer *x, struct vfs *v,
     const struct indexer_calls *calls, struct ops_err *err);
+
+/* Is the lock still that of STORE/index?  Not if somebody removed the folder. */
+bool indexer_holds(const struct indexer *x);
 
 /* Throw away what there is. */
 int indexer_forget(struct indexer *x, struct ops_err *err);

@@ -362,13 +362,21 @@ read_tail(struct lookup *l, struct ops_err *err)
 
 /* -- all of it -- */
 
+/* The index first, then the store: so the index, which holds still from then on,
+ * is never ahead of it.  why: the index can't be had, and l->db is NULL then. */
 static int
-open_index(struct lookup *l, const char *store,
-    const struct session_list *sessions, const struct program_sink *sink,
-    struct ops_err *err)
+open_both(struct lookup *l, const char *store, struct vfs *v, bool index,
+    struct ops_err *why, struct ops_err *err)
 {
-	if (index_db_open(store, false, &l->db, err) < 0)
-		return -1;
+	if (index && index_db_open(store, false, &l->db, why) < 0)
+		l->db = NULL;
+	return store_open(v, 0, &l->s, err);
+}
+
+static int
+load_position(struct lookup *l, const struct session_list *sessions,
+    const struct program_sink *sink, struct ops_err *err)
+{
 	if (sessions->missing.frames > 0)
 		return ops_fail(err, OPS_ETAMPER, "index: events are missing");
 	return program_walk_new(sessions, sink, &l->keep, &l->walk, err) < 0 ||
@@ -377,19 +385,28 @@ open_index(struct lookup *l, const char *store,
 		   : 0;
 }
 
+/* Who writes it needn't wait for us from here on. */
 static void
-close_index(struct lookup *l)
+release_index(struct lookup *l)
+{
+	index_db_free(l->db);
+	l->db = NULL;
+}
+
+static void
+close_both(struct lookup *l)
 {
 	stream_free(l->r);
 	free(l->job);
 	pick_free(&l->picks);
 	position_free(&l->pos);
 	program_walk_free(l->walk);
-	index_db_free(l->db);
+	release_index(l);
+	store_free(l->s);
 }
 
 static int
-by_index(struct lookup *l, const char *store, struct ops_err *err)
+by_index(struct lookup *l, struct ops_err *err)
 {
 	struct session_list sessions = { 0 };
 	int rc = -1;
@@ -399,43 +416,43 @@ by_index(struct lookup *l, const char *store, struct ops_err *err)
 	l->sink = program_keep_sink;
 	l->sink.gone = ask_gone;
 	l->sink.dropped = drop;
-	if (open_index(l, store, &sessions, &l->sink, err) == 0 &&
+	if (load_position(l, &sessions, &l->sink, err) == 0 &&
 	    pick_rows(l->db, l->f, &l->picks, err) == 0) {
-		/* Nobody waits for us from here on. */
-		index_db_free(l->db);
-		l->db = NULL;
+		release_index(l);
 		if (make_jobs(l, err) == 0 && read_rows(l, err) == 0 &&
 		    hand_over(l, err) == 0 && read_tail(l, err) == 0)
 			rc = 0;
 	}
-	close_index(l);
 	session_list_free(&sessions);
 	return rc;
 }
 
 int
-lookup_programs(const char *store, struct store *s,
+lookup_programs(const char *store, struct vfs *v,
     const struct program_filter *f, struct program_list *ret, bool *used,
     struct ops_err *why, struct ops_err *err)
 {
-	struct lookup l = { .s = s, .f = f };
+	struct lookup l = { .f = f };
+	bool by = false;
+	int rc = -1;
 
 	l.keep = (struct program_keep){ .f = f, .l = &l.list };
-	if (used != NULL)
-		*used = false;
-	if (!pick_helps(f)) {
+	if (!pick_helps(f))
 		ops_fail(why, OPS_EUSAGE, "index: everything is asked for");
-		return program_list_load(s, f, ret, err);
+	if (open_both(&l, store, v, pick_helps(f), why, err) == 0) {
+		by = l.db != NULL && by_index(&l, why) == 0;
+		rc = by ? 0 : program_list_load(l.s, f, ret, err);
 	}
-	if (by_index(&l, store, why) < 0) {
+	if (by) {
+		program_list_cut(&l.list, f);
+		*ret = l.list;
+	} else {
 		program_list_free(&l.list);
-		return program_list_load(s, f, ret, err);
 	}
-	program_list_cut(&l.list, f);
-	*ret = l.list;
 	if (used != NULL)
-		*used = true;
-	return 0;
+		*used = by;
+	close_both(&l);
+	return rc;
 }
 
 /* -- counts -- */
@@ -449,58 +466,85 @@ ignore_add(
 	return 0;
 }
 
-void
-lookup_commands(const char *store, struct store *s, struct session_list *list)
+/* Counting what is behind the index must not take long. */
+#define TAIL_MAX 100000 /* records */
+
+static bool
+is_near(const struct position *p)
+{
+	uint64_t left = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		left += p->s[i].all - p->s[i].next;
+	return left <= TAIL_MAX;
+}
+
+static int
+count_tail(struct lookup *l, const struct session_list *all)
 {
 	static const struct program_sink count = { .add = ignore_add };
-	struct lookup l = { .s = s };
-	struct session_list all = { 0 };
 	const struct program_process *x;
 	size_t i = 0;
 
-	if (session_list_load(s, NULL, &all, NULL) < 0 ||
-	    open_index(&l, store, &all, &count, NULL) < 0)
-		goto out;
-	index_db_free(l.db);
-	l.db = NULL;
-	while ((x = program_walk_process(l.walk, &i)) != NULL) {
+	if (load_position(l, all, &count, NULL) < 0 || !is_near(&l->pos))
+		return -1;
+	release_index(l);
+	while ((x = program_walk_process(l->walk, &i)) != NULL) {
 		struct program_process mine = *x;
 
 		mine.at = PROGRAM_NONE;
-		if (program_walk_know(l.walk, &mine, NULL) < 0)
-			goto out;
+		if (program_walk_know(l->walk, &mine, NULL) < 0)
+			return -1;
 	}
-	if (read_tail(&l, NULL) < 0 || l.list.missing > 0)
-		goto out;
-	for (size_t j = 0; j < list->n; j++) {
-		const uint32_t *n =
-		    program_walk_commands(l.walk, list->s[j].id);
-
-		list->s[j].has_commands = n != NULL;
-		list->s[j].commands = n != NULL ? *n : 0;
-	}
-out:
-	close_index(&l);
-	session_list_free(&all);
+	return read_tail(l, NULL) < 0 || l->list.missing > 0 ? -1 : 0;
 }
 
 int
-lookup_reach(const char *store, struct store *s, struct lookup_reach *ret,
+lookup_sessions(const char *store, struct vfs *v,
+    const struct session_filter *f, struct session_list *ret,
     struct ops_err *err)
+{
+	struct lookup l = { 0 };
+	struct session_list all;
+	int rc = -1;
+
+	if (open_both(&l, store, v, f->commands, NULL, err) == 0)
+		rc = session_list_load(l.s, f->commands ? NULL : f, &all, err);
+	if (rc == 0 && l.db != NULL && count_tail(&l, &all) == 0)
+		for (size_t j = 0; j < all.n; j++) {
+			const uint32_t *n =
+			    program_walk_commands(l.walk, all.s[j].id);
+
+			all.s[j].has_commands = n != NULL;
+			all.s[j].commands = n != NULL ? *n : 0;
+		}
+	close_both(&l);
+	if (rc < 0)
+		return -1;
+	session_list_keep(&all, f);
+	*ret = all;
+	return 0;
+}
+
+int
+lookup_reach(const char *store, struct vfs *v, struct lookup_reach *ret,
+    struct ops_err *why, struct ops_err *err)
 {
 	static const struct program_sink none = { .add = ignore_add };
 	struct session_list all = { 0 };
-	struct lookup l = { .s = s };
 	struct lookup_reach r = { 0 };
+	struct lookup l = { 0 };
 	int64_t n, pages, size;
 	int rc = -1;
 
-	if (session_list_load(s, NULL, &all, err) < 0)
-		return -1;
-	if (open_index(&l, store, &all, &none, err) == 0 &&
-	    index_number(l.db, "SELECT max(id) FROM program", &n, err) == 0 &&
-	    index_number(l.db, "PRAGMA page_count", &pages, err) == 0 &&
-	    index_number(l.db, "PRAGMA page_size", &size, err) == 0) {
+	if (open_both(&l, store, v, true, why, err) < 0 ||
+	    session_list_load(l.s, NULL, &all, err) < 0)
+		goto out;
+	rc = 0;
+	if (l.db != NULL && load_position(&l, &all, &none, why) == 0 &&
+	    index_number(l.db, "SELECT max(id) FROM program", &n, why) == 0 &&
+	    index_number(l.db, "PRAGMA page_count", &pages, why) == 0 &&
+	    index_number(l.db, "PRAGMA page_size", &size, why) == 0) {
 		r.programs = (uint64_t)n;
 		r.bytes = (uint64_t)pages * (uint64_t)size;
 		for (size_t i = 0; i < l.pos.n; i++) {
@@ -509,9 +553,10 @@ lookup_reach(const char *store, struct store *s, struct lookup_reach *ret,
 			r.all += l.pos.s[i].all;
 		}
 		*ret = r;
-		rc = 0;
+		rc = 1;
 	}
-	close_index(&l);
+out:
+	close_both(&l);
 	session_list_free(&all);
 	return rc;
 }

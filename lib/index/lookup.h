@@ -17,24 +17,27 @@
 #include "store/session.h"
 #include "store/store.h"
 
-/* As program_list_load(); store: the folder's path, where s was opened.  By way
- * of the index if *used becomes true (NULL: never mind); else why says why not
- * (NULL as well). */
-int lookup_programs(const char *store, struct store *s,
+/* As program_list_load(), of the store in v, which is the folder of this path.
+ * By way of the index if *used becomes true (NULL: never mind); else why says
+ * why not (NULL as well). */
+int lookup_programs(const char *store, struct vfs *v,
     const struct program_filter *f, struct program_list *ret, bool *used,
     struct ops_err *why, struct ops_err *err);
 
-/* Fill commands of these sessions if the index is there; only exact numbers.  Never fails: without them they stay unknown. */
-void lookup_commands(
-    const char *store, struct store *s, struct session_list *l);
+/* As session_list_load(), with f->commands, too: exact numbers, or where the index
+ * can't tell none. */
+int lookup_sessions(const char *store, struct vfs *v,
+    const struct session_filter *f, struct session_list *ret,
+    struct ops_err *err);
 
-/* How far the index reaches; -1: there is none that fits. */
+/* How far the index reaches.  1: told.  0: there is none that fits, why says why.
+ * -1: err. */
 struct lookup_reach {
 	uint64_t programs;          /* in it */
 	uint64_t done, sealed, all; /* records of programs streams */
 	uint64_t bytes;             /* of the file */
 };
-int lookup_reach(const char *store, struct store *s, struct lookup_reach *ret,
-    struct ops_err *err);
+int lookup_reach(const char *store, struct vfs *v, struct lookup_reach *ret,
+    struct ops_err *why, struct ops_err *err);
 
 #endif

@@ -72,8 +72,8 @@ take_streams(struct index_db *d, struct store *s, struct position *p,
 	sqlite3_stmt *st = NULL;
 	int rc;
 
-	if (index_prepare(d, "SELECT id, stream, next FROM stream", &st, err) <
-	    0)
+	if (index_prepare(d, "SELECT id, stream, next, imported FROM stream",
+		&st, err) < 0)
 		return -1;
 	while ((rc = index_step(d, st, err)) == 1) {
 		struct position_stream *x = find_stream(s, p,
@@ -85,6 +85,7 @@ take_streams(struct index_db *d, struct store *s, struct position *p,
 			break;
 		x->id = sqlite3_column_int64(st, 0);
 		x->next = (uint64_t)next;
+		x->imported = sqlite3_column_int(st, 3) != 0;
 	}
 	(void)sqlite3_finalize(st);
 	return rc == 1 ? no_fit(err, "another stream, or a longer one") : rc;
@@ -97,6 +98,8 @@ check_order(const struct position *p, struct ops_err *err)
 	bool ended = false;
 
 	for (size_t i = 0; i < p->n; i++) {
+		if (p->s[i].imported)
+			continue;
 		if (ended && p->s[i].id != 0)
 			return no_fit(err, "an earlier stream has more");
 		ended |= p->s[i].next < p->s[i].all;
@@ -183,8 +186,8 @@ take_sessions(struct index_db *d, struct program_walk *w, struct ops_err *err)
 	int rc;
 
 	if (index_prepare(d,
-		"SELECT session, commands FROM session WHERE commands > 0", &st,
-		err) < 0)
+		"SELECT session, commands FROM session WHERE commands <> 0",
+		&st, err) < 0)
 		return -1;
 	while ((rc = index_step(d, st, err)) == 1) {
 		int64_t n = sqlite3_column_int64(st, 1);
@@ -193,12 +196,14 @@ take_sessions(struct index_db *d, struct program_walk *w, struct ops_err *err)
 		if (sqlite3_column_bytes(st, 0) == OPS_ID_LEN)
 			commands = program_walk_commands(
 			    w, sqlite3_column_blob(st, 0));
-		if (commands == NULL || n > UINT32_MAX)
+		if (n == INDEX_UNKNOWN && commands == NULL)
+			continue;
+		if (commands == NULL || n < 0 || n > UINT32_MAX)
 			break;
 		*commands = (uint32_t)n;
 	}
 	(void)sqlite3_finalize(st);
-	return rc == 1 ? no_fit(err, "a session that is unknown") : rc;
+	return rc == 1 ? no_fit(err, "a session that is or was unknown") : rc;
 }
 
 static int

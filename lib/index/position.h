@@ -2,7 +2,8 @@
  * position - how far an index reaches in a store, and what it knew there.
  *
  * Streams of programs are walked one after the other, so an index is a place in
- * that order, with the state of the walk at that place.
+ * that order, with the state of the walk at that place.  What was imported has no
+ * part in that state, so it may be read at any time.
  */
 #ifndef OPS_INDEX_POSITION_H
 #define OPS_INDEX_POSITION_H
@@ -19,6 +20,7 @@
 struct position_stream {
 	size_t stream;   /* in store_streams() */
 	int64_t id;      /* in the index; 0: not there */
+	bool imported;   /* a file's, which hangs on no other stream */
 	uint64_t next;   /* record to go on with */
 	uint64_t sealed; /* records that are */
 	uint64_t all;    /* with those that aren't */

@@ -51,6 +51,7 @@ static const struct map_field filter_fields[] = {
 	{ 4, MAP_FLAG, MAP_AT(proto_filter, active) },
 	{ 5, MAP_VIEW, TEXT_AT(proto_filter, command) },
 	{ 6, MAP_FLAG, MAP_AT(proto_filter, mine) },
+	{ 7, MAP_FLAG, MAP_AT(proto_filter, commands) },
 };
 static const struct map_field programs_fields[] = {
 	{ 1,  MAP_UINT,  MAP_AT(proto_programs, login), .has = MAP_HAS(proto_programs, has_login) },

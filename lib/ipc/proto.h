@@ -316,6 +316,7 @@ struct proto_filter {
 	bool active;               /* 4 */
 	struct event_text command; /* 5 */
 	bool mine;                 /* 6 */
+	bool commands;             /* 7: count them */
 };
 void proto_filter_put(struct ops_buf *b, const struct proto_filter *f);
 int proto_filter_get(

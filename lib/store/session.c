@@ -346,6 +346,17 @@ compare_sessions(const void *a, const void *b)
 	return memcmp(x->id, y->id, OPS_ID_LEN);
 }
 
+void
+session_list_keep(struct session_list *l, const struct session_filter *f)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (wanted(&l->s[i], f))
+			l->s[kept++] = l->s[i];
+	l->n = kept;
+}
+
 int
 session_list_load(struct store *s, const struct session_filter *f,
     struct session_list *ret, struct ops_err *err)
@@ -353,7 +364,7 @@ session_list_load(struct store *s, const struct session_filter *f,
 	struct session_list l = { 0 };
 	struct loader ld = { .s = s, .l = &l };
 	const struct store_stream *stream;
-	size_t n = store_streams(s, &stream), kept = 0;
+	size_t n = store_streams(s, &stream);
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < n; i++)
@@ -366,10 +377,7 @@ session_list_load(struct store *s, const struct session_filter *f,
 	}
 	finish_all(&ld);
 	history_free(&ld.ids);
-	for (size_t i = 0; i < l.n; i++)
-		if (wanted(&l.s[i], f))
-			l.s[kept++] = l.s[i];
-	l.n = kept;
+	session_list_keep(&l, f);
 	if (l.n > 1)
 		qsort(l.s, l.n, sizeof(*l.s), compare_sessions);
 	*ret = l;

@@ -79,10 +79,13 @@ struct session_filter {
 	uint64_t since, until; /* wall clock ns; overlap; 0: open */
 	bool active;
 	const char *command; /* substring of the command */
+	bool commands;       /* say how many each had: lookup_sessions() can */
 };
 
 int session_list_load(struct store *s, const struct session_filter *f,
     struct session_list *ret, struct ops_err *err);
+/* Leave out what isn't wanted. */
+void session_list_keep(struct session_list *l, const struct session_filter *f);
 void session_list_free(struct session_list *l);
 
 /*

@@ -2,8 +2,10 @@
 """The index that a daemon keeps: what `log` says is the same with it and without
 it, it comes back when it is thrown away, and the process that makes it is shut in."""
 import os
+import pwd
 import shutil
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import opsealtest as t
@@ -57,6 +59,38 @@ class Index(t.Test):
         inst.opseal("record", "--", "true")
         t.wait_for("one after damage", lambda: self.programs(inst) >= before, timeout=60)
         self.check("made anew" in inst.log(), "the log says nothing")
+
+    def test_removed(self):
+        """Under a daemon that runs: it makes it again."""
+        inst = self.captured()
+        shutil.rmtree(os.path.join(inst.store, "index"))
+        inst.opseal("record", "--", "true")
+        t.wait_for("another", lambda: self.programs(inst) >= 10, timeout=60)
+        self.check("the index was removed" in inst.log(), inst.log())
+
+    def test_full_disk(self):
+        """The index leaves the last of a disk to the log: it goes, and comes back
+        when there is room."""
+        inst = self.instance(capture=True, start=False)
+        daemon = pwd.getpwnam("opseal")
+        os.makedirs(inst.store, exist_ok=True)
+        self.exits(t.run(["mount", "-t", "tmpfs", "-o", "size=400m,mode=700,uid=%d,gid=%d" % (
+            daemon.pw_uid, daemon.pw_gid), "none", inst.store]), 0, "mount")
+        self.later(lambda: t.run(["umount", "-l", inst.store]))
+        inst.start()
+        path = os.path.join(inst.store, "index", "programs.sqlite")
+        inst.opseal("record", "--", "true")
+        t.wait_for("the index", lambda: os.path.exists(path), timeout=60)
+        with open(os.path.join(inst.store, "much"), "wb") as f:
+            os.posix_fallocate(f.fileno(), 0, 330 << 20)
+
+        def gone():
+            inst.opseal("record", "--", "true")
+            time.sleep(1)
+            return not os.path.exists(path)
+        t.wait_for("its end", gone, timeout=60)
+        self.check("disk is nearly full" in inst.log(), inst.log())
+        self.equal(inst.opseal("log", "true").status, 0, "without it")
 
     def test_shut_in(self):
         inst = self.instance(capture=True)

@@ -29,7 +29,9 @@
 	"letters"
 
 static struct build b;
+#define NO_STREAM SIZE_MAX
 static size_t session[3], stream;
+static size_t imports; /* the stream of what is imported, if there is one yet */
 static char dir[64];
 static struct indexer *x;
 static uint64_t dice;
@@ -197,11 +199,17 @@ do_accounted(bool imported)
 		.unsure = throw(3) != 0,
 		.comm = text(throw(2) == 0 ? "a" : "acct") };
 
-	if (imported)
-		program_imported_put(&body, b.stream[session[throw(3)]].id, &a);
-	else
+	if (!imported) {
 		program_accounted_put(&body, &a);
-	put(REC_ACCOUNTED, &body);
+		put(REC_ACCOUNTED, &body);
+		return;
+	}
+	program_imported_put(&body, b.stream[session[throw(3)]].id, &a);
+	assert_false(body.failed);
+	if (imports == NO_STREAM)
+		imports = build_stream(&b, CLASS_PROGRAMS);
+	build_record(&b, imports, REC_ACCOUNTED, body.data, body.len);
+	ops_buf_free(&body);
 }
 
 static void
@@ -284,6 +292,7 @@ next_boot(void)
 	build_boot(&b, BOOT_CLEAN, NULL);
 	build_seal(&b, false, false);
 	stream = build_stream(&b, CLASS_PROGRAMS);
+	imports = NO_STREAM;
 }
 
 static void
@@ -348,7 +357,7 @@ same_list(struct store *s, const struct program_filter *f)
 
 	assert_int_equal(program_list_load(s, f, &without, &err), 0);
 	assert_int_equal(
-	    lookup_programs(dir, s, f, &with, &used, &why, &err), 0);
+	    lookup_programs(dir, &b.mem.vfs, f, &with, &used, &why, &err), 0);
 	assert_int_equal(with.n, without.n);
 	assert_int_equal(with.missing, without.missing);
 	for (size_t i = 0; i < with.n; i++)
@@ -409,14 +418,23 @@ compare(int filters)
 	return used;
 }
 
+static int anew; /* how often it was begun anew */
+
+static void
+count_anew(void *arg, const char *why)
+{
+	(void)arg, (void)why;
+	anew++;
+}
+
 static void
 update(void)
 {
-	const struct indexer_calls none = { 0 };
+	const struct indexer_calls calls = { .anew = count_anew };
 	struct ops_err err = { 0 };
 
-	CHECK(
-	    indexer_update(x, &b.mem.vfs, &none, &err) == 0, "update", err.msg);
+	CHECK(indexer_update(x, &b.mem.vfs, &calls, &err) == 0, "update",
+	    err.msg);
 }
 
 /* -- a store and its index -- */
@@ -436,6 +454,7 @@ setup(void **state)
 		    &b, session[i], 1000 + (uint32_t)i, "alice", "pts/3", NULL);
 	}
 	stream = build_stream(&b, CLASS_PROGRAMS);
+	imports = NO_STREAM;
 	snprintf(dir, sizeof(dir), "/tmp/opseal-index-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	return indexer_new(dir, &x, NULL);
@@ -663,6 +682,87 @@ test_older_stream(void **state)
 	update();
 }
 
+static bool
+said(bool (*about)(const struct program_list *l))
+{
+	const struct program_filter f = { .newest = 100000, .forks = true };
+	struct program_list l;
+	bool used, so;
+
+	assert_int_equal(
+	    lookup_programs(dir, &b.mem.vfs, &f, &l, &used, NULL, NULL), 0);
+	so = about(&l);
+	program_list_free(&l);
+	return used && so;
+}
+
+static bool
+has_imported(const struct program_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (program_imported(&l->p[i]))
+			return true;
+	return false;
+}
+
+/* Beside a stream of capture's that goes on and is never sealed to its end. */
+static void
+test_imported(void **state)
+{
+	(void)state;
+	begin_capture(100);
+	do_exec(1);
+	build_seal(&b, false, false);
+	anew = 0;
+	for (int i = 0; i < 5; i++) {
+		do_exec(2);
+		do_accounted(true);
+		build_seal(&b, false, false);
+		do_exec(3);
+		build_sync(&b);
+		update();
+		assert_true(compare(20) > 10);
+		assert_true(said(has_imported));
+	}
+	assert_int_equal(anew, 0);
+}
+
+/* A program that came before the OPEN of its session was told of without it. */
+static void
+test_open_comes_late(void **state)
+{
+	static const uint8_t late[OPS_ID_LEN] = { 0x1a };
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	const struct program_exec e = { .pid = 7,
+		.start = 70,
+		.auid = EVENT_UNSET,
+		.joined = JOINED_TTY,
+		.comm = text("a"),
+		.exe = text("/usr/bin/a") };
+	const struct event_open o = { .kind = SESSION_TERMINAL,
+		.uid = 1001,
+		.auid = EVENT_UNSET,
+		.user = text("late") };
+
+	(void)state;
+	program_exec_put(&body, late, &e);
+	put(REC_EXEC, &body);
+	build_seal(&b, false, false);
+	update();
+	anew = 0;
+	update();
+	assert_int_equal(anew, 0);
+	assert_true(compare(20) > 10);
+	event_open_put(&body, late, &o);
+	build_record(&b, b.events, REC_SESSION_OPEN, body.data, body.len);
+	ops_buf_free(&body);
+	build_seal(&b, false, false);
+	assert_int_equal(compare(20), 0);
+	update();
+	assert_int_equal(anew, 1);
+	assert_true(compare(20) > 10);
+}
+
 static void
 change(const char *sql)
 {
@@ -783,14 +883,15 @@ test_commands(void **state)
 	struct session_list l;
 	struct program_list all;
 	const struct program_filter f = { 0 };
+	const struct session_filter counted = { .commands = true };
 	struct store *s;
 
 	(void)state;
 	grow(5);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
-		assert_int_equal(session_list_load(s, NULL, &l, NULL), 0);
-		lookup_commands(dir, s, &l);
+		assert_int_equal(
+		    lookup_sessions(dir, &b.mem.vfs, &counted, &l, NULL), 0);
 		assert_int_equal(program_list_load(s, &f, &all, NULL), 0);
 		for (size_t j = 0; j < l.n; j++) {
 			uint32_t n = 0;
@@ -843,6 +944,9 @@ main(void)
 		    test_told_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_older_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_imported, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_open_comes_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
