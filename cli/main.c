@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "cli.h"
+#include "installed.h"
 #include "pager.h"
 #include "source.h"
 

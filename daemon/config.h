@@ -14,8 +14,6 @@
 #include "base/err.h"
 #include "capture_env.h"
 
-/* Compiled in: where meson install puts the file (/etc, unless told). */
-#define CONFIG_DEFAULT_PATH OPSEAL_SYSCONFDIR "/opseal.conf"
 #define CONFIG_PATH_MAX 1023 /* bytes of a path in it */
 
 enum on_log_failure { ON_FAILURE_CONTINUE, ON_FAILURE_REFUSE };

@@ -14,9 +14,13 @@
 
 #include "base/err.h"
 #include "config.h"
+#include "installed.h"
 #include "logline.h"
 #include "role.h"
 #include "supervisor.h"
+
+/* Where meson install puts the file (/etc, unless told). */
+#define CONFIG_DEFAULT_PATH OPSEAL_SYSCONFDIR "/opseal.conf"
 
 #define DEFAULT_STORE "/var/lib/opseal"
 #define DEFAULT_RUN "/run/opseal"
