@@ -21,7 +21,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -270,7 +269,6 @@ run(struct index_role *r, struct ops_err *err)
 	const int signals[] = { SIGTERM, 0 };
 
 	(void)umask(077);
-	(void)setpriority(PRIO_PROCESS, 0, 19); /* nobody waits for it */
 	if (loop_init(&r->loop, err) < 0 ||
 	    loop_signalfd(signals, &r->signals.fd, err) < 0 ||
 	    loop_add(&r->loop, &r->signals, EPOLLIN, err) < 0 ||
