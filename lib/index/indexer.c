@@ -128,8 +128,9 @@ indexer_new(const char *store, struct indexer **ret, struct ops_err *err)
 	}
 	if (path_of(store, "/lock", path, err) < 0)
 		goto fail;
-	x->lock = open(
-	    path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	/* Not for writing: a disk could not be mounted read-only then. */
+	x->lock = open(path,
+	    O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (x->lock < 0) {
 		ops_fail_errno(err, "index: lock");
 		goto fail;

@@ -515,7 +515,8 @@ lookup_sessions(const char *store, struct vfs *v,
 			const uint32_t *n =
 			    program_walk_commands(l.walk, all.s[j].id);
 
-			all.s[j].has_commands = n != NULL;
+			/* None at all: not even its shell was seen. */
+			all.s[j].has_commands = n != NULL && *n > 0;
 			all.s[j].commands = n != NULL ? *n : 0;
 		}
 	close_both(&l);
