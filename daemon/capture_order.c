@@ -260,6 +260,7 @@ hole(struct node *n, uint64_t offset, uint64_t length)
 	struct order_hole *last =
 	    ev->holes > 0 ? &ev->hole[ev->holes - 1] : NULL;
 
+	assert(ev->hole != NULL); /* few, or many */
 	if (length == 0)
 		return;
 	if (last != NULL &&
