@@ -427,9 +427,20 @@ json_end(struct json *j, const struct program *p)
 }
 
 static void
-json_file(struct json *j, const struct program_exec *e)
+json_device(struct json *j, const char *key, uint32_t number)
 {
 	char text[32];
+
+	(void)snprintf(
+	    text, sizeof(text), "%u:%u", number >> 20, number & 0xfffff);
+	json_key(j, key);
+	json_str(j, text);
+}
+
+static void
+json_file(struct json *j, const struct program_exec *e)
+{
+	char text[8];
 
 	json_text_bytes(j, "exe", e->exe.p, e->exe.n);
 	if (e->filename.p != NULL)
@@ -437,15 +448,53 @@ json_file(struct json *j, const struct program_exec *e)
 	if (e->interp.p != NULL)
 		json_text_bytes(j, "interp", e->interp.p, e->interp.n);
 	json_text_bytes(j, "cwd", e->cwd.p, e->cwd.n);
-	(void)snprintf(text, sizeof(text), "%u:%u", e->exe_dev >> 20,
-	    e->exe_dev & 0xfffff);
-	json_key(j, "exe_dev");
-	json_str(j, text);
+	json_device(j, "exe_dev", e->exe_dev);
 	describe_json_number(j, "exe_ino", e->exe_ino);
 	(void)snprintf(text, sizeof(text), "%04o", e->exe_mode & 07777);
 	json_key(j, "exe_mode");
 	json_str(j, text);
 	describe_json_number(j, "exe_uid", e->exe_uid);
+}
+
+/* What of the arguments is missing: NULs, or the end, stand in its place. */
+static void
+json_holes(struct json *j, const struct event_text *holes)
+{
+	if (holes->n == 0)
+		return;
+	json_key(j, "holes");
+	json_begin_array(j);
+	for (size_t i = 0; i + PROGRAM_HOLE_LEN <= holes->n;
+	     i += PROGRAM_HOLE_LEN) {
+		json_begin_object(j);
+		describe_json_number(j, "offset", ops_getle64(holes->p + i));
+		describe_json_number(
+		    j, "length", ops_getle64(holes->p + i + 8));
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
+json_args_of(struct json *j, const struct program_exec *e)
+{
+	json_args(j, "argv", "argv_b64", e->args);
+	describe_json_number(j, "argc", e->argc);
+	describe_json_number(j, "args_len", e->args_len);
+	json_holes(j, &e->holes);
+	if (e->env.p != NULL)
+		json_args(j, "environment", "environment_b64", e->env);
+}
+
+static void
+json_spaces(struct json *j, const struct program_exec *e)
+{
+	describe_json_number(j, "ns_pid", e->ns_pid);
+	describe_json_number(j, "ns_mnt", e->ns_mnt);
+	describe_json_number(j, "ns_net", e->ns_net);
+	describe_json_number(j, "ns_uts", e->ns_uts);
+	describe_json_number(j, "ns_user", e->ns_user);
+	describe_json_number(j, "ns_cgroup", e->ns_cgroup);
 }
 
 static void
@@ -473,13 +522,12 @@ json_exec(struct json *j, const struct program *p)
 	describe_json_number(j, "nspid", e->nspid);
 	json_text_bytes(j, "comm", e->comm.p, e->comm.n);
 	json_file(j, e);
-	json_args(j, "argv", "argv_b64", e->args);
-	if (e->env.p != NULL)
-		json_args(j, "environment", "environment_b64", e->env);
-	describe_json_number(j, "args_len", e->args_len);
+	json_args_of(j, e);
 	program_tty(e->tty, tty);
 	json_key(j, "tty");
 	json_str(j, e->tty != 0 ? tty : NULL);
+	if (e->tty_fs != 0)
+		json_device(j, "tty_fs", e->tty_fs);
 	describe_json_number(j, "caps", e->caps);
 	if (e->has_before) {
 		describe_json_number(j, "before_uid", e->before_uid);
@@ -488,10 +536,7 @@ json_exec(struct json *j, const struct program *p)
 	}
 	if (e->cgroup.p != NULL)
 		json_text_bytes(j, "cgroup", e->cgroup.p, e->cgroup.n);
-	describe_json_number(j, "ns_pid", e->ns_pid);
-	describe_json_number(j, "ns_mnt", e->ns_mnt);
-	describe_json_number(j, "ns_net", e->ns_net);
-	describe_json_number(j, "ns_user", e->ns_user);
+	json_spaces(j, e);
 	json_flags(j, e->flags);
 	json_end(j, p);
 }
