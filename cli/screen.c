@@ -35,6 +35,22 @@ struct screen {
 	uint64_t gap_bytes;      /* not recorded, by GAP records */
 };
 
+/* What a command wrote last is read from its terminal a little after its end;
+ * but what is read once another one began is that one's. */
+#define LATE_NS UINT64_C(50000000)
+
+static uint64_t
+late_end(const struct program_list *l, const struct program *p)
+{
+	uint64_t late = p->ended + LATE_NS;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->p[i].kind == PROGRAM_RAN && l->p[i].has_offset &&
+		    l->p[i].boottime >= p->ended && l->p[i].boottime < late)
+			late = l->p[i].boottime;
+	return p->offset + (late - p->boottime);
+}
+
 /* Where its Nth command is. */
 static int
 find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
@@ -75,6 +91,7 @@ find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
 	if (rc == 0 && (p->has_end || p->replaced)) {
 		place->has_until = true;
 		place->until = p->offset + (p->ended - p->boottime);
+		place->late = late_end(&l, p);
 	}
 	program_list_free(&l);
 	return rc;
