@@ -98,8 +98,30 @@ put_word(struct ops_buf *out, const uint8_t *p, size_t n)
 	ops_buf_puts(out, quote ? mark : "");
 }
 
+/* Is there a hole of the arguments at this place?  *ret is then where it ends.  They
+ * are counted as before secrets were replaced, so of those no place is known. */
+static bool
+in_hole(const struct program_exec *e, size_t at, size_t *ret)
+{
+	if ((e->flags & PROGRAM_MASKED) != 0)
+		return false;
+	for (size_t i = 0; i + PROGRAM_HOLE_LEN <= e->holes.n;
+	     i += PROGRAM_HOLE_LEN) {
+		uint64_t offset = ops_getle64(e->holes.p + i);
+		uint64_t n = ops_getle64(e->holes.p + i + 8);
+
+		if (n > 0 && at >= offset && at - offset < n) {
+			*ret = n - (at - offset) < e->args.n - at
+				   ? (size_t)(offset + n)
+				   : e->args.n;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
-put_args(struct ops_buf *out, struct event_text args)
+put_words(struct ops_buf *out, struct event_text args)
 {
 	for (size_t at = 0; at < args.n;) {
 		size_t n = strnlen((const char *)args.p + at, args.n - at);
@@ -107,6 +129,24 @@ put_args(struct ops_buf *out, struct event_text args)
 		if (at > 0)
 			ops_buf_puts(out, " ");
 		put_word(out, args.p + at, n);
+		at += n + 1;
+	}
+}
+
+static void
+put_args(struct ops_buf *out, const struct program_exec *e)
+{
+	for (size_t at = 0; at < e->args.n;) {
+		size_t n;
+
+		if (at > 0)
+			ops_buf_puts(out, " ");
+		if (in_hole(e, at, &at)) {
+			ops_buf_puts(out, "[...]");
+			continue;
+		}
+		n = strnlen((const char *)e->args.p + at, e->args.n - at);
+		put_word(out, e->args.p + at, n);
 		at += n + 1;
 	}
 }
@@ -184,7 +224,7 @@ put_env(struct ops_buf *out, const struct program_exec *e)
 {
 	if (e->env.n > 0) {
 		ops_buf_puts(out, " [with ");
-		put_args(out, e->env);
+		put_words(out, e->env);
 		ops_buf_puts(out, "]");
 	}
 	if ((e->flags & PROGRAM_ENV_CUT) != 0)
@@ -268,7 +308,7 @@ programs_command(const struct program *p, struct ops_buf *out)
 		ops_escape(out, p->exec.exe.p, p->exec.exe.n);
 		ops_buf_puts(out, ") ");
 	}
-	put_args(out, p->exec.args);
+	put_args(out, &p->exec);
 	put_env(out, &p->exec);
 	put_marks(out, &p->exec);
 }
@@ -289,25 +329,35 @@ json_user(struct json *j, const char *key, uint32_t uid)
 	json_str(j, name);
 }
 
-/* Each argument by itself; as base64 too if one isn't valid UTF-8. */
+static void
+json_word(struct json *j, const uint8_t *p, size_t n, bool base64)
+{
+	if (base64)
+		json_base64(j, p, n);
+	else
+		json_text(j, p, n);
+}
+
+/* Each argument by itself, without what lies in holes; as base64 too if one isn't
+ * valid UTF-8. */
 static void
 json_args(struct json *j, const char *key, const char *key_b64,
-    struct event_text args)
+    const struct program_exec *e)
 {
+	const struct event_text *args = &e->args;
 	bool valid = true;
 
 	for (int base64 = 0; base64 < (valid ? 1 : 2); base64++) {
 		json_key(j, base64 ? key_b64 : key);
 		json_begin_array(j);
-		for (size_t at = 0; at < args.n;) {
-			size_t n =
-			    strnlen((const char *)args.p + at, args.n - at);
+		for (size_t at = 0; at < args->n;) {
+			size_t n;
 
-			if (base64)
-				json_base64(j, args.p + at, n);
-			else
-				json_text(j, args.p + at, n);
-			valid &= ops_utf8_valid(args.p + at, n);
+			if (in_hole(e, at, &at))
+				continue;
+			n = strnlen((const char *)args->p + at, args->n - at);
+			json_word(j, args->p + at, n, base64);
+			valid &= ops_utf8_valid(args->p + at, n);
 			at += n + 1;
 		}
 		json_end_array(j);
@@ -456,7 +506,6 @@ json_file(struct json *j, const struct program_exec *e)
 	describe_json_number(j, "exe_uid", e->exe_uid);
 }
 
-/* What of the arguments is missing: NULs, or the end, stand in its place. */
 static void
 json_holes(struct json *j, const struct event_text *holes)
 {
@@ -478,12 +527,13 @@ json_holes(struct json *j, const struct event_text *holes)
 static void
 json_args_of(struct json *j, const struct program_exec *e)
 {
-	json_args(j, "argv", "argv_b64", e->args);
+	json_args(j, "argv", "argv_b64", e);
 	describe_json_number(j, "argc", e->argc);
 	describe_json_number(j, "args_len", e->args_len);
 	json_holes(j, &e->holes);
 	if (e->env.p != NULL)
-		json_args(j, "environment", "environment_b64", e->env);
+		json_args(j, "environment", "environment_b64",
+		    &(struct program_exec){ .args = e->env });
 }
 
 static void
