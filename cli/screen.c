@@ -51,6 +51,21 @@ late_end(const struct program_list *l, const struct program *p)
 	return p->offset + (late - p->boottime);
 }
 
+static void
+fill_place(struct sessionarg *place, const struct program_list *l,
+    const struct program *p)
+{
+	if (!place->has_offset) {
+		place->has_offset = true;
+		place->offset = p->offset;
+	}
+	if (p->has_end || p->replaced) {
+		place->has_until = true;
+		place->until = p->offset + (p->ended - p->boottime);
+		place->late = late_end(l, p);
+	}
+}
+
 /* Where its Nth command is. */
 static int
 find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
@@ -84,15 +99,8 @@ find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
 		    "command %" PRIu64 " of %s did not run on its terminal, so "
 		    "it has no place in the recording",
 		    place->number, s->id_text);
-	if (rc == 0 && !place->has_offset) {
-		place->has_offset = true;
-		place->offset = p->offset;
-	}
-	if (rc == 0 && (p->has_end || p->replaced)) {
-		place->has_until = true;
-		place->until = p->offset + (p->ended - p->boottime);
-		place->late = late_end(&l, p);
-	}
+	else
+		fill_place(place, &l, p);
 	program_list_free(&l);
 	return rc;
 }
