@@ -82,6 +82,13 @@ source_of(const char *name, uint32_t *ret, struct ops_err *err)
 	    "--source: capture, acct or import, not %.32s", name);
 }
 
+/* "/dev/pts/3", as tty(1) has it, is pts/3. */
+static const char *
+tty_of(const char *name)
+{
+	return name != NULL && strncmp(name, "/dev/", 5) == 0 ? name + 5 : name;
+}
+
 /* -- a row -- */
 
 static void
@@ -458,7 +465,7 @@ fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
 
 	*f = (struct program_filter){ .name = name,
 		.exe = o->exe,
-		.tty = o->tty,
+		.tty = tty_of(o->tty),
 		.since = o->since,
 		.until = o->until,
 		.failed = o->failed,

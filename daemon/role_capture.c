@@ -697,6 +697,7 @@ start_kernel(struct capture_role *r, struct ops_err *err)
 		ops_fail(&why, OPS_EUNAVAIL, "switched off (--no-capture)");
 	else
 		(void)kernel_open(
+		    (enum capture_hooks)r->role->config.capture_hooks,
 		    r->role->config.environment[0] != '\0', &r->kernel, &why);
 	if (drop_rest(&r->role->user, err) < 0 || open_accounts(r, err) < 0)
 		return -1;

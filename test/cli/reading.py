@@ -162,6 +162,8 @@ class Reading(t.Test):
             zone = m.group(3).replace("Z", "+00:00")
             return datetime.datetime.fromisoformat(m.group(1) + zone).timestamp(), m.group(2)
 
+        # Sealed, it began when the log says; before, when its door says.
+        t.wait_for("the seal", lambda: json.loads(self.inst.offline("ls", "--json").text)["sealed"])
         here, utc = start(), start("--utc")
         self.check(here.endswith("+09:00"), here)
         self.check(utc.endswith("Z") or utc.endswith("+00:00"), utc)

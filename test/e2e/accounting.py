@@ -14,6 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import captured as c
 import opsealtest as t
 import recorded as r
 
@@ -37,7 +38,7 @@ class Accounting(t.Test):
     def daemon(self, capture=False, **options):
         inst = self.instance(config=CONFIG, capture=capture, **options)
         self.started(inst)
-        return inst
+        return c.wait_captured(inst) if capture else inst
 
     def started(self, inst):
         t.wait_for("accounting", lambda: "accounting on" in inst.opseal("status").text,

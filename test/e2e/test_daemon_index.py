@@ -8,6 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import captured as c
 import opsealtest as t
 import recorded as r
 
@@ -18,7 +19,7 @@ class Index(t.Test):
 
     def captured(self):
         """A daemon whose index has some programs."""
-        inst = self.instance(capture=True)
+        inst = c.wait_captured(self.instance(capture=True))
         for i in range(5):
             inst.opseal("record", "--", "sh", "-c", "/bin/true indexed; /bin/false indexed")
         t.wait_for("five in the log", lambda: inst.offline(
