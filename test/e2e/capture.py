@@ -124,7 +124,7 @@ class Capture(t.Test):
         self.mark("begin-of-stop")
         for i in (inst, witness):
             self.wait_for_mark(i, "begin-of-stop")
-        began = time.monotonic()
+        began, before = time.monotonic(), forks()
         pids = [self.spawn_until(stop, program, w) for w in range(WORKERS)]
         role = self.role(inst, "capture")
         self.spawn_long(program, "before", 2)
@@ -138,6 +138,7 @@ class Capture(t.Test):
             time.sleep(0.01)
         os.kill(role, signal.SIGCONT)
         time.sleep(0.5)
+        t.wait_for("all of them", lambda: forks() > before + WORKERS * EACH, 300)
         open(stop, "w").close()
         started = sum(self.count_of(pid, w) for w, pid in enumerate(pids))
         took = time.monotonic() - began
