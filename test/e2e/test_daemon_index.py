@@ -24,7 +24,7 @@ class Index(t.Test):
             inst.opseal("record", "--", "sh", "-c", "/bin/true indexed; /bin/false indexed")
         t.wait_for("five in the log", lambda: inst.offline(
             "log", "--json", "true").out.count(b"indexed") >= 5)
-        t.wait_for("the index", lambda: self.programs(inst) >= 10, timeout=60)
+        t.wait_for("the index", lambda: self.programs(inst) >= 10, timeout=150)
         return inst
 
     def programs(self, inst):
@@ -53,12 +53,12 @@ class Index(t.Test):
         before = self.programs(inst)
         path = os.path.join(inst.store, "index", "programs.sqlite")
         old = os.stat(path).st_ino
-        self.equal(inst.offline("index", "--rebuild", timeout=90).status, 0, "rebuild")
+        self.equal(inst.offline("index", "--rebuild", timeout=200).status, 0, "rebuild")
         self.check(os.stat(path).st_ino != old or self.programs(inst) >= before, "made anew")
         with open(path, "r+b") as f:
             f.write(b"no database" * 100)
         inst.opseal("record", "--", "true")
-        t.wait_for("one after damage", lambda: self.programs(inst) >= before, timeout=60)
+        t.wait_for("one after damage", lambda: self.programs(inst) >= before, timeout=150)
         self.check("made anew" in inst.log(), "the log says nothing")
 
     def test_removed(self):
@@ -66,7 +66,7 @@ class Index(t.Test):
         inst = self.captured()
         shutil.rmtree(os.path.join(inst.store, "index"))
         inst.opseal("record", "--", "true")
-        t.wait_for("another", lambda: self.programs(inst) >= 10, timeout=60)
+        t.wait_for("another", lambda: self.programs(inst) >= 10, timeout=150)
         self.check("the index was removed" in inst.log(), inst.log())
 
     def test_full_disk(self):
@@ -81,7 +81,7 @@ class Index(t.Test):
         inst.start()
         path = os.path.join(inst.store, "index", "programs.sqlite")
         inst.opseal("record", "--", "true")
-        t.wait_for("the index", lambda: os.path.exists(path), timeout=60)
+        t.wait_for("the index", lambda: os.path.exists(path), timeout=150)
         with open(os.path.join(inst.store, "much"), "wb") as f:
             os.posix_fallocate(f.fileno(), 0, 330 << 20)
 
@@ -89,7 +89,7 @@ class Index(t.Test):
             inst.opseal("record", "--", "true")
             time.sleep(1)
             return not os.path.exists(path)
-        t.wait_for("its end", gone, timeout=60)
+        t.wait_for("its end", gone, timeout=150)
         self.check("disk is nearly full" in inst.log(), inst.log())
         self.equal(inst.opseal("log", "true").status, 0, "without it")
 
