@@ -589,13 +589,22 @@ static void
 test_memory(void **state)
 {
 	struct program_filter f = { .name = "cc", .tty = "-", .newest = 5 };
+	struct program_list with, without;
+	struct store *s;
 	int n = 0;
 
 	(void)state;
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_int_equal(program_list_load(s, &f, &without, NULL), 0);
 	do {
 		until_none = n++;
-		(void)look(&f);
+		assert_int_equal(
+		    lookup_programs(dir, s, &f, &with, NULL, NULL, NULL), 0);
+		same_list(&with, &without);
+		program_list_free(&with);
 	} while (until_none < 0);
+	program_list_free(&without);
+	store_free(s);
 	until_none = -1;
 	assert_true(n > 100); /* it did fail */
 	assert_true(look(&f));
