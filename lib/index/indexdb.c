@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "record/program.h"
 
 #define BUSY_WRITE_MS 5000 /* a reader is done in less */
 #define BUSY_READ_MS 200   /* then the records themselves are read */
@@ -29,7 +30,8 @@
 #define CPU_FIRST (2 * SECOND)   /* ns */
 #define CPU_EACH UINT64_C(20000) /* ns a record */
 #define ROWS_FIRST 64
-#define ROWS_EACH 2 /* an end is one of two pids */
+#define ROWS_EACH 2                       /* an end is one of two pids */
+#define TEXTS_EACH (1 + PROGRAM_ALSO_MAX) /* sessions that a record names */
 #define RECORDS_MAX (UINT64_C(1) << 32)
 #define SECOND UINT64_C(1000000000)
 
@@ -207,7 +209,8 @@ index_next(struct index_db *d, sqlite3_stmt *st, struct index_rows *seen,
 	if (rc <= 0)
 		return rc;
 	id = sqlite3_column_int64(st, 0);
-	if ((seen->n == 0 || id > seen->last) && seen->n < index_db_rows(d)) {
+	if ((seen->n == 0 || id > seen->last) &&
+	    seen->n < ROWS_FIRST + d->records * TEXTS_EACH) {
 		seen->n++;
 		seen->last = id;
 		return 1;

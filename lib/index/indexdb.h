@@ -47,7 +47,7 @@ int index_db_remove(const char *store, struct ops_err *err);
 /* The store has so many records: rows and work may be as many as that takes.  Until
  * then it is little more than what opening takes. */
 void index_db_allow(struct index_db *d, uint64_t records);
-/* How many rows of one table may be read, then. */
+/* How many programs may be picked, then. */
 uint64_t index_db_rows(const struct index_db *d);
 
 int index_exec(struct index_db *d, const char *sql, struct ops_err *err);
