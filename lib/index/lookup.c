@@ -165,6 +165,7 @@ take_start(struct lookup *l, const struct job *j, struct ops_err *err)
 	if (program_walk_entry(l->walk, &l->rec, &l->at, &p) == 0 ||
 	    p.time != j->pick->time || !program_wanted(&p, l->f) ||
 	    p.is_hole != (j->pick->hole.stream != 0) ||
+	    (p.kind == PROGRAM_ENDED && !p.end.has_who) ||
 	    (p.is_hole && (j->pick->hole_from == 0 ||
 			      j->pick->hole_from >= p.loss.until)) ||
 	    (p.kind == PROGRAM_RAN && (p.exec.flags & PROGRAM_SEEDED) != 0))
