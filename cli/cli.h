@@ -136,6 +136,7 @@ struct checkpoint_opts {
 	bool vkey, anchor;
 };
 struct status_opts {
+	uint64_t since, until;
 	bool coverage, json;
 };
 
