@@ -271,7 +271,8 @@ add_last(struct mask *m, struct words line, struct ops_err *err)
 	    word(&line).p < line.end)
 		return ops_fail(
 		    err, OPS_EFORMAT, "a program, and at most a letter");
-	r.letter = letter.p < letter.end ? *letter.p : '\0';
+	if (letter.p < letter.end)
+		r.letter = *letter.p;
 	return add(m, &r, programs, nothing, err);
 }
 
