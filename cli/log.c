@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "describe.h"
 #include "follow.h"
+#include "loghint.h"
 #include "programs.h"
 #include "screen.h"
 #include "source.h"
@@ -504,12 +505,26 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 		    "one");
 		return cli_fail(cli, &err);
 	}
+	if (o->tree && (o->json || o->reverse)) {
+		ops_fail(&err, OPS_EUSAGE,
+		    "--tree is a picture in order of time: --json has ppid, "
+		    "and --reverse wants a list");
+		return cli_fail(cli, &err);
+	}
+	if (argc > 1) {
+		loghint_words(argc, argv, &err);
+		return cli_fail(cli, &err);
+	}
+	if (o->follow)
+		loghint_capture(cli);
 	if (fill_filter(cli, o, argc > 0 ? argv[0] : NULL, &f, &err) < 0 ||
 	    (o->follow && follow_log(cli, o, &f, &err) < 0) ||
 	    source_programs(cli->source, &f, &list, &err) < 0)
 		return cli_fail(cli, &err);
 	if (list.n == 0) {
-		cli_note(cli, "no programs");
+		loghint_nothing(cli, f.name);
+		if (f.source != SOURCE_IMPORT)
+			loghint_capture(cli);
 		status = CLI_NOTHING;
 	} else if (o->json) {
 		print_json(cli, o, &list);

@@ -107,6 +107,9 @@ class Accounting(t.Test):
         t.wait_for("the counts", counted, 60)
         s, rows = self.coverage(inst)
         self.equal(rows, [], "missed")
+        for of, some in ((["--since", "-1h"], True), (["--until", "-1h"], False)):
+            lines = inst.opseal("status", "--coverage", "--json", *of).text.splitlines()
+            self.equal(json.loads(lines[0])["captured"] >= 500, some, of)
         self.equal((s["missed"], s["unaccounted"], s["bad"], s["losses"]), (0, 0, 0, 0), "sums")
         self.equal({p["source"] for p in self.log(inst, "both")}, {"capture"}, "sources")
 

@@ -321,6 +321,17 @@ class Capture(t.Test):
         t.wait_for("the program", lambda: [
             p for p in self.log(inst, "true") if p["kind"] == "exec" and len(p["argv"]) == 3 and
             p["argv"][1].startswith("--word=[masked 1 ") and p["argv"][2] == "--password=plain"])
+        inst.stop()
+        with open(rules, "w") as f:
+            f.write("include default\noption word\n")
+        inst.start()
+        t.wait_for("capture", lambda: "programs    captured" in inst.opseal("status").text)
+        t.run(["/bin/true", "--word=xy", "--password=plain"])
+        t.wait_for("the program", lambda: [
+            p for p in self.log(inst, "true") if p["kind"] == "exec" and len(p["argv"]) == 3 and
+            p["argv"][1].startswith("--word=[masked 2 ") and
+            p["argv"][2].startswith("--password=[masked 5 ")])
+        inst.stop()
         with open(rules, "w") as f:
             f.write("option word\nnonsense\n")
         inst = self.instance(capture=True, start=False, name="bad",
