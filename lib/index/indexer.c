@@ -66,7 +66,7 @@ static const char *const statements[STATEMENTS] = {
 	    "INSERT INTO gone(pid, began, elapsed, over, program) "
 	    "VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(pid) DO UPDATE SET "
 	    "began = ?2, elapsed = ?3, over = ?4, program = ?5",
-	[GET_GONE] = POSITION_GONE " WHERE pid = ?1",
+	[GET_GONE] = POSITION_ONE_GONE,
 	/* Its names stay, and so its row. */
 	[PUT_DROPPED] = "UPDATE program SET kind = 0 WHERE id = ?1",
 	[PUT_STREAM] = "INSERT OR REPLACE INTO stream VALUES(?1, ?2, ?3, ?4)",

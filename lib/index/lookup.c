@@ -53,6 +53,7 @@ struct lookup {
 	struct record rec;
 	struct stream_pos at;
 	bool has_rec; /* rec and at are of the record read last */
+	sqlite3_stmt *gone;
 };
 
 static int
@@ -266,24 +267,29 @@ by_row(const void *a, const void *b)
 	return (x->row > y->row) - (x->row < y->row);
 }
 
+/* Of a row, once they are in that order; NULL: it isn't among them. */
+static const struct pick *
+picked(const struct lookup *l, uint64_t row)
+{
+	const struct pick key = { .row = (int64_t)row };
+
+	return l->picks.n == 0 || row == PROGRAM_NONE
+		   ? NULL
+		   : bsearch(&key, l->picks.p, l->picks.n, sizeof(key), by_row);
+}
+
 /* Processes by their rows become such by their places in the list. */
 static int
 hand_over(struct lookup *l, struct ops_err *err)
 {
 	const struct program_process *x;
-	struct program_gone *g;
-	size_t i = 0, j = 0;
+	size_t i = 0;
 
 	if (l->picks.n > 1)
 		qsort(l->picks.p, l->picks.n, sizeof(*l->picks.p), by_row);
 	while ((x = program_walk_process(l->walk, &i)) != NULL) {
-		const struct pick key = { .row = (int64_t)x->at };
 		struct program_process mine = *x;
-		const struct pick *p =
-		    l->picks.n == 0 || x->at == PROGRAM_NONE
-			? NULL
-			: bsearch(&key, l->picks.p, l->picks.n, sizeof(key),
-			      by_row);
+		const struct pick *p = picked(l, x->at);
 		const struct program *of = p != NULL ? &l->list.p[p->at] : NULL;
 
 		if (of != NULL &&
@@ -293,31 +299,15 @@ hand_over(struct lookup *l, struct ops_err *err)
 		if (program_walk_know(l->walk, &mine, err) < 0)
 			return -1;
 	}
-	while ((g = program_walk_accounted(l->walk, &j)) != NULL) {
-		const struct pick key = { .row = (int64_t)g->entry };
-		const struct pick *p =
-		    l->picks.n == 0 ? NULL
-				    : bsearch(&key, l->picks.p, l->picks.n,
-					  sizeof(key), by_row);
-		const struct program *of = p != NULL ? &l->list.p[p->at] : NULL;
-
-		if (of != NULL &&
-		    (of->kind != PROGRAM_ACCOUNTED || program_imported(of) ||
-			of->accounted.pid != g->pid ||
-			of->accounted.began != g->began))
-			return is_wrong(err, "an end");
-		g->entry = p != NULL ? p->at : PROGRAM_NONE;
-	}
 	return 0;
 }
 
 /* Whose keep it is. */
-static const struct lookup *
-lookup_of(const void *keep)
+static struct lookup *
+lookup_of(void *keep)
 {
-	return (
-	    const struct lookup *)(const void *)((const char *)keep -
-						 offsetof(struct lookup, keep));
+	return (struct lookup *)(void *)((char *)keep -
+					 offsetof(struct lookup, keep));
 }
 
 /* Then the newest that the index has are one too few. */
@@ -332,17 +322,36 @@ drop(void *arg, uint64_t at, struct ops_err *err)
 	return program_keep_sink.dropped(arg, at, err);
 }
 
-/* Ends that may be told twice: of lately all are known; else everything is read. */
+/* The last ends of a pid that the index has: one behind it may be told twice. */
 static int
 ask_gone(void *arg, struct program_gone *g, uint64_t time, struct ops_err *err)
 {
-	const struct lookup *l = lookup_of(arg);
+	struct lookup *l = lookup_of(arg);
+	bool mine = g->accounted; /* then its entry is in the list already */
+	const struct pick *p;
+	const struct program *of;
+	int rc;
 
-	(void)g;
-	if (time != 0 && time >= l->pos.gone_from + PROGRAM_END_SLACK)
-		return 0;
-	return ops_fail(
-	    err, OPS_EBUSY, "index: an end behind it may be one that is in it");
+	(void)time;
+	if (l->gone == NULL &&
+	    index_prepare(l->db, POSITION_ONE_GONE, &l->gone, err) < 0)
+		return -1;
+	(void)sqlite3_bind_int64(l->gone, 1, g->pid);
+	rc = index_step(l->db, l->gone, err);
+	if (rc <= 0)
+		return rc < 0 ? -1 : 1;
+	position_gone(l->gone, g);
+	(void)sqlite3_reset(l->gone);
+	if (mine || !g->accounted)
+		return 1;
+	p = picked(l, g->entry);
+	of = p != NULL ? &l->list.p[p->at] : NULL;
+	if (of != NULL &&
+	    (of->kind != PROGRAM_ACCOUNTED || program_imported(of) ||
+		of->accounted.pid != g->pid || of->accounted.began != g->began))
+		return is_wrong(err, "an end");
+	g->entry = p != NULL ? p->at : PROGRAM_NONE;
+	return 1;
 }
 
 static int
@@ -390,6 +399,8 @@ load_position(struct lookup *l, const struct session_list *sessions,
 static void
 release_index(struct lookup *l)
 {
+	(void)sqlite3_finalize(l->gone);
+	l->gone = NULL;
 	index_db_free(l->db);
 	l->db = NULL;
 }
@@ -418,12 +429,10 @@ by_index(struct lookup *l, struct ops_err *err)
 	l->sink.gone = ask_gone;
 	l->sink.dropped = drop;
 	if (load_position(l, &sessions, &l->sink, err) == 0 &&
-	    pick_rows(l->db, l->f, &l->picks, err) == 0) {
-		release_index(l);
-		if (make_jobs(l, err) == 0 && read_rows(l, err) == 0 &&
-		    hand_over(l, err) == 0 && read_tail(l, err) == 0)
-			rc = 0;
-	}
+	    pick_rows(l->db, l->f, &l->picks, err) == 0 &&
+	    make_jobs(l, err) == 0 && read_rows(l, err) == 0 &&
+	    hand_over(l, err) == 0 && read_tail(l, err) == 0)
+		rc = 0;
 	session_list_free(&sessions);
 	return rc;
 }

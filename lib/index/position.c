@@ -276,49 +276,6 @@ position_gone(sqlite3_stmt *st, struct program_gone *g)
 	}
 }
 
-/* Those of lately: of earlier ones nothing is told twice but by who says so. */
-static int
-take_gone(struct index_db *d, struct program_walk *w, uint64_t from,
-    struct ops_err *err)
-{
-	struct index_rows seen = { 0 };
-	sqlite3_stmt *st = NULL;
-	int rc;
-
-	if (index_prepare(d,
-		POSITION_GONE " WHERE (ended >= ?1 OR over >= ?1 OR ended < 0 "
-			      "OR over < 0) AND pid BETWEEN 1 AND 4294967295 "
-			      "ORDER BY pid",
-		&st, err) < 0)
-		return -1;
-	(void)sqlite3_bind_int64(st, 1, (int64_t)from);
-	while ((rc = index_next(d, st, &seen, err)) == 1) {
-		struct program_gone g = { .pid = (uint32_t)sqlite3_column_int64(
-					      st, 0),
-			.entry = PROGRAM_NONE };
-
-		position_gone(st, &g);
-		if (program_walk_know_gone(w, &g, err) < 0) {
-			rc = -1;
-			break;
-		}
-	}
-	(void)sqlite3_finalize(st);
-	return rc;
-}
-
-/* Some seconds before what capture told last. */
-static uint64_t
-lately(struct program_walk *w)
-{
-	const uint64_t some = 5 * PROGRAM_END_SLACK;
-	uint64_t last = program_walk_capturing(w)->last;
-
-	if (last > INT64_MAX)
-		return 0;
-	return last > some ? last - some : 0;
-}
-
 int
 position_load(struct index_db *d, struct store *s, struct program_walk *w,
     struct position *ret, struct ops_err *err)
@@ -345,11 +302,6 @@ position_load_in(const char *boot, struct index_db *d, struct store *s,
 	    take_streams(d, s, &p, err) < 0 || check_order(&p, err) < 0 ||
 	    find_last(&p, &last, program_walk_capturing(w), err) < 0 ||
 	    take_sessions(d, w, err) < 0 || take_processes(d, w, err) < 0) {
-		position_free(&p);
-		return -1;
-	}
-	p.gone_from = lately(w);
-	if (take_gone(d, w, p.gone_from, err) < 0) {
 		position_free(&p);
 		return -1;
 	}

@@ -29,12 +29,12 @@ struct position_stream {
 struct position {
 	struct position_stream *s; /* in the order of the walk */
 	size_t n;
-	uint64_t gone_from; /* BOOTTIME: w knows of all ends since then */
 };
 
 /* A row of ends becomes what g hasn't. */
 #define POSITION_GONE                                                          \
 	"SELECT pid, start, ended, began, elapsed, over, program FROM gone"
+#define POSITION_ONE_GONE POSITION_GONE " WHERE pid = ?1"
 void position_gone(sqlite3_stmt *st, struct program_gone *g);
 
 /*

@@ -9,7 +9,8 @@
 
 #define SECOND UINT64_C(1000000000)
 #define BEGIN_SLACK (SECOND + SECOND / 20) /* of one known to the second */
-#define TICK_NS 10000000u /* of a seeded start; USER_HZ is 100 */
+#define END_SLACK (2 * SECOND) /* two ends in more than this are never one */
+#define TICK_NS 10000000u      /* of a seeded start; USER_HZ is 100 */
 
 struct session_count {
 	const struct session *s;
@@ -209,35 +210,6 @@ program_walk_gone(struct program_walk *w, size_t *i)
 		(*i)++;
 	}
 	return NULL;
-}
-
-struct program_gone *
-program_walk_accounted(struct program_walk *w, size_t *i)
-{
-	while (*i < w->processes.size) {
-		struct place *p = &w->processes.p[(*i)++];
-
-		if (p->p.pid != 0 && p->gone.accounted &&
-		    p->gone.entry != PROGRAM_NONE)
-			return &p->gone;
-	}
-	return NULL;
-}
-
-int
-program_walk_know_gone(
-    struct program_walk *w, const struct program_gone *g, struct ops_err *err)
-{
-	struct place *to;
-
-	if (g->pid == 0)
-		return ops_fail(err, OPS_EFORMAT, "an end without a pid");
-	to = process_get(&w->processes, g->pid);
-	if (to == NULL)
-		return no_memory(err);
-	to->gone = *g;
-	to->asked = true;
-	return 0;
 }
 
 struct program_capturing *
@@ -480,9 +452,8 @@ take_exec(struct program_walk *w, struct program *p, struct ops_err *err)
 static bool
 same_end(const struct program_gone *g, uint64_t elapsed, uint64_t over)
 {
-	return g->captured && g->end != 0 &&
-	       g->end + PROGRAM_END_SLACK >= over &&
-	       g->end <= over + PROGRAM_END_SLACK &&
+	return g->captured && g->end != 0 && g->end + END_SLACK >= over &&
+	       g->end <= over + END_SLACK &&
 	       elapsed <= g->end - g->start + SECOND;
 }
 

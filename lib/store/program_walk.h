@@ -108,14 +108,6 @@ int program_walk_know(struct program_walk *w, const struct program_process *p,
  * does; NULL: no more. */
 const struct program_gone *program_walk_gone(struct program_walk *w, size_t *i);
 
-/* The same for each that accounting told of and has an entry. */
-struct program_gone *program_walk_accounted(struct program_walk *w, size_t *i);
-/* Two ends in more than this are never one. */
-#define PROGRAM_END_SLACK UINT64_C(2000000000)
-/* All that an earlier walk knew of a pid's ends. */
-int program_walk_know_gone(
-    struct program_walk *w, const struct program_gone *g, struct ops_err *err);
-
 /* The run of capture that didn't say it ended, if there is one in this boot; and
  * what capture told last. */
 struct program_capturing {

@@ -510,9 +510,6 @@ test_rows(void **state)
 		MANY "INSERT INTO exe(path) SELECT 'x' || i FROM n",
 		MANY "INSERT OR REPLACE INTO process SELECT i, i, 0, NULL FROM "
 		     "n",
-		MANY
-		"INSERT OR REPLACE INTO gone SELECT i, i, -1, -1, 0, -1, NULL "
-		"FROM n",
 		MANY "INSERT INTO program(stream, start_at, time, kind, exe, "
 		     "forked) SELECT 1, 1, i, 1, 1, 0 FROM n",
 		"INSERT INTO process VALUES(0, 1, 0, NULL)",
