@@ -87,7 +87,7 @@ lint: deps-lint
 # two thirds of the time, and the tests are as fast.
 sanitize: sanitize-build
 	@$(PYTHON) tools/run-tests --build $(SANITIZE) --suite unit,fuzz,cli,fault,e2e --sanitize \
-	    --skip bypass --skip evasion --skip identity --skip multiplexer --skip 'hostile*' --skip install --skip interop --skip full --skip kills --skip tamper --skip replay_safety --skip readme
+	    --skip bypass --skip nocapture --skip hooks --skip fields --skip evasion --skip identity --skip multiplexer --skip 'hostile*' --skip install --skip interop --skip full --skip kills --skip tamper --skip replay_safety --skip readme
 
 sanitize-build: deps
 	@[ -f $(SANITIZE)/build.ninja ] || tools/meson-setup $(SANITIZE) \
