@@ -22,7 +22,7 @@
 
 #define INDEX_DIR "index"
 #define INDEX_FILE "programs.sqlite"
-#define INDEX_VERSION 3
+#define INDEX_VERSION 4
 #define INDEX_NAME_MAX 63 /* a longer name is kept as its hash */
 #define INDEX_UNKNOWN                                                          \
 	(-1) /* commands of a session whose OPEN wasn't there yet */
