@@ -549,13 +549,25 @@ commands_of(struct cli *cli, const struct session *s, struct program_list *ret,
 /* -- one command of it -- */
 
 static const struct program *
-command_of(
-    const struct session *s, const struct program_list *l, uint64_t number)
+command_of(const struct session *s, const struct program_list *l,
+    uint64_t number, struct ops_err *err)
 {
-	for (size_t i = 0; i < l->n; i++)
-		if (l->p[i].number == number &&
-		    memcmp(l->p[i].session, s->id, OPS_ID_LEN) == 0)
-			return &l->p[i];
+	uint32_t last = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct program *p = &l->p[i];
+
+		/* Shown in it, but another's command. */
+		if (memcmp(p->session, s->id, OPS_ID_LEN) != 0)
+			continue;
+		if (p->number == number)
+			return p;
+		if (p->number > last)
+			last = p->number;
+	}
+	ops_fail(err, OPS_ENOENT,
+	    "session %s has no command %" PRIu64 ", the last is %" PRIu32,
+	    s->id_text, number, last);
 	return NULL;
 }
 
@@ -572,11 +584,8 @@ show_command(struct cli *cli, const struct sessionarg *place, bool json)
 	int status = CLI_FINE;
 
 	if (screen_find(cli, place->name, &list, &s, &whole, &err) < 0 ||
-	    commands_of(cli, s, &programs, &err) < 0) {
-		status = cli_fail(cli, &err);
-	} else if ((p = command_of(s, &programs, place->number)) == NULL) {
-		ops_fail(&err, OPS_ENOENT, "session %s has no command %" PRIu64,
-		    s->id_text, place->number);
+	    commands_of(cli, s, &programs, &err) < 0 ||
+	    (p = command_of(s, &programs, place->number, &err)) == NULL) {
 		status = cli_fail(cli, &err);
 	} else if (json) {
 		programs_json(p, cli->global.utc, &out);
