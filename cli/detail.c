@@ -61,9 +61,10 @@ put_times(struct ops_buf *out, const struct program *p, bool utc)
 
 	ops_time_rfc3339(p->time, utc, text);
 	line(out,
-	    program_seeded(p)          ? "found"
-	    : p->kind == PROGRAM_ENDED ? "ended"
-				       : "started",
+	    program_seeded(p)           ? "found"
+	    : p->kind == PROGRAM_FAILED ? "tried"
+	    : p->kind == PROGRAM_ENDED  ? "ended"
+					: "started",
 	    text);
 	if (!p->has_end && !p->replaced)
 		return;

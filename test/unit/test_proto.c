@@ -397,7 +397,7 @@ test_filter(void **state)
 	/* A condition that this reader does not know. */
 	assert_int_equal(
 	    proto_filter_get(
-		(const uint8_t *)"\xa3\x02\x00\x03\x00\x07\x01", 7, &got, &err),
+		(const uint8_t *)"\xa3\x02\x00\x03\x00\x08\x01", 7, &got, &err),
 	    -1);
 	assert_int_equal(err.code, OPS_EFORMAT);
 	ops_buf_free(&b);
