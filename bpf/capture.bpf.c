@@ -879,19 +879,33 @@ exit_raw(struct bpf_raw_tracepoint_args *ctx)
 
 /* -- credentials until an exec; newer kernels only -- */
 
+static __always_inline int
+on_prepare(struct task_struct *task)
+{
+	u64 key = bpf_get_current_pid_tgid();
+	struct cred *cred = BPF_CORE_READ(task, cred);
+	struct before b = {
+		.uid = BPF_CORE_READ(cred, uid).val,
+		.euid = BPF_CORE_READ(cred, euid).val,
+	};
+
+	bpf_core_read(&b.caps, sizeof(b.caps), &cred->cap_effective);
+	bpf_map_update_elem(&befores, &key, &b, BPF_ANY);
+	return 0;
+}
+
 SEC("tp_btf/sched_prepare_exec")
 int
 BPF_PROG(prepare_btf, struct task_struct *task, struct linux_binprm *bprm)
 {
-	u64 key = bpf_get_current_pid_tgid();
-	struct before b = {
-		.uid = task->cred->uid.val,
-		.euid = task->cred->euid.val,
-	};
+	return on_prepare(task);
+}
 
-	bpf_core_read(&b.caps, sizeof(b.caps), &task->cred->cap_effective);
-	bpf_map_update_elem(&befores, &key, &b, BPF_ANY);
-	return 0;
+SEC("raw_tp/sched_prepare_exec")
+int
+prepare_raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	return on_prepare((void *)ctx->args[0]);
 }
 
 /*

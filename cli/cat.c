@@ -5,76 +5,166 @@
 #include "cli.h"
 #include "describe.h"
 #include "lines.h"
+#include "prompt.h"
 #include "screen.h"
 
 #define OUT_MAX (256u << 20)
 
-/* What a command wrote last is read from its terminal a little after its end. */
-#define LATE_NS UINT64_C(20000000)
-
 /*
- * Does this record still belong to a command that ended at `until`?  What came
- * late may have the shell's next prompt behind it: a line editor's begins with
- * bracketed paste (xterm's mode 2004) or a mark of its own (OSC 133), so there
- * it is cut.
+ * Of a command, what the recorder read from its start to its end, and a little
+ * later: what it wrote last may be read then, the shell's next prompt too.  And
+ * a record has the time at which the recorder woke, so one from just before the
+ * end may go on beyond it.
  */
-static bool
-belongs(struct screen_record *r, uint64_t until)
+#define EARLY_NS UINT64_C(2000000)
+#define BEGIN_NS UINT64_C(50000000) /* the shell's last words before it */
+
+struct catting {
+	struct lines *lines;
+	struct ops_buf out;
+	const struct sessionarg *place;
+	uint64_t from;
+	/* Only of a command: */
+	bool begun;
+	struct prompt prompt;
+	struct ops_buf end;        /* the last output, not shown yet */
+	struct screen_record last; /* that it began with */
+};
+
+static int
+show(struct catting *c, const struct screen_record *r, bool before,
+    struct ops_err *err)
 {
-	static const char *const prompts[] = { "\033[?2004h", "\033]133;" };
-	bool whole = true;
+	describe_line(c->lines, r, &c->out);
+	if (ops_buf_check(&c->out, "text", err) < 0)
+		return -1;
+	/* What came before still moved the cursor and the width. */
+	if (before)
+		ops_buf_reset(&c->out);
+	else
+		cli_put(&c->out);
+	return 0;
+}
 
-	if (r->offset <= until)
-		return true;
-	if (r->offset - until > LATE_NS || r->rec.type != REC_OUTPUT)
-		return false;
-	for (size_t i = 0; i < OPS_ARRAY_LEN(prompts); i++) {
-		const uint8_t *at = memmem(
-		    r->rec.payload, r->rec.len, prompts[i], strlen(prompts[i]));
+/* Its first output: what of that is still the shell's, and a line that isn't
+ * ended, belong to what came before. */
+static int
+begin(struct catting *c, struct screen_record *r, struct ops_err *err)
+{
+	struct screen_record head = *r;
 
-		if (at != NULL) {
-			r->rec.len = (size_t)(at - r->rec.payload);
-			whole = false;
-		}
+	c->begun = true;
+	head.rec.len = 0;
+	if (r->offset - c->from <= BEGIN_NS)
+		head.rec.len =
+		    prompt_begin(&c->prompt, r->rec.payload, r->rec.len);
+	r->rec.payload += head.rec.len;
+	r->rec.len -= head.rec.len;
+	if (show(c, &head, true, err) < 0)
+		return -1;
+	prompt_learn(&c->prompt, head.rec.payload, head.rec.len);
+	if (!prompt_is_open(&c->prompt))
+		return 0;
+	head.rec.payload = (const uint8_t *)"\r\n";
+	head.rec.len = 2;
+	return show(c, &head, true, err);
+}
+
+/* Show the last output without the prompt behind it. */
+static int
+flush(struct catting *c, struct ops_err *err)
+{
+	struct screen_record r = c->last;
+	int rc = 0;
+
+	if (c->end.len > 0) {
+		r.rec.payload = c->end.data;
+		r.rec.len = prompt_end(&c->prompt, c->end.data, c->end.len);
+		rc = show(c, &r, false, err);
 	}
-	return whole || r->rec.len > 0;
+	ops_buf_reset(&c->end);
+	return rc;
+}
+
+/* 1: the next one, too.  0: that was all of the command. */
+static int
+take_command(struct catting *c, struct screen_record *r, struct ops_err *err)
+{
+	const struct sessionarg *place = c->place;
+	bool output = r->rec.type == REC_OUTPUT;
+
+	if (place->has_until && r->offset > place->until &&
+	    (!output || r->offset > place->late))
+		return 0;
+	if (r->offset < c->from) {
+		if (output)
+			prompt_learn(&c->prompt, r->rec.payload, r->rec.len);
+		return show(c, r, true, err) < 0 ? -1 : 1;
+	}
+	if (output && !c->begun && begin(c, r, err) < 0)
+		return -1;
+	if (!output || !place->has_until || r->offset + EARLY_NS < place->until)
+		return flush(c, err) < 0 || show(c, r, false, err) < 0 ? -1 : 1;
+	if (c->end.len == 0)
+		c->last = *r;
+	ops_buf_put(&c->end, r->rec.payload, r->rec.len);
+	if (ops_buf_check(&c->end, "text", err) < 0)
+		return -1;
+	return r->offset <= place->until ||
+	       prompt_end(&c->prompt, c->end.data, c->end.len) == c->end.len;
 }
 
 static int
-print_lines(struct screen *sc, const struct session *s, uint64_t from,
-    uint64_t until, struct ops_err *err)
+take(struct catting *c, struct screen_record *r, struct ops_err *err)
 {
-	struct ops_buf out = { .max = OUT_MAX };
+	if (c->place->has_number)
+		return take_command(c, r, err);
+	return show(c, r, r->offset < c->from, err) < 0 ? -1 : 1;
+}
+
+static int
+print_lines(struct catting *c, struct screen *sc, struct ops_err *err)
+{
 	char mark[DESCRIBE_MARK];
 	struct screen_hole hole;
 	struct screen_record r;
-	struct lines *l;
-	int rc = 0;
+	int rc = 1;
 
-	if (lines_new(s->open.cols, &l, err) < 0)
-		return -1;
-	while (rc == 0) {
-		bool before, more = screen_next_noted(sc, &r);
+	while (rc > 0) {
+		bool more = screen_next_noted(sc, &r);
 
 		if (screen_take_hole(sc, &hole)) {
+			if (flush(c, err) < 0)
+				return -1;
 			describe_hole(&hole, mark);
-			lines_note(l, mark, &out);
+			lines_note(c->lines, mark, &c->out);
 		}
-		if (!more || !belongs(&r, until))
+		if (!more)
 			break;
-		/* What came before still moved the cursor and the width. */
-		before = r.offset < from;
-		describe_line(l, &r, &out);
-		rc = ops_buf_check(&out, "text", err);
-		if (before)
-			ops_buf_reset(&out);
-		else
-			cli_put(&out);
+		rc = take(c, &r, err);
 	}
-	lines_end(l, &out);
-	cli_put(&out);
-	lines_free(l);
-	ops_buf_free(&out);
+	if (rc < 0 || flush(c, err) < 0)
+		return -1;
+	lines_end(c->lines, &c->out);
+	cli_put(&c->out);
+	return 0;
+}
+
+static int
+cat(const struct session *s, const struct sessionarg *place, uint64_t from,
+    struct screen *sc, struct ops_err *err)
+{
+	struct catting c = { .out.max = OUT_MAX,
+		.end.max = OUT_MAX,
+		.place = place,
+		.from = from };
+	int rc = lines_new(s->open.cols, &c.lines, err);
+
+	if (rc == 0)
+		rc = print_lines(&c, sc, err);
+	lines_free(c.lines);
+	ops_buf_free(&c.out);
+	ops_buf_free(&c.end);
 	return rc;
 }
 
@@ -93,8 +183,7 @@ cmd_cat(struct cli *cli, const void *opts, int argc, char **argv)
 	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
 	    screen_from(s, &place, &from, &err) < 0 ||
 	    screen_open(cli, s, &sc, &err) < 0 ||
-	    print_lines(sc, s, from, place.has_until ? place.until : UINT64_MAX,
-		&err) < 0)
+	    cat(s, &place, from, sc, &err) < 0)
 		status = cli_fail(cli, &err);
 	else
 		status = screen_status(sc);

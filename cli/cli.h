@@ -140,6 +140,7 @@ struct index_opts {
 	bool rebuild, status;
 };
 struct status_opts {
+	uint64_t since, until;
 	bool coverage, json;
 };
 

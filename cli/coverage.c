@@ -29,6 +29,7 @@ static const struct table_column columns[] = {
 struct sums {
 	struct program_coverage all; /* from, until: CLOCK_REALTIME */
 	uint64_t counts, missed, losses;
+	bool of_all; /* not of a time alone */
 };
 
 static void
@@ -114,7 +115,10 @@ put_sums(const struct cli *cli, const struct sums *s, struct ops_buf *out)
 
 	ops_time_short(c->from, cli->global.utc, from);
 	ops_time_short(c->until, cli->global.utc, until);
-	if (s->counts == 0)
+	if (s->counts == 0 && !s->of_all)
+		ops_buf_puts(out,
+		    "since       never: nothing was compared in that time\n");
+	else if (s->counts == 0)
 		ops_buf_puts(out,
 		    "since       never: nothing was compared yet (accounting "
 		    "is off, or has just begun)\n");
@@ -187,18 +191,20 @@ print_text(const struct cli *cli, const struct program_list *l,
 }
 
 int
-coverage_status(struct cli *cli, bool json)
+coverage_status(struct cli *cli, const struct status_opts *o)
 {
-	const struct program_filter f = { .coverage = true };
+	const struct program_filter f = {
+		.coverage = true, .since = o->since, .until = o->until
+	};
 	struct program_list list = { 0 };
-	struct sums s = { 0 };
+	struct sums s = { .of_all = o->since == 0 && o->until == 0 };
 	struct ops_err err = { 0 };
 	int status = CLI_FINE;
 
 	if (source_programs(cli->source, &f, &list, &err) < 0)
 		return cli_fail(cli, &err);
 	add_up(&list, &s);
-	if (json)
+	if (o->json)
 		print_json(cli, &list, &s);
 	else if (print_text(cli, &list, &s, &err) < 0)
 		status = cli_fail(cli, &err);

@@ -5,11 +5,9 @@
 #ifndef OPS_CLI_COVERAGE_H
 #define OPS_CLI_COVERAGE_H
 
-#include <stdbool.h>
+#include "cli.h"
 
-struct cli;
-
-/* Prints it; gives the exit status. */
-int coverage_status(struct cli *cli, bool json);
+/* Prints it, of the times in o; gives the exit status. */
+int coverage_status(struct cli *cli, const struct status_opts *o);
 
 #endif

@@ -13,6 +13,7 @@
 #include "describe.h"
 #include "detail.h"
 #include "follow.h"
+#include "loghint.h"
 #include "programs.h"
 #include "screen.h"
 #include "source.h"
@@ -83,6 +84,13 @@ source_of(const char *name, uint32_t *ret, struct ops_err *err)
 		}
 	return ops_fail(err, OPS_EUSAGE,
 	    "--source: capture, acct or import, not %.32s", name);
+}
+
+/* "/dev/pts/3", as tty(1) has it, is pts/3. */
+static const char *
+tty_of(const char *name)
+{
+	return name != NULL && strncmp(name, "/dev/", 5) == 0 ? name + 5 : name;
 }
 
 /* -- a row -- */
@@ -384,7 +392,7 @@ fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
 
 	*f = (struct program_filter){ .name = name,
 		.exe = o->exe,
-		.tty = o->tty,
+		.tty = tty_of(o->tty),
 		.since = o->since,
 		.until = o->until,
 		.failed = o->failed,
@@ -440,12 +448,26 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 		    "--json");
 		return cli_fail(cli, &err);
 	}
+	if (o->tree && (o->json || o->reverse)) {
+		ops_fail(&err, OPS_EUSAGE,
+		    "--tree is a picture in order of time: --json has ppid, "
+		    "and --reverse wants a list");
+		return cli_fail(cli, &err);
+	}
+	if (argc > 1) {
+		loghint_words(argc, argv, &err);
+		return cli_fail(cli, &err);
+	}
+	if (o->follow)
+		loghint_capture(cli);
 	if (fill_filter(cli, o, argc > 0 ? argv[0] : NULL, &f, &err) < 0 ||
 	    (o->follow && follow_log(cli, o, &f, &err) < 0) ||
 	    source_programs(cli->source, &f, &list, &err) < 0)
 		return cli_fail(cli, &err);
 	if (is_empty(&list)) {
-		cli_note(cli, "no programs");
+		loghint_nothing(cli, f.name);
+		if (f.source != SOURCE_IMPORT)
+			loghint_capture(cli);
 		status = CLI_NOTHING;
 	} else if (o->json) {
 		print_json(cli, o, &list);

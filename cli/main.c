@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "cli.h"
+#include "installed.h"
 #include "pager.h"
 #include "source.h"
 
@@ -121,6 +122,8 @@ static const struct opt index_options[] = {
 
 static const struct opt status_options[] = {
 	{ "coverage", 0, OPT_FLAG, NULL, "what capture missed, by the kernel's accounting", offsetof(struct status_opts, coverage), 0 },
+	{ "since", 'S', OPT_TIME, "TIME", "with --coverage: what was seen after TIME", offsetof(struct status_opts, since), 0 },
+	{ "until", 'U', OPT_TIME, "TIME", "with --coverage: what was seen before TIME", offsetof(struct status_opts, until), 0 },
 	{ "json", 0, OPT_FLAG, NULL, "as one JSON object; with --coverage one a line", offsetof(struct status_opts, json), 0 },
 	{ 0 },
 };
@@ -184,7 +187,7 @@ static const struct command commands[] = {
 	{ "ls", GROUP_SEE, "", "List recorded sessions", ls_more,
 	    NEED_STORE | NEED_PAGER, 0, 0, ls_options, sizeof(struct ls_opts), 0, cmd_ls },
 	{ "log", GROUP_SEE, "[PROGRAM]", "List the programs that ran", log_more,
-	    NEED_STORE | NEED_PAGER, 0, 1, log_options, sizeof(struct log_opts), offsetof(struct log_opts, follow), cmd_log },
+	    NEED_STORE | NEED_PAGER, 0, -1, log_options, sizeof(struct log_opts), offsetof(struct log_opts, follow), cmd_log },
 	{ "show", GROUP_SEE, "SESSION[:N][@TIME]", "Who, when, from where: one session", place_more,
 	    NEED_STORE | NEED_PAGER, 1, 1, show_options, sizeof(struct show_opts), 0, cmd_show },
 	{ "play", GROUP_SEE, "SESSION[:N][@TIME]", "Play a session back", play_more,

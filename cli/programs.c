@@ -131,8 +131,30 @@ put_word(struct ops_buf *out, const uint8_t *p, size_t n)
 	ops_buf_puts(out, quote ? mark : "");
 }
 
+/* Is there a hole of the arguments at this place?  *ret is then where it ends.  They
+ * are counted as before secrets were replaced, so of those no place is known. */
+static bool
+in_hole(const struct program_exec *e, size_t at, size_t *ret)
+{
+	if ((e->flags & PROGRAM_MASKED) != 0)
+		return false;
+	for (size_t i = 0; i + PROGRAM_HOLE_LEN <= e->holes.n;
+	     i += PROGRAM_HOLE_LEN) {
+		uint64_t offset = ops_getle64(e->holes.p + i);
+		uint64_t n = ops_getle64(e->holes.p + i + 8);
+
+		if (n > 0 && at >= offset && at - offset < n) {
+			*ret = n - (at - offset) < e->args.n - at
+				   ? (size_t)(offset + n)
+				   : e->args.n;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
-put_args(struct ops_buf *out, struct event_text args)
+put_words(struct ops_buf *out, struct event_text args)
 {
 	for (size_t at = 0; at < args.n;) {
 		size_t n = strnlen((const char *)args.p + at, args.n - at);
@@ -140,6 +162,24 @@ put_args(struct ops_buf *out, struct event_text args)
 		if (at > 0)
 			ops_buf_puts(out, " ");
 		put_word(out, args.p + at, n);
+		at += n + 1;
+	}
+}
+
+static void
+put_args(struct ops_buf *out, const struct program_exec *e)
+{
+	for (size_t at = 0; at < e->args.n;) {
+		size_t n;
+
+		if (at > 0)
+			ops_buf_puts(out, " ");
+		if (in_hole(e, at, &at)) {
+			ops_buf_puts(out, "[...]");
+			continue;
+		}
+		n = strnlen((const char *)e->args.p + at, e->args.n - at);
+		put_word(out, e->args.p + at, n);
 		at += n + 1;
 	}
 }
@@ -217,7 +257,7 @@ put_env(struct ops_buf *out, const struct program_exec *e)
 {
 	if (e->env.n > 0) {
 		ops_buf_puts(out, " [with ");
-		put_args(out, e->env);
+		put_words(out, e->env);
 		ops_buf_puts(out, "]");
 	}
 	if ((e->flags & PROGRAM_ENV_CUT) != 0)
@@ -302,7 +342,7 @@ programs_command(const struct program *p, struct ops_buf *out)
 		ops_escape(out, p->exec.exe.p, p->exec.exe.n);
 		ops_buf_puts(out, ") ");
 	}
-	put_args(out, p->exec.args);
+	put_args(out, &p->exec);
 	put_env(out, &p->exec);
 	put_marks(out, &p->exec);
 }
@@ -323,25 +363,35 @@ json_user(struct json *j, const char *key, uint32_t uid)
 	json_str(j, name);
 }
 
-/* Each argument by itself; as base64 too if one isn't valid UTF-8. */
+static void
+json_word(struct json *j, const uint8_t *p, size_t n, bool base64)
+{
+	if (base64)
+		json_base64(j, p, n);
+	else
+		json_text(j, p, n);
+}
+
+/* Each argument by itself, without what lies in holes; as base64 too if one isn't
+ * valid UTF-8. */
 static void
 json_args(struct json *j, const char *key, const char *key_b64,
-    struct event_text args)
+    const struct program_exec *e)
 {
+	const struct event_text *args = &e->args;
 	bool valid = true;
 
 	for (int base64 = 0; base64 < (valid ? 1 : 2); base64++) {
 		json_key(j, base64 ? key_b64 : key);
 		json_begin_array(j);
-		for (size_t at = 0; at < args.n;) {
-			size_t n =
-			    strnlen((const char *)args.p + at, args.n - at);
+		for (size_t at = 0; at < args->n;) {
+			size_t n;
 
-			if (base64)
-				json_base64(j, args.p + at, n);
-			else
-				json_text(j, args.p + at, n);
-			valid &= ops_utf8_valid(args.p + at, n);
+			if (in_hole(e, at, &at))
+				continue;
+			n = strnlen((const char *)args->p + at, args->n - at);
+			json_word(j, args->p + at, n, base64);
+			valid &= ops_utf8_valid(args->p + at, n);
 			at += n + 1;
 		}
 		json_end_array(j);
@@ -516,9 +566,20 @@ json_end(struct json *j, const struct program *p)
 }
 
 static void
-json_file(struct json *j, const struct program_exec *e)
+json_device(struct json *j, const char *key, uint32_t number)
 {
 	char text[32];
+
+	(void)snprintf(
+	    text, sizeof(text), "%u:%u", number >> 20, number & 0xfffff);
+	json_key(j, key);
+	json_str(j, text);
+}
+
+static void
+json_file(struct json *j, const struct program_exec *e)
+{
+	char text[8];
 
 	json_text_bytes(j, "exe", e->exe.p, e->exe.n);
 	if (e->filename.p != NULL)
@@ -526,15 +587,53 @@ json_file(struct json *j, const struct program_exec *e)
 	if (e->interp.p != NULL)
 		json_text_bytes(j, "interp", e->interp.p, e->interp.n);
 	json_text_bytes(j, "cwd", e->cwd.p, e->cwd.n);
-	(void)snprintf(text, sizeof(text), "%u:%u", e->exe_dev >> 20,
-	    e->exe_dev & 0xfffff);
-	json_key(j, "exe_dev");
-	json_str(j, text);
+	json_device(j, "exe_dev", e->exe_dev);
 	describe_json_number(j, "exe_ino", e->exe_ino);
 	(void)snprintf(text, sizeof(text), "%04o", e->exe_mode & 07777);
 	json_key(j, "exe_mode");
 	json_str(j, text);
 	describe_json_number(j, "exe_uid", e->exe_uid);
+}
+
+static void
+json_holes(struct json *j, const struct event_text *holes)
+{
+	if (holes->n == 0)
+		return;
+	json_key(j, "holes");
+	json_begin_array(j);
+	for (size_t i = 0; i + PROGRAM_HOLE_LEN <= holes->n;
+	     i += PROGRAM_HOLE_LEN) {
+		json_begin_object(j);
+		describe_json_number(j, "offset", ops_getle64(holes->p + i));
+		describe_json_number(
+		    j, "length", ops_getle64(holes->p + i + 8));
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
+json_args_of(struct json *j, const struct program_exec *e)
+{
+	json_args(j, "argv", "argv_b64", e);
+	describe_json_number(j, "argc", e->argc);
+	describe_json_number(j, "args_len", e->args_len);
+	json_holes(j, &e->holes);
+	if (e->env.p != NULL)
+		json_args(j, "environment", "environment_b64",
+		    &(struct program_exec){ .args = e->env });
+}
+
+static void
+json_spaces(struct json *j, const struct program_exec *e)
+{
+	describe_json_number(j, "ns_pid", e->ns_pid);
+	describe_json_number(j, "ns_mnt", e->ns_mnt);
+	describe_json_number(j, "ns_net", e->ns_net);
+	describe_json_number(j, "ns_uts", e->ns_uts);
+	describe_json_number(j, "ns_user", e->ns_user);
+	describe_json_number(j, "ns_cgroup", e->ns_cgroup);
 }
 
 static void
@@ -563,11 +662,10 @@ json_exec(struct json *j, const struct program *p)
 	describe_json_number(j, "nspid", e->nspid);
 	json_text_bytes(j, "comm", e->comm.p, e->comm.n);
 	json_file(j, e);
-	json_args(j, "argv", "argv_b64", e->args);
-	if (e->env.p != NULL)
-		json_args(j, "environment", "environment_b64", e->env);
-	describe_json_number(j, "args_len", e->args_len);
+	json_args_of(j, e);
 	json_tty(j, e->tty);
+	if (e->tty_fs != 0)
+		json_device(j, "tty_fs", e->tty_fs);
 	describe_json_number(j, "caps", e->caps);
 	if (e->has_before) {
 		describe_json_number(j, "before_uid", e->before_uid);
@@ -577,10 +675,7 @@ json_exec(struct json *j, const struct program *p)
 	json_caps_gained(j, e);
 	if (e->cgroup.p != NULL)
 		json_text_bytes(j, "cgroup", e->cgroup.p, e->cgroup.n);
-	describe_json_number(j, "ns_pid", e->ns_pid);
-	describe_json_number(j, "ns_mnt", e->ns_mnt);
-	describe_json_number(j, "ns_net", e->ns_net);
-	describe_json_number(j, "ns_user", e->ns_user);
+	json_spaces(j, e);
 	json_flags(j, e->flags);
 	json_end(j, p);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "installed.h"
 
 /* The door beside this program (a build, a private copy), in libexec beside
  * its prefix, or where it was installed. */

@@ -35,6 +35,37 @@ struct screen {
 	uint64_t gap_bytes;      /* not recorded, by GAP records */
 };
 
+/* What a command wrote last is read from its terminal a little after its end;
+ * but what is read once another one began is that one's. */
+#define LATE_NS UINT64_C(50000000)
+
+static uint64_t
+late_end(const struct program_list *l, const struct program *p)
+{
+	uint64_t late = p->ended + LATE_NS;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->p[i].kind == PROGRAM_RAN && l->p[i].has_offset &&
+		    l->p[i].boottime >= p->ended && l->p[i].boottime < late)
+			late = l->p[i].boottime;
+	return p->offset + (late - p->boottime);
+}
+
+static void
+fill_place(struct sessionarg *place, const struct program_list *l,
+    const struct program *p)
+{
+	if (!place->has_offset) {
+		place->has_offset = true;
+		place->offset = p->offset;
+	}
+	if (p->has_end || p->replaced) {
+		place->has_until = true;
+		place->until = p->offset + (p->ended - p->boottime);
+		place->late = late_end(l, p);
+	}
+}
+
 /* Where its Nth command is. */
 static int
 find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
@@ -68,14 +99,8 @@ find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
 		    "command %" PRIu64 " of %s did not run on its terminal, so "
 		    "it has no place in the recording",
 		    place->number, s->id_text);
-	if (rc == 0 && !place->has_offset) {
-		place->has_offset = true;
-		place->offset = p->offset;
-	}
-	if (rc == 0 && (p->has_end || p->replaced)) {
-		place->has_until = true;
-		place->until = p->offset + (p->ended - p->boottime);
-	}
+	else
+		fill_place(place, &l, p);
 	program_list_free(&l);
 	return rc;
 }

@@ -26,9 +26,10 @@ struct sessionarg {
 	uint64_t number; /* 1.. */
 	bool has_offset;
 	uint64_t offset; /* ns */
-	/* Not in the text: where what it names ends, screen_find() knows. */
+	/* Not in the text: where what it names ends, screen_find() knows; and until
+	 * when what is read may still be its. */
 	bool has_until;
-	uint64_t until; /* ns */
+	uint64_t until, late; /* ns */
 };
 
 /* OPS_EUSAGE if s can't name a session. */

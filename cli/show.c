@@ -15,6 +15,8 @@
 
 #define OUT_MAX (64u << 20)
 #define LABEL 10 /* columns of a name in the header */
+/* What somebody may have set the clock by, within one boot. */
+#define SAME_BOOT (UINT64_C(3600) * 1000000000)
 
 /* What one walk over the records finds. */
 struct tally {
@@ -24,6 +26,7 @@ struct tally {
 	const struct session *s;
 	const struct program_list *programs; /* its commands, */
 	size_t next;                         /* from this on not told yet */
+	uint64_t commands;                   /* that ran, or should have */
 	uint64_t records, output, input, unsealed;
 	struct ops_buf holes; /* records that are missing, in words */
 	uint64_t missing;     /* how many */
@@ -300,9 +303,9 @@ static void
 put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 {
 	put_bytes_line(out, s, t);
-	if (!session_imported(s) || t->programs->n > 0) {
+	if (!session_imported(s) || t->commands > 0) {
 		label(out, "commands");
-		ops_buf_printf(out, "%zu\n", t->programs->n);
+		ops_buf_printf(out, "%" PRIu64 "\n", t->commands);
 	}
 	if (t->missing > 0) {
 		label(out, "MISSING");
@@ -349,6 +352,19 @@ put_places(struct ops_buf *out, struct screen *sc, const struct session *s)
 	}
 }
 
+/* Between some time and then not all was captured: no command, but why one may
+ * not be here. */
+static void
+put_lost(struct tally *t, const struct program *p, const char *at)
+{
+	struct ops_buf line = { .max = 4096 };
+
+	programs_command(p, &line);
+	ops_buf_printf(&t->timeline, "%*s  %.*s%s\n", LABEL, at, (int)line.len,
+	    (const char *)line.data, p->sealed ? "" : "  (not sealed yet)");
+	ops_buf_free(&line);
+}
+
 static void
 put_command(struct tally *t, const struct program *p, uint64_t offset)
 {
@@ -357,6 +373,10 @@ put_command(struct tally *t, const struct program *p, uint64_t offset)
 	enum fate fate = fate_of(p);
 
 	ops_offset_text(offset, at);
+	if (p->kind == PROGRAM_LOST) {
+		put_lost(t, p, at);
+		return;
+	}
 	programs_command(p, &line);
 	programs_exit(p, how);
 	ops_buf_printf(&t->timeline, "%*s  ", LABEL, at);
@@ -503,6 +523,8 @@ show(struct cli *cli, const struct session *s, struct screen *sc, uint64_t from,
 	struct ops_err err = { 0 };
 	int status;
 
+	for (size_t i = 0; i < programs->n; i++)
+		t.commands += programs->p[i].kind != PROGRAM_LOST;
 	for (;;) {
 		bool more = screen_next_noted(sc, &r);
 
@@ -529,6 +551,23 @@ show(struct cli *cli, const struct session *s, struct screen *sc, uint64_t from,
 	return status;
 }
 
+/* Could what was lost have been of that session?  Of another boot's the times of
+ * the two clocks lie apart. */
+static bool
+lost_in(const struct program *p, const struct session *s)
+{
+	uint64_t began = s->start_boottime, boot = s->start - began;
+	uint64_t clock = p->time - p->boottime;
+	uint64_t apart = boot > clock ? boot - clock : clock - boot;
+	uint64_t end = s->end_boottime;
+
+	if (session_imported(s) || apart > SAME_BOOT || p->loss.until < began)
+		return false;
+	/* Of one that has no end it isn't known until when it went on. */
+	return end == 0 || p->loss.from <= end;
+}
+
+/* Its programs, and what was lost while it went on. */
 static int
 commands_of(struct cli *cli, const struct session *s, struct program_list *ret,
     struct ops_err *err)
@@ -540,7 +579,7 @@ commands_of(struct cli *cli, const struct session *s, struct program_list *ret,
 	if (source_programs(cli->source, &f, ret, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ret->n; i++)
-		if (ret->p[i].kind != PROGRAM_LOST)
+		if (ret->p[i].kind != PROGRAM_LOST || lost_in(&ret->p[i], s))
 			ret->p[n++] = ret->p[i];
 	ret->n = n;
 	return 0;

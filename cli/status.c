@@ -201,7 +201,12 @@ cmd_status(struct cli *cli, const void *opts, int argc, char **argv)
 
 	(void)argc, (void)argv;
 	if (o->coverage)
-		return coverage_status(cli, o->json);
+		return coverage_status(cli, o);
+	if (o->since != 0 || o->until != 0) {
+		ops_fail(&err, OPS_EUSAGE,
+		    "--since and --until go with --coverage: status is of now");
+		return cli_fail(cli, &err);
+	}
 	if (source_status(cli->source, &answer, &s, &err) < 0) {
 		status = cli_fail(cli, &err);
 	} else {

@@ -27,6 +27,7 @@ struct kernel {
 	bool btf;    /* its tp_btf programs, not the raw_tp ones */
 	bool failed; /* execs that failed, too */
 	bool environment;
+	enum capture_hooks hooks;
 	struct ring_buffer *heads, *bulk;
 	struct cap_counts *counts; /* mapped, one a CPU; only read */
 	unsigned cpus;
@@ -82,6 +83,14 @@ tracepoint_args(const struct btf *btf, const char *name)
 	return t != NULL && btf_is_func_proto(t) ? btf_vlen(t) : 0;
 }
 
+static bool
+has_tracepoint(const struct kernel *k, const struct btf *btf, const char *name)
+{
+	if (k->hooks == HOOKS_OLD && strcmp(name, "sched_prepare_exec") == 0)
+		return false;
+	return tracepoint_args(btf, name) > 0;
+}
+
 /* Newer kernels have more of them; what is left out then is said in
  * bpf/capture.bpf.c. */
 static void
@@ -95,13 +104,14 @@ choose(struct kernel *k, const struct btf *btf)
 		const char *tracepoint =
 		    strchr(bpf_program__section_name(p), '/') + 1;
 
-		bpf_program__set_autoload(p,
-		    is_syscall(p) ? k->failed
-				  : is_btf(p) == k->btf &&
-					tracepoint_args(btf, tracepoint) > 0);
+		bpf_program__set_autoload(
+		    p, is_syscall(p) ? k->failed
+				     : is_btf(p) == k->btf &&
+					   has_tracepoint(k, btf, tracepoint));
 	}
 	k->skel->rodata->copy_env = k->environment;
 	k->skel->rodata->has_group_dead =
+	    k->hooks != HOOKS_OLD &&
 	    tracepoint_args(btf, "sched_process_exit") >= 3;
 	if (stat("/proc/self/ns/pid", &st) == 0)
 		k->skel->rodata->own_pid_ns = (uint32_t)st.st_ino;
@@ -189,6 +199,9 @@ static int
 attach(struct kernel *k, struct ops_err *err)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
+	unsigned from =
+	    k->hooks == HOOKS_AUTO || k->hooks == HOOKS_TP_BTF ? 0 : 2;
+	unsigned to = k->hooks == HOOKS_TP_BTF ? 2 : 4;
 	int error = 0, rc = -1;
 
 	if (btf == NULL)
@@ -197,26 +210,28 @@ attach(struct kernel *k, struct ops_err *err)
 		    "CONFIG_DEBUG_INFO_BTF)");
 	why[0] = '\0';
 	/* From the best to what is still worth having. */
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = from; i < to; i++) {
 		k->btf = i < 2;
 		k->failed = i % 2 == 0;
 		rc = load(k, btf);
 		if (rc == 0)
 			break;
-		error = i == 0 ? errno : error;
+		error = i == from ? errno : error;
 	}
 	btf__free(btf);
 	return rc == 0 ? 0 : cannot(error, err);
 }
 
 int
-kernel_open(bool environment, struct kernel **ret, struct ops_err *err)
+kernel_open(enum capture_hooks hooks, bool environment, struct kernel **ret,
+    struct ops_err *err)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
 	int cpus = libbpf_num_possible_cpus();
 
 	if (k == NULL)
 		return ops_fail(err, OPS_ENOMEM, "capture: no memory");
+	k->hooks = hooks;
 	k->environment = environment;
 	k->cpus = cpus > 0 ? (unsigned)cpus : 1;
 	(void)libbpf_set_print(on_print);

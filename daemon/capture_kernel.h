@@ -15,12 +15,14 @@
 
 #include "base/err.h"
 #include "capture_order.h"
+#include "config.h"
 
 struct kernel;
 
-/* environment: copy those, too.  OPS_EUNAVAIL: this kernel, these rights or this build can't; err says what is
- * missing. */
-int kernel_open(bool environment, struct kernel **ret, struct ops_err *err);
+/* hooks: no others than those.  environment: copy those, too.  OPS_EUNAVAIL: this
+ * kernel, these rights or this build can't; err says what is missing. */
+int kernel_open(enum capture_hooks hooks, bool environment, struct kernel **ret,
+    struct ops_err *err);
 void kernel_close(struct kernel *k);
 
 /* "tp_btf" or "raw_tp", and what is missing. */

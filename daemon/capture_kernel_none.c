@@ -4,9 +4,10 @@
 #include <assert.h>
 
 int
-kernel_open(bool environment, struct kernel **ret, struct ops_err *err)
+kernel_open(enum capture_hooks hooks, bool environment, struct kernel **ret,
+    struct ops_err *err)
 {
-	(void)environment;
+	(void)hooks, (void)environment;
 	*ret = NULL;
 	return ops_fail(err, OPS_EUNAVAIL,
 	    "this opseald was built without it (-Dcapture=disabled)");

@@ -1,250 +1,61 @@
 #include "capture_mask.h"
 
 #include <ctype.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "mask_grammar.h"
 
 #define HASH_SHOWN 6 /* bytes */
+/* However long an argument is, looking at it takes time in proportion: names, words
+ * and the search for a word before have an end. */
+#define NAME_LONGEST 128
+#define WORD_LONGEST 255
+#define WORDS_BEFORE 16
+#define BUNDLE_LONGEST 16
 
-enum kind { OPTION, SHORT, ASSIGN, AFTER, PREFIX, URL };
+/* -- letters -- */
 
-struct rule {
-	struct rule *next;
-	enum kind kind;
-	char *text; /* NAME, PROGRAM, PATTERN, TEXT; owned */
-	char letter;
-	bool in_next;
-	size_t min;
+enum letter {
+	BLANK = 1,   /* ends a word */
+	BREAK = 2,   /* a word begins behind it */
+	VALUE = 4,   /* a value may begin behind it */
+	NO_NAME = 8, /* stands in no name */
+	ENDS = 16,   /* a command of a shell's line ends with it */
+	QUOTE = 32,
+	ARROW = 128,
+	TOKEN = 64, /* of the texts that prefix knows */
 };
 
-struct mask {
-	struct rule *rules;
-	uint8_t key[MASK_KEY];
+/* clang-format off */
+static const uint8_t letters[256] = {
+	['\t'] = BLANK | NO_NAME, ['\n'] = BLANK | NO_NAME | ENDS,
+	['\r'] = BLANK | NO_NAME, [' '] = BLANK | NO_NAME,
+	['\''] = BREAK | NO_NAME | QUOTE, ['"'] = BREAK | NO_NAME | QUOTE,
+	[';'] = BREAK | NO_NAME | ENDS, ['|'] = BREAK | NO_NAME | ENDS,
+	['('] = BREAK | NO_NAME | ENDS, ['`'] = BREAK | NO_NAME | ENDS,
+	['&'] = BREAK | VALUE | NO_NAME | ENDS, [')'] = NO_NAME,
+	['{'] = NO_NAME, ['}'] = NO_NAME, ['<'] = NO_NAME | ARROW, ['>'] = NO_NAME | ARROW,
+	[','] = VALUE | NO_NAME, ['?'] = VALUE | NO_NAME, [':'] = VALUE,
+	['='] = VALUE | TOKEN, ['/'] = VALUE | TOKEN, ['@'] = VALUE,
+	['-'] = TOKEN, ['.'] = TOKEN, ['_'] = TOKEN, ['~'] = TOKEN, ['+'] = TOKEN,
 };
+/* clang-format on */
 
-const char mask_default_rules[] =
-    "option password passwd pass passphrase token secret api-key apikey\n"
-    "option api_key access-key secret-key secret-access-key client-secret\n"
-    "option auth-token access-token db-password admin-password http-password\n"
-    "option proxy-password bind-password new-password old-password\n"
-    "short mysql p\n"
-    "short mysqldump p\n"
-    "short mysqladmin p\n"
-    "short mariadb p\n"
-    "short mariadb-dump p\n"
-    "short mariadb-admin p\n"
-    "short sshpass p next\n"
-    "short curl u next\n"
-    "short curl U next\n"
-    "short redis-cli a next\n"
-    "short ldapsearch w next\n"
-    "short ldapadd w next\n"
-    "short ldapmodify w next\n"
-    "short ldappasswd w next\n"
-    "short ldappasswd s next\n"
-    "short mongo p next\n"
-    "short mongosh p next\n"
-    "short smbclient U next\n"
-    "assign *password *passwd *passphrase *secret *token *pass\n"
-    "assign *api_key *apikey *access_key *private_key *secret_key\n"
-    "after Authorization: Bearer \n"
-    "after Authorization: Basic \n"
-    "after Authorization: Token \n"
-    "after Bearer \n"
-    "after X-Api-Key: \n"
-    "after X-Auth-Token: \n"
-    "prefix AKIA 16\n"
-    "prefix ASIA 16\n"
-    "prefix ghp_ 30\n"
-    "prefix gho_ 30\n"
-    "prefix ghs_ 30\n"
-    "prefix github_pat_ 30\n"
-    "prefix glpat- 20\n"
-    "prefix xoxb- 20\n"
-    "prefix xoxp- 20\n"
-    "prefix eyJ 60\n" /* a JSON web token */
-    "prefix pass: 1\n"
-    "url\n";
-
-/* -- reading rules -- */
-
-static int
-add(struct mask *m, const struct rule *r, const char *text, size_t n,
-    struct ops_err *err)
+static bool
+is(uint8_t c, unsigned kinds)
 {
-	struct rule *new = malloc(sizeof(*new)), **at = &m->rules;
-
-	if (new != NULL)
-		*new = *r;
-	if (new != NULL && (new->text = strndup(text, n)) == NULL) {
-		free(new);
-		new = NULL;
-	}
-	if (new == NULL)
-		return ops_fail(err, OPS_ENOMEM, "rules of masking: no memory");
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = new;
-	return 0;
-}
-
-/* The next word of a line; its length, 0: none. */
-static size_t
-word(const char **p, const char *end, const char **ret)
-{
-	while (*p < end && (**p == ' ' || **p == '\t'))
-		++*p;
-	*ret = *p;
-	while (*p < end && **p != ' ' && **p != '\t')
-		++*p;
-	return (size_t)(*p - *ret);
+	return (letters[c] & kinds) != 0;
 }
 
 static bool
-is(const char *p, size_t n, const char *s)
+is_token(uint8_t c)
 {
-	return n == strlen(s) && memcmp(p, s, n) == 0;
+	return isalnum(c) || is(c, TOKEN);
 }
 
-static int
-add_words(struct mask *m, enum kind kind, const char *p, const char *end,
-    struct ops_err *err)
-{
-	const struct rule r = { .kind = kind };
-	const char *w;
-	size_t n, count = 0;
-
-	for (; (n = word(&p, end, &w)) > 0; count++)
-		if (add(m, &r, w, n, err) < 0)
-			return -1;
-	return count > 0 ? 0 : ops_fail(err, OPS_EFORMAT, "no name");
-}
-
-static int
-add_short(struct mask *m, const char *p, const char *end, struct ops_err *err)
-{
-	struct rule r = { .kind = SHORT };
-	const char *program, *w;
-	size_t n = word(&p, end, &program), k;
-
-	k = word(&p, end, &w);
-	if (n == 0 || k != 1)
-		return ops_fail(err, OPS_EFORMAT, "a program and a letter");
-	r.letter = *w;
-	k = word(&p, end, &w);
-	r.in_next = is(w, k, "next");
-	if ((k > 0 && !r.in_next) || word(&p, end, &w) > 0)
-		return ops_fail(err, OPS_EFORMAT, "more than \"next\"");
-	return add(m, &r, program, n, err);
-}
-
-static int
-add_after(struct mask *m, const char *p, const char *end, struct ops_err *err)
-{
-	const struct rule r = { .kind = AFTER };
-
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
-	if (p == end)
-		return ops_fail(err, OPS_EFORMAT, "no text");
-	return add(m, &r, p, (size_t)(end - p), err);
-}
-
-static int
-add_prefix(struct mask *m, const char *p, const char *end, struct ops_err *err)
-{
-	struct rule r = { .kind = PREFIX };
-	const char *text, *w;
-	size_t n = word(&p, end, &text), k = word(&p, end, &w);
-
-	for (size_t i = 0; i < k && r.min < 10000; i++) {
-		if (w[i] < '0' || w[i] > '9')
-			k = 0;
-		else
-			r.min = 10 * r.min + (size_t)(w[i] - '0');
-	}
-	if (n == 0 || k == 0 || r.min == 0)
-		return ops_fail(err, OPS_EFORMAT, "a text and a number");
-	return add(m, &r, text, n, err);
-}
-
-static int
-add_line(struct mask *m, const char *p, const char *end, struct ops_err *err)
-{
-	const struct rule url = { .kind = URL };
-	const char *w;
-	size_t n = word(&p, end, &w);
-
-	if (n == 0 || *w == '#')
-		return 0;
-	if (is(w, n, "option"))
-		return add_words(m, OPTION, p, end, err);
-	if (is(w, n, "assign"))
-		return add_words(m, ASSIGN, p, end, err);
-	if (is(w, n, "short"))
-		return add_short(m, p, end, err);
-	if (is(w, n, "after"))
-		return add_after(m, p, end, err);
-	if (is(w, n, "prefix"))
-		return add_prefix(m, p, end, err);
-	if (is(w, n, "url"))
-		return add(m, &url, "", 0, err);
-	return ops_fail(err, OPS_EFORMAT, "no such rule");
-}
-
-int
-mask_new(const char *name, const char *rules, size_t n, struct mask **ret,
-    struct ops_err *err)
-{
-	struct mask *m = calloc(1, sizeof(*m));
-	const char *p = rules, *end = rules + n;
-	unsigned line = 0;
-
-	if (m == NULL)
-		return ops_fail(err, OPS_ENOMEM, "rules of masking: no memory");
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		const char *stop = nl != NULL ? nl : end;
-
-		line++;
-		if (stop > p && stop[-1] == '\r')
-			stop--;
-		if (add_line(m, p, stop, err) < 0) {
-			mask_free(m);
-			return ops_context(err, "%s, line %u", name, line);
-		}
-		p = nl != NULL ? nl + 1 : end;
-	}
-	*ret = m;
-	return 0;
-}
-
-void
-mask_free(struct mask *m)
-{
-	struct rule *r;
-
-	while (m != NULL && (r = m->rules) != NULL) {
-		m->rules = r->next;
-		free(r->text);
-		free(r);
-	}
-	if (m != NULL)
-		ops_wipe(m, sizeof(*m));
-	free(m);
-}
-
-void
-mask_key(struct mask *m, const uint8_t key[static MASK_KEY])
-{
-	memcpy(m->key, key, MASK_KEY);
-}
-
-/* -- what is a secret -- */
+/* -- what is looked at -- */
 
 /* One argument, and what is known where it is looked at. */
 struct look {
@@ -252,57 +63,26 @@ struct look {
 	const uint8_t *p; /* the argument */
 	size_t n;
 	bool shell; /* it is a command line, of words */
+	bool last;  /* of the arguments */
+	/* Whose options these are; it is in the same bytes as p, before it. */
 	const uint8_t *program;
 	size_t program_n;
-	bool next; /* the next word or argument is a secret */
+	unsigned kinds; /* of the rules that name it */
+	bool begins;    /* the next word is a program */
+	uint8_t quote;  /* of the command line, that is open; or 0 */
+	bool next;      /* the next word or argument is a secret */
+	char from;      /* behind this in it; 0: all of it */
 };
 
-static bool
-same_letters(const uint8_t *p, const char *s, size_t n)
+static size_t
+word_length(const uint8_t *p, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (tolower(p[i]) != tolower((unsigned char)s[i]))
-			return false;
-	return true;
-}
+	size_t i = 0;
 
-/* '*' is any text. */
-static bool
-fits(const uint8_t *p, size_t n, const char *pattern)
-{
-	const uint8_t *end = p + n, *back = NULL;
-	const char *star = NULL;
-
-	while (p < end) {
-		if (*pattern == '*') {
-			star = ++pattern;
-			back = p;
-		} else if (*pattern != '\0' &&
-			   tolower(*p) == tolower((unsigned char)*pattern)) {
-			p++;
-			pattern++;
-		} else if (star != NULL) {
-			p = ++back;
-			pattern = star;
-		} else {
-			return false;
-		}
-	}
-	while (*pattern == '*')
-		pattern++;
-	return *pattern == '\0';
-}
-
-static bool
-ends_word(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static bool
-is_token(uint8_t c)
-{
-	return isalnum(c) || (c != '\0' && strchr("-._~+/=", c) != NULL);
+	n = n < WORD_LONGEST ? n : WORD_LONGEST;
+	while (i < n && p[i] != '\0' && !is(p[i], BLANK | QUOTE | ENDS))
+		i++;
+	return i;
 }
 
 /* Where a value ends that begins at `at`: with its quote, its word, or, of an
@@ -315,152 +95,511 @@ end_of(const struct look *l, size_t at, bool whole)
 
 	if (whole && !l->shell)
 		return l->n;
-	if (quote == '\'' || quote == '"') {
+	if (is(quote, QUOTE)) {
 		for (i++; i < l->n && l->p[i] != quote; i++)
 			continue;
 		return i < l->n ? i + 1 : i;
 	}
-	while (i < l->n && !ends_word(l->p[i]) && l->p[i] != '\'' &&
-	       l->p[i] != '"')
+	while (i < l->n && !is(l->p[i], BLANK | QUOTE))
 		i++;
 	return i;
 }
 
+/* Up to one of these two, or where the word ends. */
 static size_t
-name_length(const struct look *l, size_t at)
+end_before(const struct look *l, size_t at, uint8_t a, uint8_t b)
 {
-	size_t i = at;
+	while (at < l->n && l->p[at] != a && l->p[at] != b &&
+	       !is(l->p[at], BLANK | QUOTE))
+		at++;
+	return at;
+}
 
-	while (i < l->n && l->p[i] != '=' && !ends_word(l->p[i]))
+/* -- the program -- */
+
+static const uint8_t *
+base_name(const uint8_t *p, size_t *n)
+{
+	const uint8_t *slash = *n > 0 ? memrchr(p, '/', *n) : NULL;
+
+	if (slash == NULL)
+		return p;
+	*n -= (size_t)(slash + 1 - p);
+	return slash + 1;
+}
+
+static unsigned
+kinds_in(const struct mask_program *r, const uint8_t *p, size_t n)
+{
+	unsigned kinds = 0;
+
+	for (; r != NULL; r = r->next)
+		if (mask_fits(p, n, r->pattern, r->n))
+			kinds |= r->kinds;
+	return kinds;
+}
+
+/* What rules call it by its name. */
+static unsigned
+kinds_of(const struct mask *m, const uint8_t *p, size_t n)
+{
+	return n > 0 ? kinds_in(m->programs[mask_fold(p[0])], p, n) : 0;
+}
+
+static void
+set_program(struct look *l, const uint8_t *p, size_t n)
+{
+	l->program = base_name(p, &n);
+	l->program_n = n;
+	l->kinds = kinds_of(l->m, l->program, n) |
+		   kinds_in(l->m->programs[0], l->program, n);
+}
+
+/* Is one of the words behind the program, before `at`, this one, or an option with
+ * this letter?  Only of the first ones. */
+static bool
+said_before(
+    const struct look *l, size_t at, const char *want, size_t n, char letter)
+{
+	const uint8_t *p = l->program + l->program_n, *end = l->p + at;
+
+	for (unsigned i = 0; p < end && i < WORDS_BEFORE; i++) {
+		size_t k = word_length(p, (size_t)(end - p));
+
+		if (letter != '\0' && k > 1 && p[0] == '-' && p[1] != '-' &&
+		    memchr(p + 1, letter, k - 1) != NULL)
+			return true;
+		if (letter == '\0' && k == n && memcmp(p, want, n) == 0)
+			return true;
+		p += k + 1;
+	}
+	return false;
+}
+
+/* Is the rule for the program, at `at` in its arguments? */
+static bool
+is_for(const struct look *l, const struct mask_rule *r, size_t at)
+{
+	const char *p = r->programs;
+
+	for (;;) {
+		size_t n = strcspn(p, ","), name = strcspn(p, "+,");
+
+		if (mask_fits(l->program, l->program_n, p, name) &&
+		    (name == n ||
+			said_before(l, at, p + name + 1, n - name - 1, '\0')))
+			return true;
+		if (p[n] == '\0')
+			return false;
+		p += n + 1;
+	}
+}
+
+static const struct mask_rule *
+rules_of(const struct look *l, enum mask_kind kind)
+{
+	return (l->kinds & MASK_BIT(kind)) != 0 ? l->m->rules[kind] : NULL;
+}
+
+/* May the words at `at` be another program and its arguments? */
+static bool
+runs_another(const struct look *l, size_t at)
+{
+	const struct mask_rule *r = rules_of(l, MASK_RUNS);
+
+	while (r != NULL && !is_for(l, r, at))
+		r = r->next;
+	return r != NULL;
+}
+
+/* This word may be the program that the next are for. */
+static void
+note_word(struct look *l, size_t at)
+{
+	size_t n = word_length(l->p + at, l->n - at), k = n;
+	const uint8_t *name;
+
+	if (n == 0 || l->p[at] == '-')
+		return;
+	if (l->begins && memchr(l->p + at, '=', n) == NULL) {
+		set_program(l, l->p + at, n);
+		l->begins = false;
+	} else if (!l->begins && (l->kinds & MASK_BIT(MASK_RUNS)) != 0) {
+		name = base_name(l->p + at, &k);
+		if (kinds_of(l->m, name, k) != 0 && runs_another(l, at))
+			set_program(l, l->p + at, n);
+	}
+}
+
+/* Quotes of a command line, and where commands end in it. */
+static void
+note_letter(struct look *l, uint8_t c)
+{
+	if (!l->shell || !is(c, QUOTE | ENDS))
+		return;
+	if (is(c, ENDS))
+		l->begins = l->begins || l->quote == 0;
+	else if (l->quote == 0)
+		l->quote = c;
+	else if (l->quote == c)
+		l->quote = 0;
+}
+
+/* -- what is a secret -- */
+
+struct secret {
+	size_t from, end;
+};
+
+static bool
+found(size_t from, size_t end, struct secret *ret)
+{
+	*ret = (struct secret){ from, end };
+	return from < end;
+}
+
+/* Of the value at `at`, what is behind the letter `from`, if there is one. */
+static bool
+take(const struct look *l, size_t at, bool whole, char from, struct secret *ret)
+{
+	size_t n = l->n - at < WORD_LONGEST ? l->n - at : WORD_LONGEST,
+	       begin = at;
+	const uint8_t *sign;
+
+	if (from != '\0') {
+		sign = memchr(l->p + at, from, n);
+		if (sign == NULL)
+			return false;
+		begin = (size_t)(sign + 1 - l->p);
+	}
+	return found(begin, end_of(l, at, whole), ret);
+}
+
+/* Up to `stop` ('=', or 0: the word's end); 0: that is no name. */
+static size_t
+name_length(const struct look *l, size_t at, uint8_t stop)
+{
+	size_t n = l->n - at < NAME_LONGEST ? l->n - at : NAME_LONGEST, i = 0;
+
+	while (i < n && l->p[at + i] != stop && !is(l->p[at + i], NO_NAME))
 		i++;
-	return i - at;
+	return i;
 }
 
-/* --NAME=VALUE, --NAME VALUE.  0: it isn't one; else where the value begins. */
-static size_t
-match_option(struct look *l, const struct rule *r, size_t at)
+/* The n bytes of a name begin with `dashes` of them. */
+static bool
+is_plain(const struct look *l, size_t at, size_t n, size_t dashes)
 {
-	size_t dashes = 0, n;
+	const struct mask_rule *r = rules_of(l, MASK_PLAIN);
 
-	while (dashes < 2 && at + dashes < l->n && l->p[at + dashes] == '-')
+	for (; r != NULL; r = r->next) {
+		size_t skip = r->text[0] == '-' ? 0 : dashes;
+
+		if (mask_fits(l->p + at + skip, n - skip, r->text, r->n) &&
+		    is_for(l, r, at))
+			return true;
+	}
+	return false;
+}
+
+/* Dashes before the name are no part of it.  whole: nor is anything else, for which
+ * a pattern's first '*' might stand. */
+static bool
+is_name(
+    const struct look *l, enum mask_kind kind, size_t at, size_t n, bool whole)
+{
+	const struct mask_rule *r = l->m->rules[kind];
+	size_t dashes = 0;
+
+	while (dashes < 2 && dashes < n && l->p[at + dashes] == '-')
 		dashes++;
-	n = name_length(l, at + dashes);
-	if (dashes == 0 || n != strlen(r->text) ||
-	    !same_letters(l->p + at + dashes, r->text, n))
-		return 0;
-	at += dashes + n;
-	if (at < l->n && l->p[at] == '=')
-		return at + 1;
+	for (; r != NULL; r = r->next) {
+		size_t skip = whole && r->text[0] == '*';
+
+		if (mask_fits(l->p + at + dashes, n - dashes, r->text + skip,
+			r->n - skip))
+			return !is_plain(l, at, n, dashes);
+	}
+	return false;
+}
+
+static void
+await(struct look *l, char from)
+{
 	l->next = true;
-	return 0;
+	l->from = from;
 }
 
-static size_t
-match_short(struct look *l, const struct rule *r, size_t at)
+/* --NAME=VALUE, --NAME VALUE; with one dash, which may be letters, all of NAME. */
+static bool
+at_option(struct look *l, size_t at, struct secret *ret)
 {
-	if (at + 1 >= l->n || l->p[at] != '-' ||
-	    l->p[at + 1] != (uint8_t)r->letter ||
-	    l->program_n != strlen(r->text) ||
-	    !same_letters(l->program, r->text, l->program_n))
-		return 0;
-	if (at + 2 < l->n && !ends_word(l->p[at + 2]))
-		return at + 2;
-	l->next = l->next || r->in_next;
-	return 0;
+	size_t name = at + (at + 1 < l->n && l->p[at + 1] == '-' ? 2 : 1);
+	size_t n = name_length(l, name, '='), i = name + n;
+	const struct mask_rule *r = rules_of(l, MASK_LONG);
+	char from = '\0';
+
+	while (r != NULL && (!mask_fits(l->p + name, n, r->text, r->n) ||
+				name == at + 1 || !is_for(l, r, at)))
+		r = r->next;
+	if (n == 0 ||
+	    (r == NULL && !is_name(l, MASK_OPTION, at, i - at, name == at + 1)))
+		return false;
+	if (r != NULL)
+		from = r->from;
+	if (i < l->n && l->p[i] == '=')
+		return take(l, i + 1, at == 0, from, ret);
+	if (i == l->n || is(l->p[i], BLANK))
+		await(l, from);
+	return false;
 }
 
-static size_t
-match_assign(const struct look *l, const struct rule *r, size_t at)
+/* May it stand before another letter, and has no value? */
+static bool
+is_flag(const struct look *l, size_t at, uint8_t c)
 {
-	size_t n = name_length(l, at);
+	const struct mask_rule *r = rules_of(l, MASK_FLAGS);
 
-	if (n == 0 || at + n >= l->n || l->p[at + n] != '=' ||
-	    !fits(l->p + at, n, r->text))
-		return 0;
-	return at + n + 1;
+	while (r != NULL &&
+	       (memchr(r->text, c, r->n) == NULL || !is_for(l, r, at)))
+		r = r->next;
+	return r != NULL;
 }
 
-static size_t
-match_prefix(const struct look *l, const struct rule *r, size_t at, size_t *end)
+/* -LETTERVALUE, -LETTER VALUE, with flags before it. */
+static bool
+at_short(struct look *l, size_t at, struct secret *ret)
 {
-	size_t n = strlen(r->text), i;
+	for (size_t i = at + 1; i < l->n && i < at + BUNDLE_LONGEST; i++) {
+		const struct mask_rule *r = rules_of(l, MASK_SHORT);
 
-	if (l->n - at < n || memcmp(l->p + at, r->text, n) != 0)
-		return 0;
-	for (i = at + n; i < l->n && is_token(l->p[i]); i++)
+		while (r != NULL &&
+		       ((uint8_t)r->letter != l->p[i] || !is_for(l, r, at)))
+			r = r->next;
+		if (r != NULL && i + 1 < l->n && !is(l->p[i + 1], BLANK))
+			return take(
+			    l, i + 1, end_of(l, i + 1, at == 0), r->from, ret);
+		if (r != NULL && r->in_next)
+			await(l, r->from);
+		if (r != NULL || !is_flag(l, at, l->p[i]))
+			return false;
+	}
+	return false;
+}
+
+/* NAME=VALUE: a word, an element of a list, of a URL's query, or a value. */
+static bool
+at_assignment(const struct look *l, size_t at, struct secret *ret)
+{
+	uint8_t before = at > 0 ? l->p[at - 1] : 0;
+	size_t n = name_length(l, at, '='), from = at + n + 1, end;
+
+	if (n == 0 || from > l->n || l->p[from - 1] != '=' ||
+	    !is_name(l, MASK_ASSIGN, at, n, false))
+		return false;
+	if (before == ',')
+		end = end_before(l, from, ',', ',');
+	else if (before == '?' || before == '&')
+		end = end_before(l, from, '&', '#');
+	else
+		end = end_of(l, from, at == 0 || before == '=');
+	return found(from, end, ret);
+}
+
+/* The word behind a NAME of the program's. */
+static void
+look_behind(struct look *l, size_t at)
+{
+	const struct mask_rule *r = rules_of(l, MASK_BEHIND);
+	size_t n = r != NULL ? word_length(l->p + at, l->n - at) : 0;
+
+	while (r != NULL &&
+	       (!mask_fits(l->p + at, n, r->text, r->n) || !is_for(l, r, at)))
+		r = r->next;
+	if (r != NULL)
+		await(l, '\0');
+}
+
+/* Is this word the last of its command? */
+static bool
+is_last(const struct look *l, size_t end)
+{
+	while (end < l->n && (l->p[end] == ' ' || l->p[end] == '\t'))
+		end++;
+	if (end == l->n)
+		return l->shell || l->last;
+	if (end + 1 < l->n && isdigit(l->p[end]) && is(l->p[end + 1], ARROW))
+		end++; /* 2>file */
+	return l->shell && is(l->p[end], NO_NAME);
+}
+
+static bool
+at_last(const struct look *l, size_t at, struct secret *ret)
+{
+	const struct mask_rule *r = rules_of(l, MASK_LAST);
+	size_t end = l->n;
+
+	if (r == NULL || l->begins || l->p[at] == '-' || is(l->p[at], ARROW) ||
+	    (at + 1 < l->n && is(l->p[at + 1], ARROW)))
+		return false;
+	if (at > 0 || l->shell)
+		end = at + word_length(l->p + at, l->n - at);
+	if (!is_last(l, end))
+		return false;
+	while (r != NULL && (!is_for(l, r, at) ||
+				(r->letter != '\0' &&
+				    !said_before(l, at, NULL, 0, r->letter))))
+		r = r->next;
+	return r != NULL && found(at, end, ret);
+}
+
+/* "NAME": "VALUE", at the first quote; quotes may have a backslash each. */
+static bool
+at_json(const struct look *l, size_t at, struct secret *ret)
+{
+	uint8_t quote = l->p[at];
+	size_t name = at + 1, n = name_length(l, name, '\\'), i = name + n;
+	bool slash = i < l->n && l->p[i] == '\\', quoted;
+
+	i += slash;
+	if (n == 0 || i >= l->n || l->p[i] != quote)
+		return false;
+	for (i++; i < l->n && is(l->p[i], BLANK) && i < name + NAME_LONGEST;
+	     i++)
 		continue;
-	if (i - at - n < r->min)
-		return 0;
-	*end = i;
-	return at + n;
-}
-
-static size_t
-match_after(const struct look *l, const struct rule *r, size_t at)
-{
-	size_t n = strlen(r->text);
-
-	if (l->n - at <= n || !same_letters(l->p + at, r->text, n))
-		return 0;
-	return at + n;
+	if (i >= l->n || l->p[i] != ':' ||
+	    !is_name(l, MASK_ASSIGN, name, n, false))
+		return false;
+	for (i++; i < l->n && is(l->p[i], BLANK); i++)
+		continue;
+	i += slash && i < l->n && l->p[i] == '\\';
+	if (i >= l->n || l->p[i] == '{' || l->p[i] == '[')
+		return false;
+	quoted = l->p[i] == quote;
+	i += quoted;
+	ret->from = i;
+	while (i < l->n &&
+	       (quoted ? l->p[i] != quote
+		       : !is(l->p[i], BLANK | QUOTE) && l->p[i] != ',' &&
+			     l->p[i] != '}' && l->p[i] != ']'))
+		/* A quote behind a backslash is of the value, unless all are. */
+		i += !slash && l->p[i] == '\\' && i + 1 < l->n ? 2 : 1;
+	ret->end = i - (slash && quoted && l->p[i - 1] == '\\');
+	return ret->from < ret->end;
 }
 
 /* scheme://user:password@host, at its scheme. */
-static size_t
-match_url(const struct look *l, size_t at, size_t *end)
+static bool
+at_url(const struct look *l, size_t at, struct secret *ret)
 {
 	size_t i = at, colon = 0, sign = 0;
 
-	while (i < l->n && (isalnum(l->p[i]) || l->p[i] == '+'))
+	while (i < l->n && i < at + NAME_LONGEST &&
+	       (isalnum(l->p[i]) || l->p[i] == '+'))
 		i++;
 	if (i == at || l->n - i < 3 || memcmp(l->p + i, "://", 3) != 0)
-		return 0;
-	for (i += 3; i < l->n && !ends_word(l->p[i]) && l->p[i] != '/' &&
-		     l->p[i] != '\'' && l->p[i] != '"';
+		return false;
+	for (i += 3; i < l->n && !is(l->p[i], BLANK | QUOTE) && l->p[i] != '/';
 	     i++) {
 		if (l->p[i] == ':' && colon == 0)
 			colon = i;
 		if (l->p[i] == '@')
 			sign = i; /* the last one is it */
 	}
-	if (colon == 0 || sign <= colon + 1)
-		return 0;
-	*end = sign;
-	return colon + 1;
+	return colon != 0 && found(colon + 1, sign, ret);
+}
+
+static bool
+at_prefix(const struct look *l, size_t at, struct secret *ret)
+{
+	const struct mask_rule *r = l->m->prefix[l->p[at]];
+
+	for (; r != NULL; r = r->next) {
+		size_t i = at + r->n;
+
+		if (l->n - at < r->n || memcmp(l->p + at, r->text, r->n) != 0)
+			continue;
+		while (i < l->n && is_token(l->p[i]))
+			i++;
+		if (i - at - r->n >= r->min)
+			return found(at + r->n, i, ret);
+	}
+	return false;
+}
+
+/* To the end of the line, and of the quotes that it is in. */
+static size_t
+end_of_line(const struct look *l, size_t at)
+{
+	while (at < l->n && l->p[at] != '\n' &&
+	       (l->quote == 0 || l->p[at] != l->quote))
+		at++;
+	return at;
+}
+
+static bool
+at_text(const struct look *l, size_t at, struct secret *ret)
+{
+	const struct mask_rule *r = l->m->after[mask_fold(l->p[at])];
+
+	for (; r != NULL; r = r->next) {
+		size_t from = at + r->n;
+
+		if (l->n - at > r->n &&
+		    mask_fits(l->p + at, r->n, r->text, r->n) &&
+		    found(from,
+			r->line ? end_of_line(l, from) : end_of(l, from, false),
+			ret))
+			return true;
+	}
+	return false;
+}
+
+/* The one before said that this is a secret: unless it is an option, too. */
+static bool
+is_awaited(struct look *l, size_t at, struct secret *ret)
+{
+	if (!l->next || is(l->p[at], BLANK))
+		return false;
+	l->next = false;
+	if (l->n - at > 2 && l->p[at] == '-' && l->p[at + 1] == '-')
+		return false;
+	return take(l, at, true, l->from, ret);
+}
+
+static bool
+at_word(struct look *l, size_t at, struct secret *ret)
+{
+	if (is_awaited(l, at, ret))
+		return true;
+	if (l->p[at] == '-') {
+		if (at_option(l, at, ret) || at_short(l, at, ret))
+			return true;
+	} else if (!is(l->p[at], BLANK)) {
+		look_behind(l, at);
+	}
+	return at_last(l, at, ret);
 }
 
 /* Does what stands here say that a secret follows?  From where to where. */
 static bool
-secret_at(
-    struct look *l, size_t at, bool word_begins, size_t *from, size_t *end)
+secret_at(struct look *l, size_t at, struct secret *ret)
 {
-	/* --proxy=http://..., DATABASE_URL=db://... */
-	bool value_begins = word_begins || (at > 0 && l->p[at - 1] == '=');
+	uint8_t before = at > 0 ? l->p[at - 1] : ' ';
+	bool word = is(before, BLANK | BREAK);
 
-	for (const struct rule *r = l->m->rules; r != NULL; r = r->next) {
-		*from = *end = 0;
-		if (r->kind == AFTER)
-			*from = match_after(l, r, at);
-		else if (r->kind == PREFIX && value_begins)
-			*from = match_prefix(l, r, at, end);
-		else if (r->kind == URL && value_begins)
-			*from = match_url(l, at, end);
-		else if (!word_begins)
-			continue;
-		else if (r->kind == OPTION)
-			*from = match_option(l, r, at);
-		else if (r->kind == SHORT)
-			*from = match_short(l, r, at);
-		else if (r->kind == ASSIGN)
-			*from = match_assign(l, r, at);
-		if (*from == 0)
-			continue;
-		if (*end == 0)
-			*end = end_of(l, *from, r->kind != AFTER && at == 0);
-		if (*end > *from)
-			return true;
-	}
-	return false;
+	if (word && at_word(l, at, ret))
+		return true;
+	if (l->m->after[mask_fold(l->p[at])] != NULL && at_text(l, at, ret))
+		return true;
+	if (is(l->p[at], QUOTE) && at_json(l, at, ret))
+		return true;
+	if (!word && !is(before, VALUE))
+		return false;
+	return at_prefix(l, at, ret) ||
+	       (l->m->rules[MASK_URL] != NULL && at_url(l, at, ret)) ||
+	       (before != ':' && before != '/' && before != '@' &&
+		   at_assignment(l, at, ret));
 }
 
 /* -- replacing -- */
@@ -477,67 +616,33 @@ put_mask(const struct mask *m, const uint8_t *p, size_t n, struct ops_buf *out)
 	ops_buf_puts(out, "]");
 }
 
-static void
-set_program(struct look *l, const uint8_t *p, size_t n)
-{
-	const uint8_t *slash = n > 0 ? memrchr(p, '/', n) : NULL;
-
-	l->program = slash != NULL ? slash + 1 : p;
-	l->program_n = (size_t)(p + n - l->program);
-}
-
-/* In a command line this word may be the program that the next are for. */
-static void
-note_word(struct look *l, size_t at)
-{
-	size_t n = end_of(l, at, false) - at;
-
-	if (l->shell && n > 0 && l->p[at] != '-')
-		set_program(l, l->p + at, n);
-}
-
-/* The one before said that this is a secret: unless it is an option, too. */
-static bool
-is_awaited(struct look *l, size_t at, size_t *end)
-{
-	bool awaited = l->next && !ends_word(l->p[at]);
-
-	if (!awaited)
-		return false;
-	l->next = false;
-	if (l->n - at > 2 && l->p[at] == '-' && l->p[at + 1] == '-')
-		return false;
-	*end = end_of(l, at, true);
-	return *end > at;
-}
-
-static bool
-begins_word(uint8_t before)
-{
-	return ends_word(before) || strchr("'\";(|&", before) != NULL;
-}
-
 static size_t
 mask_one(struct look *l, struct ops_buf *out)
 {
-	size_t at = 0, copied = 0, count = 0, from, end;
+	size_t at = 0, copied = 0, count = 0;
+	struct secret s;
 
 	while (at < l->n) {
-		bool begins = at == 0 || begins_word(l->p[at - 1]), found;
+		uint8_t before = at > 0 ? l->p[at - 1] : ' ', c = l->p[at];
 
-		from = at;
-		found = (begins && is_awaited(l, at, &end)) ||
-			secret_at(l, at, begins, &from, &end);
-		if (!found) {
-			if (begins)
-				note_word(l, at);
+		if (!is(before, BLANK | BREAK | VALUE) &&
+		    !is(c, QUOTE | ENDS) && l->m->after[mask_fold(c)] == NULL) {
 			at++;
 			continue;
 		}
-		ops_buf_put(out, l->p + copied, from - copied);
-		put_mask(l->m, l->p + from, end - from, out);
+		if (!secret_at(l, at, &s)) {
+			if (is(before, BLANK | BREAK))
+				note_word(l, at);
+			note_letter(l, c);
+			at++;
+			continue;
+		}
+		for (; at < s.from; at++)
+			note_letter(l, l->p[at]);
+		ops_buf_put(out, l->p + copied, s.from - copied);
+		put_mask(l->m, l->p + s.from, s.end - s.from, out);
 		count++;
-		copied = at = end;
+		copied = at = s.end;
 	}
 	ops_buf_put(out, l->p + copied, l->n - copied);
 	return count;
@@ -550,7 +655,7 @@ is_command_line(const uint8_t *p, size_t n, bool after_c)
 {
 	size_t i = 0;
 
-	while (i < n && !ends_word(p[i]) && p[i] != '=')
+	while (i < n && !is(p[i], BLANK) && p[i] != '=')
 		i++;
 	return after_c || (i < n && p[i] != '=' && p[0] != '-');
 }
@@ -558,24 +663,32 @@ is_command_line(const uint8_t *p, size_t n, bool after_c)
 size_t
 mask_args(const struct mask *m, const uint8_t *p, size_t n, struct ops_buf *out)
 {
+	size_t first = strnlen((const char *)p, n), count = 0;
 	struct look l = { .m = m };
-	size_t count = 0;
+	struct look begun;
 	bool after_c = false;
 
-	for (size_t at = 0; at < n; at += l.n + 1) {
+	set_program(&l, p, first);
+	ops_buf_put(out, p, first < n ? first + 1 : n);
+	for (size_t at = first + 1; at < n; at += l.n + 1) {
 		const uint8_t *nul = memchr(p + at, 0, n - at);
 
 		l.p = p + at;
 		l.n = nul != NULL ? (size_t)(nul - l.p) : n - at;
-		l.shell = at > 0 && is_command_line(l.p, l.n, after_c);
-		if (at == 0 || l.shell)
-			set_program(&l, p, strnlen((const char *)p, n));
-		if (at == 0)
-			ops_buf_put(out, l.p, l.n);
-		else
-			count += mask_one(&l, out);
+		l.last = at + l.n + 1 >= n;
+		/* A secret that is awaited is all of its argument. */
+		l.shell = !l.next && is_command_line(l.p, l.n, after_c);
+		l.begins = l.shell;
+		l.quote = 0;
+		begun = l;
+		count += mask_one(&l, out);
 		if (nul != NULL)
 			ops_buf_put8(out, 0);
+		if (l.shell) {
+			l.program = begun.program;
+			l.program_n = begun.program_n;
+			l.kinds = begun.kinds;
+		}
 		after_c = l.n > 1 && l.p[0] == '-' && l.p[1] != '-' &&
 			  l.p[l.n - 1] == 'c';
 		/* An empty one may be the secret that was awaited. */

@@ -1,24 +1,34 @@
 /*
  * capture_mask - secrets in arguments, replaced before they are stored.
  *
- * What is a secret, rules say, a line each ("#" begins a comment):
+ * What is a secret, rules say, a line each ("#" begins a comment).  PROGRAMS are
+ * names with commas between; "a+b" is a, if b is among its first arguments.  In a
+ * name "*" is any text, upper and lower case are the same, and so are - and _.
  *
- *	option NAME...		what follows --NAME= or, as an argument of its
- *				own, --NAME; one dash will do
- *	short PROGRAM LETTER	what follows -LETTER in the same argument, if argv[0]
- *				is PROGRAM
- *	short PROGRAM LETTER next	in the next argument, too
- *	assign PATTERN...	what follows NAME=, where NAME fits: a word in which
- *				* is any text
- *	after TEXT		the word that follows TEXT, to the end of the line
- *				of the rule, wherever it stands
- *	prefix TEXT MIN		what follows TEXT at the begin of a word or behind
- *				its =, if that
- *				is at least MIN letters, digits and -._~+/=
+ *	option NAME...		what follows --NAME= or, as the next argument, --NAME;
+ *				one dash will do
+ *	assign NAME...		what follows NAME=: a word, an element of a,b,c, of
+ *				?a&b, or a value; and the value of "NAME": in JSON
+ *	plain PROGRAMS NAME...	nothing follows these: exceptions from both
+ *	short PROGRAMS LETTER [next] [from C]
+ *				what follows -LETTER in the same argument; next: in
+ *				the next one, too; from: what is behind the first C
+ *				in it, and nothing without one
+ *	flags PROGRAMS LETTERS	may stand before such a LETTER: -xLETTER
+ *	long PROGRAMS NAME [from C]	as option, of these
+ *	behind PROGRAMS NAME...	the argument behind NAME
+ *	last PROGRAMS [LETTER]	the last argument, if -LETTER is among the first
+ *	runs PROGRAMS		another program and its arguments may be theirs
+ *	after TEXT		the word that follows TEXT, which goes to the end of the
+ *				line of the rule, wherever it stands
+ *	line TEXT		the same, up to the line's end or that of the quotes
+ *	prefix TEXT MIN		what follows TEXT at the begin of a word or a value, if
+ *				that is at least MIN letters, digits and -._~+/=
  *	url			the password in scheme://user:password@host, there
+ *	include default		the rules that opseald comes with
  *
- * Letters are the same in upper and lower case, but for LETTER and prefix.  A
- * shell's command line in one argument is looked at word by word.
+ * A shell's command line in one argument is looked at word by word.  Time is in
+ * proportion to the length of the arguments.
  *
  * In its place stands "[masked N H]": N its length in bytes, H 12 hex digits of
  * HMAC-SHA-256 with the key, so that equal secrets are still seen to be equal.
@@ -41,7 +51,7 @@
 
 struct mask;
 
-/* The rules that opseald comes with. */
+/* The rules that opseald comes with: etc/mask-rules. */
 extern const char mask_default_rules[];
 
 /* name: of the file, for messages.  OPS_EFORMAT: a line that is no rule. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FEW_HOLES 2 /* seldom is there one */
+
 struct node {
 	struct order_event ev;
 	uint8_t *args; /* own memory of pieces; NULL: inline, or none came */
@@ -13,6 +15,7 @@ struct node {
 	bool env_waits;
 	bool whole;   /* nothing more is taken, what is missing is named */
 	uint64_t end; /* of what came */
+	struct order_hole few[FEW_HOLES], *many; /* own memory, or NULL */
 	_Alignas(8) uint8_t bytes[];
 };
 
@@ -28,6 +31,7 @@ struct order {
 	struct node **node;
 	size_t first, end, cap;
 	struct piece *piece, **last_piece;
+	size_t heads;                     /* bytes of nodes */
 	size_t memory;                    /* of pieces and of args */
 	uint64_t next[2][ORDER_CPUS_MAX]; /* numbers, by ring and CPU */
 	uint64_t skipped;
@@ -51,8 +55,10 @@ free_node(struct order *o, struct node *n)
 		o->memory -= n->ev.args_n;
 	if (n->env != NULL)
 		o->memory -= n->ev.env_n;
+	o->heads -= sizeof(*n) + n->ev.n;
 	free(n->args);
 	free(n->env);
+	free(n->many);
 	free(n);
 }
 
@@ -213,6 +219,8 @@ take_event(struct order *o, const uint8_t *p, size_t n, uint16_t type,
 	memcpy(node->bytes, p, n);
 	node->ev.u = (void *)node->bytes;
 	node->ev.n = n;
+	node->ev.hole = node->few;
+	o->heads += sizeof(*node) + n;
 	if (node->ev.u->head.type == CAP_EXEC) {
 		const struct cap_exec *e = &node->ev.u->exec;
 
@@ -229,16 +237,34 @@ take_event(struct order *o, const uint8_t *p, size_t n, uint16_t type,
 
 /* -- pieces -- */
 
-static void
-hole(struct order_event *ev, uint64_t offset, uint64_t length)
+/* Room for one more? */
+static bool
+grow_holes(struct node *n)
 {
+	if (n->ev.holes < FEW_HOLES)
+		return true;
+	if (n->many == NULL) {
+		n->many = calloc(ORDER_HOLES, sizeof(*n->many));
+		if (n->many == NULL)
+			return false;
+		memcpy(n->many, n->few, sizeof(n->few));
+		n->ev.hole = n->many;
+	}
+	return n->ev.holes < ORDER_HOLES;
+}
+
+static void
+hole(struct node *n, uint64_t offset, uint64_t length)
+{
+	struct order_event *ev = &n->ev;
 	struct order_hole *last =
 	    ev->holes > 0 ? &ev->hole[ev->holes - 1] : NULL;
 
+	assert(ev->hole != NULL); /* few, or many */
 	if (length == 0)
 		return;
 	if (last != NULL &&
-	    (last->offset + last->length == offset || ev->holes == ORDER_HOLES))
+	    (last->offset + last->length == offset || !grow_holes(n)))
 		last->length = offset + length - last->offset;
 	else
 		ev->hole[ev->holes++] = (struct order_hole){ offset, length };
@@ -271,7 +297,7 @@ put_piece(struct order *o, struct node *n, const struct piece *p)
 		o->refused[CAP_CHUNK_DATA]++;
 		return;
 	}
-	hole(&n->ev, n->end, at - n->end);
+	hole(n, n->end, at - n->end);
 	memcpy(n->args + at, p->data, p->k.n);
 	for (uint32_t i = 0; i < CAP_CHUNK / CAP_PAGE; i++)
 		if ((p->k.faults & 1u << i) != 0 && i * CAP_PAGE < p->k.n) {
@@ -280,7 +306,7 @@ put_piece(struct order *o, struct node *n, const struct piece *p)
 			if (length > CAP_PAGE)
 				length = CAP_PAGE;
 			memset(n->args + at + i * CAP_PAGE, 0, length);
-			hole(&n->ev, at + i * CAP_PAGE, length);
+			hole(n, at + i * CAP_PAGE, length);
 		}
 	n->end = at + p->k.n;
 	n->waits = n->end < all;
@@ -420,7 +446,7 @@ order_next(struct order *o, uint64_t until)
 	if (!n->whole && n->ev.u->head.type == CAP_EXEC) {
 		all = n->ev.u->exec.args_len;
 		have = n->args != NULL ? n->end : n->ev.args_n;
-		hole(&n->ev, have, have < all ? all - have : 0);
+		hole(n, have, have < all ? all - have : 0);
 	}
 	n->waits = n->env_waits = false;
 	n->whole = true;
@@ -480,6 +506,12 @@ size_t
 order_count(const struct order *o)
 {
 	return o->end - o->first;
+}
+
+size_t
+order_heads(const struct order *o)
+{
+	return o->heads;
 }
 
 size_t

@@ -33,7 +33,7 @@
 #define ORDER_ARGS_MAX ((size_t)CAP_CHUNKS_MAX * CAP_CHUNK)
 #define ORDER_MEMORY ((size_t)32 << 20) /* bytes of pieces, all together */
 #define ORDER_CPUS_MAX 4096
-#define ORDER_HOLES 64
+#define ORDER_HOLES 64 /* at most; where there are more, the last is longer */
 
 struct order_hole {
 	uint64_t offset, length;
@@ -59,7 +59,7 @@ struct order_event {
 	size_t env_n;
 	bool env_cut;
 	bool masked; /* not the order's: secrets in args were replaced */
-	struct order_hole hole[ORDER_HOLES];
+	struct order_hole *hole;
 	unsigned holes;
 };
 
@@ -90,8 +90,10 @@ void order_done(struct order *o);
 bool order_is_search(const struct order *o);
 #define ORDER_SEARCH_MAX 256 /* events that are looked through */
 
-/* How many are waiting; and the bytes of pieces, at most ORDER_MEMORY. */
+/* How many are waiting; their own bytes; and the bytes of pieces, at most
+ * ORDER_MEMORY. */
 size_t order_count(const struct order *o);
+size_t order_heads(const struct order *o);
 size_t order_memory(const struct order *o);
 /* Since the begin: numbers that were skipped, in both rings; and records that
  * came but couldn't be kept. */

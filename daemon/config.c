@@ -11,6 +11,8 @@
 #define HOUR (3600 * NS)
 
 static const char *const failure_words[] = { "continue", "refuse", NULL };
+static const char *const hooks_words[] = { "auto", "tp_btf", "raw_tp", "old",
+	NULL };
 
 #define AT(member) offsetof(struct config, member)
 /* clang-format off */
@@ -24,6 +26,7 @@ static const struct conf_key keys[] = {
 	{ NULL, "mask_rules",      CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(mask_rules),      NULL },
 	{ NULL, "environment",     CONF_TEXT,     0,         ENV_LIST_MAX,    AT(environment),     NULL },
 	{ NULL, "accounting",      CONF_BOOL,     0,         0,               AT(accounting),      NULL },
+	{ NULL, "capture_hooks",   CONF_ENUM,     0,         0,               AT(capture_hooks),   hooks_words },
 	{ NULL, "anchor_file",     CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(anchor_file),     NULL },
 	{ NULL, "anchor_syslog",   CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(anchor_syslog),   NULL },
 };

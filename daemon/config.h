@@ -14,9 +14,15 @@
 #include "base/err.h"
 #include "capture_env.h"
 
-/* Compiled in: where meson install puts the file (/etc, unless told). */
-#define CONFIG_DEFAULT_PATH OPSEAL_SYSCONFDIR "/opseal.conf"
 #define CONFIG_PATH_MAX 1023 /* bytes of a path in it */
+
+/* capture_hooks */
+enum capture_hooks {
+	HOOKS_AUTO, /* the best that the kernel takes */
+	HOOKS_TP_BTF,
+	HOOKS_RAW_TP,
+	HOOKS_OLD, /* raw_tp, without what only newer kernels have */
+};
 
 enum on_log_failure { ON_FAILURE_CONTINUE, ON_FAILURE_REFUSE };
 
@@ -28,6 +34,7 @@ struct config {
 	uint64_t anchor_interval; /* ns; 0: off */
 	bool mask;                /* secrets in arguments */
 	bool accounting;          /* the kernel's, as a second source */
+	int capture_hooks;        /* enum capture_hooks */
 	char mask_rules[CONFIG_PATH_MAX + 1];    /* file; "": our own */
 	char environment[ENV_LIST_MAX + 1];      /* names; "": none */
 	char anchor_file[CONFIG_PATH_MAX + 1];   /* "": none */

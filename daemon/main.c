@@ -13,10 +13,15 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "capture_mask.h"
 #include "config.h"
+#include "installed.h"
 #include "logline.h"
 #include "role.h"
 #include "supervisor.h"
+
+/* Where meson install puts the file (/etc, unless told). */
+#define CONFIG_DEFAULT_PATH OPSEAL_SYSCONFDIR "/opseal.conf"
 
 #define DEFAULT_STORE "/var/lib/opseal"
 #define DEFAULT_RUN "/run/opseal"
@@ -35,6 +40,7 @@ enum {
 	OPT_FOREGROUND,
 	OPT_NO_DROP,
 	OPT_NO_CAPTURE,
+	OPT_PRINT_MASK_RULES,
 	OPT_VERSION,
 	OPT_HELP,
 	OPT_ROLE,
@@ -50,6 +56,7 @@ static const struct option long_options[] = {
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "no-drop", no_argument, NULL, OPT_NO_DROP },
 	{ "no-capture", no_argument, NULL, OPT_NO_CAPTURE },
+	{ "print-mask-rules", no_argument, NULL, OPT_PRINT_MASK_RULES },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "role", required_argument, NULL, OPT_ROLE },
@@ -61,6 +68,7 @@ static const struct option long_options[] = {
 static const char usage[] =
     "usage: opseald [--store DIR] [--run DIR] [--config FILE] [--foreground]\n"
     "               [--no-drop] [--no-capture]\n"
+    "       opseald --print-mask-rules\n"
     "\n"
     "Records sessions into a sealed store and answers who may read it.\n"
     "\n"
@@ -74,6 +82,10 @@ static const char usage[] =
     "\n"
     "  --no-capture   record sessions only, and not which programs are "
     "started\n"
+    "  --print-mask-rules\n"
+    "                 print the rules by which secrets in arguments are "
+    "masked\n"
+    "                 if the settings name no others\n"
     "  --version      print the version\n"
     "  --help         print this\n"
     "\n"
@@ -120,6 +132,9 @@ parse_options(int argc, char **argv, struct options *o)
 		case OPT_NO_CAPTURE:
 			o->no_capture = true;
 			break;
+		case OPT_PRINT_MASK_RULES:
+			fputs(mask_default_rules, stdout);
+			return fflush(stdout) == 0 ? 0 : 2;
 		case OPT_VERSION:
 			puts("opseald " OPSEAL_VERSION);
 			return 0;

@@ -14,12 +14,12 @@
 
 /* clang-format off */
 const struct role_info role_table[ROLES] = {
-	[ROLE_WRITER]  = { "writer",  "record.sock",  0600, false, false, 0,         role_writer },
-	[ROLE_QUERY]   = { "query",   "control.sock", 0666, false, true,  0,         role_query },
-	[ROLE_SESSION] = { "session", "session.sock", 0666, true,  true,  0,         role_session },
-	[ROLE_SCAN]    = { "scan",    NULL,           0,    false, false, DROP_LOOK, role_scan },
-	[ROLE_CAPTURE] = { "capture", NULL,           0,    false, false, DROP_CAPTURE, role_capture },
-	[ROLE_INDEX]   = { "index",   NULL,           0,    false, false, 0,         role_index },
+	[ROLE_WRITER]  = { "writer",  "record.sock",  0600, false, false, 0,            0,   role_writer },
+	[ROLE_QUERY]   = { "query",   "control.sock", 0666, false, true,  0,            0,   role_query },
+	[ROLE_SESSION] = { "session", "session.sock", 0666, true,  true,  0,            0,   role_session },
+	[ROLE_SCAN]    = { "scan",    NULL,           0,    false, false, DROP_LOOK,    0,   role_scan },
+	[ROLE_CAPTURE] = { "capture", NULL,           0,    false, false, DROP_CAPTURE, -10, role_capture },
+	[ROLE_INDEX]   = { "index",   NULL,           0,    false, false, 0,            19,  role_index },
 };
 /* clang-format on */
 

@@ -62,6 +62,9 @@ struct role_info {
 	 * stands still.  Not the writer: a slow disk is no reason. */
 	bool watched;
 	uint64_t keep; /* capabilities */
+	/* nice(2), as far as the supervisor may.  Whoever makes the machine busy
+	 * must not make capture late: what it doesn't read in time is lost. */
+	int nice;
 	int (*run)(struct role *r, struct ops_err *err);
 };
 extern const struct role_info role_table[ROLES];

@@ -60,7 +60,8 @@
 #define SYNC_WAIT (1000 * MS) /* for a writer that doesn't answer */
 #define LAST_WAIT (3000 * MS) /* at the end, for the writer to have it all */
 #define FORGET (60000 * MS)   /* sessions that ended so long ago */
-#define EVENTS_MAX 16384      /* that wait; the rings keep the rest */
+#define EVENTS_MAX 65536      /* that wait; the rings keep the rest */
+#define EVENTS_BYTES ((size_t)32 << 20)
 #define TEXT_MAX 400
 
 struct capture_role {
@@ -507,7 +508,7 @@ read_rings(struct capture_role *r, uint64_t now)
 {
 	size_t waiting = order_count(r->order), n = 0;
 
-	if (waiting < EVENTS_MAX) {
+	if (waiting < EVENTS_MAX && order_heads(r->order) < EVENTS_BYTES) {
 		n = kernel_read(r->kernel, r->order, EVENTS_MAX - waiting);
 		if (n < EVENTS_MAX - waiting)
 			r->whole = now;
@@ -696,6 +697,7 @@ start_kernel(struct capture_role *r, struct ops_err *err)
 		ops_fail(&why, OPS_EUNAVAIL, "switched off (--no-capture)");
 	else
 		(void)kernel_open(
+		    (enum capture_hooks)r->role->config.capture_hooks,
 		    r->role->config.environment[0] != '\0', &r->kernel, &why);
 	if (drop_rest(&r->role->user, err) < 0 || open_accounts(r, err) < 0)
 		return -1;

@@ -2,8 +2,8 @@
  * role_index - keeps the index of what ran.
  *
  * It looks every two seconds whether there is a new checkpoint, and reads the
- * store only then; after a look it waits twenty times as long as that took, so
- * that what nobody waits for costs a twentieth of a CPU at most.  It listens to
+ * store only then; and then not again for twenty times the CPU that it took, so
+ * that what nobody waits for costs a twentieth of one at most.  It listens to
  * nobody, writes only STORE/index, and is shut in before it parses anything.
  *
  * The log needs the last of a disk more than the index does: it is not begun where
@@ -21,8 +21,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -39,7 +39,7 @@
 #define SHARE 20                        /* one part in so many of the time */
 #define SPACE_MIN (UINT64_C(128) << 20) /* bytes */
 #define RECORD_BYTES 200           /* of the index for each, and then some */
-#define AFTER_TROUBLE (60000 * MS) /* there is little hope that it mends */
+#define AFTER_TROUBLE (30000 * MS) /* there is little hope that it mends */
 
 struct index_role {
 	struct role *role;
@@ -52,6 +52,7 @@ struct index_role {
 	bool shut;        /* in the sandbox */
 	bool removed;     /* its folder is another */
 	bool full;        /* the disk, nearly */
+	uint64_t next;    /* BOOTTIME: no sooner, but if asked */
 	char said[sizeof(((struct ops_err *)0)->msg)]; /* trouble told last */
 };
 
@@ -157,23 +158,35 @@ check_space(struct index_role *r, struct ops_err *err)
 			 "index: the disk is nearly full, so there is none");
 }
 
-/* How long to wait then. */
+/* CPU time of this process, ns. */
 static uint64_t
+cpu_time(void)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) < 0)
+		return 0;
+	return (uint64_t)t.tv_sec * 1000 * MS + (uint64_t)t.tv_nsec;
+}
+
+static void
 look(struct index_role *r)
 {
 	bool asked = indexer_is_asked(r->role->store);
-	uint64_t began = ops_boottime(), pause;
+	uint64_t began = cpu_time(), pause;
 	struct ops_err err = { 0 };
-	struct stat now;
+	struct stat now = { 0 };
 
 	if (r->indexer != NULL && !indexer_holds(r->indexer)) {
 		r->removed = r->loop.stop = true;
-		return EVERY;
+		return;
 	}
-	if (!is_new(r, &now) && !asked)
-		return EVERY;
-	if (!prepare(r))
-		return AFTER_TROUBLE;
+	if (!asked && (ops_boottime() < r->next || !is_new(r, &now)))
+		return;
+	if (!prepare(r)) {
+		r->next = ops_boottime() + AFTER_TROUBLE;
+		return;
+	}
 	if (check_space(r, &err) == 0 && update(r, asked, &err) == 0) {
 		r->seen = now;
 		r->said[0] = '\0';
@@ -181,10 +194,10 @@ look(struct index_role *r)
 		say(r, &err);
 	}
 	(void)malloc_trim(0);
-	pause = (ops_boottime() - began) * SHARE;
+	pause = (cpu_time() - began) * SHARE;
 	if (err.code != OPS_OK && pause < AFTER_TROUBLE)
 		pause = AFTER_TROUBLE;
-	return pause > EVERY ? pause : EVERY;
+	r->next = ops_boottime() + pause;
 }
 
 static void
@@ -194,7 +207,8 @@ on_timer(struct watch *w, uint32_t events)
 
 	(void)events;
 	loop_drain(w->fd);
-	loop_timer_set(w->fd, look(r), 0);
+	look(r);
+	loop_timer_set(w->fd, EVERY, 0);
 }
 
 static void
@@ -270,7 +284,6 @@ run(struct index_role *r, struct ops_err *err)
 	const int signals[] = { SIGTERM, 0 };
 
 	(void)umask(077);
-	(void)setpriority(PRIO_PROCESS, 0, 19); /* nobody waits for it */
 	if (loop_init(&r->loop, err) < 0 ||
 	    loop_signalfd(signals, &r->signals.fd, err) < 0 ||
 	    loop_add(&r->loop, &r->signals, EPOLLIN, err) < 0 ||

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "handover.h"
+#include "installed.h"
 #include "ipc/msg.h"
 #include "logline.h"
 #include "loop.h"

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "installed.h"
 #include "logline.h"
 #include "record/event.h"
 #include "writer_role.h"

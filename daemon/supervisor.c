@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -122,6 +123,7 @@ execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)unsetenv("NOTIFY_SOCKET");
+	(void)setpriority(PRIO_PROCESS, 0, role_table[id].nice);
 	place_fds(from, to, s->o->to_syslog ? 6 : 5);
 	if (s->o->to_syslog && dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		return;

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "installed.h"
 #include "ipc/proto.h"
 #include "merkle/note.h"
 #include "writer_role.h"

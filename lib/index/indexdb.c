@@ -7,18 +7,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "record/program.h"
 
 #define BUSY_WRITE_MS 5000 /* a reader is done in less */
 #define BUSY_READ_MS 200   /* then the records themselves are read */
 #define TEXT_MAX 65536     /* bytes of one value */
 #define SIGN_BIT (UINT64_C(1) << 63)
 
+/*
+ * What may be done: so many operations of SQLite's machine, and so much CPU time, as
+ * one of them may have to compare with megabytes.  A look at an index of
+ * 50,000 programs took 4 operations and less than 1 us a record, whatever was asked.
+ */
+#define LOOK_EVERY 100 /* operations */
+#define OPS_FIRST 1000000
+#define OPS_EACH 1000            /* record */
+#define CPU_FIRST (2 * SECOND)   /* ns */
+#define CPU_EACH UINT64_C(20000) /* ns a record */
+#define ROWS_FIRST 64
+#define ROWS_EACH 2                       /* an end is one of two pids */
+#define TEXTS_EACH (1 + PROGRAM_ALSO_MAX) /* sessions that a record names */
+#define RECORDS_MAX (UINT64_C(1) << 32)
+#define SECOND UINT64_C(1000000000)
+
 struct index_db {
 	sqlite3 *db;
+	bool begins;      /* opened for writing, and not yet known to be ours */
+	uint64_t records; /* the store has */
+	uint64_t looks;   /* that are left */
+	uint64_t until;   /* CPU time of this thread */
 };
 
 /* As sqlite_schema must have them, in its order. */
@@ -75,6 +97,7 @@ fail(struct index_db *d, int rc, struct ops_err *err)
 	case SQLITE_SCHEMA:
 	case SQLITE_TOOBIG:
 	case SQLITE_CONSTRAINT: /* rows that no writer of ours left */
+	case SQLITE_INTERRUPT:  /* see spend() */
 		code = OPS_EFORMAT;
 		break;
 	case SQLITE_NOMEM:
@@ -88,16 +111,68 @@ fail(struct index_db *d, int rc, struct ops_err *err)
 		code = OPS_ENOENT;
 		break;
 	default:
+		/* Its header says that it is of a later SQLite, or it isn't the
+		 * writer's: trying again would not help. */
+		if (d->begins && (rc == SQLITE_ERROR || rc == SQLITE_READONLY))
+			code = OPS_EFORMAT;
 		break;
 	}
+	if (rc == SQLITE_INTERRUPT)
+		why = "it takes more work than its records could";
 	return ops_fail(err, code, "index: %s", why);
 }
+
+/* -- the budget -- */
+
+static uint64_t
+cpu_time(void)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+}
+
+static void
+grant(struct index_db *d)
+{
+	d->looks = (OPS_FIRST + d->records * OPS_EACH) / LOOK_EVERY;
+	d->until = cpu_time() + CPU_FIRST + d->records * CPU_EACH;
+}
+
+/* SQLite's progress handler; 1: stop. */
+static int
+spend(void *arg)
+{
+	struct index_db *d = arg;
+
+	if (d->looks > 0)
+		d->looks--;
+	return d->looks == 0 || cpu_time() > d->until;
+}
+
+void
+index_db_allow(struct index_db *d, uint64_t records)
+{
+	d->records = records < RECORDS_MAX ? records : RECORDS_MAX;
+	grant(d);
+}
+
+uint64_t
+index_db_rows(const struct index_db *d)
+{
+	return ROWS_FIRST + d->records * ROWS_EACH;
+}
+
+/* -- statements -- */
 
 int
 index_exec(struct index_db *d, const char *sql, struct ops_err *err)
 {
-	int rc = sqlite3_exec(d->db, sql, NULL, NULL, NULL);
+	int rc;
 
+	grant(d);
+	rc = sqlite3_exec(d->db, sql, NULL, NULL, NULL);
 	return rc == SQLITE_OK ? 0 : fail(d, rc, err);
 }
 
@@ -125,10 +200,33 @@ index_step(struct index_db *d, sqlite3_stmt *st, struct ops_err *err)
 }
 
 int
-index_run(struct index_db *d, sqlite3_stmt *st, struct ops_err *err)
+index_next(struct index_db *d, sqlite3_stmt *st, struct index_rows *seen,
+    struct ops_err *err)
 {
 	int rc = index_step(d, st, err);
+	int64_t id;
 
+	if (rc <= 0)
+		return rc;
+	id = sqlite3_column_int64(st, 0);
+	if ((seen->n == 0 || id > seen->last) &&
+	    seen->n < ROWS_FIRST + d->records * TEXTS_EACH) {
+		seen->n++;
+		seen->last = id;
+		return 1;
+	}
+	(void)sqlite3_reset(st);
+	return ops_fail(
+	    err, OPS_EFORMAT, "index: more rows than there are records");
+}
+
+int
+index_run(struct index_db *d, sqlite3_stmt *st, struct ops_err *err)
+{
+	int rc;
+
+	grant(d);
+	rc = index_step(d, st, err);
 	if (rc <= 0)
 		return rc;
 	(void)sqlite3_reset(st);
@@ -186,6 +284,7 @@ harden(struct index_db *d, bool write, struct ops_err *err)
 		    d->db, write ? BUSY_WRITE_MS : BUSY_READ_MS);
 	if (rc != SQLITE_OK)
 		return fail(d, rc, err);
+	sqlite3_progress_handler(d->db, LOOK_EVERY, spend, d);
 	(void)sqlite3_limit(d->db, SQLITE_LIMIT_LENGTH, TEXT_MAX);
 	(void)sqlite3_limit(d->db, SQLITE_LIMIT_ATTACHED, 0);
 	(void)sqlite3_limit(d->db, SQLITE_LIMIT_TRIGGER_DEPTH, 0);
@@ -194,6 +293,31 @@ harden(struct index_db *d, bool write, struct ops_err *err)
 	    "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
 	    "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384",
 	    err);
+}
+
+/*
+ * What an index of ours never is, before SQLite acts on it: in WAL mode, where it
+ * would make files of its own, or with pages that are moved when it is written.
+ * https://sqlite.org/fileformat2.html#the_database_header
+ */
+static int
+check_header(struct index_db *d, struct ops_err *err)
+{
+	uint8_t h[100] = { 0 };
+	sqlite3_file *f = NULL;
+	int rc = sqlite3_file_control(
+	    d->db, "main", SQLITE_FCNTL_FILE_POINTER, (void *)&f);
+
+	if (rc == SQLITE_OK)
+		rc = f->pMethods->xRead(f, h, (int)sizeof(h), 0);
+	if (rc == SQLITE_IOERR_SHORT_READ)
+		return 0; /* it is new, or SQLite says what it is */
+	if (rc != SQLITE_OK)
+		return fail(d, rc, err);
+	if (h[18] > 1 || h[19] > 1 || !ops_all_zero(h + 52, 4) ||
+	    !ops_all_zero(h + 64, 4))
+		return ops_fail(err, OPS_EFORMAT, "index: not in our form");
+	return 0;
 }
 
 /* An empty file gets our tables. */
@@ -206,7 +330,9 @@ make_tables(struct index_db *d, struct ops_err *err)
 		"PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;"
 		"PRAGMA locking_mode = NORMAL; BEGIN IMMEDIATE",
 		err) < 0 ||
-	    index_number(d, "SELECT count(*) FROM sqlite_schema", &n, err) < 0)
+	    /* counting is one operation, however long it takes */
+	    index_number(
+		d, "SELECT EXISTS(SELECT 1 FROM sqlite_schema)", &n, err) < 0)
 		return -1;
 	for (size_t i = 0; n == 0 && i < OPS_ARRAY_LEN(tables); i++)
 		if (index_exec(d, tables[i], err) < 0)
@@ -260,20 +386,24 @@ index_db_open(
 	struct index_db *d;
 	int rc;
 
-	if (path_of(store, "", path, err) < 0)
+	if (guard_install(err) < 0 || path_of(store, "", path, err) < 0)
 		return -1;
 	if (!write && access(path, R_OK) < 0)
 		return ops_fail_errno(err, "index");
+	if (write && guard_look(path, err) < 0)
+		return -1;
 	d = calloc(1, sizeof(*d));
 	if (d == NULL)
 		return ops_fail(err, OPS_ENOMEM, "index: no memory");
-	rc = sqlite3_open_v2(path, &d->db, flags, NULL);
+	d->begins = write;
+	rc = sqlite3_open_v2(path, &d->db, flags, "unix");
 	if (rc != SQLITE_OK)
 		fail(d, rc, err);
-	else if (harden(d, write, err) == 0 &&
+	else if (check_header(d, err) == 0 && harden(d, write, err) == 0 &&
 		 (write ? make_tables(d, err) : index_exec(d, "BEGIN", err)) ==
 		     0 &&
 		 check_tables(d, err) == 0) {
+		d->begins = false;
 		*ret = d;
 		return 0;
 	}

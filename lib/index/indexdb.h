@@ -7,6 +7,12 @@
  *
  * Text in SQL is ours alone; what comes from outside is bound.  Numbers are
  * signed 64 bits there; times are stored so that their order stays (index_time).
+ *
+ * Damage can look like any number of rows: pages of a tree may be children of many.
+ * So rows come in the order of their ids, no more of them than there are records,
+ * and the work has a budget.  What exceeds it is damaged, OPS_EFORMAT.
+ *
+ * Fuzzed: index
  */
 #ifndef OPS_INDEXDB_H
 #define OPS_INDEXDB_H
@@ -18,10 +24,9 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "guard.h"
 #include "record/event.h"
 
-#define INDEX_DIR "index"
-#define INDEX_FILE "programs.sqlite"
 #define INDEX_VERSION 4
 #define INDEX_NAME_MAX 63 /* a longer name is kept as its hash */
 #define INDEX_UNKNOWN                                                          \
@@ -41,13 +46,27 @@ void index_db_free(struct index_db *d); /* NULL is fine; rolls back */
 /* Remove the file and what belongs to it.  Fine if there is none. */
 int index_db_remove(const char *store, struct ops_err *err);
 
+/* The store has so many records: rows and work may be as many as that takes.  Until
+ * then it is little more than what opening takes. */
+void index_db_allow(struct index_db *d, uint64_t records);
+/* How many programs may be picked, then. */
+uint64_t index_db_rows(const struct index_db *d);
+
 int index_exec(struct index_db *d, const char *sql, struct ops_err *err);
 /* *ret is the caller's, for sqlite3_finalize(). */
 int index_prepare(struct index_db *d, const char *sql, sqlite3_stmt **ret,
     struct ops_err *err);
 /* 1: a row.  0: no more; it is reset then.  -1: err, reset as well. */
 int index_step(struct index_db *d, sqlite3_stmt *st, struct ops_err *err);
-/* The same where no row is to come. */
+/* The same for rows in the order of their ids, which come first; *seen is theirs,
+ * zero at first. */
+struct index_rows {
+	int64_t last;
+	uint64_t n;
+};
+int index_next(struct index_db *d, sqlite3_stmt *st, struct index_rows *seen,
+    struct ops_err *err);
+/* The same where no row is to come; it and index_exec() have a budget each. */
 int index_run(struct index_db *d, sqlite3_stmt *st, struct ops_err *err);
 /* One number; 0 if there is no row. */
 int index_number(

@@ -128,8 +128,9 @@ indexer_new(const char *store, struct indexer **ret, struct ops_err *err)
 	}
 	if (path_of(store, "/lock", path, err) < 0)
 		goto fail;
-	x->lock = open(
-	    path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	/* Not for writing: a disk could not be mounted read-only then. */
+	x->lock = open(path,
+	    O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (x->lock < 0) {
 		ops_fail_errno(err, "index: lock");
 		goto fail;
@@ -488,7 +489,7 @@ sink_forget(void *arg, struct ops_err *err)
 {
 	struct indexer *x = arg;
 
-	return index_exec(x->db, "DELETE FROM gone", err);
+	return index_exec(x->db, "DELETE FROM gone WHERE true", err);
 }
 
 static const struct program_sink index_sink = { .add = sink_add,
@@ -508,7 +509,7 @@ put_processes(
 	const struct program_process *p;
 	size_t i = 0;
 
-	if (index_exec(x->db, "DELETE FROM process", err) < 0)
+	if (index_exec(x->db, "DELETE FROM process WHERE true", err) < 0)
 		return -1;
 	while ((p = program_walk_process(w, &i)) != NULL) {
 		(void)sqlite3_bind_int64(st, 1, p->pid);

@@ -165,6 +165,7 @@ take_start(struct lookup *l, const struct job *j, struct ops_err *err)
 	if (program_walk_entry(l->walk, &l->rec, &l->at, &p) == 0 ||
 	    p.time != j->pick->time || !program_wanted(&p, l->f) ||
 	    p.is_hole != (j->pick->hole.stream != 0) ||
+	    (p.kind == PROGRAM_ENDED && !p.end.has_who) ||
 	    (p.is_hole && (j->pick->hole_from == 0 ||
 			      j->pick->hole_from >= p.loss.until)) ||
 	    (p.kind == PROGRAM_RAN && (p.exec.flags & PROGRAM_SEEDED) != 0))
@@ -515,7 +516,8 @@ lookup_sessions(const char *store, struct vfs *v,
 			const uint32_t *n =
 			    program_walk_commands(l.walk, all.s[j].id);
 
-			all.s[j].has_commands = n != NULL;
+			/* None at all: not even its shell was seen. */
+			all.s[j].has_commands = n != NULL && *n > 0;
 			all.s[j].commands = n != NULL ? *n : 0;
 		}
 	close_both(&l);

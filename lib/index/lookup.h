@@ -24,8 +24,8 @@ int lookup_programs(const char *store, struct vfs *v,
     const struct program_filter *f, struct program_list *ret, bool *used,
     struct ops_err *why, struct ops_err *err);
 
-/* As session_list_load(), with f->commands, too: exact numbers, or where the index
- * can't tell none. */
+/* As session_list_load(), with f->commands, too: exact numbers; unknown where the
+ * index can't tell, and where capture saw none. */
 int lookup_sessions(const char *store, struct vfs *v,
     const struct session_filter *f, struct session_list *ret,
     struct ops_err *err);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define SQL_MAX 2048
 #define EXES_MAX                                                               \
 	64 /* with more paths that fit, rows are gone through by time */
@@ -52,10 +54,14 @@ no_memory(struct ops_err *err)
 }
 
 static int
-add_row(struct pick_list *l, sqlite3_stmt *st, struct ops_err *err)
+add_row(struct index_db *d, struct pick_list *l, sqlite3_stmt *st,
+    struct ops_err *err)
 {
 	size_t cap = l->cap == 0 ? 1024 : 2 * l->cap;
 
+	if (l->n >= index_db_rows(d))
+		return ops_fail(err, OPS_EFORMAT,
+		    "index: more rows than there are records");
 	if (l->n == l->cap) {
 		struct pick *more = reallocarray(l->p, cap, sizeof(*more));
 
@@ -93,33 +99,48 @@ enum parameter {
 	EXE
 };
 
-static void
-bind(sqlite3_stmt *st, const struct program_filter *f)
+/* Texts are bound where they are, so that none is lost for want of memory: NULL
+ * would fit no row, and nothing would say so.  name is room for f's. */
+static int
+bind(sqlite3_stmt *st, const struct program_filter *f, int64_t exe,
+    uint8_t name[static INDEX_NAME_MAX], struct ops_err *err)
 {
-	uint8_t name[INDEX_NAME_MAX];
+	const struct {
+		enum parameter at;
+		int64_t n;
+	} numbers[] = {
+		{ EUID, f->euid },
+		{ OWNER, f->owner },
+		{ LOGIN, f->login },
+		{ SINCE, index_time(f->since) },
+		{ UNTIL, index_time(f->until != 0 ? f->until : UINT64_MAX) },
+		{ EXE, exe },
+	};
+	bool bound = true;
 	size_t n;
 
 	if (f->name != NULL) {
 		n = index_name((struct event_text){ (const uint8_t *)f->name,
 				   strlen(f->name) },
 		    name);
-		if (n > 0)
-			(void)sqlite3_bind_blob(
-			    st, NAME, name, (int)n, SQLITE_TRANSIENT);
-		else
-			(void)sqlite3_bind_zeroblob(st, NAME, 0);
+		/* no bytes at all are not NULL */
+		bound &=
+		    SQLITE_OK == (n > 0 ? sqlite3_bind_blob(st, NAME, name,
+					      (int)n, SQLITE_STATIC)
+					: sqlite3_bind_zeroblob(st, NAME, 0));
 	}
 	if (f->has_session)
-		(void)sqlite3_bind_blob(
-		    st, SESSION, f->session, OPS_ID_LEN, SQLITE_TRANSIENT);
+		bound &= sqlite3_bind_blob(st, SESSION, f->session, OPS_ID_LEN,
+			     SQLITE_STATIC) == SQLITE_OK;
 	if (f->tty != NULL)
-		(void)sqlite3_bind_text(st, TTY, f->tty, -1, SQLITE_TRANSIENT);
-	(void)sqlite3_bind_int64(st, EUID, f->euid);
-	(void)sqlite3_bind_int64(st, OWNER, f->owner);
-	(void)sqlite3_bind_int64(st, LOGIN, f->login);
-	(void)sqlite3_bind_int64(st, SINCE, index_time(f->since));
-	(void)sqlite3_bind_int64(
-	    st, UNTIL, index_time(f->until != 0 ? f->until : UINT64_MAX));
+		bound &= sqlite3_bind_text(
+			     st, TTY, f->tty, -1, SQLITE_STATIC) == SQLITE_OK;
+	/* Only statements that have EXE are asked for it. */
+	for (size_t i = 0; i < OPS_ARRAY_LEN(numbers); i++)
+		if ((int)numbers[i].at <= sqlite3_bind_parameter_count(st))
+			bound &= sqlite3_bind_int64(st, (int)numbers[i].at,
+				     numbers[i].n) == SQLITE_OK;
+	return bound ? 0 : no_memory(err);
 }
 
 /* -- the statement -- */
@@ -238,13 +259,14 @@ static int
 find_exes(struct index_db *d, const char *pattern, struct exes *ret,
     struct ops_err *err)
 {
+	struct index_rows seen = { 0 };
 	sqlite3_stmt *st = NULL;
 	int rc;
 
 	if (index_prepare(d, "SELECT id, path FROM exe ORDER BY id", &st, err) <
 	    0)
 		return -1;
-	while ((rc = index_step(d, st, err)) == 1) {
+	while ((rc = index_next(d, st, &seen, err)) == 1) {
 		const struct event_text path = { sqlite3_column_blob(st, 1),
 			(size_t)sqlite3_column_bytes(st, 1) };
 
@@ -292,14 +314,17 @@ take_rows(struct index_db *d, const char *sql, const struct program_filter *f,
     const struct exes *exes, int64_t exe, struct pick_list *l,
     struct ops_err *err)
 {
+	uint8_t name[INDEX_NAME_MAX];
 	sqlite3_stmt *st = NULL;
 	size_t from = l->n;
 	int rc;
 
 	if (index_prepare(d, sql, &st, err) < 0)
 		return -1;
-	bind(st, f);
-	(void)sqlite3_bind_int64(st, EXE, exe);
+	if (bind(st, f, exe, name, err) < 0) {
+		(void)sqlite3_finalize(st);
+		return -1;
+	}
 	while ((rc = index_step(d, st, err)) == 1) {
 		if (f->newest != 0 && l->n - from >= f->newest &&
 		    index_time_back(sqlite3_column_int64(st, 7)) !=
@@ -308,7 +333,7 @@ take_rows(struct index_db *d, const char *sql, const struct program_filter *f,
 		if (exes != NULL &&
 		    !has_exe(exes, sqlite3_column_int64(st, 10)))
 			continue;
-		if (add_row(l, st, err) < 0) {
+		if (add_row(d, l, st, err) < 0) {
 			rc = -1;
 			break;
 		}

@@ -65,17 +65,30 @@ find_stream(struct store *s, struct position *p, const uint8_t *id, int n)
 	return NULL;
 }
 
+/* What an index of all that is sealed may cost. */
+static void
+allow(struct index_db *d, const struct position *p)
+{
+	uint64_t records = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		records += p->s[i].sealed;
+	index_db_allow(d, records);
+}
+
 static int
 take_streams(struct index_db *d, struct store *s, struct position *p,
     struct ops_err *err)
 {
+	struct index_rows seen = { 0 };
 	sqlite3_stmt *st = NULL;
 	int rc;
 
-	if (index_prepare(d, "SELECT id, stream, next, imported FROM stream",
+	if (index_prepare(d,
+		"SELECT id, stream, next, imported FROM stream ORDER BY id",
 		&st, err) < 0)
 		return -1;
-	while ((rc = index_step(d, st, err)) == 1) {
+	while ((rc = index_next(d, st, &seen, err)) == 1) {
 		struct position_stream *x = find_stream(s, p,
 		    sqlite3_column_blob(st, 1), sqlite3_column_bytes(st, 1));
 		int64_t next = sqlite3_column_int64(st, 2);
@@ -182,20 +195,22 @@ take_state(const char *kernel, struct index_db *d, struct store *s,
 static int
 take_sessions(struct index_db *d, struct program_walk *w, struct ops_err *err)
 {
+	struct index_rows seen = { 0 };
 	sqlite3_stmt *st = NULL;
 	int rc;
 
 	if (index_prepare(d,
-		"SELECT session, commands FROM session WHERE commands <> 0",
+		"SELECT id, session, commands FROM session "
+		"WHERE commands <> 0 ORDER BY id",
 		&st, err) < 0)
 		return -1;
-	while ((rc = index_step(d, st, err)) == 1) {
-		int64_t n = sqlite3_column_int64(st, 1);
+	while ((rc = index_next(d, st, &seen, err)) == 1) {
+		int64_t n = sqlite3_column_int64(st, 2);
 		uint32_t *commands = NULL;
 
-		if (sqlite3_column_bytes(st, 0) == OPS_ID_LEN)
+		if (sqlite3_column_bytes(st, 1) == OPS_ID_LEN)
 			commands = program_walk_commands(
-			    w, sqlite3_column_blob(st, 0));
+			    w, sqlite3_column_blob(st, 1));
 		if (n == INDEX_UNKNOWN && commands == NULL)
 			continue;
 		if (commands == NULL || n < 0 || n > UINT32_MAX)
@@ -206,18 +221,20 @@ take_sessions(struct index_db *d, struct program_walk *w, struct ops_err *err)
 	return rc == 1 ? no_fit(err, "a session that is or was unknown") : rc;
 }
 
+/* All rows, as they are deleted without a look: of what isn't seen here, there might
+ * be any number. */
 static int
 take_processes(struct index_db *d, struct program_walk *w, struct ops_err *err)
 {
+	struct index_rows seen = { 0 };
 	sqlite3_stmt *st = NULL;
 	int rc;
 
 	if (index_prepare(d,
-		"SELECT pid, start, seeded, program FROM process "
-		"WHERE pid BETWEEN 1 AND 4294967295",
+		"SELECT pid, start, seeded, program FROM process ORDER BY pid",
 		&st, err) < 0)
 		return -1;
-	while ((rc = index_step(d, st, err)) == 1) {
+	while ((rc = index_next(d, st, &seen, err)) == 1) {
 		const struct program_process p = {
 			.pid = (uint32_t)sqlite3_column_int64(st, 0),
 			.start = (uint64_t)sqlite3_column_int64(st, 1),
@@ -227,6 +244,10 @@ take_processes(struct index_db *d, struct program_walk *w, struct ops_err *err)
 				  : (uint64_t)sqlite3_column_int64(st, 3)
 		};
 
+		if (seen.last < 1 || seen.last > UINT32_MAX) {
+			rc = no_fit(err, "a process without a pid");
+			break;
+		}
 		if (program_walk_know(w, &p, err) < 0) {
 			rc = -1;
 			break;
@@ -260,16 +281,18 @@ static int
 take_gone(struct index_db *d, struct program_walk *w, uint64_t from,
     struct ops_err *err)
 {
+	struct index_rows seen = { 0 };
 	sqlite3_stmt *st = NULL;
 	int rc;
 
 	if (index_prepare(d,
 		POSITION_GONE " WHERE (ended >= ?1 OR over >= ?1 OR ended < 0 "
-			      "OR over < 0) AND pid BETWEEN 1 AND 4294967295",
+			      "OR over < 0) AND pid BETWEEN 1 AND 4294967295 "
+			      "ORDER BY pid",
 		&st, err) < 0)
 		return -1;
 	(void)sqlite3_bind_int64(st, 1, (int64_t)from);
-	while ((rc = index_step(d, st, err)) == 1) {
+	while ((rc = index_next(d, st, &seen, err)) == 1) {
 		struct program_gone g = { .pid = (uint32_t)sqlite3_column_int64(
 					      st, 0),
 			.entry = PROGRAM_NONE };
@@ -313,8 +336,12 @@ position_load_in(const char *boot, struct index_db *d, struct store *s,
 	struct position p = { 0 };
 	struct last last = { 0 };
 
-	if (list_streams(s, &p, err) < 0 ||
-	    take_state(boot, d, s, w, &last, err) < 0 ||
+	if (list_streams(s, &p, err) < 0) {
+		position_free(&p);
+		return -1;
+	}
+	allow(d, &p);
+	if (take_state(boot, d, s, w, &last, err) < 0 ||
 	    take_streams(d, s, &p, err) < 0 || check_order(&p, err) < 0 ||
 	    find_last(&p, &last, program_walk_capturing(w), err) < 0 ||
 	    take_sessions(d, w, err) < 0 || take_processes(d, w, err) < 0) {

@@ -162,6 +162,8 @@ class Reading(t.Test):
             zone = m.group(3).replace("Z", "+00:00")
             return datetime.datetime.fromisoformat(m.group(1) + zone).timestamp(), m.group(2)
 
+        # Sealed, it began when the log says; before, when its door says.
+        t.wait_for("the seal", lambda: json.loads(self.inst.offline("ls", "--json").text)["sealed"])
         here, utc = start(), start("--utc")
         self.check(here.endswith("+09:00"), here)
         self.check(utc.endswith("Z") or utc.endswith("+00:00"), utc)
@@ -582,6 +584,33 @@ class Reading(t.Test):
         text = self.exits(self.inst.opseal("status"), 0).text
         self.matches(text, r"^state +ok")
         self.matches(text, r"(?m)^lost +0 bytes shown but not recorded$")
+
+    def test_status_of_a_time(self):
+        result = self.exits(self.inst.opseal("status", "--since", "-2h"), 2)
+        self.contains(self.one_line(result), "go with --coverage")
+        text = self.exits(self.inst.opseal("status", "--coverage", "-S", "-2h", "-U", "-1h"), 0).text
+        self.contains(text, "nothing was compared in that time")
+
+    def ask(self, *args):
+        return [t.program("opseal"), "--run", self.inst.run_dir] + list(args)
+
+    def test_log_finds_nothing(self):
+        """What one may have meant, and why there is nothing."""
+        off = r"(?m)^opseal log: programs are not captured here: .*; see opseal status$"
+        for args, says in (([], "no programs"),
+                           (["root"], "no programs named root; --user root shows what root ran"),
+                           (["pts/3"], "no programs named pts/3; --tty pts/3 shows what ran there")):
+            result = self.exits(t.run(self.ask("log", *args)), 1)
+            self.contains(result.err.decode(), says, args)
+            self.matches(result.err.decode(), off)
+            self.equal(result.out, b"", "stdout")
+        for argv in (self.inst.argv("log"), self.ask("log", "--source", "import")):
+            result = self.exits(t.run(argv), 1)
+            self.check(b"captured" not in result.err, "nobody asked about capture: %r" % result.err)
+
+    def test_log_follow_without_capture(self):
+        term = self.pty(self.ask("log", "--follow"))
+        term.expect("programs are not captured here: ")
 
     def test_record_gives_the_status(self):
         self.record("exit 42")

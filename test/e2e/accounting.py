@@ -14,6 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import captured as c
 import opsealtest as t
 import recorded as r
 
@@ -37,7 +38,7 @@ class Accounting(t.Test):
     def daemon(self, capture=False, **options):
         inst = self.instance(config=CONFIG, capture=capture, **options)
         self.started(inst)
-        return inst
+        return c.wait_captured(inst) if capture else inst
 
     def started(self, inst):
         t.wait_for("accounting", lambda: "accounting on" in inst.opseal("status").text,
@@ -106,6 +107,9 @@ class Accounting(t.Test):
         t.wait_for("the counts", counted, 60)
         s, rows = self.coverage(inst)
         self.equal(rows, [], "missed")
+        for of, some in ((["--since", "-1h"], True), (["--until", "-1h"], False)):
+            lines = inst.opseal("status", "--coverage", "--json", *of).text.splitlines()
+            self.equal(json.loads(lines[0])["captured"] >= 500, some, of)
         self.equal((s["missed"], s["unaccounted"], s["bad"], s["losses"]), (0, 0, 0, 0), "sums")
         self.equal({p["source"] for p in self.log(inst, "both")}, {"capture"}, "sources")
 

@@ -465,6 +465,47 @@ class Blinding(c.Captured):
         t.wait_for("more programs", lambda: len(self.log("--exe", after, inst=inst)) > 2)
         self.equal(len([p for p in self.log(inst=inst) if p["kind"] == "lost"]), 1, "times between")
 
+    def test_out_of_memory(self):
+        """A program that the kernel kills for its memory.  Seen: signal 9, as that of
+        anybody else's kill; and capture goes on."""
+        group, limit = self.memory_group()
+        with open(os.path.join(group, limit), "w") as f:
+            f.write(str(24 << 20))
+        swappiness = os.path.join(group, "memory.swap.max")
+        if os.path.exists(swappiness):
+            with open(swappiness, "w") as f:
+                f.write("0")
+        program = self.program("python", sys.executable)
+
+        def enter():
+            with open(os.path.join(group, "cgroup.procs"), "w") as f:
+                f.write("0")
+        done = t.run([program, "-c", "x = b'x' * (200 << 20)"], preexec=enter)
+        if done.status == 0:
+            t.skip("the limit of a memory cgroup has no effect here")
+        self.equal(done.status, -9, "status")
+        row = self.run_of(program)
+        self.equal((row["exit"], row["signal"], row["core"]), (None, 9, False), "its end")
+        self.check(8 << 10 < row["maxrss"] < 40 << 10, "maxrss %d KiB" % row["maxrss"])
+        self.contains(self.inst.opseal("log", "--exe", program).text, " SIGKILL ")
+
+    def memory_group(self):
+        """A cgroup of its own with a limit for memory, of version 2 or 1."""
+        with open("/proc/self/mounts") as f:
+            mounts = [x.split() for x in f]
+        for _, path, kind, options, *_ in mounts:
+            group = os.path.join(path, "opseal-test-%d" % os.getpid())
+            name = "memory.max" if kind == "cgroup2" else "memory.limit_in_bytes"
+            if kind == "cgroup2" or (kind == "cgroup" and "memory" in options.split(",")):
+                try:
+                    os.mkdir(group)
+                except OSError:
+                    continue
+                self.later(lambda group=group: os.rmdir(group))
+                if os.path.exists(os.path.join(group, name)):
+                    return group, name
+        return t.skip("no memory cgroup can be made here")
+
     def test_crash(self):
         """A crash, kexec, the power: what was acknowledged is there."""
         inst = self.own()
@@ -487,8 +528,8 @@ class Blinding(c.Captured):
         self.run_of(program)
 
     def test_bpf_tools(self):
-        """`bpftool link detach` is refused for these links, statistics change
-        nothing, and there is no pin to remove."""
+        """`bpftool link detach` is refused for these links, `sysctl kernel.bpf_stats_enabled`
+        changes nothing, and there is no pin to remove."""
         t.need_program("bpftool")
         inst, program = self.own(), self.program("after-that")
         role = self.role(inst)
@@ -506,6 +547,20 @@ class Blinding(c.Captured):
         self.check("pinned" not in done.text or "opseal" not in done.text, "a pin: %r" % done)
         t.run([program])
         self.runs(program, inst=inst)
+        stats = "/proc/sys/kernel/bpf_stats_enabled"
+        if not os.path.exists(stats):
+            t.skip("no " + stats)
+        with open(stats) as f:
+            before = f.read()
+        for value in "1", "0":
+            with open(stats, "w") as f:
+                self.later(lambda: open(stats, "w").write(before))
+                f.write(value)
+            with_stats = self.program("stats-" + value)
+            t.run([with_stats])
+            row = self.runs(with_stats, inst=inst)[0]
+            self.equal((row["exit"], row["argv"]), (0, [with_stats]), "with statistics " + value)
+        self.equal([p for p in self.log(inst=inst) if p["kind"] == "lost"], [], "lost")
 
     def test_disk_full(self):
         """Nothing can be written for a while.  Seen afterwards: all of it."""

@@ -80,6 +80,11 @@ class Install(t.Test):
         self.equal(contents(root + config), contents(os.path.join(t.SOURCE, "etc/opseal.conf")),
                    "the file that is installed there")
         self.equal(mode(root + config), 0o644, "its mode")
+        rules = contents(os.path.join(t.SOURCE, "etc/mask-rules"))
+        self.equal(contents(os.path.dirname(root + config) + "/mask-rules"), rules,
+                   "the rules of masking beside it")
+        self.equal(t.run([root + "/usr/local/sbin/opseald", "--print-mask-rules"]).out, rules,
+                   "those in opseald")
         unit = contents(root + "/usr/local/lib/systemd/system/opseald.service").decode()
         self.contains(unit, "ExecStart=/usr/local/sbin/opseald ", "unit")
         if t.is_root():
@@ -93,7 +98,8 @@ class Install(t.Test):
         config = root + "/etc/opseal/opseal.conf"
         shipped = contents(config)
         self.make(*install)
-        self.equal(os.listdir(os.path.dirname(config)), ["opseal.conf"], "files, unchanged")
+        self.equal(sorted(os.listdir(os.path.dirname(config))), ["mask-rules", "opseal.conf"],
+                   "files, unchanged")
         with open(config, "wb") as f:
             f.write(b"input = on\n")
         os.chmod(config, 0o600)

@@ -16,11 +16,32 @@ import opsealtest as t
 
 HELPER = os.path.join(t.BUILD, "test", "helper")
 UNSET = 0xffffffff
+# Why an opseald can't capture, by no fault of its own.
+EXCUSES = ("this opseald was built without it", "BPF programs may not be loaded", "the kernel has no BTF")
 _shared = None
+_excuse = None
+
+
+def need_capture():
+    """Skip where nothing can be captured."""
+    t.need_root("root, to load BPF programs")
+    if not os.path.exists("/sys/kernel/btf/vmlinux"):
+        t.skip("no BTF in this kernel")
+    if _excuse is not None:
+        t.skip(_excuse)
 
 
 def wait_captured(inst):
-    t.wait_for("capture", lambda: "programs    captured" in inst.opseal("status").text, 60)
+    """Wait until it captures; skip where it says that it can't."""
+    def look():
+        global _excuse
+        text = inst.opseal("status").text
+        why = text.partition("programs    NOT captured: ")[2].partition("\n")[0]
+        if why.startswith(EXCUSES):
+            _excuse = "programs aren't captured: " + why
+            t.skip(_excuse)
+        return "programs    captured" in text
+    t.wait_for("capture", look, 60, about=lambda: inst.opseal("status").text)
     return inst
 
 
@@ -68,9 +89,7 @@ EXIT_42 = b"\xbf\x2a\0\0\0\xb8\x3c\0\0\0\x0f\x05"
 
 class Captured(t.Test):
     def setup(self):
-        t.need_root("root, to load BPF programs")
-        if not os.path.exists("/sys/kernel/btf/vmlinux"):
-            t.skip("no BTF in this kernel")
+        need_capture()
         self.inst = shared()
         self.began = boottime()
 

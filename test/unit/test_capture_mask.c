@@ -1,5 +1,7 @@
 #include "check.h"
 
+#include <time.h>
+
 #include "capture_mask.h"
 
 static struct mask *m;
@@ -42,12 +44,21 @@ masked(const char *joined)
 	return text;
 }
 
+struct row {
+	const char *args, *want;
+};
+
+static void
+check_rows(const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(masked(rows[i].args), rows[i].want);
+}
+
 static void
 test_rules(void **state)
 {
-	static const struct {
-		const char *args, *want;
-	} rows[] = {
+	static const struct row rows[] = {
 		{ "ls|-l", "ls|-l" },
 		{ "x|--password=hunter2", "x|--password=<7>" },
 		{ "x|--password=two words", "x|--password=<9>" },
@@ -63,7 +74,7 @@ test_rules(void **state)
 		{ "mysql|-p|db", "mysql|-p|db" },
 		{ "tar|-psecret", "tar|-psecret" },
 		{ "sshpass|-p|secret|ssh|h", "sshpass|-p|<6>|ssh|h" },
-		{ "curl|-u|me:pw|http://h/", "curl|-u|<5>|http://h/" },
+		{ "curl|-u|me:pw|http://h/", "curl|-u|me:<2>|http://h/" },
 		{ "env|PGPASSWORD=x y|psql", "env|PGPASSWORD=<3>|psql" },
 		{ "env|AWS_SECRET_ACCESS_KEY=abc|cmd",
 		    "env|AWS_SECRET_ACCESS_KEY=<3>|cmd" },
@@ -89,12 +100,213 @@ test_rules(void **state)
 		{ "sh|-c|x --password=\"a b\" y", "sh|-c|x --password=<5> y" },
 		{ "ssh|host|mysql -psecret", "ssh|host|mysql -p<6>" },
 		{ "su|-c|curl -u me:pw http://h",
-		    "su|-c|curl -u <5> http://h" },
+		    "su|-c|curl -u me:<2> http://h" },
 	};
 
 	(void)state;
+	check_rows(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+/* What is known to have been in logs. */
+static void
+test_programs(void **state)
+{
+	/* clang-format off */
+	static const struct row rows[] = {
+		{ "curl|--user|u:p|h", "curl|--user|u:<1>|h" },
+		{ "curl|--user=u:p|h", "curl|--user=u:<1>|h" },
+		{ "curl|--proxy-user|u:p|h", "curl|--proxy-user|u:<1>|h" },
+		{ "curl|-uu:p|h", "curl|-uu:<1>|h" },
+		{ "curl|-sSu|u:p|h", "curl|-sSu|u:<1>|h" },
+		{ "curl|-sSuu:p|h", "curl|-sSuu:<1>|h" },
+		{ "curl|-u|u|h", "curl|-u|u|h" },
+		{ "curl|-ofu|u:p", "curl|-ofu|u:p" },
+		{ "curl|-b|sid=abc|h", "curl|-b|sid=<3>|h" },
+		{ "curl|-H|Cookie: a=b; c=d", "curl|-H|Cookie: <8>" },
+		{ "curl|-H|X-Vault-Token: abc", "curl|-H|X-Vault-Token: <3>" },
+		{ "curl|-H|Authorization: Basic abc=", "curl|-H|Authorization: Basic <4>" },
+		{ "curl|-H|authorization: Digest a, b", "curl|-H|authorization: <11>" },
+		{ "curl|-d|{\"password\":\"a\\\"b\",\"x\":1}", "curl|-d|{\"password\":\"<4>\",\"x\":1}" },
+		{ "curl|-d|{ \"api_key\" : 12, \"x\":1}", "curl|-d|{ \"api_key\" : <2>, \"x\":1}" },
+		{ "curl|-d|{\"token\":{\"password\":\"a\"}}", "curl|-d|{\"token\":{\"password\":\"<1>\"}}" },
+		{ "curl|-d|{\"password\":\"\",\"x\":\"y\"}", "curl|-d|{\"password\":\"\",\"x\":\"y\"}" },
+		{ "sh|-c|curl -d '{\"password\":\"x y\"}' h; mysql -pq",
+		    "sh|-c|curl -d '{\"password\":\"<3>\"}' h; mysql -p<1>" },
+		{ "sh|-c|curl -d \"{\\\"password\\\":\\\"x\\\"}\"", "sh|-c|curl -d \"{\\\"password\\\":\\\"<1>\\\"}\"" },
+		{ "python3|-c|f({'password': 'x'})", "python3|-c|f({'password': '<1>'})" },
+		{ "curl|http://h/?a=1&access_token=X&b=2", "curl|http://h/?a=1&access_token=<1>&b=2" },
+		{ "curl|http://h/?access_token=X&b=2#c", "curl|http://h/?access_token=<1>&b=2#c" },
+		{ "curl|-d|user=a&password=b&c=d", "curl|-d|user=a&password=<1>&c=d" },
+		{ "http|-a|u:p|h", "http|-a|u:<1>|h" },
+		{ "docker|login|-u|me|-p|X|r", "docker|login|-u|me|-p|<1>|r" },
+		{ "docker|login|--password|X", "docker|login|--password|<1>" },
+		{ "sudo|docker|login|-p|X", "sudo|docker|login|-p|<1>" },
+		{ "helm|registry|login|-p|X", "helm|registry|login|-p|<1>" },
+		{ "skopeo|copy|--src-creds|u:p|a", "skopeo|copy|--src-creds|u:<1>|a" },
+		{ "mount|-o|username=a,password=X", "mount|-o|username=a,password=<1>" },
+		{ "mount|-o|user=a,password=X,vers=3", "mount|-o|user=a,password=<1>,vers=3" },
+		{ "mysqlcheck|-pX", "mysqlcheck|-p<1>" },
+		{ "mysqlimport|-pX", "mysqlimport|-p<1>" },
+		{ "mysqlshow|-pX", "mysqlshow|-p<1>" },
+		{ "mysqladmin|-pX", "mysqladmin|-p<1>" },
+		{ "mysqldump|-pX|db", "mysqldump|-p<1>|db" },
+		{ "mysql|-BNpX|db", "mysql|-BNp<1>|db" },
+		{ "mysql|db|-pX", "mysql|db|-p<1>" },
+		{ "sudo|-u|root|mysql|-u|root|-pX", "sudo|-u|root|mysql|-u|root|-p<1>" },
+		{ "sh|-c|mysql -u root -e 'a; b' -pX", "sh|-c|mysql -u root -e 'a; b' -p<1>" },
+		{ "sh|-c|if true; then A=b mysql -u r -pX; fi", "sh|-c|if true; then A=b mysql -u r -p<2> fi" },
+		{ "ssh|-p|22|h|mysql|-u|r|-pX", "ssh|-p|22|h|mysql|-u|r|-p<1>" },
+		{ "docker|exec|-it|c|mysql|-pX", "docker|exec|-it|c|mysql|-p<1>" },
+		{ "sudo|curl|-H|A: b|-u|u:p", "sudo|curl|-H|A: b|-u|u:<1>" },
+		{ "7z|a|-pX|x.7z", "7z|a|-p<1>|x.7z" },
+		{ "rar|a|-hpX|x", "rar|a|-hp<1>|x" },
+		{ "zip|-P|X|a.zip|f", "zip|-P|<1>|a.zip|f" },
+		{ "zip|-rP|X|a.zip|f", "zip|-rP|<1>|a.zip|f" },
+		{ "unzip|-qoP|X|a.zip", "unzip|-qoP|<1>|a.zip" },
+		{ "sshpass|-p|X|ssh|h", "sshpass|-p|<1>|ssh|h" },
+		{ "sshpass|-pX|ssh|h", "sshpass|-p<1>|ssh|h" },
+		{ "x|--root-password|X|y", "x|--root-password|<1>|y" },
+		{ "x|--root_password=X", "x|--root_password=<1>" },
+		{ "x|--aws-secret-access-key=X", "x|--aws-secret-access-key=<1>" },
+		{ "aws|configure|set|aws_secret_access_key|X", "aws|configure|set|aws_secret_access_key|<1>" },
+		{ "aws|configure|set|p.aws_secret_access_key|X", "aws|configure|set|p.aws_secret_access_key|<1>" },
+		{ "env|MYSQL_PWD=x|mysql", "env|MYSQL_PWD=<1>|mysql" },
+		{ "env|PGPASSWORD=x|psql", "env|PGPASSWORD=<1>|psql" },
+		{ "docker|run|-e|DB_PASSWORD=x|i", "docker|run|-e|DB_PASSWORD=<1>|i" },
+		{ "docker|run|--env=DB_PASSWORD=x|i", "docker|run|--env=DB_PASSWORD=<1>|i" },
+		{ "helm|install|--set|a=b,auth.password=x,c=d", "helm|install|--set|a=b,auth.password=<1>,c=d" },
+		{ "kubectl|create|secret|generic|s|--from-literal=k=v", "kubectl|create|secret|generic|s|--from-literal=k=<1>" },
+		{ "ldapsearch|-x|-w|X", "ldapsearch|-x|-w|<1>" },
+		{ "ldapsearch|-xw|X", "ldapsearch|-xw|<1>" },
+		{ "smbclient|//h/s|-U|u%p", "smbclient|//h/s|-U|u%<1>" },
+		{ "htpasswd|-b|f|u|X", "htpasswd|-b|f|u|<1>" },
+		{ "htpasswd|-nbB|u|X", "htpasswd|-nbB|u|<1>" },
+		{ "htpasswd|-c|f|u", "htpasswd|-c|f|u" },
+		{ "sh|-c|htpasswd -b f u X >o; ls", "sh|-c|htpasswd -b f u <1> >o; ls" },
+		{ "sh|-c|htpasswd -b f u X 2>&1", "sh|-c|htpasswd -b f u <1> 2>&1" },
+		{ "openssl|x509|-passin|pass:X", "openssl|x509|-passin|pass:<1>" },
+		{ "openssl|enc|-k|X", "openssl|enc|-k|<1>" },
+		{ "keytool|-storepass|X", "keytool|-storepass|<1>" },
+		{ "psql|host=h password=X user=u", "psql|host=h password=<1> user=u" },
+		{ "psql|host=h password='a b' user=u", "psql|host=h password=<5> user=u" },
+		{ "psql|postgresql://u:p@h/d", "psql|postgresql://u:<1>@h/d" },
+		{ "java|jdbc:mysql://u:p@h/d", "java|jdbc:mysql://u:<1>@h/d" },
+		{ "redis-cli|-a|X|get|k", "redis-cli|-a|<1>|get|k" },
+		{ "redis-cli|auth|X", "redis-cli|auth|<1>" },
+		{ "ssh-keygen|-t|rsa|-N|my pass|-f|k", "ssh-keygen|-t|rsa|-N|<7>|-f|k" },
+		{ "x|--password|two words", "x|--password|<9>" },
+	};
+	/* clang-format on */
+
+	(void)state;
+	check_rows(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+#define A10 "abcdefghij"
+#define A30 A10 A10 A10
+
+static void
+test_tokens(void **state)
+{
+	/* clang-format off */
+	static const struct row rows[] = {
+		{ "x|ghp_" A30, "x|ghp_<30>" },
+		{ "x|gho_" A30, "x|gho_<30>" },
+		{ "x|github_pat_" A30, "x|github_pat_<30>" },
+		{ "git|clone|https://ghp_" A30 "@github.com/a", "git|clone|https://ghp_<30>@github.com/a" },
+		{ "x|a:glpat-" A10 A10, "x|a:glpat-<20>" },
+		{ "x|--t=xoxb-" A10 A10, "x|--t=xoxb-<20>" },
+		{ "x|sk_live_" A10 A10, "x|sk_live_<20>" },
+		{ "sh|-c|echo eyJ" A30 "." A30 ".x", "sh|-c|echo eyJ<63>" },
+		{ "x|eyJ" A10, "x|eyJ" A10 },
+		{ "x|ghp_short", "x|ghp_short" },
+	};
+	/* clang-format on */
+
+	(void)state;
+	check_rows(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+/* Nothing of these is a secret. */
+static void
+test_plain(void **state)
+{
+	static const char *const rows[] = { "ps|-p|1", "cp|-p|a|b",
+		"ssh|-p|22|h", "mkdir|-p|x", "docker|run|-p|80:80|i",
+		"docker|run|--name|mongo|-p|27017:27017|mongo",
+		"docker|build|--secret|id=a,src=b|.", "sudo|ps|-p|1",
+		"sudo|mkdir|-p|x", "sh|-c|mkdir -p x && cp -p a b",
+		"sh|-c|mysql -e 'x'; ls -passes", "createuser|--no-password|u",
+		"psql|--password|db", "psql|-p|5432|-U|u|db",
+		"x|--password-file|f", "x|--password-stdin|a",
+		"x|--max-tokens|5", "x|--bypass|5", "x|BYPASS=1", "x|PWD=/tmp",
+		"x|OLDPWD=/tmp", "mysql|-p", "mysql|-P|3306", "7z|x|a.7z",
+		"zip|-r|a.zip|passwords", "tar|-xpf|a.tar", "rsync|-avP|a|b",
+		"curl|-o|u:p|http://h:80/a@b", "grep|-r|password|/etc",
+		"ls|/etc/passwd", "git|log|--author|a:b", "unzip|-o|a.zip",
+		"curl|-sSL|https://h/?page=2&sort=a", "ffmpeg|-pass|1|o",
+		"scp|-P|22|a|b", "echo|{\"name\":\"password\"}",
+		"find|.|-name|*.c|-exec|cp|-p|{}|d" };
+
+	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_string_equal(masked(rows[i].args), rows[i].want);
+		assert_string_equal(masked(rows[i]), rows[i]);
+}
+
+/* A rule more, with all of ours; and what belongs to ours alone. */
+static void
+test_include(void **state)
+{
+	static const char text[] = "plain ours password\ninclude default\n"
+				   "short ours,theirs+in x next from /\n";
+	static const struct row rows[] = {
+		{ "ours|-x|a/b", "ours|-x|a/<1>" },
+		{ "theirs|-x|a/b", "theirs|-x|a/b" },
+		{ "theirs|in|-x|a/b", "theirs|in|-x|a/<1>" },
+		{ "x|--password|a", "x|--password|<1>" },
+		{ "ours|--password|a", "ours|--password|a" },
+		{ "ours|PASSWORD=a", "ours|PASSWORD=a" },
+	};
+	struct mask *before = m;
+
+	(void)state;
+	assert_int_equal(mask_new("rules", text, strlen(text), &m, NULL), 0);
+	check_rows(rows, sizeof(rows) / sizeof(rows[0]));
+	mask_free(m);
+	m = before;
+}
+
+/* Letters that each begin a word, a name or a value: time is in proportion. */
+static void
+test_long(void **state)
+{
+	static const char *const tiles[] = { "(", ";", ",", "=", "\"", "'",
+		"\"a", "{\"a\":", " -p", "(-", "--user=a(", "?a&", "://",
+		"a:", "/", "-p ", "\\\"password\\\":", "eyJ.", "&token" };
+	static const char *const begin[] = { "sh\0-c\0", "curl\0-\0\0",
+		"docker\0\0", "htpasswd\0" };
+	const size_t size = 128 * 1024;
+	uint8_t *args = malloc(size);
+
+	(void)state;
+	assert_non_null(args);
+	for (size_t b = 0; b < sizeof(begin) / sizeof(begin[0]); b++)
+		for (size_t i = 0; i < sizeof(tiles) / sizeof(tiles[0]); i++) {
+			struct ops_buf out = { .max = 64 * size };
+			size_t n = strlen(tiles[i]);
+			clock_t began = clock();
+
+			memcpy(args, begin[b], 9);
+			for (size_t at = b == 0 ? 6 : 9; at < size; at++)
+				args[at] = (uint8_t)tiles[i][at % n];
+			(void)mask_args(m, args, size, &out);
+			assert_false(out.failed);
+			ops_buf_free(&out);
+			/* Two seconds of what takes some 10 ms. */
+			if (clock() - began > 2 * CLOCKS_PER_SEC)
+				fail_msg("%s: too long", tiles[i]);
+		}
+	free(args);
 }
 
 static size_t
@@ -135,7 +347,11 @@ test_bad_rules(void **state)
 {
 	static const char *const bad[] = { "nothing here", "option", "assign ",
 		"short mysql", "short mysql pp", "short mysql p after",
-		"prefix AKIA", "prefix AKIA x", "prefix AKIA 0", "after  " };
+		"prefix AKIA", "prefix AKIA x", "prefix AKIA 0", "after  ",
+		"short mysql p from", "short mysql p from ab", "short ,a p",
+		"long x", "long x y next", "flags x", "plain x", "behind x",
+		"last", "last x yy", "last x y z", "runs", "runs a b", "line ",
+		"url x", "include", "include this", "include default x" };
 	struct ops_err err;
 	struct mask *none;
 
@@ -148,6 +364,7 @@ test_bad_rules(void **state)
 		    mask_new("rules", text, strlen(text), &none, &err), -1);
 		assert_non_null(strstr(err.msg, "rules, line 2"));
 	}
+	assert_int_equal(mask_new("rules", "url\n\0", 5, &none, &err), -1);
 	assert_int_equal(mask_new("rules", "# only\n\n", 8, &none, &err), 0);
 	mask_free(none);
 }
@@ -173,6 +390,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_include),
+		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_bad_rules),
 	};

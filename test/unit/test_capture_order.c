@@ -282,6 +282,7 @@ test_env(void **state)
 		order_done(o);
 	}
 	assert_int_equal(order_memory(o), 0);
+	assert_int_equal(order_heads(o), 0);
 	order_free(o);
 }
 

@@ -128,7 +128,7 @@ test_exec(void **state)
 	struct order_event ev = { .u = (void *)e,
 		.args = (const uint8_t *)(e + 1),
 		.args_n = 6,
-		.hole = { { 1, 2 } },
+		.hole = (struct order_hole[]){ { 1, 2 } },
 		.holes = 1 };
 	struct procs *p = procs_new();
 	struct program_exec got;

@@ -374,7 +374,7 @@ static void
 test_filter(void **state)
 {
 	struct proto_filter f = { text("eva"), 1, UINT64_MAX, true, text("vi"),
-		true };
+		true, true };
 	struct ops_buf b = { .max = 4096 };
 	struct proto_filter got;
 	struct ops_err err;
@@ -385,7 +385,7 @@ test_filter(void **state)
 	assert_true(same(got.user, f.user));
 	assert_int_equal(got.since, 1);
 	assert_int_equal(got.until, UINT64_MAX);
-	assert_true(got.active && got.mine);
+	assert_true(got.active && got.mine && got.commands);
 	assert_true(same(got.command, f.command));
 	/* The empty filter. */
 	assert_int_equal(
