@@ -457,8 +457,10 @@ take_exec(struct program_walk *w, struct program *p, struct ops_err *err)
 
 	if (s != NULL && is_command(e))
 		p->number = ++s->commands;
-	if (seeded && x != NULL && is_same(&x->p, e->start))
-		return 0; /* another run of capture found it again */
+	/* Another run of capture found it again: it knows its start to a tick. */
+	if (seeded && x != NULL && x->p.start != 0 &&
+	    is_start(true, x->p.start, e->start))
+		return 0;
 	if ((!seeded || w->sink->seeded) &&
 	    w->sink->add(w->arg, p, &at, err) < 0)
 		return -1;

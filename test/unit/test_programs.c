@@ -487,6 +487,11 @@ setup_unseen(void **state)
 	    PROGRAM_SEEDED);
 	program_ended_put(&body, id_of(0), &e);
 	put(REC_ENDED, &body);
+	/* A run of capture saw it start, the next one found it, and saw its end. */
+	exec(0, 8, 50000003, EVENT_UNSET, T("sh\0"), 3, T("/bin/sh"), 0);
+	exec(0, 8, 50000000, EVENT_UNSET, T("sh\0"), 3, T("/bin/sh"),
+	    PROGRAM_SEEDED);
+	ended(8, 50000003, 0, true);
 	ended(6, 600, 0, true);
 	program_failed_put(&body, id_of(0), &f);
 	put(REC_FAILED, &body);
@@ -500,16 +505,18 @@ test_unseen(void **state)
 	struct program_list l = load((struct program_filter){ .seeded = true });
 
 	(void)state;
-	assert_int_equal(l.n, 3);
+	assert_int_equal(l.n, 4);
 	assert_true(program_seeded(&l.p[0]) && l.p[0].has_end);
 	assert_int_equal(l.p[0].end.status, 0x100);
 	assert_int_equal(l.p[1].kind, PROGRAM_ENDED);
 	assert_int_equal(l.p[1].exec.flags, PROGRAM_UNSEEN);
+	assert_int_equal(l.p[2].exec.pid, 8);
+	assert_true(l.p[2].has_end);
 	program_list_free(&l);
-	expect((struct program_filter){ 0 }, 2, "init");
-	expect((struct program_filter){ .source = SOURCE_CAPTURE }, 2, "init");
+	expect((struct program_filter){ 0 }, 3, "init");
+	expect((struct program_filter){ .source = SOURCE_CAPTURE }, 3, "init");
 	expect((struct program_filter){ .failed = true }, 2, "init");
-	expect((struct program_filter){ .forks = true }, 3, "init");
+	expect((struct program_filter){ .forks = true }, 4, "init");
 	expect((struct program_filter){ .tty = "pts/7" }, 1, "prog");
 }
 
