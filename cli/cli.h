@@ -115,7 +115,7 @@ struct log_opts {
 	const char *user, *euid, *session, *exe, *tty, *source;
 	uint64_t since, until;
 	unsigned count;
-	bool failed, forks, tree, reverse, follow, json;
+	bool failed, forks, tree, verbose, reverse, follow, json;
 };
 struct show_opts {
 	bool json;

@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli.h"
+#include "descent.h"
 #include "describe.h"
+#include "detail.h"
 #include "follow.h"
 #include "loghint.h"
 #include "programs.h"
@@ -24,6 +26,7 @@
 #define FOLLOW_FIRST 10
 #define FOLLOW_BACK (30 * SECOND)
 #define FOLLOW_BACK_ENDS (3600 * SECOND)
+#define DEPTH_MAX 40   /* steps to the right */
 #define FOLLOW_SHARE 5 /* at most one part in so many of the time */
 
 /* clang-format off */
@@ -123,13 +126,19 @@ cell_span(struct table *t, bool known, uint64_t ns)
 }
 
 static void
-cell_command(struct table *t, const struct program *p, unsigned depth)
+cell_command(
+    struct table *t, const struct program *p, const struct descent_step *step)
 {
 	struct ops_buf b = { .max = OUT_MAX };
 
-	for (unsigned i = 0; i < depth; i++)
+	for (unsigned i = 0; i < step->depth && i < DEPTH_MAX; i++)
 		ops_buf_puts(&b, "  ");
+	if (step->forked)
+		ops_buf_puts(&b, "(fork) ");
 	programs_command(p, &b);
+	if (step->cut != 0)
+		ops_buf_printf(
+		    &b, " [started by %" PRIu32 ", not listed]", step->cut);
 	table_cell(t, b.data, b.len);
 	ops_buf_free(&b);
 }
@@ -145,155 +154,66 @@ cell_session(struct table *t, const struct program *p)
 
 static void
 put_row(struct table *t, const struct cli *cli, const struct program *p,
-    unsigned depth)
+    const struct descent_step *step)
 {
+	static const struct descent_step flat = { 0 };
+
 	char text[OPS_TIME_TEXT], tty[PROGRAM_TTY_NAME];
 	bool lost = p->kind == PROGRAM_LOST;
 	bool ran = p->kind == PROGRAM_RAN || p->kind == PROGRAM_ENDED ||
 		   p->kind == PROGRAM_ACCOUNTED;
 	uint32_t euid = ran ? p->exec.euid : p->failed.euid;
-	uint64_t end = p->has_end || p->replaced ? p->ended : 0;
+	bool over = p->has_end || p->replaced;
 
 	ops_time_short(p->time, cli->global.utc, text);
 	table_row(t);
 	table_cell_str(t, text);
 	cell_user(t, p->login);
 	cell_user(t, lost || euid == p->login ? EVENT_UNSET : euid);
-	program_tty(ran ? p->exec.tty : 0, tty);
+	program_tty(program_terminal(p), tty);
 	table_cell_str(t, tty);
 	(void)snprintf(
 	    text, sizeof(text), "%u", ran ? p->exec.pid : p->failed.pid);
 	table_cell_str(t, lost ? "-" : text);
 	cell_exit(t, p);
-	cell_span(t, end > p->boottime, end - p->boottime);
+	cell_span(t, over, programs_duration(p));
 	cell_span(t, p->has_end, p->end.utime + p->end.stime);
-	cell_command(t, p, depth);
+	cell_command(t, p, step != NULL ? step : &flat);
 	cell_session(t, p);
 }
 
 /* -- the tree: who started whom -- */
 
-struct branch {
-	size_t parent, child, next; /* indices + 1; 0: none */
-	size_t last;                /* child */
-};
-
-struct key {
-	uint32_t pid;
-	uint64_t start;
-	uint64_t time;
-	size_t at;
-};
-
-static int
-by_process(const void *a, const void *b)
-{
-	const struct key *x = a, *y = b;
-
-	if (x->pid != y->pid)
-		return x->pid < y->pid ? -1 : 1;
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return x->time < y->time ? -1 : x->time > y->time;
-}
-
-/* The exec that was this process's at that time; NULL: it isn't here. */
-static const struct key *
-find_key(
-    const struct key *k, size_t n, uint32_t pid, uint64_t start, uint64_t time)
-{
-	const struct key want = { pid, start, time, 0 };
-	size_t from = 0, to = n;
-
-	while (from < to) {
-		size_t mid = from + (to - from) / 2;
-
-		if (by_process(&k[mid], &want) < 0)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	if (from == 0 || k[from - 1].pid != pid || k[from - 1].start != start)
-		return NULL;
-	return &k[from - 1];
-}
-
-static void
-hang(struct branch *b, size_t parent, size_t child)
-{
-	b[child].parent = parent + 1;
-	if (b[parent].last != 0)
-		b[b[parent].last - 1].next = child + 1;
-	else
-		b[parent].child = child + 1;
-	b[parent].last = child + 1;
-}
-
-/* An exec of a process hangs where its fork does; one after the other. */
-static void
-grow_tree(struct branch *b, const struct program_list *l, struct key *k)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < l->n; i++)
-		if (l->p[i].kind == PROGRAM_RAN)
-			k[n++] = (struct key){ l->p[i].exec.pid,
-				l->p[i].exec.start, l->p[i].boottime, i };
-	qsort(k, n, sizeof(*k), by_process);
-	for (size_t i = 0; i < l->n; i++) {
-		const struct program *p = &l->p[i];
-		bool ran = p->kind == PROGRAM_RAN;
-		const struct key *parent = NULL;
-
-		if (ran)
-			parent = find_key(
-			    k, n, p->exec.ppid, p->exec.pstart, p->exec.start);
-		else if (p->kind == PROGRAM_FAILED)
-			parent = find_key(
-			    k, n, p->failed.pid, p->failed.start, p->boottime);
-		if (parent != NULL && parent->at != i)
-			hang(b, parent->at, i);
-	}
-}
-
 static int
 put_tree(struct table *t, const struct cli *cli, const struct program_list *l,
     struct ops_err *err)
 {
-	struct branch *b = calloc(l->n + 1, sizeof(*b));
-	struct key *k = calloc(l->n + 1, sizeof(*k));
-	unsigned depth = 0;
+	struct descent_step step;
+	struct descent *d;
 
-	if (b == NULL || k == NULL) {
-		free(b);
-		free(k);
-		return ops_fail(err, OPS_ENOMEM, "log: no memory");
-	}
-	grow_tree(b, l, k);
-	for (size_t root = 0; root < l->n; root++) {
-		size_t at = root + 1;
-
-		if (b[root].parent != 0)
-			continue;
-		while (at != 0) {
-			put_row(t, cli, &l->p[at - 1], depth);
-			if (b[at - 1].child != 0) {
-				at = b[at - 1].child;
-				depth++;
-				continue;
-			}
-			while (at != 0 && b[at - 1].next == 0) {
-				at = b[at - 1].parent;
-				depth -= at != 0;
-			}
-			if (at != 0)
-				at = b[at - 1].next;
-		}
-		depth = 0;
-	}
-	free(b);
-	free(k);
+	if (descent_new(l, &d, err) < 0)
+		return -1;
+	while (descent_next(d, &step))
+		put_row(t, cli, &l->p[step.at], &step);
+	descent_free(d);
 	return 0;
+}
+
+/* -- a block each -- */
+
+static void
+put_blocks(const struct cli *cli, const struct log_opts *o,
+    const struct program_list *l)
+{
+	struct ops_buf out = { .max = OUT_MAX };
+
+	for (size_t i = 0; i < l->n; i++) {
+		detail_put(&l->p[o->reverse ? l->n - 1 - i : i],
+		    cli->global.utc, &out);
+		ops_buf_puts(&out, "\n");
+		cli_put(&out);
+	}
+	ops_buf_free(&out);
 }
 
 /* -- all of it -- */
@@ -306,6 +226,10 @@ print_table(const struct cli *cli, const struct log_opts *o,
 	struct table *t;
 	int rc = 0;
 
+	if (o->verbose) {
+		put_blocks(cli, o, l);
+		return 0;
+	}
 	if (table_new(columns, OPS_ARRAY_LEN(columns), &t, err) < 0)
 		return -1;
 	if (o->tree)
@@ -313,7 +237,7 @@ print_table(const struct cli *cli, const struct log_opts *o,
 	else
 		for (size_t i = 0; i < l->n; i++)
 			put_row(
-			    t, cli, &l->p[o->reverse ? l->n - 1 - i : i], 0);
+			    t, cli, &l->p[o->reverse ? l->n - 1 - i : i], NULL);
 	if (rc == 0)
 		rc = table_put(t, cli->width, cli->colour, &out, err);
 	cli_put(&out);
@@ -346,9 +270,11 @@ put_more(struct cli *cli, const struct log_opts *o, struct table *t,
 
 	if (o->json) {
 		print_json(cli, o, l);
+	} else if (o->verbose) {
+		put_blocks(cli, o, l);
 	} else {
 		for (size_t i = 0; i < l->n; i++)
-			put_row(t, cli, &l->p[i], 0);
+			put_row(t, cli, &l->p[i], NULL);
 		rc = table_put(t, cli->width, cli->colour, &out, err);
 		cli_put(&out);
 	}
@@ -471,6 +397,7 @@ fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
 		.until = o->until,
 		.failed = o->failed,
 		.forks = o->forks,
+		.seeded = o->tree,
 		.newest = o->count };
 	f->has_login = o->user != NULL;
 	f->has_euid = o->euid != NULL;
@@ -490,6 +417,16 @@ fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
 	return rc;
 }
 
+/* What ran before capture did comes with others only. */
+static bool
+is_empty(const struct program_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!program_seeded(&l->p[i]))
+			return false;
+	return true;
+}
+
 int
 cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 {
@@ -503,6 +440,12 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 		ops_fail(&err, OPS_EUSAGE,
 		    "--follow has no end: --tree, --reverse and --until want "
 		    "one");
+		return cli_fail(cli, &err);
+	}
+	if (o->verbose && (o->tree || o->json)) {
+		ops_fail(&err, OPS_EUSAGE,
+		    "--verbose is text, a block each: not with --tree or "
+		    "--json");
 		return cli_fail(cli, &err);
 	}
 	if (o->tree && (o->json || o->reverse)) {
@@ -521,7 +464,7 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 	    (o->follow && follow_log(cli, o, &f, &err) < 0) ||
 	    source_programs(cli->source, &f, &list, &err) < 0)
 		return cli_fail(cli, &err);
-	if (list.n == 0) {
+	if (is_empty(&list)) {
 		loghint_nothing(cli, f.name);
 		if (f.source != SOURCE_IMPORT)
 			loghint_capture(cli);

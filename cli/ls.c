@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli.h"
 #include "describe.h"
+#include "ending.h"
 #include "source.h"
 #include "table.h"
 
@@ -267,6 +268,22 @@ print_json(
 	ops_buf_free(&out);
 }
 
+/* Where the recorder could not learn how a command ended. */
+static int
+learn_endings(struct cli *cli, struct session *s, size_t n, struct ops_err *err)
+{
+	struct program_filter f = { .forks = true, .source = SOURCE_CAPTURE };
+	struct program_list l;
+
+	if (!ending_wanted(s, n, &f.since))
+		return 0;
+	if (source_programs(cli->source, &f, &l, err) < 0)
+		return -1;
+	ending_fill(s, n, &l);
+	program_list_free(&l);
+	return 0;
+}
+
 int
 cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 {
@@ -300,6 +317,8 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 		if (!cli->partial)
 			cli_note(cli, "no sessions");
 		status = cli->partial ? CLI_PARTIAL : CLI_NOTHING;
+	} else if (learn_endings(cli, list.s + c.first, c.n, &err) < 0) {
+		status = cli_fail(cli, &err);
 	} else if (o->json) {
 		print_json(cli, &list, &c);
 	} else if (print_table(cli, &list, &c, &err) < 0) {

@@ -61,6 +61,7 @@ static const struct opt log_options[] = {
 	{ "forks",   0,   OPT_FLAG,  NULL,   "ends of processes that executed nothing, too", AT(forks), 0 },
 	{ "source",  0,   OPT_TEXT,  "SOURCE", "capture; acct: the kernel's accounting alone; import", AT(source), 0 },
 	{ "tree",    0,   OPT_FLAG,  NULL,   "who started whom",                    AT(tree), 0 },
+	{ "verbose", 'v', OPT_FLAG,  NULL,   "all that is stored of each",          AT(verbose), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
 	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
 	{ "follow",  'f', OPT_FLAG,  NULL,   "go on with what is started from now on", AT(follow), 0 },

@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "caps.h"
 #include "describe.h"
+#include "fate.h"
 
 /* -- who -- */
 
@@ -50,18 +52,12 @@ programs_user(uint32_t uid, char out[static PROGRAMS_USER])
 
 /* -- how it ended -- */
 
-void
-programs_exit(const struct program *p, char out[static 32])
+static void
+exit_of(int w, char out[static 32])
 {
 	const char *name;
-	int w = (int)p->end.status;
 
-	if (p->kind == PROGRAM_FAILED) {
-		name = strerrorname_np((int)p->failed.error);
-		(void)snprintf(out, 32, "%s", name != NULL ? name : "failed");
-	} else if (!p->has_end || p->replaced) {
-		(void)snprintf(out, 32, "-");
-	} else if (WIFSIGNALED(w)) {
+	if (WIFSIGNALED(w)) {
 		name = sigabbrev_np(WTERMSIG(w));
 		if (name != NULL)
 			(void)snprintf(
@@ -72,6 +68,43 @@ programs_exit(const struct program *p, char out[static 32])
 	} else {
 		(void)snprintf(out, 32, "%d", WEXITSTATUS(w));
 	}
+}
+
+void
+programs_exit(const struct program *p, char out[static 32])
+{
+	static const char *const texts[] = { [FATE_REPLACED] = "exec'd",
+		[FATE_RUNS] = "runs",
+		[FATE_PENDING] = "-",
+		[FATE_UNKNOWN] = "?",
+		[FATE_NONE] = "-" };
+	enum fate f = fate_of(p);
+	const char *name;
+
+	if (f == FATE_ENDED) {
+		exit_of((int)p->end.status, out);
+	} else if (f == FATE_FAILED) {
+		name = strerrorname_np((int)p->failed.error);
+		(void)snprintf(out, 32, "%s", name != NULL ? name : "failed");
+	} else {
+		(void)snprintf(out, 32, "%s", texts[f]);
+	}
+}
+
+uint64_t
+programs_ended_at(const struct program *p)
+{
+	return p->time + (p->ended - p->boottime);
+}
+
+uint64_t
+programs_duration(const struct program *p)
+{
+	uint64_t from = p->kind == PROGRAM_ENDED || program_seeded(p)
+			    ? p->exec.start
+			    : p->boottime;
+
+	return p->ended > from ? p->ended - from : 0;
 }
 
 /* -- what it was -- */
@@ -241,6 +274,7 @@ put_marks(struct ops_buf *out, const struct program_exec *e)
 		{ PROGRAM_SECURE, "gained privileges" },
 		{ PROGRAM_UNLINKED, "file without a name" },
 		{ PROGRAM_CWD_UNLINKED, "removed directory" },
+		{ PROGRAM_SEEDED, "ran before capture did" },
 	};
 
 	for (size_t i = 0; i < OPS_ARRAY_LEN(marks); i++)
@@ -364,19 +398,72 @@ json_args(struct json *j, const char *key, const char *key_b64,
 	}
 }
 
-static void
-json_flags(struct json *j, uint32_t flags)
+const char *
+programs_flag(unsigned i)
 {
 	static const char *const names[] = { "secure", "unlinked", "exe_cut",
 		"cwd_cut", "cwd_unlinked", "thread", "seeded", "forked",
 		"unseen", "masked", "environment_cut" };
 
+	return i < OPS_ARRAY_LEN(names) ? names[i] : NULL;
+}
+
+static void
+json_flags(struct json *j, uint32_t flags)
+{
+	const char *name;
+
 	json_key(j, "flags");
 	json_begin_array(j);
-	for (size_t i = 0; i < OPS_ARRAY_LEN(names); i++)
+	for (unsigned i = 0; (name = programs_flag(i)) != NULL; i++)
 		if ((flags & 1u << i) != 0)
-			json_str(j, names[i]);
+			json_str(j, name);
 	json_end_array(j);
+}
+
+uint64_t
+programs_caps_gained(const struct program_exec *e)
+{
+	return e->has_before ? e->caps & ~e->before_caps : 0;
+}
+
+static void
+json_caps_gained(struct json *j, const struct program_exec *e)
+{
+	uint64_t caps = programs_caps_gained(e);
+	char name[CAPS_NAME];
+
+	if (!e->has_before)
+		return;
+	json_key(j, "caps_gained");
+	json_begin_array(j);
+	for (unsigned i = 0; i < 64; i++) {
+		if ((caps >> i & 1) == 0)
+			continue;
+		caps_name(i, name);
+		json_str(j, name);
+	}
+	json_end_array(j);
+}
+
+/* Who started it, where its parent executed nothing itself. */
+static void
+json_ancestor(struct json *j, bool has, uint32_t pid, uint64_t start)
+{
+	if (!has)
+		return;
+	describe_json_number(j, "ancestor", pid);
+	describe_json_number(j, "ancestor_start", start);
+}
+
+static void
+json_tty(struct json *j, uint32_t number)
+{
+	char tty[PROGRAM_TTY_NAME];
+
+	program_tty(number, tty);
+	json_key(j, "tty");
+	json_str(j, number != 0 ? tty : NULL);
 }
 
 static void
@@ -455,7 +542,7 @@ json_end(struct json *j, const struct program *p)
 
 	if (p->replaced || p->has_end) {
 		json_key(j, "duration");
-		json_seconds(j, p->ended - p->boottime);
+		json_seconds(j, programs_duration(p));
 	}
 	if (p->replaced) {
 		json_key(j, "replaced");
@@ -469,6 +556,8 @@ json_end(struct json *j, const struct program *p)
 	json_seconds(j, e->utime + e->stime);
 	json_key(j, "cpu_user");
 	json_seconds(j, e->utime);
+	json_key(j, "cpu_system");
+	json_seconds(j, e->stime);
 	describe_json_number(j, "maxrss", e->maxrss);
 	describe_json_number(j, "read_bytes", e->read_bytes);
 	describe_json_number(j, "write_bytes", e->write_bytes);
@@ -551,7 +640,6 @@ static void
 json_exec(struct json *j, const struct program *p)
 {
 	const struct program_exec *e = &p->exec;
-	char tty[PROGRAM_TTY_NAME];
 
 	json_place(j, p, e->joined);
 	json_also(j, &e->also);
@@ -567,15 +655,15 @@ json_exec(struct json *j, const struct program *p)
 	describe_json_number(j, "start", e->start);
 	describe_json_number(j, "ppid", e->ppid);
 	describe_json_number(j, "ppid_start", e->pstart);
+	json_ancestor(
+	    j, e->has_ancestor, e->ancestor, e->pstart - e->ancestor_back);
 	describe_json_number(j, "pgrp", e->pgrp);
 	describe_json_number(j, "sid", e->sid);
 	describe_json_number(j, "nspid", e->nspid);
 	json_text_bytes(j, "comm", e->comm.p, e->comm.n);
 	json_file(j, e);
 	json_args_of(j, e);
-	program_tty(e->tty, tty);
-	json_key(j, "tty");
-	json_str(j, e->tty != 0 ? tty : NULL);
+	json_tty(j, e->tty);
 	if (e->tty_fs != 0)
 		json_device(j, "tty_fs", e->tty_fs);
 	describe_json_number(j, "caps", e->caps);
@@ -584,6 +672,7 @@ json_exec(struct json *j, const struct program *p)
 		describe_json_number(j, "before_euid", e->before_euid);
 		describe_json_number(j, "before_caps", e->before_caps);
 	}
+	json_caps_gained(j, e);
 	if (e->cgroup.p != NULL)
 		json_text_bytes(j, "cgroup", e->cgroup.p, e->cgroup.n);
 	json_spaces(j, e);
@@ -605,6 +694,7 @@ json_fork(struct json *j, const struct program *p)
 	describe_json_number(j, "pid", e->pid);
 	describe_json_number(j, "start", e->start);
 	describe_json_number(j, "ppid", e->ppid);
+	describe_json_number(j, "ppid_start", e->pstart);
 	json_text_bytes(j, "comm", e->comm.p, e->comm.n);
 	json_flags(j, e->flags);
 	json_end(j, p);
@@ -622,6 +712,12 @@ json_failed(struct json *j, const struct program *p)
 	describe_json_number(j, "euid", f->euid);
 	json_user(j, "login", p->login);
 	describe_json_number(j, "pid", f->pid);
+	describe_json_number(j, "start", f->start);
+	describe_json_number(j, "ppid", f->ppid);
+	describe_json_number(j, "ppid_start", f->pstart);
+	json_ancestor(
+	    j, f->has_ancestor, f->ancestor, f->pstart - f->ancestor_back);
+	json_tty(j, f->tty);
 	json_text_bytes(j, "comm", f->comm.p, f->comm.n);
 	json_text_bytes(j, "filename", f->name.p, f->name.n);
 	describe_json_number(j, "errno", f->error);
@@ -648,7 +744,6 @@ static void
 json_accounted(struct json *j, const struct program *p)
 {
 	const struct program_accounted *a = &p->accounted;
-	char tty[PROGRAM_TTY_NAME];
 
 	json_user(j, "user", a->uid);
 	describe_json_number(j, "uid", a->uid);
@@ -656,9 +751,7 @@ json_accounted(struct json *j, const struct program *p)
 	describe_json_number(j, "pid", a->pid);
 	describe_json_number(j, "ppid", a->ppid);
 	json_text_bytes(j, "comm", a->comm.p, a->comm.n);
-	program_tty(a->tty, tty);
-	json_key(j, "tty");
-	json_str(j, a->tty != 0 ? tty : NULL);
+	json_tty(j, a->tty);
 	json_key(j, "duration");
 	json_seconds(j, a->elapsed);
 	json_status(j, a->status);
@@ -716,6 +809,23 @@ json_kind(struct json *j, const struct program *p)
 	}
 }
 
+static void
+json_fate(struct json *j, const struct program *p, bool utc)
+{
+	enum fate f = fate_of(p);
+	char text[OPS_TIME_TEXT];
+
+	if (f == FATE_NONE)
+		return;
+	json_key(j, "state");
+	json_str(j, fate_name(f));
+	if (f != FATE_ENDED && f != FATE_REPLACED)
+		return;
+	ops_time_rfc3339(programs_ended_at(p), utc, text);
+	json_key(j, "ended_at");
+	json_str(j, text);
+}
+
 void
 programs_json(const struct program *p, bool utc, struct ops_buf *out)
 {
@@ -741,6 +851,7 @@ programs_json(const struct program *p, bool utc, struct ops_buf *out)
 	json_str(&j, program_imported(p)            ? "import"
 		     : p->kind == PROGRAM_ACCOUNTED ? "acct"
 						    : "capture");
+	json_fate(&j, p, utc);
 	json_kind(&j, p);
 	json_end_object(&j);
 }

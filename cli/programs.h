@@ -21,12 +21,24 @@ void programs_user(uint32_t uid, char out[static PROGRAMS_USER]);
 void programs_place(const struct program *p, char out[static PROGRAMS_PLACE]);
 
 /* How it ended: "0", "SIGKILL", "SIGSEGV*" (it left a core), "ENOENT" (it could
- * not be executed), "-" (it hasn't ended, or another program took its place). */
+ * not be executed), "runs", "exec'd" (another program took its place), "?" (its end
+ * was not seen), "-" (it is no program, or its end is not here yet). */
 void programs_exit(const struct program *p, char out[static 32]);
 
 /* Its arguments, quoted where a person would; in front the file where that is
  * another one than argv[0] says; behind, in brackets, what is remarkable. */
 void programs_command(const struct program *p, struct ops_buf *out);
+
+/* CLOCK_REALTIME of its end, as far as the clock wasn't set since it began; it has
+ * ended or was replaced. */
+uint64_t programs_ended_at(const struct program *p);
+/* How long it ran, ns, if it ended or was replaced: where its start was not seen,
+ * its process. */
+uint64_t programs_duration(const struct program *p);
+/* Effective capabilities that it had not before; 0 also where that isn't known. */
+uint64_t programs_caps_gained(const struct program_exec *e);
+/* Name of flag 1 << i of enum program_flag; NULL: there are no more. */
+const char *programs_flag(unsigned i);
 
 /* One JSON object (design section 7), no newline. */
 void programs_json(const struct program *p, bool utc, struct ops_buf *out);

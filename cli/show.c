@@ -7,6 +7,9 @@
 #include "base/text.h"
 #include "cli.h"
 #include "describe.h"
+#include "detail.h"
+#include "ending.h"
+#include "fate.h"
 #include "programs.h"
 #include "screen.h"
 
@@ -211,33 +214,6 @@ why_text(uint32_t why)
 	return texts[why];
 }
 
-/* A session without a terminal is its command, and capture has seen that end. */
-static const struct program *
-own_end(const struct session *s, const struct program_list *l)
-{
-	for (size_t i = l->n; i-- > 0;)
-		if (l->p[i].kind == PROGRAM_RAN && l->p[i].has_end &&
-		    l->p[i].exec.pid == s->open.pid)
-			return &l->p[i];
-	return NULL;
-}
-
-static void
-put_exit(
-    struct ops_buf *out, const struct session *s, const struct program_list *l)
-{
-	const struct program *own;
-	char how[32];
-
-	if (s->close.has_status) {
-		ops_buf_printf(
-		    out, ", exit %d", describe_exit(s->close.status));
-	} else if ((own = own_end(s, l)) != NULL) {
-		programs_exit(own, how);
-		ops_buf_printf(out, ", exit %s", how);
-	}
-}
-
 static void
 put_state(struct ops_buf *out, const struct session *s, const struct tally *t)
 {
@@ -254,9 +230,9 @@ put_state(struct ops_buf *out, const struct session *s, const struct tally *t)
 		ops_buf_printf(out, ": %s",
 		    session_imported(s) ? "the import was broken off"
 					: why_text(s->close.why));
-	if (s->has_close) {
-		put_exit(out, s, t->programs);
-	}
+	if (s->has_close && s->close.has_status)
+		ops_buf_printf(
+		    out, ", exit %d", describe_exit(s->close.status));
 	ops_buf_puts(out, "\n");
 	if (s->bytes_lost > 0) {
 		label(out, "gaps");
@@ -394,6 +370,7 @@ put_command(struct tally *t, const struct program *p, uint64_t offset)
 {
 	struct ops_buf line = { .max = 4096 };
 	char at[24], how[32], place[PROGRAMS_PLACE];
+	enum fate fate = fate_of(p);
 
 	ops_offset_text(offset, at);
 	if (p->kind == PROGRAM_LOST) {
@@ -412,10 +389,12 @@ put_command(struct tally *t, const struct program *p, uint64_t offset)
 	}
 	ops_buf_printf(&t->timeline, "%.*s%s  (%s%s)%s\n", (int)line.len,
 	    (const char *)line.data, line.failed ? "..." : "",
-	    strcmp(how, "-") == 0 || p->kind != PROGRAM_RAN ? "" : "exit ",
-	    strcmp(how, "-") != 0 ? how
-	    : p->replaced         ? "became another"
-				  : "goes on",
+	    fate == FATE_ENDED ? "exit " : "",
+	    fate == FATE_REPLACED  ? "became another"
+	    : fate == FATE_RUNS    ? "goes on"
+	    : fate == FATE_PENDING ? "just ended"
+	    : fate == FATE_UNKNOWN ? "its end was not seen"
+				   : how,
 	    p->sealed ? "" : "  (not sealed yet)");
 	ops_buf_free(&line);
 }
@@ -606,6 +585,60 @@ commands_of(struct cli *cli, const struct session *s, struct program_list *ret,
 	return 0;
 }
 
+/* -- one command of it -- */
+
+static const struct program *
+command_of(const struct session *s, const struct program_list *l,
+    uint64_t number, struct ops_err *err)
+{
+	uint32_t last = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct program *p = &l->p[i];
+
+		/* Shown in it, but another's command. */
+		if (memcmp(p->session, s->id, OPS_ID_LEN) != 0)
+			continue;
+		if (p->number == number)
+			return p;
+		if (p->number > last)
+			last = p->number;
+	}
+	ops_fail(err, OPS_ENOENT,
+	    "session %s has no command %" PRIu64 ", the last is %" PRIu32,
+	    s->id_text, number, last);
+	return NULL;
+}
+
+static int
+show_command(struct cli *cli, const struct sessionarg *place, bool json)
+{
+	struct session_list list = { 0 };
+	struct program_list programs = { 0 };
+	struct sessionarg whole;
+	const struct session *s;
+	const struct program *p = NULL;
+	struct ops_err err = { 0 };
+	struct ops_buf out = { .max = OUT_MAX };
+	int status = CLI_FINE;
+
+	if (screen_find(cli, place->name, &list, &s, &whole, &err) < 0 ||
+	    commands_of(cli, s, &programs, &err) < 0 ||
+	    (p = command_of(s, &programs, place->number, &err)) == NULL) {
+		status = cli_fail(cli, &err);
+	} else if (json) {
+		programs_json(p, cli->global.utc, &out);
+		ops_buf_puts(&out, "\n");
+	} else {
+		detail_put(p, cli->global.utc, &out);
+	}
+	cli_put(&out);
+	ops_buf_free(&out);
+	program_list_free(&programs);
+	session_list_free(&list);
+	return status;
+}
+
 int
 cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
 {
@@ -620,13 +653,18 @@ cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
 	int status;
 
 	(void)argc;
+	if (sessionarg_parse(argv[0], &place, NULL) == 0 && place.has_number &&
+	    !place.has_offset)
+		return show_command(cli, &place, o->json);
 	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
 	    screen_from(s, &place, &from, &err) < 0 ||
 	    commands_of(cli, s, &programs, &err) < 0 ||
-	    screen_open(cli, s, &sc, &err) < 0)
+	    screen_open(cli, s, &sc, &err) < 0) {
 		status = cli_fail(cli, &err);
-	else
+	} else {
+		ending_fill(&list.s[s - list.s], 1, &programs);
 		status = show(cli, s, sc, from, &programs, o->json);
+	}
 	program_list_free(&programs);
 	screen_free(sc);
 	session_list_free(&list);

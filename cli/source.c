@@ -178,6 +178,7 @@ source_programs(struct source *s, const struct program_filter *f,
 		.until = f->until,
 		.failed = f->failed,
 		.forks = f->forks,
+		.seeded = f->seeded,
 		.coverage = f->coverage,
 		.source = f->source,
 		.newest = f->newest };

@@ -334,6 +334,13 @@ set_parent(struct procs *p, struct proc *child, const struct cap_head *h)
 	child->tty_major = parent->tty_major;
 	child->tty_minor = parent->tty_minor;
 	child->tty_fs = parent->tty_fs;
+	if (parent->executed || parent->before) {
+		child->ancestor = parent->pid;
+		child->ancestor_start = parent->start;
+	} else {
+		child->ancestor = parent->ancestor;
+		child->ancestor_start = parent->ancestor_start;
+	}
 	if (!child->executed)
 		inherit_mux(child, parent);
 }
@@ -369,6 +376,8 @@ procs_exec(struct procs *p, const struct cap_exec *e)
 	/* The parent that is stated now may be who took an orphan. */
 	if (made)
 		set_parent(p, x, &e->head);
+	else if (x->pstart == 0 && x->ppid == e->head.ppid)
+		x->pstart = e->head.pstart; /* /proc doesn't say it */
 	x->executed = true;
 	x->uid = e->uid;
 	x->euid = e->euid;
@@ -411,7 +420,7 @@ procs_seed(struct procs *p, const struct proc *seen)
 	if (x == NULL)
 		return -1;
 	*x = *seen;
-	x->seeded = true;
+	x->seeded = x->before = true;
 	x->mux = mux_of(x->comm);
 	if (x->mux != NO_MUX)
 		add_client(p, x);

@@ -39,6 +39,11 @@ struct proc {
 	uint32_t tty_major, tty_minor, tty_fs;
 	bool seeded;   /* start is a tick's begin */
 	bool executed; /* an exec of it was seen */
+	bool before;   /* it was seeded, and executed what it did before */
+	/* Its nearest ancestor that executed something, or ran before; 0: none is
+	 * known. */
+	uint32_t ancestor;
+	uint64_t ancestor_start;
 	/* tmux and screen: the program that runs it or whose child it is. */
 	uint8_t mux;      /* which it is itself, or its parent before an exec */
 	bool serves;      /* what it started runs programs */

@@ -88,6 +88,14 @@ flags_of(uint32_t f)
 	return to;
 }
 
+/* Who started it, where its parent is a mere fork of that. */
+static bool
+has_ancestor(const struct proc *x)
+{
+	return x != NULL && x->ancestor != 0 && x->ancestor != x->ppid &&
+	       x->ancestor_start <= x->pstart;
+}
+
 static void
 fill_numbers(
     struct program_exec *r, const struct cap_exec *e, const struct proc *x)
@@ -125,6 +133,11 @@ fill_numbers(
 	r->ns_uts = e->ns_uts;
 	r->ns_user = e->ns_user;
 	r->ns_cgroup = e->ns_cgroup;
+	r->has_ancestor = has_ancestor(x);
+	if (r->has_ancestor) {
+		r->ancestor = x->ancestor;
+		r->ancestor_back = x->pstart - x->ancestor_start;
+	}
 }
 
 struct texts {
@@ -342,12 +355,22 @@ put_failed(const struct cap_failed *e, struct procs *p,
 		.auid = e->auid,
 		.ses = e->ses,
 		.comm = comm_of(e->comm),
-		.name = text((const uint8_t *)(e + 1), e->name_n) };
+		.name = text((const uint8_t *)(e + 1), e->name_n),
+		.has_where = true,
+		.tty = device(e->tty_major, e->tty_minor),
+		.tty_fs = e->tty_dev,
+		.ppid = x != NULL ? x->ppid : e->head.ppid,
+		.pstart = x != NULL ? x->pstart : e->head.pstart,
+		.has_ancestor = has_ancestor(x) };
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	uint8_t id[OPS_ID_LEN] = { 0 };
 
 	if (x != NULL)
 		r.joined = procs_joined(p, x, e->head.time, id);
+	if (r.has_ancestor) {
+		r.ancestor = x->ancestor;
+		r.ancestor_back = x->pstart - x->ancestor_start;
+	}
 	program_failed_put(&b, id, &r);
 	return put(sink, REC_FAILED, e->head.time, &b);
 }

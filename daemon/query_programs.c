@@ -27,6 +27,7 @@ fill_filter(struct query_conn *q, const struct proto_programs *asked,
 		.until = asked->until,
 		.failed = asked->failed,
 		.forks = asked->forks,
+		.seeded = asked->seeded,
 		.coverage = asked->coverage,
 		.source = asked->source,
 		.newest = asked->newest };

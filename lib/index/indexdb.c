@@ -337,9 +337,9 @@ make_tables(struct index_db *d, struct ops_err *err)
 	for (size_t i = 0; n == 0 && i < OPS_ARRAY_LEN(tables); i++)
 		if (index_exec(d, tables[i], err) < 0)
 			return -1;
-	if (n == 0 && index_exec(d, "PRAGMA user_version = 3", err) < 0)
+	if (n == 0 && index_exec(d, "PRAGMA user_version = 4", err) < 0)
 		return -1;
-	static_assert(INDEX_VERSION == 3, "the pragma above");
+	static_assert(INDEX_VERSION == 4, "the pragma above");
 	return index_exec(d, "COMMIT", err);
 }
 

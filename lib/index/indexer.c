@@ -385,8 +385,8 @@ put_also(struct indexer *x, const struct program *p, int64_t row,
 static bool
 has_forked(const struct program *p)
 {
-	return p->kind == PROGRAM_ACCOUNTED &&
-	       (p->accounted.flags & ACCT_FORKED) != 0;
+	return (p->kind == PROGRAM_ACCOUNTED || p->kind == PROGRAM_ENDED) &&
+	       (p->exec.flags & PROGRAM_FORKED) != 0;
 }
 
 static int

@@ -32,6 +32,8 @@ is_accounted(const struct program_filter *f)
 bool
 pick_helps(const struct program_filter *f)
 {
+	if (f->seeded)
+		return false; /* they are not in it */
 	return f->newest != 0 || f->name != NULL || f->has_session ||
 	       f->tty != NULL || f->exe != NULL || f->failed || f->has_euid ||
 	       f->has_owner || f->has_login || f->since != 0 || f->until != 0 ||
@@ -217,10 +219,11 @@ kinds_of(const struct program_filter *f)
 				: "+p.kind = 5 AND p.forked = 0 AND "
 				  "+p.session <> 0";
 	case SOURCE_CAPTURE:
-		return f->forks ? "+p.kind IN (1, 2, 4)" : "+p.kind IN (1, 2)";
+		return f->forks ? "+p.kind IN (1, 2, 4)"
+				: "+p.kind IN (1, 2, 4) AND p.forked = 0";
 	default:
 		return f->forks ? "+p.kind IN (1, 2, 4, 5)"
-				: "+p.kind IN (1, 2, 5) AND p.forked = 0";
+				: "+p.kind IN (1, 2, 4, 5) AND p.forked = 0";
 	}
 }
 

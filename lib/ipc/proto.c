@@ -67,6 +67,7 @@ static const struct map_field programs_fields[] = {
 	{ 11, MAP_FLAG,  MAP_AT(proto_programs, forks) },
 	{ 12, MAP_FLAG,  MAP_AT(proto_programs, coverage) },
 	{ 13, MAP_UINT,  MAP_AT(proto_programs, source) },
+	{ 14, MAP_FLAG,  MAP_AT(proto_programs, seeded) },
 };
 /* clang-format on */
 

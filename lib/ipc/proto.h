@@ -337,6 +337,7 @@ struct proto_programs {
 	bool forks;                  /* 11 */
 	bool coverage;               /* 12 */
 	uint32_t source;             /* 13 */
+	bool seeded;                 /* 14 */
 };
 void proto_programs_put(struct ops_buf *b, const struct proto_programs *f);
 int proto_programs_get(const uint8_t *p, size_t n, struct proto_programs *ret,

@@ -60,6 +60,8 @@ static const struct map_field exec_fields[] = {
 	{ 41, TEXT(program_exec, holes, PROGRAM_HOLES_MAX * PROGRAM_HOLE_LEN) },
 	{ 42, TEXT(program_exec, env, PROGRAM_ENV_MAX) },
 	{ 43, TEXT(program_exec, also, PROGRAM_ALSO_MAX * OPS_ID_LEN) },
+	{ 44, MAYBE(program_exec, ancestor, has_ancestor) },
+	{ 45, MAYBE(program_exec, ancestor_back, has_ancestor) },
 };
 
 static const struct map_field args_fields[] = {
@@ -103,6 +105,12 @@ static const struct map_field failed_fields[] = {
 	{ 8, UINT(program_failed, ses) },
 	{ 9, TEXT(program_failed, comm, PROGRAM_COMM_MAX) },
 	{ 10, TEXT(program_failed, name, PROGRAM_PATH_MAX) },
+	{ 11, MAYBE(program_failed, tty, has_where) },
+	{ 12, MAYBE(program_failed, tty_fs, has_where) },
+	{ 13, MAYBE(program_failed, ppid, has_where) },
+	{ 14, MAYBE(program_failed, pstart, has_where) },
+	{ 15, MAYBE(program_failed, ancestor, has_ancestor) },
+	{ 16, MAYBE(program_failed, ancestor_back, has_ancestor) },
 };
 
 static const struct map_field loss_fields[] = {

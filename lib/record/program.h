@@ -118,6 +118,11 @@ struct program_exec {
 				  * NUL after each; absent: none */
 	struct event_text also;  /* 43 JOINED_INFERRED: ids of the other
 				  * sessions that show its terminal */
+	/* Where ppid is not such a one: the nearest ancestor that executed
+	 * something, or ran before capture did. */
+	bool has_ancestor;
+	uint32_t ancestor;      /* 44 its pid */
+	uint64_t ancestor_back; /* 45 its start is so much before pstart, ns */
 };
 
 #define PROGRAM_ALSO_MAX 16 /* of them */
@@ -163,6 +168,13 @@ struct program_failed {
 	uint32_t uid, euid, auid, ses; /* 5 to 8 */
 	struct event_text comm;        /* 9 of who tried */
 	struct event_text name;        /* 10 what */
+	bool has_where;         /*    what first logs of version 2 lack */
+	uint32_t tty, tty_fs;   /* 11, 12 as in REC_EXEC */
+	uint32_t ppid;          /* 13 0: not known */
+	uint64_t pstart;        /* 14 */
+	bool has_ancestor;      /*    as in REC_EXEC */
+	uint32_t ancestor;      /* 15 */
+	uint64_t ancestor_back; /* 16 */
 };
 
 /* REC_LOSS */

@@ -429,9 +429,12 @@ take_exec(struct program_walk *w, struct program *p, struct ops_err *err)
 
 	if (s != NULL && is_command(e))
 		p->number = ++s->commands;
-	if (seeded && x != NULL && is_same(&x->p, e->start))
-		return 0; /* another run of capture found it again */
-	if (!seeded && w->sink->add(w->arg, p, &at, err) < 0)
+	/* Another run of capture found it again: it knows its start to a tick. */
+	if (seeded && x != NULL && x->p.start != 0 &&
+	    is_start(true, x->p.start, e->start))
+		return 0;
+	if ((!seeded || w->sink->seeded) &&
+	    w->sink->add(w->arg, p, &at, err) < 0)
 		return -1;
 	if (e->pid == 0)
 		return 0;
@@ -538,10 +541,11 @@ take_ended(struct program_walk *w, struct program *p, struct ops_err *err)
 		at = x->p.at;
 		x->p.start = 0;
 		x->p.at = PROGRAM_NONE;
+		if (at != PROGRAM_NONE &&
+		    w->sink->ended(w->arg, at, p, err) < 0)
+			return -1;
 		if (!seeded)
-			return at == PROGRAM_NONE
-				   ? 0
-				   : w->sink->ended(w->arg, at, p, err);
+			return 0;
 	}
 	return e->has_who ? w->sink->add(w->arg, p, &at, err) : 0;
 }

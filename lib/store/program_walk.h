@@ -61,6 +61,7 @@ struct program_sink {
 	    struct ops_err *err);
 	/* Another boot begins: what gone tells of is over.  NULL: never mind. */
 	int (*forget)(void *arg, struct ops_err *err);
+	bool seeded; /* add gets what ran before capture, too */
 };
 
 /* sessions and sink are borrowed; sessions: all there are. */

@@ -198,6 +198,8 @@ program_tty(uint32_t tty, char out[static PROGRAM_TTY_NAME])
 uint32_t
 program_terminal(const struct program *p)
 {
+	if (p->kind == PROGRAM_FAILED)
+		return p->failed.tty;
 	return p->kind == PROGRAM_RAN || p->kind == PROGRAM_ACCOUNTED
 		   ? p->exec.tty
 		   : 0;
@@ -248,7 +250,8 @@ is_of_source(const struct program *p, const struct program_filter *f)
 		return (acct && !program_imported(p)) ||
 		       p->kind == PROGRAM_LOST || p->kind == PROGRAM_COVERAGE;
 	if (p->kind == PROGRAM_COVERAGE ||
-	    (p->kind == PROGRAM_ENDED && !f->forks) ||
+	    (p->kind == PROGRAM_ENDED && !f->forks &&
+		(p->exec.flags & PROGRAM_FORKED) != 0) ||
 	    (f->source == SOURCE_CAPTURE && acct) ||
 	    (f->source == SOURCE_ACCT && !acct) ||
 	    (f->source == SOURCE_IMPORT && !program_imported(p)))
@@ -257,11 +260,19 @@ is_of_source(const struct program *p, const struct program_filter *f)
 }
 
 bool
+program_seeded(const struct program *p)
+{
+	return p->kind == PROGRAM_RAN && (p->exec.flags & PROGRAM_SEEDED) != 0;
+}
+
+bool
 program_wanted(const struct program *p, const struct program_filter *f)
 {
 	uint32_t euid =
 	    p->kind == PROGRAM_FAILED ? p->failed.euid : p->exec.euid;
 
+	if (program_seeded(p))
+		return f->seeded && (!f->has_owner || is_owned(p, f->owner));
 	if (!is_of_source(p, f))
 		return false;
 	if ((f->since != 0 && p->time < f->since) ||
@@ -405,7 +416,8 @@ const struct program_sink program_keep_sink = { .add = keep_add,
 	.replaced = keep_replaced,
 	.ended = keep_ended,
 	.dropped = keep_dropped,
-	.args = keep_args };
+	.args = keep_args,
+	.seeded = true };
 
 /* Two may have the same time; then as they lie in the store. */
 static int
@@ -422,6 +434,20 @@ by_time(const void *a, const void *b)
 	return x->record < y->record ? -1 : x->record > y->record;
 }
 
+/* Of what is counted the last ones. */
+static void
+cut_newest(struct program_list *l, size_t newest)
+{
+	size_t n = 0, counted = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		counted += !program_seeded(&l->p[i]);
+	for (size_t i = 0; i < l->n; i++)
+		if (program_seeded(&l->p[i]) || counted-- <= newest)
+			l->p[n++] = l->p[i];
+	l->n = n;
+}
+
 void
 program_list_cut(struct program_list *l, const struct program_filter *f)
 {
@@ -429,16 +455,14 @@ program_list_cut(struct program_list *l, const struct program_filter *f)
 
 	for (size_t i = 0; i < l->n; i++)
 		if (l->p[i].kind != DROPPED &&
-		    (!f->failed || program_failed(&l->p[i])))
+		    (!f->failed || program_seeded(&l->p[i]) ||
+			program_failed(&l->p[i])))
 			l->p[n++] = l->p[i];
 	l->n = n;
 	if (l->n > 1)
 		qsort(l->p, l->n, sizeof(*l->p), by_time);
-	if (f->newest != 0 && l->n > f->newest) {
-		memmove(
-		    l->p, l->p + (l->n - f->newest), f->newest * sizeof(*l->p));
-		l->n = f->newest;
-	}
+	if (f->newest != 0 && l->n > f->newest)
+		cut_newest(l, f->newest);
 }
 
 int

@@ -108,10 +108,13 @@ struct program_filter {
 	bool failed;           /* ended by a signal or with a status that is not
 				* 0, or could not be executed */
 	bool forks;            /* what executed nothing, too */
-	bool coverage;         /* only what says how much of all is here:
+	bool seeded;     /* what ran before capture did, too, but for owner
+				* whatever else is asked: PROGRAM_SEEDED, which
+				* newest doesn't count */
+	bool coverage;   /* only what says how much of all is here:
 				* PROGRAM_LOST, _ACCOUNTED, _COVERAGE */
-	uint32_t source;       /* enum program_source */
-	uint32_t newest;       /* at most so many; 0: all */
+	uint32_t source; /* enum program_source */
+	uint32_t newest; /* at most so many; 0: all */
 };
 
 int program_list_load(struct store *s, const struct program_filter *f,
@@ -134,6 +137,9 @@ void program_list_cut(struct program_list *l, const struct program_filter *f);
 void program_from_end(struct program *p);
 /* PROGRAM_ACCOUNTED: fill exec and end from accounted. */
 void program_from_accounted(struct program *p);
+
+/* Did it run before capture, and was found doing so? */
+bool program_seeded(const struct program *p);
 
 /* Name of a terminal by its number (major << 20 | minor): "pts/3". */
 #define PROGRAM_TTY_NAME 24

@@ -108,7 +108,8 @@ class Typed(c.Captured):
         self.equal({(p["number"], p.get("exit")) for p in whole["programs"]},
                    {(p["number"], p.get("exit")) for p in rows.values()}, "show --json")
         # With a moment, what is before is left out.
-        late = self.inst.opseal("show", "%s:%d" % (session["session"], rows["last"]["number"])).text
+        late = self.inst.opseal("show", "%s@%.3f" % (
+            session["session"], rows["last"]["offset"] - 0.001)).text
         self.check(" :%d " % rows["last"]["number"] in late and "oops" not in late, late)
 
     @staticmethod

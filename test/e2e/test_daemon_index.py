@@ -2,6 +2,7 @@
 """The index that a daemon keeps: what `log` says is the same with it and without
 it, it comes back when it is thrown away, and the process that makes it is shut in."""
 import os
+import re
 import pwd
 import shutil
 import sys
@@ -34,9 +35,12 @@ class Index(t.Test):
     def both(self, inst, *args):
         """The log with the index and of a copy without it."""
         copy = inst.copy_store()
-        with_it = inst.offline("log", "--json", *args, store=copy).out
+        def log():  # but for what runs at this moment
+            out = inst.offline("log", "--json", *args, store=copy).out
+            return re.sub(rb'"state":"(running|pending|unknown)"', b'"state":""', out)
+        with_it = log()
         shutil.rmtree(os.path.join(copy, "index"))
-        self.equal(with_it, inst.offline("log", "--json", *args, store=copy).out, "log %r" % (args,))
+        self.equal(with_it, log(), "log %r" % (args,))
         return with_it
 
     def test_the_same(self):

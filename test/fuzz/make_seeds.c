@@ -222,14 +222,17 @@ program_seeds(void)
 		.cwd = T("/root"),
 		.holes = T("0123456789abcdef"),
 		.env = T("LANG=C\0"),
-		.also = T("0123456789") };
+		.also = T("0123456789"),
+		.has_ancestor = true,
+		.ancestor = 4100,
+		.ancestor_back = 7 };
 	const struct program_args args = { 4242, 123456789, 8000, T("x\0") };
 	const struct program_ended ended = { .pid = 4242,
 		.start = 123456789,
 		.status = 0x8b,
 		.has_who = true,
 		.comm = T("ls") };
-	const struct program_failed failed = {
+	struct program_failed failed = {
 		.pid = 4242, .error = 2, .comm = T("sh"), .name = T("/nowhere")
 	};
 	const struct program_loss loss = { 1, 2, 3, 4, 5, 6, 7, 8 };
@@ -259,6 +262,13 @@ program_seeds(void)
 	ops_buf_put8(&b, 4);
 	program_failed_put(&b, id, &failed);
 	save_buf("program", "failed", &b);
+	failed.has_where = failed.has_ancestor = true;
+	failed.tty = 136u << 20 | 3;
+	failed.ppid = 4200;
+	failed.ancestor = 4100;
+	ops_buf_put8(&b, 4);
+	program_failed_put(&b, id, &failed);
+	save_buf("program", "failed_where", &b);
 	ops_buf_put8(&b, 5);
 	program_loss_put(&b, &loss);
 	save_buf("program", "loss", &b);

@@ -262,6 +262,11 @@ test_failed(void **state)
 	assert_non_null(p);
 	e->head.type = CAP_FAILED;
 	e->head.pid = 7;
+	e->head.ppid = 3;
+	e->head.pstart = 33;
+	e->tty_major = 136;
+	e->tty_minor = 4;
+	e->tty_dev = 25;
 	e->error = 2;
 	e->name_n = 8;
 	memcpy(b + sizeof(*e), "/nowhere", 8);
@@ -271,6 +276,73 @@ test_failed(void **state)
 			     sink_state.last.len, &got, NULL),
 	    0);
 	assert_true(got.error == 2 && is(got.name, "/nowhere"));
+	assert_true(got.ppid == 3 && got.pstart == 33 && !got.has_ancestor);
+	assert_true(got.tty == (136u << 20 | 4) && got.tty_fs == 25);
+	procs_free(p);
+}
+
+static void
+fork_of(struct procs *p, uint32_t pid, uint64_t start, uint32_t ppid,
+    uint64_t pstart)
+{
+	const struct cap_fork f = { .head = { .type = CAP_FORK,
+					.pid = pid,
+					.start = start,
+					.ppid = ppid,
+					.pstart = pstart } };
+
+	assert_non_null(procs_fork(p, &f));
+}
+
+static void
+exec_of(struct procs *p, uint32_t pid, uint64_t start, uint32_t ppid,
+    struct program_exec *ret)
+{
+	struct cap_exec *e = make_exec(N("sh\0"));
+	const struct order_event ev = { .u = (void *)e };
+	size_t at = 0;
+
+	e->head.pid = pid;
+	e->head.start = start;
+	e->head.ppid = ppid;
+	sink_state.room = 1;
+	assert_true(capture_record(&ev, p, &at, &sink));
+	assert_int_equal(program_exec_get(sink_state.last.data,
+			     sink_state.last.len, ret, NULL),
+	    0);
+}
+
+/* Below forks that execute nothing, who did is told, and what ran before; also
+ * where those forks are gone, and where one of them executes something later. */
+static void
+test_ancestor(void **state)
+{
+	const struct proc seed = { .pid = 2, .start = 2 * PROCS_TICK };
+	const uint64_t t = 5 * PROCS_TICK;
+	struct procs *p = procs_new();
+	struct program_exec got;
+	struct program_ended r;
+
+	(void)state;
+	assert_non_null(p);
+	assert_int_equal(procs_seed(p, &seed), 0);
+	fork_of(p, 10, t, 2, 2 * PROCS_TICK + 7);
+	fork_of(p, 11, t + 1, 10, t);
+	exec_of(p, 11, t + 1, 10, &got);
+	assert_true(got.ppid == 10 && got.pstart == t && got.has_ancestor);
+	assert_int_equal(got.ancestor, 2);
+	assert_int_equal(got.ancestor_back, t - 2 * PROCS_TICK);
+	fork_of(p, 12, t + 2, 11, t + 1);
+	exec_of(p, 12, t + 2, 11, &got);
+	assert_false(got.has_ancestor); /* its parent has */
+	fork_of(p, 7, 5, 12, t + 2);
+	fork_of(p, 13, t + 4, 7, 5);
+	fork_of(p, 14, t + 5, 13, t + 4);
+	ended(p, 7, "sh", &r);
+	exec_of(p, 13, t + 4, 7, &got);
+	exec_of(p, 14, t + 5, 1, &got);
+	assert_true(got.ppid == 13 && got.has_ancestor && got.ancestor == 12);
+	assert_int_equal(got.ancestor_back, 2);
 	procs_free(p);
 }
 
@@ -283,6 +355,7 @@ main(void)
 		cmocka_unit_test(test_long_args),
 		cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_failed),
+		cmocka_unit_test(test_ancestor),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -140,7 +140,9 @@ do_end(uint32_t i, bool who)
 		.start = running[i].start,
 		.status = throw(2) << 8,
 		.has_who = who,
-		.flags = who ? PROGRAM_FORKED : 0,
+		.flags = !who            ? 0
+			 : throw(2) == 0 ? PROGRAM_FORKED
+					 : PROGRAM_UNSEEN,
 		.joined = JOINED_TTY,
 		.uid = 1000,
 		.euid = 1000,
@@ -168,7 +170,9 @@ do_other(void)
 		.uid = 1001,
 		.auid = 1001,
 		.comm = text("sh"),
-		.name = text("/nowhere/b") };
+		.name = text("/nowhere/b"),
+		.has_where = true,
+		.tty = throw(2) * (136u << 20 | 7) };
 	struct program_loss l = { .from = 1, .until = 2, .execs = 5 };
 
 	if (throw(4) == 0) {
@@ -392,6 +396,7 @@ any_filter(void)
 	f.has_session = throw(5) == 0;
 	memcpy(f.session, b.stream[session[throw(3)]].id, OPS_ID_LEN);
 	f.coverage = throw(8) == 0;
+	f.seeded = throw(12) == 0;
 	if (throw(3) == 0)
 		f.source = throw(4);
 	if (throw(6) == 0)

@@ -56,7 +56,10 @@ static const struct program_exec exec_all = { .pid = 1,
 	.ns_cgroup = 40,
 	.holes = T("0123456789abcdef"),
 	.env = T("LANG=C\0"),
-	.also = T("0123456789") };
+	.also = T("0123456789"),
+	.has_ancestor = true,
+	.ancestor = 44,
+	.ancestor_back = 45 };
 
 static bool
 same_text(struct event_text a, struct event_text b)
@@ -151,9 +154,18 @@ test_others(void **state)
 		.comm = T("sh"),
 		.has_own = true,
 		.own = 20 };
-	const struct program_failed f = {
-		.pid = 1, .error = 2, .ses = 8, .name = T("/nowhere")
-	};
+	const struct program_failed f = { .pid = 1,
+		.error = 2,
+		.ses = 8,
+		.name = T("/nowhere"),
+		.has_where = true,
+		.tty = 11,
+		.tty_fs = 12,
+		.ppid = 13,
+		.pstart = 14,
+		.has_ancestor = true,
+		.ancestor = 15,
+		.ancestor_back = 16 };
 	const struct program_loss l = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	const struct program_accounted w = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
 		12, 13, 14, true, T("sh") };
@@ -188,6 +200,10 @@ test_others(void **state)
 	assert_int_equal(program_failed_get(b.data, b.len, &f2, NULL), 0);
 	assert_true(f2.error == 2 && f2.ses == 8 && f2.comm.p == NULL &&
 		    same_text(f2.name, f.name));
+	assert_true(f2.has_where);
+	assert_true(f2.tty == 11 && f2.tty_fs == 12 && f2.ppid == 13 &&
+		    f2.pstart == 14 && f2.has_ancestor && f2.ancestor == 15 &&
+		    f2.ancestor_back == 16);
 	ops_buf_reset(&b);
 	program_loss_put(&b, &l);
 	assert_int_equal(program_loss_get(b.data, b.len, &l2, NULL), 0);

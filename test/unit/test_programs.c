@@ -297,6 +297,16 @@ test_filters(void **state)
 	expect((struct program_filter){ .source = SOURCE_CAPTURE }, 7, "bash");
 	/* What was lost, what was missed, and the counts. */
 	expect((struct program_filter){ .coverage = true }, 5, NULL);
+	/* What ran before: beside all that is asked for, but of its owner. */
+	expect((struct program_filter){ .seeded = true }, 10, "init");
+	expect(
+	    (struct program_filter){ .seeded = true, .newest = 1 }, 2, "init");
+	expect((struct program_filter){ .seeded = true, .since = UINT64_MAX },
+	    1, "init");
+	expect(
+	    (struct program_filter){
+		.seeded = true, .has_owner = true, .owner = 4 },
+	    1, NULL);
 	expect((struct program_filter){ .since = UINT64_MAX }, 0, NULL);
 	expect((struct program_filter){ .until = 1 }, 0, NULL);
 }
@@ -448,6 +458,68 @@ test_holes(void **state)
 	program_list_free(&l);
 }
 
+/* Its start was lost, or it ran before: its end tells of it.  What was found
+ * running has that end, too. */
+static int
+setup_unseen(void **state)
+{
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct program_ended e = { .pid = 5,
+		.start = 507,
+		.status = 0x100,
+		.has_who = true,
+		.flags = PROGRAM_UNSEEN,
+		.uid = 1000,
+		.auid = EVENT_UNSET,
+		.comm = T("init") };
+	struct program_failed f = { .pid = 30,
+		.auid = EVENT_UNSET,
+		.has_where = true,
+		.tty = 136u << 20 | 7,
+		.name = T("/nowhere/prog") };
+
+	(void)state;
+	build_init(&b);
+	build_boot(&b, BOOT_FIRST, NULL);
+	build_seal(&b, false, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	exec(0, 5, 500, EVENT_UNSET, T("init\0"), 5, T("/sbin/init"),
+	    PROGRAM_SEEDED);
+	program_ended_put(&body, id_of(0), &e);
+	put(REC_ENDED, &body);
+	/* A run of capture saw it start, the next one found it, and saw its end. */
+	exec(0, 8, 50000003, EVENT_UNSET, T("sh\0"), 3, T("/bin/sh"), 0);
+	exec(0, 8, 50000000, EVENT_UNSET, T("sh\0"), 3, T("/bin/sh"),
+	    PROGRAM_SEEDED);
+	ended(8, 50000003, 0, true);
+	ended(6, 600, 0, true);
+	program_failed_put(&body, id_of(0), &f);
+	put(REC_FAILED, &body);
+	build_seal(&b, false, false);
+	return store_open(&b.mem.vfs, 0, &s, NULL);
+}
+
+static void
+test_unseen(void **state)
+{
+	struct program_list l = load((struct program_filter){ .seeded = true });
+
+	(void)state;
+	assert_int_equal(l.n, 4);
+	assert_true(program_seeded(&l.p[0]) && l.p[0].has_end);
+	assert_int_equal(l.p[0].end.status, 0x100);
+	assert_int_equal(l.p[1].kind, PROGRAM_ENDED);
+	assert_int_equal(l.p[1].exec.flags, PROGRAM_UNSEEN);
+	assert_int_equal(l.p[2].exec.pid, 8);
+	assert_true(l.p[2].has_end);
+	program_list_free(&l);
+	expect((struct program_filter){ 0 }, 3, "init");
+	expect((struct program_filter){ .source = SOURCE_CAPTURE }, 3, "init");
+	expect((struct program_filter){ .failed = true }, 2, "init");
+	expect((struct program_filter){ .forks = true }, 4, "init");
+	expect((struct program_filter){ .tty = "pts/7" }, 1, "prog");
+}
+
 int
 main(void)
 {
@@ -460,6 +532,9 @@ main(void)
 	};
 	const struct CMUnitTest holes[] = { cmocka_unit_test(test_holes) };
 
+	const struct CMUnitTest unseen[] = { cmocka_unit_test(test_unseen) };
+
 	return cmocka_run_group_tests(tests, setup, teardown) +
-	       cmocka_run_group_tests(holes, setup_holes, teardown);
+	       cmocka_run_group_tests(holes, setup_holes, teardown) +
+	       cmocka_run_group_tests(unseen, setup_unseen, teardown);
 }
