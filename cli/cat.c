@@ -145,6 +145,9 @@ print_lines(struct catting *c, struct screen *sc, struct ops_err *err)
 	}
 	if (rc < 0 || flush(c, err) < 0)
 		return -1;
+	/* Of a command without output, the line that isn't ended is the shell's. */
+	if (c->place->has_number && !c->begun)
+		return 0;
 	lines_end(c->lines, &c->out);
 	cli_put(&c->out);
 	return 0;

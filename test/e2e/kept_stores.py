@@ -53,6 +53,8 @@ class Kept(r.Recorded):
         got = {row["session"]: row for row in got}
         for row in want:
             for key in row.keys() - set(but):
+                if key == "commands" and row[key] is None:
+                    continue  # nobody had counted them
                 self.equal(got[row["session"]].get(key), row[key], "%s of %s" % (
                     key, row["session"]))
 
