@@ -317,12 +317,11 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 		if (!cli->partial)
 			cli_note(cli, "no sessions");
 		status = cli->partial ? CLI_PARTIAL : CLI_NOTHING;
-	} else if (learn_endings(cli, list.s + c.first, c.n, &err) < 0) {
+	} else if (learn_endings(cli, list.s + c.first, c.n, &err) < 0 ||
+		   (!o->json && print_table(cli, &list, &c, &err) < 0)) {
 		status = cli_fail(cli, &err);
 	} else if (o->json) {
 		print_json(cli, &list, &c);
-	} else if (print_table(cli, &list, &c, &err) < 0) {
-		status = cli_fail(cli, &err);
 	}
 	session_list_free(&list);
 	return status;

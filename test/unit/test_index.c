@@ -24,9 +24,10 @@
 #define RUNNING 40
 #define SECOND UINT64_C(1000000000)
 /* more than an index keeps as it is */
-#define LONG_NAME                                                              \
-	"a-name-of-many-letters-a-name-of-many-letters-a-name-of-many-"        \
-	"letters"
+/* clang-format off */
+#define LONG_NAME "a-name-of-many-letters-a-name-of-many-letters-a-name-of-many-letters"
+#define LONG_PATH "/tmp/a-name-of-many-letters-a-name-of-many-letters-a-name-of-many-letters"
+/* clang-format on */
 
 static struct build b;
 #define NO_STREAM SIZE_MAX
@@ -96,7 +97,7 @@ do_exec(uint32_t i)
 {
 	uint8_t also[3 * OPS_ID_LEN];
 	static const char *const exe[] = { "/usr/bin/a", "/usr/bin/b", "/opt/b",
-		"/tmp/" LONG_NAME, "" };
+		LONG_PATH, "" };
 	static const char *const args[] = { "a", "b", "./run", "" };
 	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
 	const char *arg = args[throw(4)];
@@ -803,11 +804,11 @@ test_lies(void **state)
 		"UPDATE state SET origin = x'00'",
 		"UPDATE state SET last = last + 1, unended = 1",
 		"UPDATE state SET last_at = last_at + 100000",
-		"UPDATE program SET hole_at = start_at, hole_stream = stream "
-		"WHERE kind = 3",
+		("UPDATE program SET hole_at = start_at, hole_stream = stream "
+		 "WHERE kind = 3"),
 		"UPDATE program SET hole_stream = NULL",
-		"UPDATE program SET hole_at = start_at, hole_stream = stream "
-		"WHERE kind = 1",
+		("UPDATE program SET hole_at = start_at, hole_stream = stream "
+		 "WHERE kind = 1"),
 		"UPDATE state SET unsynced = 'another boot'",
 		"UPDATE session SET session = x'0102' WHERE commands > 0 AND "
 		"id = (SELECT max(id) FROM session WHERE commands > 0)",
