@@ -810,10 +810,10 @@ test_lies(void **state)
 		("UPDATE program SET hole_at = start_at, hole_stream = stream "
 		 "WHERE kind = 1"),
 		"UPDATE state SET unsynced = 'another boot'",
-		"UPDATE session SET session = x'0102' WHERE commands > 0 AND "
-		"id = (SELECT max(id) FROM session WHERE commands > 0)",
-		"CREATE TRIGGER t AFTER INSERT ON program BEGIN DELETE FROM "
-		"program; END",
+		("UPDATE session SET session = x'0102' WHERE commands > 0 AND "
+		 "id = (SELECT max(id) FROM session WHERE commands > 0)"),
+		("CREATE TRIGGER t AFTER INSERT ON program BEGIN DELETE FROM "
+		 "program; END"),
 		"CREATE VIEW v AS SELECT 1",
 		"DROP TABLE called",
 		"PRAGMA user_version = 7",
