@@ -10,7 +10,7 @@ import captured as c
 import opsealtest as t
 
 # What no two runs of a program have in common.
-OWN = ("time", "boottime", "pid", "start", "duration", "ended", "cpu", "cpu_user", "maxrss", "minflt",
+OWN = ("time", "boottime", "pid", "start", "duration", "ended", "ended_at", "cpu", "cpu_user", "cpu_system", "maxrss", "minflt",
        "majflt", "read_bytes", "write_bytes", "sealed", "nspid", "pgrp")
 
 
