@@ -476,7 +476,8 @@ ignore_add(
 	return 0;
 }
 
-/* Counting what is behind the index must not take long. */
+/* Counting what is behind the index, or all where there is none, must not take
+ * long. */
 #define TAIL_MAX 100000 /* records */
 
 static bool
@@ -496,7 +497,16 @@ count_tail(struct lookup *l, const struct session_list *all)
 	const struct program_process *x;
 	size_t i = 0;
 
-	if (load_position(l, all, &count, NULL) < 0 || !is_near(&l->pos))
+	if (l->db == NULL || load_position(l, all, &count, NULL) < 0) {
+		program_walk_free(l->walk);
+		l->walk = NULL;
+		if (all->missing.frames > 0 ||
+		    program_walk_new(all, &count, &l->keep, &l->walk, NULL) <
+			0 ||
+		    position_begin(l->s, &l->pos, NULL) < 0)
+			return -1;
+	}
+	if (!is_near(&l->pos))
 		return -1;
 	release_index(l);
 	while ((x = program_walk_process(l->walk, &i)) != NULL) {
@@ -520,7 +530,7 @@ lookup_sessions(const char *store, struct vfs *v,
 
 	if (open_both(&l, store, v, f->commands, NULL, err) == 0)
 		rc = session_list_load(l.s, f->commands ? NULL : f, &all, err);
-	if (rc == 0 && l.db != NULL && count_tail(&l, &all) == 0)
+	if (rc == 0 && f->commands && count_tail(&l, &all) == 0)
 		for (size_t j = 0; j < all.n; j++) {
 			const uint32_t *n =
 			    program_walk_commands(l.walk, all.s[j].id);

@@ -25,7 +25,7 @@ int lookup_programs(const char *store, struct vfs *v,
     struct ops_err *why, struct ops_err *err);
 
 /* As session_list_load(), with f->commands, too: exact numbers; unknown where the
- * index can't tell, and where capture saw none. */
+ * index doesn't reach near enough, and where capture saw none. */
 int lookup_sessions(const char *store, struct vfs *v,
     const struct session_filter *f, struct session_list *ret,
     struct ops_err *err);

@@ -277,6 +277,19 @@ position_gone(sqlite3_stmt *st, struct program_gone *g)
 }
 
 int
+position_begin(struct store *s, struct position *ret, struct ops_err *err)
+{
+	struct position p = { 0 };
+
+	if (list_streams(s, &p, err) < 0) {
+		position_free(&p);
+		return -1;
+	}
+	*ret = p;
+	return 0;
+}
+
+int
 position_load(struct index_db *d, struct store *s, struct program_walk *w,
     struct position *ret, struct ops_err *err)
 {
@@ -290,13 +303,11 @@ int
 position_load_in(const char *boot, struct index_db *d, struct store *s,
     struct program_walk *w, struct position *ret, struct ops_err *err)
 {
-	struct position p = { 0 };
+	struct position p;
 	struct last last = { 0 };
 
-	if (list_streams(s, &p, err) < 0) {
-		position_free(&p);
+	if (position_begin(s, &p, err) < 0)
 		return -1;
-	}
 	allow(d, &p);
 	if (take_state(boot, d, s, w, &last, err) < 0 ||
 	    take_streams(d, s, &p, err) < 0 || check_order(&p, err) < 0 ||

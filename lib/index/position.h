@@ -47,6 +47,8 @@ int position_load(struct index_db *d, struct store *s, struct program_walk *w,
 /* As that takes the kernel's boot id to be, for who can't read it later. */
 int position_load_in(const char *boot, struct index_db *d, struct store *s,
     struct program_walk *w, struct position *ret, struct ops_err *err);
+/* The one in front of all. */
+int position_begin(struct store *s, struct position *ret, struct ops_err *err);
 void position_free(struct position *p);
 
 /* Which log an index belongs to: a hash of the first one's origin and key. */

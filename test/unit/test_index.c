@@ -907,8 +907,9 @@ test_commands(void **state)
 					OPS_ID_LEN) == 0 &&
 				    all.p[k].number > n)
 					n = all.p[k].number;
-			assert_int_equal(l.s[j].has_commands, i == 1 && n > 0);
-			assert_int_equal(l.s[j].commands, i == 1 ? n : 0);
+			/* without the index, too, as there are few */
+			assert_int_equal(l.s[j].has_commands, n > 0);
+			assert_int_equal(l.s[j].commands, n);
 		}
 		program_list_free(&all);
 		session_list_free(&l);
