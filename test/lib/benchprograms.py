@@ -239,7 +239,8 @@ class Programs:
         folder = os.path.join(self.bench.base, "compile")
         shutil.rmtree(folder, ignore_errors=True)
         # Not optimized: so there are more programs in the same time.
-        done = call("meson", "setup", folder, source, "-Dbench=false", "-Doptimization=0")
+        done = call("meson", "setup", folder, source, "-Dbench=false", "-Dtests=false",
+                    "-Doptimization=0", "-Ddebug=false")
         if done.returncode != 0:
             raise SystemExit("bench: meson: " + done.stdout + done.stderr)
         script = ("ninja -C %s -t clean >/dev/null; s=$(date +%%s%%N); ninja -C %s >/dev/null; "
