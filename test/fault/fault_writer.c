@@ -662,6 +662,9 @@ nth_start(size_t row, uint64_t n)
 static int
 run_nth(size_t row)
 {
+	/* Sanitizers look at the code, which a part of them reaches as well. */
+	const unsigned step =
+	    nth[row].step * (getenv("OPSEAL_SANITIZE") != NULL ? 5 : 1);
 	uint64_t n = 0;
 	int places = 0;
 	bool end = false, ok = true;
@@ -669,7 +672,7 @@ run_nth(size_t row)
 	while (ok && !end && n < NTH_MAX) {
 		pid_t pid[NTH_AT_ONCE];
 
-		for (size_t i = 0; i < NTH_AT_ONCE; i++, n += nth[row].step)
+		for (size_t i = 0; i < NTH_AT_ONCE; i++, n += step)
 			pid[i] = nth_start(row, n);
 		for (size_t i = 0; i < NTH_AT_ONCE; i++) {
 			int st = -1;
