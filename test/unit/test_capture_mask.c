@@ -283,7 +283,7 @@ test_long(void **state)
 	static const char *const tiles[] = { "(", ";", ",", "=", "\"", "'",
 		"\"a", "{\"a\":", " -p", "(-", "--user=a(", "?a&", "://",
 		"a:", "/", "-p ", "\\\"password\\\":", "eyJ.", "&token" };
-	static const char *const begin[] = { "sh\0-c\0", "curl\0-\0\0",
+	static const char begin[][10] = { "sh\0-c\0", "curl\0-\0\0",
 		"docker\0\0", "htpasswd\0" };
 	const size_t size = 128 * 1024;
 	uint8_t *args = malloc(size);
