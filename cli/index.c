@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/leaks.h"
 #include "cli.h"
 #include "index/lookup.h"
 #include "store/vfs.h"
@@ -29,6 +30,7 @@ become_owner(const char *store, struct ops_err *err)
 		return ops_fail_errno(err, "%.100s", store);
 	if (geteuid() != 0 || st.st_uid == 0)
 		return 0;
+	ops_leaks_unseen();
 	if (setegid(st.st_gid) < 0 || seteuid(st.st_uid) < 0)
 		return ops_fail_errno(err, "becoming the store's owner");
 	return 0;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/leaks.h"
 
 /* -- files: landlock(7) -- */
 
@@ -165,6 +166,7 @@ int
 sandbox_enter(struct sandbox *s, struct ops_err *err)
 {
 	s->files = s->calls = false;
+	ops_leaks_unseen();
 	return restrict_files(s, err) < 0 || restrict_calls(s, err) < 0 ? -1
 									: 0;
 }
