@@ -84,6 +84,15 @@ describe_bytes(uint64_t n, char out[static 24])
 }
 
 void
+describe_put_bytes(struct ops_buf *out, const char *what, uint64_t n)
+{
+	char text[24];
+
+	describe_bytes(n, text);
+	ops_buf_printf(out, "%s %s", text, what);
+}
+
+void
 describe_count(struct ops_buf *b, uint64_t n, const char *noun)
 {
 	ops_buf_printf(b, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");

@@ -26,6 +26,7 @@ uint64_t describe_duration(const struct session *s);
 void describe_span(uint64_t ns, char out[static 24]);
 /* "1.2 MB", "17 B" */
 void describe_bytes(uint64_t n, char out[static 24]);
+void describe_put_bytes(struct ops_buf *out, const char *what, uint64_t n);
 /* "1 record", "2 records".  Appended to b. */
 void describe_count(struct ops_buf *b, uint64_t n, const char *noun);
 

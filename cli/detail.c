@@ -125,15 +125,6 @@ put_fate(struct ops_buf *out, const struct program *p)
 	ops_buf_puts(out, "\n");
 }
 
-static void
-put_bytes(struct ops_buf *out, const char *what, uint64_t n)
-{
-	char text[24];
-
-	describe_bytes(n, text);
-	ops_buf_printf(out, "%s %s", text, what);
-}
-
 /* What it took; of the whole process, whatever it executed before. */
 static void
 put_usage(struct ops_buf *out, const struct program *p)
@@ -150,10 +141,10 @@ put_usage(struct ops_buf *out, const struct program *p)
 	    e->stime / 1000000000, e->stime / 1000 % 1000000);
 	if (p->kind != PROGRAM_ACCOUNTED) {
 		label(out, "memory");
-		put_bytes(out, "at most\n", e->maxrss * 1024);
+		describe_put_bytes(out, "at most\n", e->maxrss * 1024);
 		label(out, "storage");
-		put_bytes(out, "read, ", e->read_bytes);
-		put_bytes(out, "written\n", e->write_bytes);
+		describe_put_bytes(out, "read, ", e->read_bytes);
+		describe_put_bytes(out, "written\n", e->write_bytes);
 	}
 	label(out, "page faults");
 	ops_buf_printf(out, "%" PRIu64 " minor, %" PRIu64 " major\n", e->minflt,

@@ -248,15 +248,6 @@ put_state(struct ops_buf *out, const struct session *s, const struct tally *t)
 	}
 }
 
-static void
-put_bytes(struct ops_buf *out, const char *name, uint64_t n)
-{
-	char text[24];
-
-	describe_bytes(n, text);
-	ops_buf_printf(out, "%s %s", text, name);
-}
-
 /* They are counted also where they are not kept, but told at the end only. */
 static void
 put_typed(struct ops_buf *out, const struct session *s, const struct tally *t)
@@ -267,9 +258,9 @@ put_typed(struct ops_buf *out, const struct session *s, const struct tally *t)
 	if (session_imported(s) && !s->open.input)
 		ops_buf_puts(out, "nothing of what was typed\n");
 	else if (s->has_close)
-		put_bytes(out, kept, s->close.bytes_in);
+		describe_put_bytes(out, kept, s->close.bytes_in);
 	else if (s->open.input)
-		put_bytes(out, kept, t->input);
+		describe_put_bytes(out, kept, t->input);
 	else
 		ops_buf_puts(out, "what is typed is not kept\n");
 }
@@ -289,10 +280,10 @@ put_bytes_line(
 	}
 	if (t->missing > 0 && s->has_close) {
 		describe_bytes(s->close.bytes_out, all);
-		put_bytes(out, "of ", t->output);
+		describe_put_bytes(out, "of ", t->output);
 		ops_buf_printf(out, "%s shown in ", all);
 	} else {
-		put_bytes(out, "shown in ", t->output);
+		describe_put_bytes(out, "shown in ", t->output);
 	}
 	describe_count(out, t->records, "record");
 	ops_buf_puts(out, "; ");

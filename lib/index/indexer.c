@@ -66,7 +66,7 @@ static const char *const statements[STATEMENTS] = {
 	    "INSERT INTO gone(pid, began, elapsed, over, program) "
 	    "VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(pid) DO UPDATE SET "
 	    "began = ?2, elapsed = ?3, over = ?4, program = ?5",
-	[GET_GONE] = POSITION_ONE_GONE,
+	[GET_GONE] = POSITION_GONE,
 	/* Its names stay, and so its row. */
 	[PUT_DROPPED] = "UPDATE program SET kind = 0 WHERE id = ?1",
 	[PUT_STREAM] = "INSERT OR REPLACE INTO stream VALUES(?1, ?2, ?3, ?4)",
@@ -466,22 +466,11 @@ sink_dropped(void *arg, uint64_t at, struct ops_err *err)
 }
 
 static int
-sink_gone(void *arg, struct program_gone *g, uint64_t time, struct ops_err *err)
+sink_gone(void *arg, struct program_gone *g, struct ops_err *err)
 {
 	struct indexer *x = arg;
-	sqlite3_stmt *st = x->st[GET_GONE];
-	int rc;
 
-	(void)time;
-	(void)sqlite3_bind_int64(st, 1, g->pid);
-	rc = index_step(x->db, st, err);
-	if (rc < 0)
-		return -1;
-	if (rc == 1) {
-		position_gone(st, g);
-		(void)sqlite3_reset(st);
-	}
-	return 1;
+	return position_gone(x->db, x->st[GET_GONE], g, err);
 }
 
 static int

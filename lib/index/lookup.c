@@ -324,26 +324,19 @@ drop(void *arg, uint64_t at, struct ops_err *err)
 
 /* The last ends of a pid that the index has: one behind it may be told twice. */
 static int
-ask_gone(void *arg, struct program_gone *g, uint64_t time, struct ops_err *err)
+ask_gone(void *arg, struct program_gone *g, struct ops_err *err)
 {
 	struct lookup *l = lookup_of(arg);
 	bool mine = g->accounted; /* then its entry is in the list already */
 	const struct pick *p;
 	const struct program *of;
-	int rc;
 
-	(void)time;
-	if (l->gone == NULL &&
-	    index_prepare(l->db, POSITION_ONE_GONE, &l->gone, err) < 0)
+	if ((l->gone == NULL &&
+		index_prepare(l->db, POSITION_GONE, &l->gone, err) < 0) ||
+	    position_gone(l->db, l->gone, g, err) < 0)
 		return -1;
-	(void)sqlite3_bind_int64(l->gone, 1, g->pid);
-	rc = index_step(l->db, l->gone, err);
-	if (rc <= 0)
-		return rc < 0 ? -1 : 1;
-	position_gone(l->gone, g);
-	(void)sqlite3_reset(l->gone);
 	if (mine || !g->accounted)
-		return 1;
+		return 0;
 	p = picked(l, g->entry);
 	of = p != NULL ? &l->list.p[p->at] : NULL;
 	if (of != NULL &&
@@ -351,7 +344,7 @@ ask_gone(void *arg, struct program_gone *g, uint64_t time, struct ops_err *err)
 		of->accounted.pid != g->pid || of->accounted.began != g->began))
 		return is_wrong(err, "an end");
 	g->entry = p != NULL ? p->at : PROGRAM_NONE;
-	return 1;
+	return 0;
 }
 
 static int

@@ -257,8 +257,8 @@ take_processes(struct index_db *d, struct program_walk *w, struct ops_err *err)
 	return rc;
 }
 
-void
-position_gone(sqlite3_stmt *st, struct program_gone *g)
+static void
+take_gone(sqlite3_stmt *st, struct program_gone *g)
 {
 	if (!g->captured && sqlite3_column_type(st, 2) != SQLITE_NULL) {
 		g->captured = true;
@@ -274,6 +274,21 @@ position_gone(sqlite3_stmt *st, struct program_gone *g)
 			       ? PROGRAM_NONE
 			       : (uint64_t)sqlite3_column_int64(st, 6);
 	}
+}
+
+int
+position_gone(struct index_db *d, sqlite3_stmt *st, struct program_gone *g,
+    struct ops_err *err)
+{
+	int rc;
+
+	(void)sqlite3_bind_int64(st, 1, g->pid);
+	rc = index_step(d, st, err);
+	if (rc == 1) {
+		take_gone(st, g);
+		(void)sqlite3_reset(st);
+	}
+	return rc < 0 ? -1 : 0;
 }
 
 int

@@ -31,11 +31,13 @@ struct position {
 	size_t n;
 };
 
-/* A row of ends becomes what g hasn't. */
+/* The ends of a pid that the index knows last become what g hasn't; st is that
+ * statement. */
 #define POSITION_GONE                                                          \
-	"SELECT pid, start, ended, began, elapsed, over, program FROM gone"
-#define POSITION_ONE_GONE POSITION_GONE " WHERE pid = ?1"
-void position_gone(sqlite3_stmt *st, struct program_gone *g);
+	"SELECT pid, start, ended, began, elapsed, over, program FROM gone "   \
+	"WHERE pid = ?1"
+int position_gone(struct index_db *d, sqlite3_stmt *st, struct program_gone *g,
+    struct ops_err *err);
 
 /*
  * Read it.  OPS_EFORMAT: it doesn't fit this store, it is another's, or of a

@@ -472,18 +472,14 @@ same_begin(const struct program_gone *g, uint64_t began, uint64_t elapsed,
 	return real <= began + slack && began <= real + slack;
 }
 
-/* What an earlier walk knew of its ends about that time. */
+/* What an earlier walk knew of its ends. */
 static int
-ask_gone(
-    struct program_walk *w, struct place *x, uint64_t time, struct ops_err *err)
+ask_gone(struct program_walk *w, struct place *x, struct ops_err *err)
 {
-	int rc;
-
 	if (x->asked || w->whole || w->sink->gone == NULL)
 		return 0;
-	rc = w->sink->gone(w->arg, &x->gone, time, err);
-	x->asked = rc == 1;
-	return rc < 0 ? -1 : 0;
+	x->asked = true;
+	return w->sink->gone(w->arg, &x->gone, err);
 }
 
 /* What the kernel's accounting told of in front of it is told twice. */
@@ -494,7 +490,7 @@ drop_accounted(struct program_walk *w, struct place *x, uint64_t offset,
 	struct program_gone *g = &x->gone;
 	uint64_t at;
 
-	if (!g->accounted && ask_gone(w, x, g->end, err) < 0)
+	if (!g->accounted && ask_gone(w, x, err) < 0)
 		return -1;
 	at = g->entry;
 	if (!g->accounted || at == PROGRAM_NONE ||
@@ -580,8 +576,7 @@ take_accounted(struct program_walk *w, struct program *p, uint64_t offset,
 		return no_memory(err);
 	if (is_told(&x->gone, p, offset))
 		return 0;
-	if ((a->unsure || !x->gone.captured) &&
-	    ask_gone(w, x, a->unsure ? 0 : p->ended, err) < 0)
+	if ((a->unsure || !x->gone.captured) && ask_gone(w, x, err) < 0)
 		return -1;
 	if (is_told(&x->gone, p, offset))
 		return 0;

@@ -54,11 +54,9 @@ struct program_sink {
 	/* Arguments; a NULL: that was all of them.  NULL: not wanted. */
 	int (*args)(
 	    void *arg, const struct program_args *a, struct ops_err *err);
-	/* What an earlier walk knew of ends of g->pid about that time (BOOTTIME; 0:
-	 * at any): fill what g hasn't.  1: that is all of it.  0: of that time.
-	 * NULL: there was none. */
-	int (*gone)(void *arg, struct program_gone *g, uint64_t time,
-	    struct ops_err *err);
+	/* What an earlier walk knew of ends of g->pid: fill what g hasn't.  NULL:
+	 * there was none. */
+	int (*gone)(void *arg, struct program_gone *g, struct ops_err *err);
 	/* Another boot begins: what gone tells of is over.  NULL: never mind. */
 	int (*forget)(void *arg, struct ops_err *err);
 	bool seeded; /* add gets what ran before capture, too */
