@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "ipc/proto.h"
+#include "record/event.h"
 
 #define IN(state) (1u << (state))
 #define GOES_ON (IN(HEARD_RUNNING) | IN(HEARD_STOPPING))
@@ -40,8 +41,9 @@ got_bye(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct heard *h = conn;
 
-	(void)m, (void)err;
+	(void)err;
 	h->bye = true;
+	h->refused |= m->p[0] == CLOSE_LOG_FAILURE;
 	return 0;
 }
 

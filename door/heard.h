@@ -22,6 +22,7 @@ struct heard {
 	bool go;      /* DOOR_GO */
 	bool stop_ok; /* DOOR_STOP_OK */
 	bool bye;     /* DOOR_BYE */
+	bool refused; /* and not all that was written was shown */
 	bool end;     /* DOOR_END */
 };
 

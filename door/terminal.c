@@ -32,6 +32,7 @@ struct terminal {
 	bool exited;    /* the shell ended, with */
 	int status;     /* this wait status */
 	bool leave;     /* DOOR_BYE came */
+	bool refused;   /* with the news that the log ended it */
 	bool gone;      /* the recorder vanished */
 	uint64_t until; /* DOOR_END came: leave then; 0: no */
 };
@@ -269,6 +270,7 @@ read_recorder(struct terminal *t)
 		rc = -1;
 	t->stop_ok |= heard.stop_ok;
 	t->leave |= heard.bye;
+	t->refused |= heard.refused;
 	if (heard.end) {
 		hang_up(t);
 		t->until = now_ms() + DOOR_LEAVE_MS;
@@ -476,8 +478,9 @@ watch(struct terminal *t)
 			 "session ends here");
 		return DOOR_EXIT_TROUBLE;
 	}
-	/* Ended by the recorder: the command didn't, whatever it says. */
-	if (t->until != 0 || !t->exited)
+	/* Ended by the recorder: the command didn't, whatever it says; or it did,
+	 * and what it wrote wasn't shown to the end. */
+	if (t->until != 0 || t->refused || !t->exited)
 		return DOOR_EXIT_TROUBLE;
 	return end_as(t->status);
 }

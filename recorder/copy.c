@@ -133,8 +133,10 @@ hold_over(struct rec *r)
 		copy_gap_begin(r);
 		return;
 	}
-	/* What waits behind the gate was never in the log, so it isn't shown. */
-	r->outer.from = r->outer.to = 0;
+	/* What waits behind the gate isn't in the log, so it isn't shown; what
+	 * only a slow terminal hasn't taken yet is, and will be. */
+	if (r->outer.gate)
+		r->outer.from = r->outer.to = 0;
 	r->outer.gate = false;
 	/* The end itself may have to wait for the log as well. */
 	if (!r->noticed)

@@ -20,7 +20,9 @@
  *	door -> DOOR_CONT	empty: it was continued
  *	door -> DOOR_CHILD	u32 pid of the shell, in the door's pid namespace
  *	door -> DOOR_EXIT	u32 raw wait status: the shell ended
- *	     <- DOOR_BYE	u8 why (enum close_why): terminal restored, all recorded; leave
+ *	     <- DOOR_BYE	u8 why (enum close_why): terminal restored, all recorded; leave,
+ *				as the shell ended, or with CLOSE_LOG_FAILURE as one of which
+ *				not all was shown
  *	     <- DOOR_END	u8 why: end the session now (on_log_failure = refuse)
  *
  * A DOOR_OPEN of SESSION_COMMAND is answered by DOOR_GO, then the door closes

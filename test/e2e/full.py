@@ -167,7 +167,8 @@ class Space(Full):
                 if status == 2:
                     self.check(not ran, "refused, and yet it ran")
                     return recorded
-                self.equal((status, ran), (0, True), "neither refused nor recorded")
+                self.equal((status, ran), (0, True), "neither refused nor recorded: %r" % bytes(
+                    second.out))
                 recorded.append(second)
                 self.check(len(recorded) < 100, "a full disk refuses nothing")
 

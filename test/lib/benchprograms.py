@@ -186,6 +186,7 @@ class Programs:
         self.bench, self.quick = bench, quick
         self.spawn = os.path.join(bench.build, "test/bench/bench-spawn")
         self.all = []
+        self.lost = 0
         for w in watchers(bench.base):
             if w.usable():
                 self.all.append(w)
@@ -251,7 +252,8 @@ class Programs:
         self.report("4c", "a compile of opseal, speed of without", times, 1 / 1.02)
         print("     about %d processes each; CPU seconds: %s" % (each, ", ".join(
             "%s %.2f" % (name, statistics.median(c)) for name, c in cpus.items())))
-        self.bench.keep("4c", speeds=times, cpu=cpus)
+        print("     lost by opseal: %d" % self.lost)
+        self.bench.keep("4c", speeds=times, cpu=cpus, lost=self.lost)
         self.all = kept
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "heard.h"
 #include "ipc/proto.h"
+#include "record/event.h"
 
 #define STATES 3
 #define REFUSED_MAX 200
@@ -61,7 +62,10 @@ check_refusal(const char *msg)
 static void
 hear(enum heard_state state, struct msg m)
 {
-	struct heard h = { 0 }, all = { true, true, true, true };
+	struct heard h = { 0 }, all = { .go = true,
+		.stop_ok = true,
+		.bye = true,
+		.end = true };
 	struct ops_err err = { 0 };
 	struct msg copy = m;
 	bool refusal = m.type == DOOR_REFUSED && state == HEARD_ASKED &&
@@ -70,6 +74,8 @@ hear(enum heard_state state, struct msg m)
 	if (heard_take(&h, state, &m, &err) == 0) {
 		REQUIRE(is_allowed(state, &copy) && copy.fds == 0);
 		check_heard(copy.type, &h);
+		REQUIRE(h.refused ==
+			(h.bye && copy.p[0] == CLOSE_LOG_FAILURE));
 	} else {
 		REQUIRE(!is_allowed(state, &copy) || copy.fds > 0);
 		REQUIRE(count(&h) == 0);
