@@ -53,6 +53,7 @@ BIN = os.environ.get("OPSEAL_BIN") or os.path.join(BUILD, "bin")
 SANITIZE = bool(os.environ.get("OPSEAL_SANITIZE"))
 # Sanitized programs are several times slower; waits are only upper bounds.
 PATIENCE = 60.0 if SANITIZE else 20.0
+SPAN = 65536  # bytes: what a match of Pty.expect() may be long
 # Two people who are not root and not each other, on any Debian or Fedora.
 USER_NAMES = ("nobody", "games")
 
@@ -349,13 +350,15 @@ class Pty:
             pattern = pattern.encode()
         rx = re.compile(pattern, re.S)
         end = time.monotonic() + (timeout or PATIENCE)
+        looked = 0  # only what is new, or megabytes take minutes
         with self.changed:
             while True:
-                m = rx.search(self.out, self.seen)
+                left = end - time.monotonic()
+                m = rx.search(self.out, max(self.seen, looked - SPAN if left > 0 else 0))
                 if m:
                     self.seen = m.end()
                     return m
-                left = end - time.monotonic()
+                looked = len(self.out)
                 if left <= 0:
                     raise AssertionError("%s: no %r after %r" % (
                         self.argv[0], pattern, bytes(self.out[self.seen:][-600:])))
