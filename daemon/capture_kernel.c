@@ -4,13 +4,17 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/bytes.h"
 
 /* bpftool wrote it. */
 #pragma GCC diagnostic push
@@ -24,10 +28,10 @@
 
 struct kernel {
 	struct capture *skel;
+	struct bpf_link *link[2]; /* what it doesn't attach itself */
 	bool btf;    /* its tp_btf programs, not the raw_tp ones */
 	bool failed; /* execs that failed, too */
-	bool environment;
-	enum capture_hooks hooks;
+	struct kernel_wants wants;
 	struct ring_buffer *heads, *bulk;
 	struct cap_counts *counts; /* mapped, one a CPU; only read */
 	unsigned cpus;
@@ -86,7 +90,7 @@ tracepoint_args(const struct btf *btf, const char *name)
 static bool
 has_tracepoint(const struct kernel *k, const struct btf *btf, const char *name)
 {
-	if (k->hooks == HOOKS_OLD && strcmp(name, "sched_prepare_exec") == 0)
+	if (k->wants.hooks == HOOKS_OLD && strcmp(name, "sched_prepare_exec") == 0)
 		return false;
 	return tracepoint_args(btf, name) > 0;
 }
@@ -104,20 +108,72 @@ choose(struct kernel *k, const struct btf *btf)
 		const char *tracepoint =
 		    strchr(bpf_program__section_name(p), '/') + 1;
 
+		/* libbpf would look for its number, as one who may not. */
+		bpf_program__set_autoattach(p, !is_syscall(p));
 		bpf_program__set_autoload(
 		    p, is_syscall(p) ? k->failed
 				     : is_btf(p) == k->btf &&
 					   has_tracepoint(k, btf, tracepoint));
 	}
-	k->skel->rodata->copy_env = k->environment;
+	k->skel->rodata->copy_env = k->wants.environment;
 	k->skel->rodata->has_group_dead =
-	    k->hooks != HOOKS_OLD &&
+	    k->wants.hooks != HOOKS_OLD &&
 	    tracepoint_args(btf, "sched_process_exit") >= 3;
 	if (stat("/proc/self/ns/pid", &st) == 0)
 		k->skel->rodata->own_pid_ns = (uint32_t)st.st_ino;
 }
 
 /* -- opening -- */
+
+/* To the tracepoint of that number, in all processes.  -1: errno. */
+static int
+attach_tracepoint(const struct kernel *k, const char *name, uint32_t number,
+    struct bpf_link **ret)
+{
+	struct bpf_program *p =
+	    bpf_object__find_program_by_name(k->skel->obj, name);
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.config = number };
+	int fd;
+
+	if (p == NULL) {
+		errno = ENOENT; /* not of this architecture */
+		return -1;
+	}
+	fd = (int)syscall(
+	    SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	*ret = bpf_program__attach_perf_event(p, fd);
+	if (*ret == NULL)
+		close(fd);
+	return *ret == NULL ? -1 : 0;
+}
+
+static int
+attach_failed(struct kernel *k)
+{
+	if (!k->failed)
+		return 0;
+	return attach_tracepoint(k, "failed_execve", k->wants.failed.execve,
+		   &k->link[0]) < 0 ||
+		       attach_tracepoint(k, "failed_execveat",
+			   k->wants.failed.execveat, &k->link[1]) < 0
+		   ? -1
+		   : 0;
+}
+
+static void
+unload(struct kernel *k)
+{
+	for (unsigned i = 0; i < OPS_ARRAY_LEN(k->link); i++) {
+		(void)bpf_link__destroy(k->link[i]); /* NULL is fine */
+		k->link[i] = NULL;
+	}
+	capture__destroy(k->skel);
+	k->skel = NULL;
+}
 
 static int
 load(struct kernel *k, const struct btf *btf)
@@ -127,10 +183,10 @@ load(struct kernel *k, const struct btf *btf)
 		return -1;
 	choose(k, btf);
 	if (bpf_map__set_max_entries(k->skel->maps.counts, k->cpus) == 0 &&
-	    capture__load(k->skel) == 0 && capture__attach(k->skel) == 0)
+	    capture__load(k->skel) == 0 && capture__attach(k->skel) == 0 &&
+	    attach_failed(k) == 0)
 		return 0;
-	capture__destroy(k->skel);
-	k->skel = NULL;
+	unload(k);
 	return -1;
 }
 
@@ -199,9 +255,10 @@ static int
 attach(struct kernel *k, struct ops_err *err)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	unsigned from =
-	    k->hooks == HOOKS_AUTO || k->hooks == HOOKS_TP_BTF ? 0 : 2;
-	unsigned to = k->hooks == HOOKS_TP_BTF ? 2 : 4;
+	enum capture_hooks hooks = k->wants.hooks;
+	unsigned from = hooks == HOOKS_AUTO || hooks == HOOKS_TP_BTF ? 0 : 2;
+	unsigned to = hooks == HOOKS_TP_BTF ? 2 : 4;
+	bool failed = k->wants.failed.execve != 0;
 	int error = 0, rc = -1;
 
 	if (btf == NULL)
@@ -213,26 +270,27 @@ attach(struct kernel *k, struct ops_err *err)
 	for (unsigned i = from; i < to; i++) {
 		k->btf = i < 2;
 		k->failed = i % 2 == 0;
+		if (k->failed && !failed)
+			continue;
 		rc = load(k, btf);
 		if (rc == 0)
 			break;
-		error = i == from ? errno : error;
+		error = error == 0 ? errno : error;
 	}
 	btf__free(btf);
 	return rc == 0 ? 0 : cannot(error, err);
 }
 
 int
-kernel_open(enum capture_hooks hooks, bool environment, struct kernel **ret,
-    struct ops_err *err)
+kernel_open(
+    const struct kernel_wants *wants, struct kernel **ret, struct ops_err *err)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
 	int cpus = libbpf_num_possible_cpus();
 
 	if (k == NULL)
 		return ops_fail(err, OPS_ENOMEM, "capture: no memory");
-	k->hooks = hooks;
-	k->environment = environment;
+	k->wants = *wants;
 	k->cpus = cpus > 0 ? (unsigned)cpus : 1;
 	(void)libbpf_set_print(on_print);
 	if (attach(k, err) < 0 || open_rings(k, err) < 0) {
@@ -253,7 +311,7 @@ kernel_close(struct kernel *k)
 	if (k->counts != NULL)
 		(void)munmap(k->counts, counts_size(k));
 	if (k->skel != NULL)
-		capture__destroy(k->skel);
+		unload(k);
 	free(k);
 }
 

@@ -1,8 +1,8 @@
 /*
  * capture_kernel - the BPF programs of bpf/capture.bpf.c, and what they say.
  *
- * To load and attach takes CAP_BPF and CAP_PERFMON, and CAP_DAC_READ_SEARCH where
- * only root may look into tracefs; everything else works without any right.  Closing detaches them.
+ * To load and attach takes CAP_BPF and CAP_PERFMON; everything else works without
+ * any right.  Closing detaches them.
  *
  * Built with -Dcapture=disabled, kernel_open() says so.
  */
@@ -16,12 +16,19 @@
 #include "base/err.h"
 #include "capture_order.h"
 #include "config.h"
+#include "tracefs.h"
 
 struct kernel;
 
-/* hooks: no others than those.  environment: copy those, too.  OPS_EUNAVAIL: this
- * kernel, these rights or this build can't; err says what is missing. */
-int kernel_open(enum capture_hooks hooks, bool environment, struct kernel **ret,
+struct kernel_wants {
+	enum capture_hooks hooks;  /* no others than those */
+	struct tracepoints failed; /* what is 0 is done without */
+	bool environment;          /* copy those, too */
+};
+
+/* OPS_EUNAVAIL: this kernel, these rights or this build can't; err says what is
+ * missing. */
+int kernel_open(const struct kernel_wants *wants, struct kernel **ret,
     struct ops_err *err);
 void kernel_close(struct kernel *k);
 

@@ -4,10 +4,10 @@
 #include <assert.h>
 
 int
-kernel_open(enum capture_hooks hooks, bool environment, struct kernel **ret,
-    struct ops_err *err)
+kernel_open(
+    const struct kernel_wants *wants, struct kernel **ret, struct ops_err *err)
 {
-	(void)hooks, (void)environment;
+	(void)wants;
 	*ret = NULL;
 	return ops_fail(err, OPS_EUNAVAIL,
 	    "this opseald was built without it (-Dcapture=disabled)");

@@ -36,8 +36,7 @@ int drop_find_user(bool no_drop, struct drop_user *ret, struct ops_err *err);
 int drop_role(const struct drop_user *u, uint64_t keep, pid_t parent,
     struct ops_err *err);
 #define DROP_CAPTURE                                                           \
-	(UINT64_C(1) << CAP_BPF | UINT64_C(1) << CAP_PERFMON |                 \
-	    UINT64_C(1) << CAP_DAC_READ_SEARCH) /* to attach */
+	(UINT64_C(1) << CAP_BPF | UINT64_C(1) << CAP_PERFMON) /* to attach */
 /* Give up what a role has kept, too. */
 int drop_rest(const struct drop_user *u, struct ops_err *err);
 /* Are all of these still there? */

@@ -29,6 +29,7 @@
 struct options {
 	const char *store, *run, *config; /* config NULL: not given */
 	bool foreground, no_drop, no_capture, to_syslog;
+	struct tracepoints failed;
 	const char *role; /* NULL: the supervisor */
 	pid_t parent;
 };
@@ -40,6 +41,8 @@ enum {
 	OPT_FOREGROUND,
 	OPT_NO_DROP,
 	OPT_NO_CAPTURE,
+	OPT_EXECVE,
+	OPT_EXECVEAT,
 	OPT_PRINT_MASK_RULES,
 	OPT_VERSION,
 	OPT_HELP,
@@ -56,6 +59,8 @@ static const struct option long_options[] = {
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "no-drop", no_argument, NULL, OPT_NO_DROP },
 	{ "no-capture", no_argument, NULL, OPT_NO_CAPTURE },
+	{ "execve", required_argument, NULL, OPT_EXECVE },
+	{ "execveat", required_argument, NULL, OPT_EXECVEAT },
 	{ "print-mask-rules", no_argument, NULL, OPT_PRINT_MASK_RULES },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -149,6 +154,13 @@ parse_options(int argc, char **argv, struct options *o)
 				break;
 			logline("--parent %s: no process id", optarg);
 			return 2;
+		case OPT_EXECVE:
+			o->failed.execve = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
+		case OPT_EXECVEAT:
+			o->failed.execveat =
+			    (uint32_t)strtoul(optarg, NULL, 10);
+			break;
 		case OPT_SYSLOG:
 			o->to_syslog = true;
 			break;
@@ -170,6 +182,7 @@ run_role(const struct options *o)
 		.run = o->run,
 		.no_drop = o->no_drop,
 		.no_capture = o->no_capture,
+		.failed = o->failed,
 		.to_syslog = o->to_syslog,
 		.parent = o->parent };
 	int id = role_find(o->role);

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "config.h"
 #include "drop.h"
+#include "tracefs.h"
 
 enum role_id {
 	ROLE_WRITER,
@@ -47,6 +48,7 @@ struct role {
 	struct drop_user user; /* who it is, or became */
 	pid_t parent;
 	bool no_drop, to_syslog, no_capture; /* as it was told */
+	struct tracepoints failed;           /* capture's */
 	int listener;                        /* non-blocking */
 	int ready;                           /* -1 after role_ready() */
 	int pulse; /* what becomes of it in a watched role; see pulse.h */

@@ -691,14 +691,17 @@ open_accounts(struct capture_role *r, struct ops_err *err)
 static int
 start_kernel(struct capture_role *r, struct ops_err *err)
 {
+	const struct kernel_wants wants = {
+		.hooks = (enum capture_hooks)r->role->config.capture_hooks,
+		.failed = r->role->failed,
+		.environment = r->role->config.environment[0] != '\0',
+	};
 	struct ops_err why = { 0 };
 
 	if (r->role->no_capture)
 		ops_fail(&why, OPS_EUNAVAIL, "switched off (--no-capture)");
 	else
-		(void)kernel_open(
-		    (enum capture_hooks)r->role->config.capture_hooks,
-		    r->role->config.environment[0] != '\0', &r->kernel, &why);
+		(void)kernel_open(&wants, &r->kernel, &why);
 	if (drop_rest(&r->role->user, err) < 0 || open_accounts(r, err) < 0)
 		return -1;
 	if (r->kernel == NULL) {

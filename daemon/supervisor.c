@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ struct supervisor {
 	int null;
 	struct trouble trouble; /* of the writer */
 	struct account_switch account;
+	struct tracepoints failed;
 	bool left;     /* accounting, by a daemon that was killed */
 	bool stop;     /* SIGTERM or SIGINT came */
 	bool restarts; /* what dies is started again */
@@ -100,9 +102,10 @@ place_fds(const int *from, const int *to, size_t n)
 static void
 execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 {
-	char role[32], pid[16];
+	char role[32], pid[16], execve[32], execveat[32];
 	const char *argv[] = { "opseald", role, "--parent", pid, "--store",
-		s->in.store, "--run", s->in.run, NULL, NULL, NULL, NULL };
+		s->in.store, "--run", s->in.run, NULL, NULL, NULL, NULL, NULL,
+		NULL };
 	size_t n = 8;
 	sigset_t none;
 	const int from[] = { s->null, ready,
@@ -120,6 +123,14 @@ execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 		argv[n++] = "--no-capture";
 	if (s->o->to_syslog)
 		argv[n++] = "--syslog";
+	if (id == ROLE_CAPTURE) {
+		(void)snprintf(execve, sizeof(execve), "--execve=%" PRIu32,
+		    s->failed.execve);
+		(void)snprintf(execveat, sizeof(execveat),
+		    "--execveat=%" PRIu32, s->failed.execveat);
+		argv[n++] = execve;
+		argv[n++] = execveat;
+	}
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)unsetenv("NOTIFY_SOCKET");
@@ -494,6 +505,8 @@ prepare(struct supervisor *s, struct ops_err *err)
 	if (chdir("/") < 0)
 		return ops_fail_errno(err, "/");
 	s->left = !s->o->accounting && account_switch_left(s->in.run);
+	if (!s->o->no_capture)
+		tracefs_find(&s->failed); /* who captures has no right to */
 	return drop_supervisor(
 	    &user, s->o->accounting || s->left ? DROP_ACCOUNT : 0, err);
 }

@@ -2,12 +2,17 @@
 # timeout: 300
 """Capture by other hooks than the best ones: raw_tp, as where tp_btf doesn't load,
 and raw_tp on a kernel that tells less.  What is seen is the same."""
+import ctypes
+import errno
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import captured as c
 import opsealtest as t
+
+CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 1 << 18, 2
+TRACEFS = b"/sys/kernel/tracing"
 
 # What no two runs of a program have in common.
 OWN = ("time", "boottime", "pid", "start", "duration", "ended", "ended_at", "cpu", "cpu_user", "cpu_system", "maxrss", "minflt",
@@ -112,6 +117,29 @@ class Hooks(c.Captured):
         pids = {p["pid"] for p in rows}
         ends = [p for p in self.log("--forks", inst=inst) if p.get("pid") in pids and "ended" in p]
         self.equal(len(ends), 2, "ends")
+
+    def test_tracefs(self):
+        """Execs that failed are seen where tracefs is mounted, and where it isn't: nor is it then."""
+        def before(mounted):
+            libc = ctypes.CDLL(None)
+            unshared = libc.unshare(CLONE_NEWNS) + libc.mount(
+                None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None)
+            while libc.umount2(TRACEFS, MNT_DETACH) == 0:
+                pass
+            if unshared != 0 or mounted and libc.mount(
+                    b"none", TRACEFS, b"tracefs", ctypes.c_ulong(0), None) != 0:
+                raise OSError("tracefs")
+
+        for mounted in True, False:
+            inst = self.own(preexec=lambda: before(mounted))
+            with open("/proc/%d/mountinfo" % inst.role("capture")) as f:
+                self.equal(" - tracefs " in f.read(), mounted, "mounted")
+            missing = self.path("missing-%s" % mounted)
+            t.run(["sh", "-c", '"$0"', missing])
+            row, = t.wait_for("the failed exec", lambda: [
+                p for p in self.log("--failed", inst=inst) if p.get("filename") == missing])
+            self.equal(row["errno"], errno.ENOENT, "errno")
+            inst.stop()
 
     def test_unknown(self):
         inst = self.instance(config="capture_hooks = other\n", start=False)
