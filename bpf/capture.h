@@ -21,7 +21,7 @@
 
 /* Bytes; powers of 2, whole pages.  A program's 6 MiB of arguments come within
  * a millisecond or two, so BULK must hold them all. */
-#define CAP_HEADS_SIZE (2u << 20)
+#define CAP_HEADS_SIZE (4u << 20)
 #define CAP_BULK_SIZE (8u << 20)
 #define CAP_COMM 16       /* TASK_COMM_LEN */
 #define CAP_NAME_MAX 256  /* longest name in a directory, with a NUL */

@@ -40,6 +40,13 @@ uint64_t programs_caps_gained(const struct program_exec *e);
 /* Name of flag 1 << i of enum program_flag; NULL: there are no more. */
 const char *programs_flag(unsigned i);
 
+/* Is there a hole of the arguments at this place?  *ret is then where it ends.  They
+ * are counted as before secrets were replaced, so of those no place is known. */
+bool programs_in_hole(const struct program_exec *e, size_t at, size_t *ret);
+
+/* Is it known how much was lost?  Else capture did not run, so nobody counted. */
+bool programs_counted(const struct program_loss *l);
+
 /* One JSON object (design section 7), no newline. */
 void programs_json(const struct program *p, bool utc, struct ops_buf *out);
 

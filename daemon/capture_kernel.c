@@ -29,8 +29,8 @@
 struct kernel {
 	struct capture *skel;
 	struct bpf_link *link[2]; /* what it doesn't attach itself */
-	bool btf;    /* its tp_btf programs, not the raw_tp ones */
-	bool failed; /* execs that failed, too */
+	bool btf;                 /* its tp_btf programs, not the raw_tp ones */
+	bool failed;              /* execs that failed, too */
 	struct kernel_wants wants;
 	struct ring_buffer *heads, *bulk;
 	struct cap_counts *counts; /* mapped, one a CPU; only read */
@@ -90,7 +90,8 @@ tracepoint_args(const struct btf *btf, const char *name)
 static bool
 has_tracepoint(const struct kernel *k, const struct btf *btf, const char *name)
 {
-	if (k->wants.hooks == HOOKS_OLD && strcmp(name, "sched_prepare_exec") == 0)
+	if (k->wants.hooks == HOOKS_OLD &&
+	    strcmp(name, "sched_prepare_exec") == 0)
 		return false;
 	return tracepoint_args(btf, name) > 0;
 }

@@ -28,8 +28,8 @@ struct kernel_wants {
 
 /* OPS_EUNAVAIL: this kernel, these rights or this build can't; err says what is
  * missing. */
-int kernel_open(const struct kernel_wants *wants, struct kernel **ret,
-    struct ops_err *err);
+int kernel_open(
+    const struct kernel_wants *wants, struct kernel **ret, struct ops_err *err);
 void kernel_close(struct kernel *k);
 
 /* "tp_btf" or "raw_tp", and what is missing. */

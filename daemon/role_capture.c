@@ -55,6 +55,7 @@
 
 #define MS UINT64_C(1000000)
 #define NAP (20 * MS)
+#define LOOK 64 /* events told between two looks at the clock */
 #define HAND_ON (200 * MS)
 #define MANY 4096             /* events that don't wait for HAND_ON */
 #define SYNC_WAIT (1000 * MS) /* for a writer that doesn't answer */
@@ -82,6 +83,7 @@ struct capture_role {
 	size_t at; /* of the first event in order, see capture_record() */
 	struct queue queue;
 	struct link link;
+	bool more;        /* events could be told, but the rings come first */
 	bool napping;     /* the rings are read when it is over */
 	uint64_t read_at; /* BOOTTIME: then */
 	uint64_t whole;   /* BOOTTIME: when they were last read until empty */
@@ -295,10 +297,18 @@ put_events(struct capture_role *r, uint64_t now)
 	const struct capture_sink sink = { put, r };
 	uint64_t until = told_until(r, now);
 	const struct order_event *next;
+	unsigned told = 0;
 
+	r->more = false;
 	while ((next = order_next(r->order, until)) != NULL) {
 		struct order_event ev = *next;
 
+		/* Thousands take long on a busy machine, and the rings fill. */
+		if (!r->ending && ++told % LOOK == 0 &&
+		    ops_boottime() - now >= NAP) {
+			r->more = true;
+			return;
+		}
 		hide_secrets(r, &ev);
 		keep_env(r, &ev);
 		if (!order_is_search(r->order) &&
@@ -543,10 +553,10 @@ watch_writer(struct capture_role *r)
 static void
 set_timer(struct capture_role *r, uint64_t now)
 {
-	uint64_t due = UINT64_MAX;
+	uint64_t due = r->more ? now : UINT64_MAX;
 
 	/* Not at once again: this was the turn for it. */
-	if (r->kernel != NULL && order_count(r->order) > 0)
+	if (!r->more && r->kernel != NULL && order_count(r->order) > 0)
 		due = later(tell_at(r), now + NAP);
 	if (r->napping && r->read_at < due)
 		due = r->read_at;

@@ -67,8 +67,8 @@ tracefs_find(struct tracepoints *ret)
 {
 	*ret = (struct tracepoints){ 0 };
 	for (size_t i = 0; ret->execve == 0 && i < OPS_ARRAY_LEN(usual); i++)
-		find_below(open(usual[i], O_PATH | O_DIRECTORY | O_CLOEXEC),
-		    ret);
+		find_below(
+		    open(usual[i], O_PATH | O_DIRECTORY | O_CLOEXEC), ret);
 	if (ret->execve == 0)
 		find_below(detached(), ret);
 }

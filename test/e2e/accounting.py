@@ -156,7 +156,8 @@ class Accounting(t.Test):
         names = ["k%04d-%04d" % (tag, i) for i in range(400)]
         for i, path in enumerate([self.named(n) for n in names]):
             if i % 100 == 50:
-                os.kill(r.role_pids(inst, "capture")[0], signal.SIGKILL)
+                for pid in r.role_pids(inst, "capture"):  # unless it is still away
+                    os.kill(pid, signal.SIGKILL)
             spawn(path)
             time.sleep(0.002)
         found = self.wait_for_all(inst, names)

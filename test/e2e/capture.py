@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# alone: it starts programs as fast as the machine can, and the kernel tells all daemons of them
 # timeout: 600
 """Kernel capture, for real: every program that was started, its arguments, its
 end, and what was lost."""
@@ -19,7 +20,7 @@ import opsealtest as t
 import recorded as r
 
 WORKERS, EACH = 4, 500 if t.SANITIZE else 5000
-STOPPED = 3000
+STOPPED = 6000
 LONG = 16  # programs, 800,000 bytes each; BULK has 8 MiB
 PIECE = 32768  # CAP_CHUNK
 

@@ -240,7 +240,7 @@ class Programs:
         folder = os.path.join(self.bench.base, "compile")
         shutil.rmtree(folder, ignore_errors=True)
         # Not optimized: so there are more programs in the same time.
-        done = call("meson", "setup", folder, source, "-Dbench=false", "-Dtests=false",
+        done = call("meson", "setup", folder, source, "-Dbench=true", "-Dtests=true",
                     "-Doptimization=0", "-Ddebug=false")
         if done.returncode != 0:
             raise SystemExit("bench: meson: " + done.stdout + done.stderr)

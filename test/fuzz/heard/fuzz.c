@@ -62,10 +62,9 @@ check_refusal(const char *msg)
 static void
 hear(enum heard_state state, struct msg m)
 {
-	struct heard h = { 0 }, all = { .go = true,
-		.stop_ok = true,
-		.bye = true,
-		.end = true };
+	struct heard h = { 0 }, all = {
+		.go = true, .stop_ok = true, .bye = true, .end = true
+	};
 	struct ops_err err = { 0 };
 	struct msg copy = m;
 	bool refusal = m.type == DOOR_REFUSED && state == HEARD_ASKED &&
@@ -74,8 +73,7 @@ hear(enum heard_state state, struct msg m)
 	if (heard_take(&h, state, &m, &err) == 0) {
 		REQUIRE(is_allowed(state, &copy) && copy.fds == 0);
 		check_heard(copy.type, &h);
-		REQUIRE(h.refused ==
-			(h.bye && copy.p[0] == CLOSE_LOG_FAILURE));
+		REQUIRE(h.refused == (h.bye && copy.p[0] == CLOSE_LOG_FAILURE));
 	} else {
 		REQUIRE(!is_allowed(state, &copy) || copy.fds > 0);
 		REQUIRE(count(&h) == 0);
