@@ -35,8 +35,6 @@ struct job {
 	struct pick *pick;
 };
 
-#define AHEAD 64 /* jobs */
-
 struct lookup {
 	struct store *s;
 	struct index_db *db;
@@ -54,8 +52,7 @@ struct lookup {
 	size_t stream; /* r's; pos.n: none */
 	struct record rec;
 	struct stream_pos at;
-	bool has_rec;           /* rec and at are of the record read last */
-	const struct job *seen; /* frames of those before it were looked at */
+	bool has_rec; /* rec and at are of the record read last */
 	sqlite3_stmt *gone;
 };
 
@@ -131,20 +128,6 @@ read_on(struct lookup *l, struct ops_err *err)
 	return rc;
 }
 
-/* Of the jobs from j on as many as are of its stream. */
-static void
-look_ahead(struct lookup *l, const struct job *j)
-{
-	uint64_t number[AHEAD];
-	size_t n = 0, left = (size_t)(l->job + l->jobs - j);
-
-	while (n < AHEAD && n < left && j[n].stream == j->stream) {
-		number[n] = j[n].record;
-		n++;
-	}
-	l->seen = j + stream_ahead(l->r, number, n);
-}
-
 static int
 read_record(struct lookup *l, const struct job *j, struct ops_err *err)
 {
@@ -162,10 +145,7 @@ read_record(struct lookup *l, const struct job *j, struct ops_err *err)
 			j->record, &l->r, err) < 0)
 			return -1;
 		l->stream = j->stream;
-		l->seen = j;
 	}
-	if (j >= l->seen)
-		look_ahead(l, j);
 	if (read_on(l, err) < 0)
 		return -1;
 	if (!l->has_rec || l->at.number != j->record || !l->at.sealed)

@@ -103,10 +103,6 @@ void stream_free(struct stream_reader *r);
 /* Go on at that record instead, as if opened there; forward in the frame that was
  * read last this reads nothing again. */
 void stream_seek(struct stream_reader *r, uint64_t from);
-/* Records of these numbers, ascending, will be sought next: their frames are
- * opened at once, on all cores.  How many of them that was, from the first on:
- * then ask again.  What is wrong with one is told when it is read. */
-size_t stream_ahead(struct stream_reader *r, const uint64_t *number, size_t n);
 /* 1: *ret and *pos (payload valid until the next call).  0: end.  -1: a frame
  * is missing or does not match (OPS_ETAMPER, OPS_ENOENT, ...); err names it,
  * and the next call goes on after it. */

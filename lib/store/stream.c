@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ahead.h"
 #include "base/bytes.h"
 #include "store_work.h"
 
@@ -21,7 +20,6 @@ struct stream_reader {
 	size_t unsealed; /* next in s->unsealed */
 	struct frame_opener *opener;
 	uint8_t *stored;
-	struct ahead *ahead; /* NULL: nobody has said what will be asked for */
 	struct vfs_file *f;
 	char path[SEGMENT_PATH_MAX]; /* of f */
 };
@@ -287,7 +285,6 @@ stream_free(struct stream_reader *r)
 		return;
 	vfs_close(r->f);
 	frame_opener_free(r->opener);
-	ahead_free(r->ahead);
 	ops_buf_free(&r->raw);
 	free(r->stored);
 	free(r);
@@ -305,17 +302,14 @@ stream_seek(struct stream_reader *r, uint64_t from)
 	r->unsealed = 0;
 }
 
-/* Its leaf.stored_len bytes, into p. */
 static int
-read_stored(struct stream_reader *r, const struct store_frame *f, uint8_t *p,
-    struct ops_err *err)
+read_stored(
+    struct stream_reader *r, const struct store_frame *f, struct ops_err *err)
 {
 	const char *path;
 	uint64_t offset;
 	ssize_t got;
 
-	if (f->leaf.stored_len > FRAME_STORED_MAX)
-		return ops_fail(err, OPS_EFORMAT, "a frame too long");
 	if (store_locate(r->s, f, &path, &offset, err) < 0)
 		return -1;
 	if (r->f == NULL || strcmp(r->path, path) != 0) {
@@ -325,7 +319,7 @@ read_stored(struct stream_reader *r, const struct store_frame *f, uint8_t *p,
 			return -1;
 		snprintf(r->path, sizeof(r->path), "%s", path);
 	}
-	got = vfs_pread(r->f, p, f->leaf.stored_len, offset, err);
+	got = vfs_pread(r->f, r->stored, f->leaf.stored_len, offset, err);
 	if (got < 0)
 		return -1;
 	if ((size_t)got < f->leaf.stored_len)
@@ -335,59 +329,32 @@ read_stored(struct stream_reader *r, const struct store_frame *f, uint8_t *p,
 	return 0;
 }
 
-/* For an error's context; where it lies, or lay. */
-static const char *
-path_of(struct stream_reader *r, const struct store_frame *f)
-{
-	const char *path;
-	uint64_t offset;
-
-	return store_locate(r->s, f, &path, &offset, NULL) == 0 ? path
-								: r->path;
-}
-
 static int
 open_frame(
     struct stream_reader *r, const struct store_frame *f, struct ops_err *err)
 {
-	int rc;
+	uint8_t hash[OPS_HASH_LEN];
+	struct frame_header h;
 
-	if (r->ahead == NULL || !ahead_take(r->ahead, f, &r->raw, &rc, err)) {
-		if (read_stored(r, f, r->stored, err) < 0)
-			return -1;
-		rc = ahead_check(r->opener, f, r->stored, &r->raw, err);
-	}
-	return rc < 0 ? ops_context(err, "%s", path_of(r, f)) : 0;
-}
-
-size_t
-stream_ahead(struct stream_reader *r, const uint64_t *number, size_t n)
-{
-	const struct history_stream *st = stream_of(r);
-	const struct store_frame *last = NULL;
-	size_t i;
-
-	if (r->ahead == NULL)
-		r->ahead = ahead_new();
-	if (r->ahead == NULL)
-		return n;
-	ahead_begin(r->ahead);
-	for (i = 0; i < n; i++) {
-		size_t at = first_frame(st, number[i]);
-		const struct store_frame *f = &st->frame[at];
-		uint8_t *room;
-
-		if (at == st->n || f == last || f == r->open)
-			continue;
-		room = ahead_room(r->ahead, f);
-		if (room == NULL)
-			break;
-		if (read_stored(r, f, room, NULL) == 0)
-			ahead_add(r->ahead, f); /* else it is told later */
-		last = f;
-	}
-	ahead_open(r->ahead);
-	return i;
+	if (f->leaf.stored_len > FRAME_STORED_MAX)
+		return ops_fail(err, OPS_EFORMAT, "a frame too long");
+	if (read_stored(r, f, err) < 0)
+		return -1;
+	ops_sha256(r->stored, f->leaf.stored_len, hash);
+	if (memcmp(hash, f->leaf.sha256, OPS_HASH_LEN) != 0)
+		return ops_fail(err, OPS_ETAMPER,
+		    "%s: frame %" PRIu64 " does not match its leaf", r->path,
+		    f->leaf.number);
+	if (frame_open(r->opener, r->stored, f->leaf.stored_len, &h, &r->raw,
+		NULL, err) < 0)
+		return ops_context(
+		    err, "%s: frame %" PRIu64, r->path, f->leaf.number);
+	if (h.count != f->leaf.count || h.id.first != f->leaf.first ||
+	    memcmp(h.id.stream, f->leaf.stream, OPS_ID_LEN) != 0)
+		return ops_fail(err, OPS_ETAMPER,
+		    "%s: frame %" PRIu64 " is not the one of its leaf", r->path,
+		    f->leaf.number);
+	return 0;
 }
 
 /* 1: the next record of the open frame.  0: it has no more. */
