@@ -1,17 +1,13 @@
 #include "programs.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/text.h"
-#include "caps.h"
 #include "describe.h"
 #include "fate.h"
 

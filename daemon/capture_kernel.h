@@ -22,7 +22,7 @@ struct kernel;
 
 struct kernel_wants {
 	enum capture_hooks hooks;  /* no others than those */
-	struct tracepoints failed; /* what is 0 is done without */
+	struct tracepoints failed; /* one is 0: done without */
 	bool environment;          /* copy those, too */
 };
 

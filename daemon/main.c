@@ -41,17 +41,17 @@ enum {
 	OPT_FOREGROUND,
 	OPT_NO_DROP,
 	OPT_NO_CAPTURE,
-	OPT_EXECVE,
-	OPT_EXECVEAT,
 	OPT_PRINT_MASK_RULES,
 	OPT_VERSION,
 	OPT_HELP,
 	OPT_ROLE,
 	OPT_PARENT,
 	OPT_SYSLOG,
+	OPT_EXECVE,
+	OPT_EXECVEAT,
 };
 
-/* The last three are how the supervisor starts a role. */
+/* From role on they are how the supervisor starts a role. */
 static const struct option long_options[] = {
 	{ "store", required_argument, NULL, OPT_STORE },
 	{ "run", required_argument, NULL, OPT_RUN },
@@ -59,14 +59,14 @@ static const struct option long_options[] = {
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "no-drop", no_argument, NULL, OPT_NO_DROP },
 	{ "no-capture", no_argument, NULL, OPT_NO_CAPTURE },
-	{ "execve", required_argument, NULL, OPT_EXECVE },
-	{ "execveat", required_argument, NULL, OPT_EXECVEAT },
 	{ "print-mask-rules", no_argument, NULL, OPT_PRINT_MASK_RULES },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "role", required_argument, NULL, OPT_ROLE },
 	{ "parent", required_argument, NULL, OPT_PARENT },
 	{ "syslog", no_argument, NULL, OPT_SYSLOG },
+	{ "execve", required_argument, NULL, OPT_EXECVE },
+	{ "execveat", required_argument, NULL, OPT_EXECVEAT },
 	{ NULL, 0, NULL, 0 },
 };
 

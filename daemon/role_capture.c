@@ -21,6 +21,7 @@
  * then the sessions in which it may have happened are known.  There is one sync
  * every HAND_ON at most, unless much waits: each wakes the writer and makes it
  * wait for the disk, which took thirty times what reading the rings does.
+ * Telling is broken off after a nap's time, for the rings to be read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +56,6 @@
 
 #define MS UINT64_C(1000000)
 #define NAP (20 * MS)
-#define LOOK 64 /* events told between two looks at the clock */
 #define HAND_ON (200 * MS)
 #define MANY 4096             /* events that don't wait for HAND_ON */
 #define SYNC_WAIT (1000 * MS) /* for a writer that doesn't answer */
@@ -97,7 +97,8 @@ struct capture_role {
 	struct capture_account account;
 	uint64_t all_told; /* BOOTTIME: every event until then is in queue */
 	bool ending;
-	uint64_t end_by;
+	bool said;                  /* and the last record is in queue */
+	uint64_t signalled, end_by; /* BOOTTIME */
 };
 
 static struct capture_role *
@@ -274,6 +275,13 @@ keep_env(struct capture_role *r, struct order_event *ev)
 	ops_buf_free(&kept);
 }
 
+/* Nothing is read any more: what is here now is told, and that is all. */
+static bool
+is_last(const struct capture_role *r)
+{
+	return r->ending && (r->kernel == NULL || r->whole >= r->signalled);
+}
+
 /* Until when events can be told. */
 static uint64_t
 told_until(const struct capture_role *r, uint64_t now)
@@ -282,7 +290,7 @@ told_until(const struct capture_role *r, uint64_t now)
 
 	if (!r->has_key)
 		return 0;
-	if (r->ending)
+	if (is_last(r))
 		return UINT64_MAX;
 	/* Without the writer no session begins either. */
 	if (!link_open(&r->link) ||
@@ -297,18 +305,21 @@ put_events(struct capture_role *r, uint64_t now)
 	const struct capture_sink sink = { put, r };
 	uint64_t until = told_until(r, now);
 	const struct order_event *next;
-	unsigned told = 0;
+	uint64_t began = ops_boottime();
+	bool any = false;
 
 	r->more = false;
 	while ((next = order_next(r->order, until)) != NULL) {
 		struct order_event ev = *next;
 
-		/* Thousands take long on a busy machine, and the rings fill. */
-		if (!r->ending && ++told % LOOK == 0 &&
-		    ops_boottime() - now >= NAP) {
-			r->more = true;
-			return;
+		/* Thousands, or megabytes of arguments, take long, and the
+		 * rings fill. */
+		r->more = any && !is_last(r) && ops_boottime() - began >= NAP;
+		if (r->more) {
+			until = ev.u->head.time - 1;
+			break;
 		}
+		any = true;
 		hide_secrets(r, &ev);
 		keep_env(r, &ev);
 		if (!order_is_search(r->order) &&
@@ -585,6 +596,24 @@ put_accounts(struct capture_role *r, uint64_t now, bool due)
 	    &r->account, r->queue.head_no, r->queue.tail_no, due);
 }
 
+/* The last word, once all else is said: without it readers know that something is
+ * missing. */
+static bool
+is_said(struct capture_role *r, uint64_t now)
+{
+	const struct capture_sink sink = { put, r };
+
+	if (r->said)
+		return true;
+	if (!is_last(r) || (r->order != NULL && order_count(r->order) > 0))
+		return false;
+	(void)capture_account_put(&r->account, now, UINT64_MAX, true, &sink);
+	r->said = put_capture(r, CAPTURE_ENDED);
+	if (r->said)
+		(void)link_flush(&r->link, now);
+	return r->said;
+}
+
 /* At the end, what is left is read and told; then the writer must have it. */
 static void
 look_for_end(struct capture_role *r, uint64_t now)
@@ -592,8 +621,7 @@ look_for_end(struct capture_role *r, uint64_t now)
 	if (!r->ending)
 		return;
 	if (now >= r->end_by || !is_told(r) ||
-	    ((r->order == NULL || order_count(r->order) == 0) &&
-		queue_empty(&r->queue)))
+	    (is_said(r, now) && queue_empty(&r->queue)))
 		r->loop.stop = true;
 }
 
@@ -607,7 +635,8 @@ turn(struct capture_role *r)
 	if (due)
 		capture_account_read(&r->account);
 	if (r->kernel != NULL) {
-		if (due || (r->napping && now >= r->read_at))
+		if (!is_last(r) &&
+		    (due || r->ending || (r->napping && now >= r->read_at)))
 			read_rings(r, now);
 		ask_sync(r, now);
 		put_events(r, now);
@@ -629,7 +658,7 @@ on_rings(struct watch *w, uint32_t events)
 	/* As long as nothing is taken the kernel says no more. */
 	loop_change(&r->loop, w, 0);
 	r->napping = true;
-	r->read_at = ops_boottime() + NAP;
+	r->read_at = ops_boottime() + (r->more ? 0 : NAP);
 	turn(r);
 }
 
@@ -655,23 +684,12 @@ static void
 on_signal(struct watch *w, uint32_t events)
 {
 	struct capture_role *r = CAPTURE_OF(w, signals);
-	const struct capture_sink sink = { put, r };
-	uint64_t now = ops_boottime(), told = UINT64_MAX;
-
 	(void)events;
 	loop_remove(&r->loop, w); /* once */
 	r->ending = true;
-	r->end_by = now + LAST_WAIT;
+	r->signalled = ops_boottime();
+	r->end_by = r->signalled + LAST_WAIT;
 	capture_account_read(&r->account);
-	if (r->kernel != NULL) {
-		read_rings(r, now);
-		put_events(r, now);
-		if (order_count(r->order) > 0 || r->whole != now)
-			told = r->all_told;
-	}
-	(void)capture_account_put(&r->account, now, told, true, &sink);
-	if (is_told(r))
-		(void)put_capture(r, CAPTURE_ENDED);
 	turn(r);
 }
 

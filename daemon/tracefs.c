@@ -8,11 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
-
-static const char *const usual[] = { "/sys/kernel/tracing",
-	"/sys/kernel/debug/tracing" };
-
 /* 0: it isn't there, or not for us. */
 static uint32_t
 number_of(int root, const char *tracepoint)
@@ -65,10 +60,13 @@ find_below(int root, struct tracepoints *ret)
 void
 tracefs_find(struct tracepoints *ret)
 {
-	*ret = (struct tracepoints){ 0 };
-	for (size_t i = 0; ret->execve == 0 && i < OPS_ARRAY_LEN(usual); i++)
-		find_below(
-		    open(usual[i], O_PATH | O_DIRECTORY | O_CLOEXEC), ret);
+	find_below(
+	    open("/sys/kernel/tracing", O_PATH | O_DIRECTORY | O_CLOEXEC), ret);
 	if (ret->execve == 0)
 		find_below(detached(), ret);
+	/* Last, as to look there mounts it. */
+	if (ret->execve == 0)
+		find_below(open("/sys/kernel/debug/tracing",
+			       O_PATH | O_DIRECTORY | O_CLOEXEC),
+		    ret);
 }

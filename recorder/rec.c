@@ -256,7 +256,9 @@ stuck(struct rec *r)
 	if (!r->door_gone || !outer_pending(&r->outer) || r->outer.gate) {
 		r->stuck_until = 0;
 	} else if (r->stuck_until == 0) {
-		r->stuck_until = r->now + STUCK_NS;
+		/* One that the log ended has left the terminal to others. */
+		r->stuck_until =
+		    r->now + (r->why == CLOSE_LOG_FAILURE ? 0 : STUCK_NS);
 	} else if (r->now >= r->stuck_until) {
 		r->outer.dead = true;
 		outer_flush(&r->outer);

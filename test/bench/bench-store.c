@@ -2,7 +2,9 @@
  * bench-store - writes a store with many programs in it, as fast as the writer
  * takes them.  What is in them follows from their number.
  *
- * usage: bench-store DIR PROGRAMS SESSIONS
+ * usage: bench-store DIR PROGRAMS SESSIONS [AT_ONCE]
+ *
+ * AT_ONCE sessions (100) go on at a time; 0: all of them, all the time.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,7 +23,7 @@
 static struct writer *w;
 static uint8_t programs_id[OPS_ID_LEN] = { 0xb0 };
 static uint64_t next, ticket;
-static uint64_t sessions;
+static uint64_t sessions, at_once = 100, each; /* each: programs */
 
 static void
 die(const char *what, const struct ops_err *err)
@@ -94,6 +96,15 @@ put_record(struct ops_buf *out, uint8_t type, const struct ops_buf *body)
 	ops_buf_put(out, bytes, record_encode(&r, bytes));
 }
 
+/* Groups of sessions, one after the other; their programs in turn. */
+static uint64_t
+session_of(uint64_t n)
+{
+	uint64_t group = at_once * each;
+
+	return (n / group * at_once + n % at_once) % sessions;
+}
+
 /* One ran and ended: of 200 names, 20 users, 50 terminals, one in 50 failing. */
 static void
 put_program(struct ops_buf *out, uint64_t n)
@@ -121,7 +132,7 @@ put_program(struct ops_buf *out, uint64_t n)
 	int len;
 
 	if (sessions > 0)
-		session_id(n % sessions, id);
+		session_id(session_of(n), id);
 	len = snprintf(
 	    exe, sizeof(exe), "/usr/bin/tool-%u", (unsigned)(n * 7 % 200));
 	e.exe = (struct event_text){ (const uint8_t *)exe, (size_t)len };
@@ -172,13 +183,18 @@ main(int argc, char **argv)
 	struct vfs *v;
 	uint64_t programs;
 
-	if (argc != 4) {
-		(void)fprintf(
-		    stderr, "usage: bench-store DIR PROGRAMS SESSIONS\n");
+	if (argc != 4 && argc != 5) {
+		(void)fprintf(stderr,
+		    "usage: bench-store DIR PROGRAMS SESSIONS [AT_ONCE]\n");
 		return 2;
 	}
 	programs = strtoull(argv[2], NULL, 10);
 	sessions = strtoull(argv[3], NULL, 10);
+	if (argc == 5)
+		at_once = strtoull(argv[4], NULL, 10);
+	if (at_once == 0 || at_once > sessions)
+		at_once = sessions;
+	each = sessions == 0 || programs < sessions ? 1 : programs / sessions;
 	if (mkdir(argv[1], 0700) < 0 && errno != EEXIST) {
 		perror(argv[1]);
 		return 1;

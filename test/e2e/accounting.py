@@ -20,7 +20,6 @@ import recorded as r
 
 INNER = "OPSEAL_ACCOUNTING_INNER"
 CONFIG = "accounting = on\n"
-MANY = 9000  # two files of 256 KiB are full
 USUAL = "/var/log/account/pacct"
 
 
@@ -155,11 +154,11 @@ class Accounting(t.Test):
         tag = os.stat(self.dir).st_ino % 10000
         names = ["k%04d-%04d" % (tag, i) for i in range(400)]
         for i, path in enumerate([self.named(n) for n in names]):
-            if i % 100 == 50:
+            if i % 150 == 100:
                 for pid in r.role_pids(inst, "capture"):  # unless it is still away
                     os.kill(pid, signal.SIGKILL)
             spawn(path)
-            time.sleep(0.002)
+            time.sleep(0.005)
         found = self.wait_for_all(inst, names)
         self.equal({n: s for n, s in found.items() if len(s) != 1}, {}, "not once")
         sources = [s[0] for s in found.values()]
@@ -173,31 +172,28 @@ class Accounting(t.Test):
         """The file is changed while processes end as fast as they can: none is lost."""
         inst = self.daemon()
         path = self.named("many")
-        workers = []
+        stop, workers = self.path("enough"), []
         for _ in range(2):
             pid = os.fork()
             if pid == 0:
                 try:
-                    spawn(path, MANY // 2)
-                    os._exit(0)
+                    for n in range(250):  # hundreds
+                        spawn(path, 100)
+                        if os.path.exists(stop):
+                            os._exit(n)
                 finally:
-                    os._exit(1)
+                    os._exit(255)
             workers.append(pid)
-        highest = 0
-        while workers:
-            pid, status = os.waitpid(workers[0], os.WNOHANG)
-            if pid:
-                self.equal(status, 0, "worker")
-                workers.pop(0)
-            highest = max([highest] + [int(os.path.basename(f)) for f in self.files(inst)])
-            time.sleep(0.2)
-        assert highest > 1, "the file was never changed"
+        t.wait_for("another file", lambda: 1 < max(
+            int(os.path.basename(f)) for f in self.files(inst)), 60)
+        open(stop, "w").close()
+        many = sum(100 * (os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) + 1) for pid in workers)
 
         def counted():
             time.sleep(1)
-            return len(self.log(inst, "many")) >= MANY
-        t.wait_for("all of %d" % MANY, counted, 120, about=lambda: len(self.log(inst, "many")))
-        self.equal(len(self.log(inst, "many")), MANY, "ends")
+            return len(self.log(inst, "many")) >= many
+        t.wait_for("all of %d" % many, counted, 120, about=lambda: len(self.log(inst, "many")))
+        self.equal(len(self.log(inst, "many")), many, "ends")
         t.wait_for("files that were read to go", lambda: len(self.files(inst)) == 1)
         self.equal(self.coverage(inst)[0]["bad"], 0, "bad records")
 

@@ -402,6 +402,34 @@ class Capture(t.Test):
             self.equal((found[0]["errno"], found[0]["pid"], found[0]["provenance"]),
                        (error, pid, "claimed"), path)
 
+    def test_ended(self):
+        """The daemon ends in the middle of it: what ran before is there without a gap, as
+        capture says that it ended only when it has told of all."""
+        inst = self.captured()
+        tag = "ended-%d" % os.getpid()
+        pids = self.workers(tag, EACH)
+        time.sleep(0.7)
+        self.equal(inst.stop(), 0, "exit status")
+        self.wait_all(pids)
+        done = inst.offline("log", "--json", "--forks")
+        rows = [json.loads(x) for x in done.text.splitlines()]
+        seen = {}
+        for p in rows:
+            if p["kind"] == "exec" and p["argv"][1:2] == [tag]:
+                seen.setdefault(p["argv"][2], []).append(int(p["argv"][3]))
+        self.equal(len(seen), WORKERS, "workers seen")
+        for worker, numbers in seen.items():
+            self.equal(sorted(numbers), list(range(len(numbers))), "programs of " + worker)
+            self.check(10 < len(numbers) < EACH, "%d programs: the test shows nothing" % len(numbers))
+        self.equal([p for p in rows if p["kind"] == "lost"], [], "lost")
+        inst.start()
+        c.wait_captured(inst)
+        self.mark("after")
+        self.wait_for_mark(inst, "after")
+        # Away, and it says so; but not that it ended without a word.
+        self.equal([p["counted"] for p in self.log(inst, "--forks") if p["kind"] == "lost"], [],
+                   "lost")
+
     def test_restarted_writer(self):
         """Capture stays attached while the writer is killed and started again."""
         inst = self.captured()

@@ -124,8 +124,9 @@ class Hooks(c.Captured):
             libc = ctypes.CDLL(None)
             unshared = libc.unshare(CLONE_NEWNS) + libc.mount(
                 None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None)
-            while libc.umount2(TRACEFS, MNT_DETACH) == 0:
-                pass
+            for path in b"/sys/kernel/debug", TRACEFS:
+                while libc.umount2(path, MNT_DETACH) == 0:
+                    pass
             if unshared != 0 or mounted and libc.mount(
                     b"none", TRACEFS, b"tracefs", ctypes.c_ulong(0), None) != 0:
                 raise OSError("tracefs")

@@ -235,6 +235,7 @@ class Programs:
 
     def row4_compile(self, rounds, source):
         """A compile of a C project with and without."""
+        self.lost = 0
         kept, self.all = self.all, [w for w in self.all if w.name in (
             "nothing", "nothing again", "opseal")]
         folder = os.path.join(self.bench.base, "compile")
