@@ -119,7 +119,7 @@ put_fate(struct ops_buf *out, const struct program *p)
 		break;
 	case FATE_UNKNOWN:
 	case FATE_NONE:
-		ops_buf_puts(out, "not seen");
+		ops_buf_puts(out, "not in the log");
 		break;
 	}
 	ops_buf_puts(out, "\n");

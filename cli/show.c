@@ -384,7 +384,7 @@ put_command(struct tally *t, const struct program *p, uint64_t offset)
 	    fate == FATE_REPLACED  ? "became another"
 	    : fate == FATE_RUNS    ? "goes on"
 	    : fate == FATE_PENDING ? "just ended"
-	    : fate == FATE_UNKNOWN ? "its end was not seen"
+	    : fate == FATE_UNKNOWN ? "its end is not in the log"
 				   : how,
 	    p->sealed ? "" : "  (not sealed yet)");
 	ops_buf_free(&line);

@@ -63,6 +63,9 @@ class Verifying(t.Test):
     def test_without_a_terminal(self):
         """It has no screen, so none is missing; nor is it left out of the count."""
         self.exits(self.inst.opseal("record", "--", "sh", "-c", "exit 7"), 7)
+        # The door became the command, so its end comes before its session's.
+        t.wait_for("the end of its session",
+                   lambda: self.inst.opseal("ls", "--active").status == 1)
 
         def check(run, what):
             for args in (["last"], ["last", "--quick"]):
