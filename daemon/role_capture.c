@@ -89,6 +89,7 @@ struct capture_role {
 	uint64_t read_at; /* BOOTTIME: then */
 	uint64_t whole;   /* BOOTTIME: when they were last read until empty */
 	uint64_t synced;  /* the sessions begun before then are known */
+	uint64_t ready;   /* what happened before then is told */
 	uint64_t syncing; /* when the one was sent that isn't answered; 0 */
 	uint64_t asked;   /* when the last one was sent */
 	uint64_t waiting; /* since when events wait in order */
@@ -285,7 +286,7 @@ is_last(const struct capture_role *r)
 
 /* Until when events can be told. */
 static uint64_t
-told_until(const struct capture_role *r, uint64_t now)
+told_until(struct capture_role *r, uint64_t now)
 {
 	uint64_t until = now - ORDER_WAIT_NS;
 
@@ -297,7 +298,11 @@ told_until(const struct capture_role *r, uint64_t now)
 	if (!link_open(&r->link) ||
 	    (r->syncing != 0 && now - r->syncing > SYNC_WAIT))
 		return until;
-	return until < r->synced ? until : r->synced;
+	/* All at once: were each told as soon as it has waited, every message
+	 * would go out alone, and the writer sync the disk for it. */
+	if (r->synced <= until)
+		r->ready = r->synced;
+	return r->ready;
 }
 
 static void
@@ -545,7 +550,8 @@ read_rings(struct capture_role *r, uint64_t now)
 	order_read(r->order, now);
 	if (waiting == 0)
 		r->waiting = now;
-	put_loss(r, now);
+	if (n == 0 || now - r->counted >= HAND_ON)
+		put_loss(r, now); /* asks the kernel about each program */
 	r->napping = n > 0;
 	r->read_at = now + NAP;
 	loop_change(&r->loop, &r->rings, r->napping ? 0u : EPOLLIN);
@@ -577,6 +583,8 @@ set_timer(struct capture_role *r, uint64_t now)
 	/* Not at once again: this was the turn for it. */
 	if (!r->more && r->kernel != NULL && order_count(r->order) > 0)
 		due = later(tell_at(r), now + NAP);
+	if (r->synced > r->ready && r->synced + ORDER_WAIT_NS < due)
+		due = r->synced + ORDER_WAIT_NS;
 	if (r->napping && r->read_at < due)
 		due = r->read_at;
 	if (r->link.fd < 0 && r->link.retry < due)
