@@ -5,10 +5,11 @@
  * At sched_process_exec the kernel has copied the arguments and the new
  * program hasn't run yet, so what is read here is what it was given.
  *
- * Each hook is here twice, as tp_btf, which may follow pointers by itself, and
- * as raw_tp for kernels where that doesn't load; one body serves both.  Nothing
- * is put together anywhere but in the ring itself: a program here can be
- * preempted, and memory of its CPU could be another's by then.
+ * Each hook is here twice, as tp_btf, which follows the kernel's pointers itself
+ * (a load where a helper's call takes 30 ns, of which an exec would need a
+ * hundred), and as raw_tp for kernels where that doesn't load; one body serves
+ * both.  Nothing is put together anywhere but in the ring itself: a program here
+ * can be preempted, and memory of its CPU could be another's by then.
  */
 #include "vmlinux.h"
 
@@ -56,7 +57,10 @@ struct {
 	__type(value, char[CAP_PATH_MAX]);
 } ruler SEC(".maps");
 
-/* Credentials of a thread on its way into an exec. */
+/* Set before loading: sched_prepare_exec tells what is in befores. */
+const volatile bool has_prepare = false;
+
+/* Credentials of a thread on its way into an exec that changes them. */
 struct before {
 	u32 uid, euid;
 	u64 caps;
@@ -77,6 +81,24 @@ struct {
 	__type(value, u8);
 } ended SEC(".maps");
 
+/*
+ * GET(p, a, b) is p->a->b.  A bad pointer reads as 0.  direct is a constant in
+ * each program.  Linux 6.2; the cast is no call, it tells the verifier the type.
+ */
+extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
+#define CAST(p)                                                                \
+	((typeof(p))bpf_rdonly_cast(                                           \
+	    (void *)(p), bpf_core_type_id_kernel(typeof(*(p)))))
+#define FOLLOW_1(p, a) CAST(p)->a
+#define FOLLOW_2(p, a, b) CAST(p)->a->b
+#define FOLLOW_3(p, a, b, c) CAST(p)->a->b->c
+#define FOLLOW_OF(a, b, c, which, ...) which
+#define FOLLOW(p, ...)                                                         \
+	FOLLOW_OF(__VA_ARGS__, FOLLOW_3, FOLLOW_2, FOLLOW_1, 0)                \
+	(p, __VA_ARGS__)
+#define GET(p, ...)                                                            \
+	(direct ? FOLLOW(p, __VA_ARGS__) : BPF_CORE_READ(p, __VA_ARGS__))
+
 static __always_inline struct cap_counts *
 counters(void)
 {
@@ -93,30 +115,31 @@ next_seq(struct cap_counts *c, u32 ring)
 }
 
 static __always_inline u64
-start_of(struct task_struct *leader)
+start_of(const bool direct, struct task_struct *leader)
 {
 	struct task_struct___old *old = (void *)leader;
 
 	if (bpf_core_field_exists(leader->start_boottime))
-		return BPF_CORE_READ(leader, start_boottime);
-	return BPF_CORE_READ(old, real_start_time);
+		return GET(leader, start_boottime);
+	return GET(old, real_start_time);
 }
 
 static __always_inline void
-fill_head(struct cap_head *h, struct task_struct *task, u32 type, u64 seq)
+fill_head(const bool direct, struct cap_head *h, struct task_struct *task,
+    u32 type, u64 seq)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
-	struct task_struct *pleader = BPF_CORE_READ(parent, group_leader);
+	struct task_struct *leader = GET(task, group_leader);
+	struct task_struct *parent = GET(leader, real_parent);
+	struct task_struct *pleader = GET(parent, group_leader);
 
 	h->type = type;
 	h->cpu = bpf_get_smp_processor_id();
 	h->seq = seq;
 	h->time = bpf_ktime_get_boot_ns();
-	h->pid = BPF_CORE_READ(task, tgid);
-	h->start = start_of(leader);
-	h->ppid = BPF_CORE_READ(parent, tgid);
-	h->pstart = start_of(pleader);
+	h->pid = GET(task, tgid);
+	h->start = start_of(direct, leader);
+	h->ppid = GET(parent, tgid);
+	h->pstart = start_of(direct, pleader);
 }
 
 /* fill_who() is given the first of four that stand together. */
@@ -132,37 +155,37 @@ WHO_OF(cap_exit);
 WHO_OF(cap_failed);
 
 static __always_inline void
-fill_who(u32 who[4], struct task_struct *task)
+fill_who(const bool direct, u32 who[4], struct task_struct *task)
 {
-	struct cred *cred = BPF_CORE_READ(task, cred);
+	struct cred *cred = GET(task, cred);
 
-	who[0] = BPF_CORE_READ(cred, uid).val;
-	who[1] = BPF_CORE_READ(cred, euid).val;
+	who[0] = GET(cred, uid).val;
+	who[1] = GET(cred, euid).val;
 	who[2] = who[3] = CAP_UNSET;
 	if (bpf_core_field_exists(task->loginuid))
-		who[2] = BPF_CORE_READ(task, loginuid).val;
+		who[2] = GET(task, loginuid).val;
 	if (bpf_core_field_exists(task->sessionid))
-		who[3] = BPF_CORE_READ(task, sessionid);
+		who[3] = GET(task, sessionid);
 }
 
 static __always_inline void
-fill_tty(u32 tty[3], struct task_struct *task)
+fill_tty(const bool direct, u32 tty[3], struct task_struct *task)
 {
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	struct tty_struct *t = BPF_CORE_READ(signal, tty);
+	struct signal_struct *signal = GET(task, signal);
+	struct tty_struct *t = GET(signal, tty);
 	struct tty_driver *driver;
 	struct dentry *dentry;
 
 	tty[0] = tty[1] = tty[2] = 0;
 	if (t == NULL)
 		return;
-	driver = BPF_CORE_READ(t, driver);
-	tty[0] = BPF_CORE_READ(driver, major);
-	tty[1] = BPF_CORE_READ(driver, minor_start) + BPF_CORE_READ(t, index);
+	driver = GET(t, driver);
+	tty[0] = GET(driver, major);
+	tty[1] = GET(driver, minor_start) + GET(t, index);
 	/* The other side of a pty: its dentry says which devpts. */
 	if (tty[0] >= 136 && tty[0] <= 143) {
-		dentry = BPF_CORE_READ(t, driver_data);
-		tty[2] = BPF_CORE_READ(dentry, d_sb, s_dev);
+		dentry = GET(t, driver_data);
+		tty[2] = GET(dentry, d_sb, s_dev);
 	}
 }
 
@@ -173,14 +196,30 @@ struct place {
 	struct vfsmount *mnt;
 };
 
+/* What is found before room is reserved for it. */
+struct found {
+	struct task_struct *task;
+	struct linux_binprm *bprm;
+	struct place exe, cwd;
+	struct kernfs_node *cgroup;
+	/* On the way outwards.  volatile, in the caller's memory: what is read
+	 * from there the verifier takes for any number, so that all ways to get
+	 * to a loop's next turn are one to it. */
+	volatile struct place place;
+	struct kernfs_node *volatile node;
+	u64 args_at, args_len, env_at, env_len, seq, time, start;
+	u32 old_pid, need, pid;
+};
+
 /* One step outwards.  1: *name is one of the path; 0: it was a mount; -1: end. */
 static __always_inline int
-outwards(struct place *p, struct dentry **name)
+outwards(const bool direct, struct found *f, struct dentry **name)
 {
+	volatile struct place *p = &f->place;
 	struct dentry *dentry = p->dentry;
 	struct vfsmount *mnt = p->mnt;
-	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-	struct dentry *root = BPF_CORE_READ(mnt, mnt_root);
+	struct dentry *parent = GET(dentry, d_parent);
+	struct dentry *root = GET(mnt, mnt_root);
 	struct mount *m, *above;
 
 	if (dentry != root) {
@@ -190,41 +229,42 @@ outwards(struct place *p, struct dentry **name)
 		return 1;
 	}
 	m = (void *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
-	above = BPF_CORE_READ(m, mnt_parent);
+	above = GET(m, mnt_parent);
 	if (above == m || above == NULL)
 		return -1;
-	p->dentry = BPF_CORE_READ(m, mnt_mountpoint);
+	p->dentry = GET(m, mnt_mountpoint);
 	p->mnt =
 	    (void *)((char *)above + bpf_core_field_offset(struct mount, mnt));
 	return 0;
 }
 
-__noinline int
-path_length(u64 dentry, u64 mnt)
+static __always_inline u32
+path_length(const bool direct, struct found *f, struct place p)
 {
-	struct place p = { (void *)dentry, (void *)mnt };
 	struct dentry *name;
 	u32 n = 0;
 
+	f->place.dentry = p.dentry;
+	f->place.mnt = p.mnt;
 	for (int i = 0; i < CAP_DEPTH_MAX; i++) {
-		int step = outwards(&p, &name);
+		int step = outwards(direct, f, &name);
 
 		if (step < 0)
 			break;
 		if (step > 0)
-			n += BPF_CORE_READ(name, d_name.len) + 1;
+			n += GET(name, d_name.len) + 1;
 	}
 	return n;
 }
 
 static __always_inline struct kernfs_node *
-kernfs_parent(struct kernfs_node *kn)
+kernfs_parent(const bool direct, struct kernfs_node *kn)
 {
 	struct kernfs_node___old *old = (void *)kn;
 
 	if (bpf_core_field_exists(kn->__parent))
-		return BPF_CORE_READ(kn, __parent);
-	return (void *)BPF_CORE_READ(old, parent);
+		return GET(kn, __parent);
+	return (void *)GET(old, parent);
 }
 
 static __always_inline u32
@@ -284,142 +324,169 @@ put_name(struct cap_exec *e, u8 *data, const u32 room, const void *s)
 }
 
 static __always_inline void
-put_path(struct cap_exec *e, u8 *data, const u32 room, struct place p, u32 cut)
+put_path(const bool direct, struct cap_exec *e, u8 *data, const u32 room,
+    struct found *f, struct place p, u32 cut)
 {
 	struct dentry *name;
 
+	f->place.dentry = p.dentry;
+	f->place.mnt = p.mnt;
 	for (int i = 0; i < CAP_DEPTH_MAX; i++) {
-		int step = outwards(&p, &name);
+		int step = outwards(direct, f, &name);
 
 		if (step < 0)
 			return;
 		if (step > 0)
-			put_name(
-			    e, data, room, BPF_CORE_READ(name, d_name.name));
+			put_name(e, data, room, GET(name, d_name.name));
 	}
 	e->flags |= cut;
 }
 
 static __always_inline void
-put_cgroup(struct cap_exec *e, u8 *data, const u32 room, struct kernfs_node *kn)
+put_cgroup(const bool direct, struct cap_exec *e, u8 *data, const u32 room,
+    struct found *f)
 {
-	for (int i = 0; i < CAP_CGROUP_DEPTH && kn != NULL; i++) {
-		struct kernfs_node *parent = kernfs_parent(kn);
+	f->node = f->cgroup;
+	for (int i = 0; i < CAP_CGROUP_DEPTH; i++) {
+		struct kernfs_node *kn = f->node, *parent;
 
+		if (kn == NULL)
+			return;
+		parent = kernfs_parent(direct, kn);
 		if (parent == NULL)
 			return;
-		put_name(e, data, room, BPF_CORE_READ(kn, name));
-		kn = parent;
+		put_name(e, data, room, GET(kn, name));
+		f->node = parent;
 	}
 }
 
 /* -- exec -- */
 
-/* What is found before room is reserved for it. */
-struct found {
-	struct task_struct *task;
-	struct linux_binprm *bprm;
-	struct place exe, cwd;
-	struct kernfs_node *cgroup;
-	u64 args_at, args_len, env_at, env_len, seq, time, start;
-	u32 old_pid, need, pid;
-};
-
-__noinline int
-cgroup_length(u64 node)
+static __always_inline u32
+cgroup_length(const bool direct, struct found *f)
 {
-	struct kernfs_node *kn = (void *)node;
 	u32 n = 0;
 
-	for (int i = 0; i < CAP_CGROUP_DEPTH && kn != NULL; i++) {
-		n += string_length(BPF_CORE_READ(kn, name)) + 1;
-		kn = kernfs_parent(kn);
+	f->node = f->cgroup;
+	for (int i = 0; i < CAP_CGROUP_DEPTH; i++) {
+		struct kernfs_node *kn = f->node;
+
+		if (kn == NULL)
+			break;
+		n += string_length(GET(kn, name)) + 1;
+		f->node = kernfs_parent(direct, kn);
 	}
 	return n;
 }
 
+/* What the names take, with a byte behind each.  Not static: the verifier looks
+ * at it once, by itself. */
+#define LENGTH_OF(how, direct)                                                 \
+	__noinline int length_##how(struct found *f)                           \
+	{                                                                      \
+		if (f == NULL)                                                 \
+			return 0;                                              \
+		return path_length(direct, f, f->exe) +                        \
+		       path_length(direct, f, f->cwd) +                        \
+		       cgroup_length(direct, f);                               \
+	}
+
+LENGTH_OF(btf, true)
+LENGTH_OF(raw, false)
+
 static __always_inline void
-find(struct found *f)
+find(const bool direct, struct found *f)
 {
 	struct task_struct *task = f->task;
 	struct linux_binprm *bprm = f->bprm;
-	struct file *file = BPF_CORE_READ(bprm, file);
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct file *file = GET(bprm, file);
+	struct fs_struct *fs = GET(task, fs);
+	struct mm_struct *mm = GET(task, mm);
 
-	f->exe.dentry = BPF_CORE_READ(file, f_path.dentry);
-	f->exe.mnt = BPF_CORE_READ(file, f_path.mnt);
-	f->cwd.dentry = BPF_CORE_READ(fs, pwd.dentry);
-	f->cwd.mnt = BPF_CORE_READ(fs, pwd.mnt);
-	f->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
-	f->args_at = BPF_CORE_READ(mm, arg_start);
-	f->args_len = BPF_CORE_READ(mm, arg_end) - f->args_at;
+	f->exe.dentry = GET(file, f_path.dentry);
+	f->exe.mnt = GET(file, f_path.mnt);
+	f->cwd.dentry = GET(fs, pwd.dentry);
+	f->cwd.mnt = GET(fs, pwd.mnt);
+	f->cgroup = GET(task, cgroups, dfl_cgrp, kn);
+	f->args_at = GET(mm, arg_start);
+	f->args_len = GET(mm, arg_end) - f->args_at;
 	if (copy_env) {
-		f->env_at = BPF_CORE_READ(mm, env_start);
-		f->env_len = BPF_CORE_READ(mm, env_end) - f->env_at;
+		f->env_at = GET(mm, env_start);
+		f->env_len = GET(mm, env_end) - f->env_at;
 	}
-	f->need = string_length(BPF_CORE_READ(bprm, filename)) +
-		  string_length(BPF_CORE_READ(bprm, interp)) +
-		  path_length((u64)f->exe.dentry, (u64)f->exe.mnt) +
-		  path_length((u64)f->cwd.dentry, (u64)f->cwd.mnt) +
-		  cgroup_length((u64)f->cgroup);
+	f->need = string_length(GET(bprm, filename)) +
+		  string_length(GET(bprm, interp));
+	f->need += direct ? length_btf(f) : length_raw(f);
 	if (f->args_len <= CAP_ARGS_INLINE)
 		f->need += f->args_len;
 }
 
+/* Of most execs nothing is kept: those that change nothing.  Where the kernel has
+ * set secureexec something changed, so what isn't here was lost. */
 static __always_inline void
 fill_before(struct cap_exec *e, u32 tid)
 {
 	u64 key = (u64)e->head.pid << 32 | tid;
-	struct before *b = bpf_map_lookup_elem(&befores, &key);
+	struct before *b;
 
-	if (b == NULL)
+	e->before_uid = e->before_euid = 0;
+	e->before_caps = 0;
+	if (!has_prepare)
 		return;
+	b = bpf_map_lookup_elem(&befores, &key);
+	if (b != NULL) {
+		e->before_uid = b->uid;
+		e->before_euid = b->euid;
+		e->before_caps = b->caps;
+		bpf_map_delete_elem(&befores, &key);
+	} else if (e->flags & CAP_SECURE) {
+		return;
+	} else {
+		e->before_uid = e->uid;
+		e->before_euid = e->euid;
+		e->before_caps = e->caps;
+	}
 	e->flags |= CAP_BEFORE;
-	e->before_uid = b->uid;
-	e->before_euid = b->euid;
-	e->before_caps = b->caps;
-	bpf_map_delete_elem(&befores, &key);
 }
 
 static __always_inline u32
-number_of(struct signal_struct *signal, u32 type)
+number_of(const bool direct, struct signal_struct *signal, u32 type)
 {
 	struct pid *pid;
 
 	bpf_core_read(&pid, sizeof(pid), &signal->pids[type]);
-	return BPF_CORE_READ(pid, numbers[0].nr);
+	return GET(pid, numbers[0].nr);
 }
 
 static __always_inline void
-fill_spaces(struct cap_exec *e, struct task_struct *task)
+fill_spaces(const bool direct, struct cap_exec *e, struct task_struct *task)
 {
-	struct nsproxy *ns = BPF_CORE_READ(task, nsproxy);
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	u32 level = BPF_CORE_READ(pid, level) & 31; /* MAX_PID_NS_LEVEL */
+	struct nsproxy *ns = GET(task, nsproxy);
+	struct pid *pid = GET(task, thread_pid);
+	u32 level = GET(pid, level) & 31; /* MAX_PID_NS_LEVEL */
 	struct upid upid;
 
 	bpf_probe_read_kernel(&upid, sizeof(upid), &pid->numbers[level]);
 	e->nspid = upid.nr;
-	e->ns_pid = BPF_CORE_READ(upid.ns, ns.inum);
-	e->ns_mnt = BPF_CORE_READ(ns, mnt_ns, ns.inum);
-	e->ns_net = BPF_CORE_READ(ns, net_ns, ns.inum);
-	e->ns_uts = BPF_CORE_READ(ns, uts_ns, ns.inum);
-	e->ns_cgroup = BPF_CORE_READ(ns, cgroup_ns, ns.inum);
-	e->ns_user = BPF_CORE_READ(task, cred, user_ns, ns.inum);
+	e->ns_pid = GET(upid.ns, ns.inum);
+	e->ns_mnt = GET(ns, mnt_ns, ns.inum);
+	e->ns_net = GET(ns, net_ns, ns.inum);
+	e->ns_uts = GET(ns, uts_ns, ns.inum);
+	e->ns_cgroup = GET(ns, cgroup_ns, ns.inum);
+	e->ns_user = GET(task, cred, user_ns, ns.inum);
 }
 
 static __always_inline void
-fill_file(struct cap_exec *e, struct linux_binprm *bprm)
+fill_file(const bool direct, struct cap_exec *e, struct linux_binprm *bprm)
 {
-	struct file *file = BPF_CORE_READ(bprm, file);
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct file *file = GET(bprm, file);
+	struct inode *inode = GET(file, f_inode);
 
-	e->exe_dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	e->exe_ino = BPF_CORE_READ(inode, i_ino);
-	e->exe_mode = BPF_CORE_READ(inode, i_mode);
-	e->exe_uid = BPF_CORE_READ(inode, i_uid.val);
-	e->exe_nlink = BPF_CORE_READ(inode, i_nlink);
+	e->exe_dev = GET(inode, i_sb, s_dev);
+	e->exe_ino = GET(inode, i_ino);
+	e->exe_mode = GET(inode, i_mode);
+	e->exe_uid = GET(inode, i_uid.val);
+	e->exe_nlink = GET(inode, i_nlink);
 	if (e->exe_nlink == 0)
 		e->flags |= CAP_UNLINKED;
 	if (BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
@@ -427,34 +494,32 @@ fill_file(struct cap_exec *e, struct linux_binprm *bprm)
 }
 
 static __always_inline void
-fill_exec(struct cap_exec *e, struct found *f)
+fill_exec(const bool direct, struct cap_exec *e, struct found *f)
 {
 	struct task_struct *task = f->task;
 	struct linux_binprm *bprm = f->bprm;
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	struct cred *cred = BPF_CORE_READ(task, cred);
+	struct signal_struct *signal = GET(task, signal);
+	struct cred *cred = GET(task, cred);
 
-	fill_head(&e->head, task, CAP_EXEC, f->seq);
+	fill_head(direct, &e->head, task, CAP_EXEC, f->seq);
 	e->flags = 0;
-	fill_who(&e->uid, task);
-	e->gid = BPF_CORE_READ(cred, gid).val;
-	e->egid = BPF_CORE_READ(cred, egid).val;
+	fill_who(direct, &e->uid, task);
+	e->gid = GET(cred, gid).val;
+	e->egid = GET(cred, egid).val;
 	bpf_core_read(&e->caps, sizeof(e->caps), &cred->cap_effective);
-	e->before_uid = e->before_euid = 0;
-	e->before_caps = 0;
-	fill_before(e, f->old_pid);
 	if (f->old_pid != e->head.pid)
 		e->flags |= CAP_THREAD;
 	if (copy_env && f->env_len > 0)
 		e->flags |= CAP_ENV;
-	e->pgrp =
-	    number_of(signal, bpf_core_enum_value(enum pid_type, PIDTYPE_PGID));
-	e->sid =
-	    number_of(signal, bpf_core_enum_value(enum pid_type, PIDTYPE_SID));
-	fill_tty(&e->tty_major, task);
-	fill_spaces(e, task);
-	fill_file(e, bprm);
-	e->argc = BPF_CORE_READ(bprm, argc);
+	e->pgrp = number_of(
+	    direct, signal, bpf_core_enum_value(enum pid_type, PIDTYPE_PGID));
+	e->sid = number_of(
+	    direct, signal, bpf_core_enum_value(enum pid_type, PIDTYPE_SID));
+	fill_tty(direct, &e->tty_major, task);
+	fill_spaces(direct, e, task);
+	fill_file(direct, e, bprm);
+	fill_before(e, f->old_pid);
+	e->argc = GET(bprm, argc);
 	e->args_len = f->args_len;
 	bpf_core_read(e->comm, sizeof(e->comm), &task->comm);
 }
@@ -483,23 +548,24 @@ put_args(struct cap_exec *e, u8 *data, const u32 room, struct found *f)
 }
 
 static __always_inline void
-put_exec(struct cap_exec *e, u8 *data, const u32 room, struct found *f)
+put_exec(const bool direct, struct cap_exec *e, u8 *data, const u32 room,
+    struct found *f)
 {
 	struct linux_binprm *bprm = f->bprm;
 	struct dentry *cwd = f->cwd.dentry;
 
 	put_args(e, data, room, f);
 	e->args_end = e->end;
-	put_string(e, data, room, BPF_CORE_READ(bprm, filename));
+	put_string(e, data, room, GET(bprm, filename));
 	e->filename_end = e->end;
-	put_string(e, data, room, BPF_CORE_READ(bprm, interp));
+	put_string(e, data, room, GET(bprm, interp));
 	e->interp_end = e->end;
-	put_path(e, data, room, f->exe, CAP_EXE_CUT);
+	put_path(direct, e, data, room, f, f->exe, CAP_EXE_CUT);
 	e->exe_end = e->end;
-	put_path(e, data, room, f->cwd, CAP_CWD_CUT);
+	put_path(direct, e, data, room, f, f->cwd, CAP_CWD_CUT);
 	e->cwd_end = e->end;
-	put_cgroup(e, data, room, f->cgroup);
-	if (BPF_CORE_READ(cwd, d_inode, i_nlink) == 0)
+	put_cgroup(direct, e, data, room, f);
+	if (GET(cwd, d_inode, i_nlink) == 0)
 		e->flags |= CAP_CWD_UNLINKED;
 	e->head.size = sizeof(*e) + e->end;
 }
@@ -509,18 +575,22 @@ put_exec(struct cap_exec *e, u8 *data, const u32 room, struct found *f)
  * sizes.  Each has a function of its own that isn't static: the verifier looks
  * at it once, by itself, and not for each way to get there.
  */
+#define PUT_EXEC_OF(n, how, direct)                                            \
+	__noinline int put_exec_##n##_##how(                                   \
+	    struct exec_##n *r, struct found *f)                               \
+	{                                                                      \
+		if (r == NULL || f == NULL)                                    \
+			return 0;                                              \
+		put_exec(direct, &r->e, r->data, n, f);                        \
+		return 0;                                                      \
+	}
 #define EXEC_OF(n)                                                             \
 	struct exec_##n {                                                      \
 		struct cap_exec e;                                             \
 		u8 data[n + SLACK];                                            \
 	};                                                                     \
-	__noinline int put_exec_##n(struct exec_##n *r, struct found *f)       \
-	{                                                                      \
-		if (r == NULL || f == NULL)                                    \
-			return 0;                                              \
-		put_exec(&r->e, r->data, n, f);                                \
-		return 0;                                                      \
-	}
+	PUT_EXEC_OF(n, btf, true)                                              \
+	PUT_EXEC_OF(n, raw, false)
 
 EXEC_OF(256)
 EXEC_OF(768)
@@ -660,8 +730,11 @@ put_env(struct found *f)
 		r_ = bpf_ringbuf_reserve(&heads, sizeof(*r_), 0);              \
 		if (r_ == NULL)                                                \
 			return false;                                          \
-		fill_exec(&r_->e, f);                                          \
-		put_exec_##n(r_, f);                                           \
+		fill_exec(direct, &r_->e, f);                                  \
+		if (direct)                                                    \
+			put_exec_##n##_btf(r_, f);                             \
+		else                                                           \
+			put_exec_##n##_raw(r_, f);                             \
 		f->time = r_->e.head.time;                                     \
 		f->start = r_->e.head.start;                                   \
 		f->pid = r_->e.head.pid;                                       \
@@ -670,7 +743,7 @@ put_env(struct found *f)
 	} while (0)
 
 static __always_inline bool
-tell_exec(struct found *f)
+tell_exec(const bool direct, struct found *f)
 {
 	TELL_EXEC(256);
 	TELL_EXEC(768);
@@ -682,7 +755,8 @@ tell_exec(struct found *f)
 }
 
 static __always_inline int
-on_exec(struct task_struct *task, u32 old_pid, struct linux_binprm *bprm)
+on_exec(const bool direct, struct task_struct *task, u32 old_pid,
+    struct linux_binprm *bprm)
 {
 	struct found f = { .task = task, .bprm = bprm, .old_pid = old_pid };
 	struct cap_counts *c = counters();
@@ -690,8 +764,8 @@ on_exec(struct task_struct *task, u32 old_pid, struct linux_binprm *bprm)
 	if (c == NULL)
 		return 0;
 	f.seq = next_seq(c, 0);
-	find(&f);
-	if (!tell_exec(&f)) {
+	find(direct, &f);
+	if (!tell_exec(direct, &f)) {
 		__sync_fetch_and_add(&c->drops[CAP_EXEC], 1);
 		return 0;
 	}
@@ -707,7 +781,7 @@ int
 BPF_PROG(exec_btf, struct task_struct *task, pid_t old_pid,
     struct linux_binprm *bprm)
 {
-	return on_exec(task, old_pid, bprm);
+	return on_exec(true, task, old_pid, bprm);
 }
 
 SEC("raw_tp/sched_process_exec")
@@ -715,21 +789,20 @@ int
 exec_raw(struct bpf_raw_tracepoint_args *ctx)
 {
 	return on_exec(
-	    (void *)ctx->args[0], ctx->args[1], (void *)ctx->args[2]);
+	    false, (void *)ctx->args[0], ctx->args[1], (void *)ctx->args[2]);
 }
 
 /* -- fork -- */
 
 static __always_inline int
-on_fork(struct task_struct *child)
+on_fork(const bool direct, struct task_struct *child)
 {
 	struct cap_counts *c = counters();
 	struct cap_fork *e;
 	u64 seq;
 
 	/* A thread is no process. */
-	if (c == NULL ||
-	    BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid))
+	if (c == NULL || GET(child, pid) != GET(child, tgid))
 		return 0;
 	seq = next_seq(c, 0);
 	e = bpf_ringbuf_reserve(&heads, sizeof(*e), 0);
@@ -737,9 +810,9 @@ on_fork(struct task_struct *child)
 		__sync_fetch_and_add(&c->drops[CAP_FORK], 1);
 		return 0;
 	}
-	fill_head(&e->head, child, CAP_FORK, seq);
+	fill_head(direct, &e->head, child, CAP_FORK, seq);
 	e->head.size = sizeof(*e);
-	fill_who(&e->uid, child);
+	fill_who(direct, &e->uid, child);
 	bpf_core_read(e->comm, sizeof(e->comm), &child->comm);
 	bpf_ringbuf_submit(e, 0);
 	return 0;
@@ -749,14 +822,14 @@ SEC("tp_btf/sched_process_fork")
 int
 BPF_PROG(fork_btf, struct task_struct *parent, struct task_struct *child)
 {
-	return on_fork(child);
+	return on_fork(true, child);
 }
 
 SEC("raw_tp/sched_process_fork")
 int
 fork_raw(struct bpf_raw_tracepoint_args *ctx)
 {
-	return on_fork((void *)ctx->args[1]);
+	return on_fork(false, (void *)ctx->args[1]);
 }
 
 /* -- exit -- */
@@ -764,60 +837,56 @@ fork_raw(struct bpf_raw_tracepoint_args *ctx)
 /* Without the kernel's word for it the last threads may each look like the
  * last one. */
 static __always_inline bool
-first_to_end(struct task_struct *task)
+first_to_end(const bool direct, struct task_struct *task)
 {
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	u64 key = start_of(leader) ^ (u64)BPF_CORE_READ(task, tgid) << 32;
+	struct signal_struct *signal = GET(task, signal);
+	struct task_struct *leader = GET(task, group_leader);
+	u64 key = start_of(direct, leader) ^ (u64)GET(task, tgid) << 32;
 	u8 one = 1;
 
-	if (BPF_CORE_READ(signal, live.counter) != 0)
+	if (GET(signal, live.counter) != 0)
 		return false;
 	return bpf_map_update_elem(&ended, &key, &one, BPF_NOEXIST) == 0;
 }
 
 static __always_inline void
-fill_usage(struct cap_exit *e, struct task_struct *task)
+fill_usage(const bool direct, struct cap_exit *e, struct task_struct *task)
 {
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct signal_struct *signal = GET(task, signal);
 
 	if (bpf_core_field_exists(signal->pacct)) {
 		/* All threads, this one too; kept with accounting off as well. */
-		e->utime = BPF_CORE_READ(signal, pacct.ac_utime);
-		e->stime = BPF_CORE_READ(signal, pacct.ac_stime);
-		e->minflt = BPF_CORE_READ(signal, pacct.ac_minflt);
-		e->majflt = BPF_CORE_READ(signal, pacct.ac_majflt);
+		e->utime = GET(signal, pacct.ac_utime);
+		e->stime = GET(signal, pacct.ac_stime);
+		e->minflt = GET(signal, pacct.ac_minflt);
+		e->majflt = GET(signal, pacct.ac_majflt);
 	} else {
-		e->utime =
-		    BPF_CORE_READ(signal, utime) + BPF_CORE_READ(task, utime);
-		e->stime =
-		    BPF_CORE_READ(signal, stime) + BPF_CORE_READ(task, stime);
-		e->minflt = BPF_CORE_READ(signal, min_flt) +
-			    BPF_CORE_READ(task, min_flt);
-		e->majflt = BPF_CORE_READ(signal, maj_flt) +
-			    BPF_CORE_READ(task, maj_flt);
+		e->utime = GET(signal, utime) + GET(task, utime);
+		e->stime = GET(signal, stime) + GET(task, stime);
+		e->minflt = GET(signal, min_flt) + GET(task, min_flt);
+		e->majflt = GET(signal, maj_flt) + GET(task, maj_flt);
 	}
-	e->maxrss = BPF_CORE_READ(signal, maxrss);
+	e->maxrss = GET(signal, maxrss);
 	e->read_bytes = e->write_bytes = 0;
 	if (bpf_core_field_exists(task->ioac.read_bytes)) {
-		e->read_bytes = BPF_CORE_READ(signal, ioac.read_bytes) +
-				BPF_CORE_READ(task, ioac.read_bytes);
-		e->write_bytes = BPF_CORE_READ(signal, ioac.write_bytes) +
-				 BPF_CORE_READ(task, ioac.write_bytes);
+		e->read_bytes =
+		    GET(signal, ioac.read_bytes) + GET(task, ioac.read_bytes);
+		e->write_bytes =
+		    GET(signal, ioac.write_bytes) + GET(task, ioac.write_bytes);
 	}
 }
 
 /* The kernel's accounting names processes as who switched it on sees them. */
 static __always_inline u32
-own_pid(struct task_struct *leader)
+own_pid(const bool direct, struct task_struct *leader)
 {
-	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
-	u32 level = BPF_CORE_READ(pid, level);
+	struct pid *pid = GET(leader, thread_pid);
+	u32 level = GET(pid, level);
 	struct upid upid;
 
 	for (u32 i = 0; i < PID_NS_DEPTH && i <= level; i++) {
 		bpf_probe_read_kernel(&upid, sizeof(upid), &pid->numbers[i]);
-		if (BPF_CORE_READ(upid.ns, ns.inum) == own_pid_ns)
+		if (GET(upid.ns, ns.inum) == own_pid_ns)
 			return upid.nr;
 	}
 	return 0;
@@ -826,10 +895,10 @@ own_pid(struct task_struct *leader)
 #define SIGNAL_GROUP_EXIT 4
 
 static __always_inline int
-on_exit(struct task_struct *task)
+on_exit(const bool direct, struct task_struct *task)
 {
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct signal_struct *signal = GET(task, signal);
+	struct task_struct *leader = GET(task, group_leader);
 	struct cap_counts *c = counters();
 	struct cap_exit *e;
 	u64 seq;
@@ -842,16 +911,16 @@ on_exit(struct task_struct *task)
 		__sync_fetch_and_add(&c->drops[CAP_EXIT], 1);
 		return 0;
 	}
-	fill_head(&e->head, task, CAP_EXIT, seq);
+	fill_head(direct, &e->head, task, CAP_EXIT, seq);
 	e->head.size = sizeof(*e);
-	fill_who(&e->uid, task);
+	fill_who(direct, &e->uid, task);
 	/* As wait(2) will have it, kernel/exit.c. */
-	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
-		e->status = BPF_CORE_READ(signal, group_exit_code);
+	if (GET(signal, flags) & SIGNAL_GROUP_EXIT)
+		e->status = GET(signal, group_exit_code);
 	else
-		e->status = BPF_CORE_READ(leader, exit_code);
-	e->own_pid = own_pid(leader);
-	fill_usage(e, task);
+		e->status = GET(leader, exit_code);
+	e->own_pid = own_pid(direct, leader);
+	fill_usage(direct, e, task);
 	bpf_core_read(e->comm, sizeof(e->comm), &leader->comm);
 	bpf_ringbuf_submit(e, 0);
 	return 0;
@@ -862,9 +931,9 @@ int
 exit_btf(u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
-	bool dead = has_group_dead ? (bool)ctx[1] : first_to_end(task);
+	bool dead = has_group_dead ? (bool)ctx[1] : first_to_end(true, task);
 
-	return dead ? on_exit(task) : 0;
+	return dead ? on_exit(true, task) : 0;
 }
 
 SEC("raw_tp/sched_process_exit")
@@ -872,25 +941,33 @@ int
 exit_raw(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (void *)ctx->args[0];
-	bool dead = has_group_dead ? (bool)ctx->args[1] : first_to_end(task);
+	bool dead =
+	    has_group_dead ? (bool)ctx->args[1] : first_to_end(false, task);
 
-	return dead ? on_exit(task) : 0;
+	return dead ? on_exit(false, task) : 0;
 }
 
 /* -- credentials until an exec; newer kernels only -- */
 
+static __always_inline void
+fill_cred(const bool direct, struct before *b, struct cred *cred)
+{
+	b->uid = GET(cred, uid.val);
+	b->euid = GET(cred, euid.val);
+	bpf_core_read(&b->caps, sizeof(b->caps), &cred->cap_effective);
+}
+
 static __always_inline int
-on_prepare(struct task_struct *task)
+on_prepare(
+    const bool direct, struct task_struct *task, struct linux_binprm *bprm)
 {
 	u64 key = bpf_get_current_pid_tgid();
-	struct cred *cred = BPF_CORE_READ(task, cred);
-	struct before b = {
-		.uid = BPF_CORE_READ(cred, uid).val,
-		.euid = BPF_CORE_READ(cred, euid).val,
-	};
+	struct before b = { 0 }, after = { 0 };
 
-	bpf_core_read(&b.caps, sizeof(b.caps), &cred->cap_effective);
-	bpf_map_update_elem(&befores, &key, &b, BPF_ANY);
+	fill_cred(direct, &b, GET(task, cred));
+	fill_cred(direct, &after, GET(bprm, cred));
+	if (b.uid != after.uid || b.euid != after.euid || b.caps != after.caps)
+		bpf_map_update_elem(&befores, &key, &b, BPF_ANY);
 	return 0;
 }
 
@@ -898,14 +975,14 @@ SEC("tp_btf/sched_prepare_exec")
 int
 BPF_PROG(prepare_btf, struct task_struct *task, struct linux_binprm *bprm)
 {
-	return on_prepare(task);
+	return on_prepare(true, task, bprm);
 }
 
 SEC("raw_tp/sched_prepare_exec")
 int
 prepare_raw(struct bpf_raw_tracepoint_args *ctx)
 {
-	return on_prepare((void *)ctx->args[0]);
+	return on_prepare(false, (void *)ctx->args[0], (void *)ctx->args[1]);
 }
 
 /*
@@ -949,9 +1026,9 @@ struct sys_exit {
 static __always_inline void
 fill_failed(struct cap_failed *e, struct task_struct *task, long ret, u64 seq)
 {
-	fill_head(&e->head, task, CAP_FAILED, seq);
-	fill_who(&e->uid, task);
-	fill_tty(&e->tty_major, task);
+	fill_head(false, &e->head, task, CAP_FAILED, seq);
+	fill_who(false, &e->uid, task);
+	fill_tty(false, &e->tty_major, task);
 	e->error = -ret;
 	e->pad = 0;
 	bpf_core_read(e->comm, sizeof(e->comm), &task->comm);

@@ -249,6 +249,7 @@ struct task_struct___old {
 
 struct linux_binprm {
 	struct file *file;
+	struct cred *cred;
 	u32 secureexec : 1;
 	int argc, envc;
 	const char *filename, *interp;

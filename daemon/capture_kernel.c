@@ -117,6 +117,8 @@ choose(struct kernel *k, const struct btf *btf)
 					   has_tracepoint(k, btf, tracepoint));
 	}
 	k->skel->rodata->copy_env = k->wants.environment;
+	k->skel->rodata->has_prepare =
+	    has_tracepoint(k, btf, "sched_prepare_exec");
 	k->skel->rodata->has_group_dead =
 	    k->wants.hooks != HOOKS_OLD &&
 	    tracepoint_args(btf, "sched_process_exit") >= 3;
