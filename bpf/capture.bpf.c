@@ -208,7 +208,7 @@ struct found {
 	volatile struct place place;
 	struct kernfs_node *volatile node;
 	u64 args_at, args_len, env_at, env_len, seq, time, start;
-	u32 old_pid, need, pid;
+	u32 old_pid, pid;
 };
 
 /* One step outwards.  1: *name is one of the path; 0: it was a mount; -1: end. */
@@ -238,25 +238,6 @@ outwards(const bool direct, struct found *f, struct dentry **name)
 	return 0;
 }
 
-static __always_inline u32
-path_length(const bool direct, struct found *f, struct place p)
-{
-	struct dentry *name;
-	u32 n = 0;
-
-	f->place.dentry = p.dentry;
-	f->place.mnt = p.mnt;
-	for (int i = 0; i < CAP_DEPTH_MAX; i++) {
-		int step = outwards(direct, f, &name);
-
-		if (step < 0)
-			break;
-		if (step > 0)
-			n += GET(name, d_name.len) + 1;
-	}
-	return n;
-}
-
 static __always_inline struct kernfs_node *
 kernfs_parent(const bool direct, struct kernfs_node *kn)
 {
@@ -267,21 +248,9 @@ kernfs_parent(const bool direct, struct kernfs_node *kn)
 	return (void *)GET(old, parent);
 }
 
-static __always_inline u32
-string_length(const char *s)
-{
-	u32 zero = 0;
-	char *to = bpf_map_lookup_elem(&ruler, &zero);
-	long n;
-
-	if (to == NULL)
-		return 0;
-	n = bpf_probe_read_kernel_str(to, CAP_PATH_MAX, s);
-	return n > 0 ? (u32)n - 1 : 0;
-}
-
 /* Room behind a record, for a copy whose length is known only afterwards. */
 #define SLACK CAP_NAME_MAX
+#define FULL (1u << 31) /* of flags: there was no room for all */
 
 /*
  * The end of what was put lies in the record: what is read from there the
@@ -297,8 +266,10 @@ put_string(struct cap_exec *e, u8 *data, const u32 room, const char *s)
 		u32 at = e->end;
 		long n;
 
-		if (at > room)
+		if (at > room) {
+			e->flags |= FULL;
 			return;
+		}
 		n = bpf_probe_read_kernel_str(data + at, CAP_NAME_MAX, s);
 		if (n <= 0)
 			return;
@@ -316,8 +287,10 @@ put_name(struct cap_exec *e, u8 *data, const u32 room, const void *s)
 	u32 at = e->end;
 	long n;
 
-	if (at > room)
+	if (at > room) {
+		e->flags |= FULL;
 		return;
+	}
 	n = bpf_probe_read_kernel_str(data + at, CAP_NAME_MAX, s);
 	if (n > 0)
 		e->end = at + (u32)n;
@@ -338,6 +311,8 @@ put_path(const bool direct, struct cap_exec *e, u8 *data, const u32 room,
 			return;
 		if (step > 0)
 			put_name(e, data, room, GET(name, d_name.name));
+		if (e->flags & FULL) /* deeper than PATH_MAX can say */
+			break;
 	}
 	e->flags |= cut;
 }
@@ -362,38 +337,6 @@ put_cgroup(const bool direct, struct cap_exec *e, u8 *data, const u32 room,
 
 /* -- exec -- */
 
-static __always_inline u32
-cgroup_length(const bool direct, struct found *f)
-{
-	u32 n = 0;
-
-	f->node = f->cgroup;
-	for (int i = 0; i < CAP_CGROUP_DEPTH; i++) {
-		struct kernfs_node *kn = f->node;
-
-		if (kn == NULL)
-			break;
-		n += string_length(GET(kn, name)) + 1;
-		f->node = kernfs_parent(direct, kn);
-	}
-	return n;
-}
-
-/* What the names take, with a byte behind each.  Not static: the verifier looks
- * at it once, by itself. */
-#define LENGTH_OF(how, direct)                                                 \
-	__noinline int length_##how(struct found *f)                           \
-	{                                                                      \
-		if (f == NULL)                                                 \
-			return 0;                                              \
-		return path_length(direct, f, f->exe) +                        \
-		       path_length(direct, f, f->cwd) +                        \
-		       cgroup_length(direct, f);                               \
-	}
-
-LENGTH_OF(btf, true)
-LENGTH_OF(raw, false)
-
 static __always_inline void
 find(const bool direct, struct found *f)
 {
@@ -414,11 +357,6 @@ find(const bool direct, struct found *f)
 		f->env_at = GET(mm, env_start);
 		f->env_len = GET(mm, env_end) - f->env_at;
 	}
-	f->need = string_length(GET(bprm, filename)) +
-		  string_length(GET(bprm, interp));
-	f->need += direct ? length_btf(f) : length_raw(f);
-	if (f->args_len <= CAP_ARGS_INLINE)
-		f->need += f->args_len;
 }
 
 /* Of most execs nothing is kept: those that change nothing.  Where the kernel has
@@ -502,7 +440,6 @@ fill_exec(const bool direct, struct cap_exec *e, struct found *f)
 	struct cred *cred = GET(task, cred);
 
 	fill_head(direct, &e->head, task, CAP_EXEC, f->seq);
-	e->flags = 0;
 	fill_who(direct, &e->uid, task);
 	e->gid = GET(cred, gid).val;
 	e->egid = GET(cred, egid).val;
@@ -534,8 +471,10 @@ put_args(struct cap_exec *e, u8 *data, const u32 room, struct found *f)
 		e->flags |= CAP_ARGS_BULK;
 		return;
 	}
-	if (n > room)
+	if (n > room) {
+		e->flags |= FULL;
 		return;
+	}
 	if (bpf_probe_read_user(data, n, (void *)f->args_at) != 0) {
 		struct cap_counts *c = counters();
 
@@ -575,6 +514,8 @@ put_exec(const bool direct, struct cap_exec *e, u8 *data, const u32 room,
  * sizes.  Each has a function of its own that isn't static: the verifier looks
  * at it once, by itself, and not for each way to get there.
  */
+#define EXEC_ROOM_MAX 24576 /* all that five paths and inline arguments have */
+
 #define PUT_EXEC_OF(n, how, direct)                                            \
 	__noinline int put_exec_##n##_##how(                                   \
 	    struct exec_##n *r, struct found *f)                               \
@@ -596,7 +537,7 @@ EXEC_OF(256)
 EXEC_OF(768)
 EXEC_OF(2048)
 EXEC_OF(6144)
-EXEC_OF(24576) /* all that five paths and inline arguments can have */
+EXEC_OF(24576) /* EXEC_ROOM_MAX */
 
 /* -- arguments that are too long for a head -- */
 
@@ -722,19 +663,28 @@ put_env(struct found *f)
 		put_env_32768(f->env_at, f->env_len, f->time, f->start, f->pid);
 }
 
+/* Where there is no room for the arguments isn't tried; more than a try is needed
+ * for few. */
 #define TELL_EXEC(n)                                                           \
 	do {                                                                   \
 		struct exec_##n *r_;                                           \
-		if (f->need > n)                                               \
+		if (inline_ > n)                                               \
 			break;                                                 \
 		r_ = bpf_ringbuf_reserve(&heads, sizeof(*r_), 0);              \
 		if (r_ == NULL)                                                \
 			return false;                                          \
-		fill_exec(direct, &r_->e, f);                                  \
+		r_->e.flags = 0;                                               \
 		if (direct)                                                    \
 			put_exec_##n##_btf(r_, f);                             \
 		else                                                           \
 			put_exec_##n##_raw(r_, f);                             \
+		if (r_->e.flags & FULL && n < EXEC_ROOM_MAX) {                 \
+			/* Wakes who waits for this: the next one wouldn't. */ \
+			bpf_ringbuf_discard(r_, 0);                            \
+			break;                                                 \
+		}                                                              \
+		r_->e.flags &= ~FULL;                                          \
+		fill_exec(direct, &r_->e, f);                                  \
 		f->time = r_->e.head.time;                                     \
 		f->start = r_->e.head.start;                                   \
 		f->pid = r_->e.head.pid;                                       \
@@ -745,11 +695,12 @@ put_env(struct found *f)
 static __always_inline bool
 tell_exec(const bool direct, struct found *f)
 {
+	u64 inline_ = f->args_len <= CAP_ARGS_INLINE ? f->args_len : 0;
+
 	TELL_EXEC(256);
 	TELL_EXEC(768);
 	TELL_EXEC(2048);
 	TELL_EXEC(6144);
-	f->need = 0;
 	TELL_EXEC(24576);
 	return false;
 }

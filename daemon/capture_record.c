@@ -153,6 +153,13 @@ path(const uint8_t *data, uint32_t from, uint32_t to, bool cut, uint8_t *out,
 	return text(out, capture_path(data + from, to - from, cut, out, size));
 }
 
+/* A path that begins at the root has its slash. */
+static uint32_t
+lost_begin(struct event_text path, uint32_t flag)
+{
+	return path.n > 0 && path.p[0] != '/' ? flag : 0;
+}
+
 static void
 fill_texts(
     struct program_exec *r, const struct order_event *ev, struct texts *t)
@@ -165,6 +172,8 @@ fill_texts(
 	    (e->flags & CAP_EXE_CUT) != 0, t->exe, sizeof(t->exe));
 	r->cwd = path(data, e->exe_end, e->cwd_end,
 	    (e->flags & CAP_CWD_CUT) != 0, t->cwd, sizeof(t->cwd));
+	r->flags |= lost_begin(r->exe, PROGRAM_EXE_CUT) |
+		    lost_begin(r->cwd, PROGRAM_CWD_CUT);
 	if (e->end > e->cwd_end)
 		r->cgroup = path(data, e->cwd_end, e->end, false, t->cgroup,
 		    sizeof(t->cgroup));

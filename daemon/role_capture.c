@@ -16,7 +16,8 @@
  * that can't be done it says so to the writer, for `opseal status`, and sleeps.
  *
  * The rings are read when the kernel says that something is there, after a nap
- * in which more comes, and then after each nap until none did.  What is read
+ * in which more comes, and then after each nap until none did: a word of the
+ * kernel costs the program that made it more than all else here.  What is read
  * waits in order for ORDER_WAIT_NS, and until the writer has answered a sync:
  * then the sessions in which it may have happened are known.  There is one sync
  * every HAND_ON at most, unless much waits: each wakes the writer and makes it
@@ -57,6 +58,8 @@
 
 #define MS UINT64_C(1000000)
 #define NAP (20 * MS)
+#define LONG_NAP (50 * MS)
+#define FEW 512 /* read after a nap: the next may be long */
 #define HAND_ON (200 * MS)
 #define MANY 4096             /* events that don't wait for HAND_ON */
 #define SYNC_WAIT (1000 * MS) /* for a writer that doesn't answer */
@@ -303,6 +306,13 @@ told_until(struct capture_role *r, uint64_t now)
 	if (r->synced <= until)
 		r->ready = r->synced;
 	return r->ready;
+}
+
+/* Is what a sync allowed due?  Then all of it is to be here. */
+static bool
+tells_now(const struct capture_role *r, uint64_t now)
+{
+	return r->synced > r->ready && now - ORDER_WAIT_NS >= r->synced;
 }
 
 static void
@@ -553,7 +563,7 @@ read_rings(struct capture_role *r, uint64_t now)
 	if (n == 0 || now - r->counted >= HAND_ON)
 		put_loss(r, now); /* asks the kernel about each program */
 	r->napping = n > 0;
-	r->read_at = now + NAP;
+	r->read_at = now + (n < FEW ? LONG_NAP : NAP);
 	loop_change(&r->loop, &r->rings, r->napping ? 0u : EPOLLIN);
 	procs_sessions_before(r->procs, now > FORGET ? now - FORGET : 0);
 }
@@ -652,7 +662,8 @@ turn(struct capture_role *r)
 		capture_account_read(&r->account);
 	if (r->kernel != NULL) {
 		if (!is_last(r) &&
-		    (due || r->ending || (r->napping && now >= r->read_at)))
+		    (due || r->ending || (r->napping && now >= r->read_at) ||
+			tells_now(r, now)))
 			read_rings(r, now);
 		ask_sync(r, now);
 		put_events(r, now);

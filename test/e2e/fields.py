@@ -163,6 +163,39 @@ class Fields(c.Captured):
         if io["write_bytes"] < 3 * MB or io["read_bytes"] < 3 * MB:
             t.skip("the disk here doesn't count bytes: %s" % io)
 
+    def nested(self, names):
+        """A descriptor of a directory so deep; its path may be longer than PATH_MAX."""
+        at = os.open(self.path("deep%d" % len(names)), os.O_RDONLY | os.O_DIRECTORY)
+        for name in names:
+            os.mkdir(name, 0o755, dir_fd=at)
+            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=at)
+            os.close(at)
+            at = below
+        return at
+
+    def test_long_paths(self):
+        """Each size of the kernel's record, and more than the largest holds."""
+        for n in (1, 2, 3, 7, 8, 9, 15, 16, 17, 25, 60, 95, 110):
+            names = ["%03d" % i + "n" * 247 for i in range(n)]
+            os.mkdir(self.path("deep%d" % n))
+            at = self.nested(names)
+            program = self.program("in%d" % n)
+            for more in ("", "x" * 200, "x" * 3000):
+                subprocess.run([program, more], preexec_fn=lambda: os.fchdir(at), check=True)
+            os.close(at)
+            whole = "/".join([self.path("deep%d" % n)] + names)
+            for row in self.runs(program, 3):
+                self.equal(row["exe"], program, "the file")
+                cut = [f for f in row["flags"] if f.endswith("_cut")]
+                if len(whole) <= 4096:  # PATH_MAX
+                    self.check((row["cwd"], cut) == (whole, []), "%d names, %d bytes of %d, %r" % (
+                        n, len(row["cwd"]), len(whole), cut))
+                else:  # the end is kept, and it is said that the begin isn't
+                    self.check(len(row["cwd"]) > 3800 and whole.endswith("/" + row["cwd"]) and
+                               "cwd_cut" in cut, "%d names, %d bytes of %d, %r" % (
+                                   n, len(row["cwd"]), len(whole), cut))
+
+
 
 if __name__ == "__main__":
     t.main()
