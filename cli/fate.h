@@ -14,8 +14,8 @@ enum fate {
 	FATE_PENDING, /* it just began, and runs no more: its end is not here yet */
 	FATE_UNKNOWN, /* its end is not in the log: capture ended, or the machine
 		       * did; or it ran long, and ended a moment ago */
-	FATE_FAILED, /* it never ran */
-	FATE_NONE,   /* no program at all */
+	FATE_FAILED,  /* it never ran */
+	FATE_NONE,    /* no program at all */
 };
 
 enum fate fate_of(const struct program *p);

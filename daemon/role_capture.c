@@ -293,6 +293,11 @@ told_until(struct capture_role *r, uint64_t now)
 {
 	uint64_t until = now - ORDER_WAIT_NS;
 
+	/* All at once: were each told as soon as it has waited, every message
+	 * would go out alone, and the writer sync the disk for it.  Whatever
+	 * else holds it back: set_timer() waits for this. */
+	if (r->synced <= until)
+		r->ready = r->synced;
 	if (!r->has_key)
 		return 0;
 	if (is_last(r))
@@ -301,10 +306,6 @@ told_until(struct capture_role *r, uint64_t now)
 	if (!link_open(&r->link) ||
 	    (r->syncing != 0 && now - r->syncing > SYNC_WAIT))
 		return until;
-	/* All at once: were each told as soon as it has waited, every message
-	 * would go out alone, and the writer sync the disk for it. */
-	if (r->synced <= until)
-		r->ready = r->synced;
 	return r->ready;
 }
 
