@@ -300,6 +300,7 @@ static __always_inline void
 put_path(const bool direct, struct cap_exec *e, u8 *data, const u32 room,
     struct found *f, struct place p, u32 cut)
 {
+	u32 from = e->end;
 	struct dentry *name;
 
 	f->place.dentry = p.dentry;
@@ -311,7 +312,8 @@ put_path(const bool direct, struct cap_exec *e, u8 *data, const u32 room,
 			return;
 		if (step > 0)
 			put_name(e, data, room, GET(name, d_name.name));
-		if (e->flags & FULL) /* deeper than PATH_MAX can say */
+		/* More isn't kept, and others need the room. */
+		if (e->flags & FULL || e->end - from > CAP_PATH_MAX)
 			break;
 	}
 	e->flags |= cut;
@@ -333,6 +335,51 @@ put_cgroup(const bool direct, struct cap_exec *e, u8 *data, const u32 room,
 		put_name(e, data, room, GET(kn, name));
 		f->node = parent;
 	}
+}
+
+/* -- credentials until an exec; newer kernels only -- */
+
+/* Attached before what relies on it, since it stands before that here. */
+
+static __always_inline void
+fill_cred(const bool direct, struct before *b, struct cred *cred)
+{
+	b->uid = GET(cred, uid.val);
+	b->euid = GET(cred, euid.val);
+	bpf_core_read(&b->caps, sizeof(b->caps), &cred->cap_effective);
+}
+
+static __always_inline int
+on_prepare(
+    const bool direct, struct task_struct *task, struct linux_binprm *bprm)
+{
+	u64 key = bpf_get_current_pid_tgid();
+	struct before b = { 0 }, after = { 0 };
+
+	fill_cred(direct, &b, GET(task, cred));
+	fill_cred(direct, &after, GET(bprm, cred));
+	if (b.uid != after.uid || b.euid != after.euid ||
+	    b.caps != after.caps ||
+	    BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
+		bpf_map_update_elem(&befores, &key, &b, BPF_ANY);
+	else if (bpf_map_lookup_elem(&befores, &key) != NULL)
+		/* Of an exec that died, or wasn't told. */
+		bpf_map_delete_elem(&befores, &key);
+	return 0;
+}
+
+SEC("tp_btf/sched_prepare_exec")
+int
+BPF_PROG(prepare_btf, struct task_struct *task, struct linux_binprm *bprm)
+{
+	return on_prepare(true, task, bprm);
+}
+
+SEC("raw_tp/sched_prepare_exec")
+int
+prepare_raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	return on_prepare(false, (void *)ctx->args[0], (void *)ctx->args[1]);
 }
 
 /* -- exec -- */
@@ -359,8 +406,8 @@ find(const bool direct, struct found *f)
 	}
 }
 
-/* Of most execs nothing is kept: those that change nothing.  Where the kernel has
- * set secureexec something changed, so what isn't here was lost. */
+/* Of most execs nothing is kept: those that change nothing.  Of one with secureexec
+ * it always is, so where it isn't here it was lost. */
 static __always_inline void
 fill_before(struct cap_exec *e, u32 tid)
 {
@@ -896,44 +943,6 @@ exit_raw(struct bpf_raw_tracepoint_args *ctx)
 	    has_group_dead ? (bool)ctx->args[1] : first_to_end(false, task);
 
 	return dead ? on_exit(false, task) : 0;
-}
-
-/* -- credentials until an exec; newer kernels only -- */
-
-static __always_inline void
-fill_cred(const bool direct, struct before *b, struct cred *cred)
-{
-	b->uid = GET(cred, uid.val);
-	b->euid = GET(cred, euid.val);
-	bpf_core_read(&b->caps, sizeof(b->caps), &cred->cap_effective);
-}
-
-static __always_inline int
-on_prepare(
-    const bool direct, struct task_struct *task, struct linux_binprm *bprm)
-{
-	u64 key = bpf_get_current_pid_tgid();
-	struct before b = { 0 }, after = { 0 };
-
-	fill_cred(direct, &b, GET(task, cred));
-	fill_cred(direct, &after, GET(bprm, cred));
-	if (b.uid != after.uid || b.euid != after.euid || b.caps != after.caps)
-		bpf_map_update_elem(&befores, &key, &b, BPF_ANY);
-	return 0;
-}
-
-SEC("tp_btf/sched_prepare_exec")
-int
-BPF_PROG(prepare_btf, struct task_struct *task, struct linux_binprm *bprm)
-{
-	return on_prepare(true, task, bprm);
-}
-
-SEC("raw_tp/sched_prepare_exec")
-int
-prepare_raw(struct bpf_raw_tracepoint_args *ctx)
-{
-	return on_prepare(false, (void *)ctx->args[0], (void *)ctx->args[1]);
 }
 
 /*

@@ -58,8 +58,6 @@
 
 #define MS UINT64_C(1000000)
 #define NAP (20 * MS)
-#define LONG_NAP (50 * MS)
-#define FEW 512 /* read after a nap: the next may be long */
 #define HAND_ON (200 * MS)
 #define MANY 4096             /* events that don't wait for HAND_ON */
 #define SYNC_WAIT (1000 * MS) /* for a writer that doesn't answer */
@@ -196,16 +194,18 @@ sum(const struct program_loss *l)
 static void tell_state(void *arg, uint64_t now);
 
 /* The rings have just been read: what was lost was lost since the last time. */
-static void
+/* False: it can't be told yet. */
+static bool
 put_loss(struct capture_role *r, uint64_t now)
 {
 	struct program_loss all, e;
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	bool told;
 
 	count_loss(r, &all);
 	if (sum(&all) == sum(&r->told)) {
 		r->counted = now;
-		return;
+		return true;
 	}
 	e = (struct program_loss){ .from = r->counted,
 		.until = now,
@@ -216,12 +216,14 @@ put_loss(struct capture_role *r, uint64_t now)
 		.args = all.args - r->told.args,
 		.other = all.other - r->told.other };
 	program_loss_put(&b, &e);
-	if (!b.failed && put(r, REC_LOSS, now, b.data, b.len)) {
+	told = !b.failed && put(r, REC_LOSS, now, b.data, b.len);
+	if (told) {
 		r->told = all;
 		r->counted = now;
 		tell_state(r, now);
 	}
 	ops_buf_free(&b);
+	return told;
 }
 
 /* Look once: a program's arguments may be megabytes, told in many turns. */
@@ -289,15 +291,10 @@ is_last(const struct capture_role *r)
 
 /* Until when events can be told. */
 static uint64_t
-told_until(struct capture_role *r, uint64_t now)
+told_until(const struct capture_role *r, uint64_t now)
 {
 	uint64_t until = now - ORDER_WAIT_NS;
 
-	/* All at once: were each told as soon as it has waited, every message
-	 * would go out alone, and the writer sync the disk for it.  Whatever
-	 * else holds it back: set_timer() waits for this. */
-	if (r->synced <= until)
-		r->ready = r->synced;
 	if (!r->has_key)
 		return 0;
 	if (is_last(r))
@@ -307,13 +304,6 @@ told_until(struct capture_role *r, uint64_t now)
 	    (r->syncing != 0 && now - r->syncing > SYNC_WAIT))
 		return until;
 	return r->ready;
-}
-
-/* Is what a sync allowed due?  Then all of it is to be here. */
-static bool
-tells_now(const struct capture_role *r, uint64_t now)
-{
-	return r->synced > r->ready && now - ORDER_WAIT_NS >= r->synced;
 }
 
 static void
@@ -536,7 +526,9 @@ ask_sync(struct capture_role *r, uint64_t now)
 {
 	uint8_t b[8];
 
-	if (r->syncing != 0 || now < tell_at(r))
+	/* What the last one allowed comes first: were it asked again and
+	 * again, as sessions end, nothing would ever have waited enough. */
+	if (r->syncing != 0 || r->synced > r->ready || now < tell_at(r))
 		return;
 	r->asked = now;
 	if (!link_open(&r->link))
@@ -552,8 +544,10 @@ static void
 read_rings(struct capture_role *r, uint64_t now)
 {
 	size_t waiting = order_count(r->order), n = 0;
+	bool room =
+	    waiting < EVENTS_MAX && order_heads(r->order) < EVENTS_BYTES;
 
-	if (waiting < EVENTS_MAX && order_heads(r->order) < EVENTS_BYTES) {
+	if (room) {
 		n = kernel_read(r->kernel, r->order, EVENTS_MAX - waiting);
 		if (n < EVENTS_MAX - waiting)
 			r->whole = now;
@@ -562,9 +556,9 @@ read_rings(struct capture_role *r, uint64_t now)
 	if (waiting == 0)
 		r->waiting = now;
 	if (n == 0 || now - r->counted >= HAND_ON)
-		put_loss(r, now); /* asks the kernel about each program */
-	r->napping = n > 0;
-	r->read_at = now + (n < FEW ? LONG_NAP : NAP);
+		(void)put_loss(r, now); /* asks the kernel about each program */
+	r->napping = n > 0 || !room; /* what is there would wake us at once */
+	r->read_at = now + NAP;
 	loop_change(&r->loop, &r->rings, r->napping ? 0u : EPOLLIN);
 	procs_sessions_before(r->procs, now > FORGET ? now - FORGET : 0);
 }
@@ -596,7 +590,7 @@ set_timer(struct capture_role *r, uint64_t now)
 		due = later(tell_at(r), now + NAP);
 	if (r->synced > r->ready && r->synced + ORDER_WAIT_NS < due)
 		due = r->synced + ORDER_WAIT_NS;
-	if (r->napping && r->read_at < due)
+	if (r->napping && !is_last(r) && r->read_at < due)
 		due = r->read_at;
 	if (r->link.fd < 0 && r->link.retry < due)
 		due = r->link.retry;
@@ -632,7 +626,8 @@ is_said(struct capture_role *r, uint64_t now)
 
 	if (r->said)
 		return true;
-	if (!is_last(r) || (r->order != NULL && order_count(r->order) > 0))
+	if (!is_last(r) || (r->order != NULL && order_count(r->order) > 0) ||
+	    (r->kernel != NULL && !put_loss(r, now)))
 		return false;
 	(void)capture_account_put(&r->account, now, UINT64_MAX, true, &sink);
 	r->said = put_capture(r, CAPTURE_ENDED);
@@ -662,10 +657,18 @@ turn(struct capture_role *r)
 	if (due)
 		capture_account_read(&r->account);
 	if (r->kernel != NULL) {
+		/* All at once: were each told as soon as it has waited, every
+		 * message would go out alone, and the writer sync the disk for
+		 * it.  All of it is to be here then. */
+		bool ready =
+		    r->synced > r->ready && now - ORDER_WAIT_NS >= r->synced;
+
 		if (!is_last(r) &&
 		    (due || r->ending || (r->napping && now >= r->read_at) ||
-			tells_now(r, now)))
+			ready))
 			read_rings(r, now);
+		if (ready)
+			r->ready = r->synced;
 		ask_sync(r, now);
 		put_events(r, now);
 	}

@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
@@ -433,6 +434,28 @@ class Capture(t.Test):
         # Away, and it says so; but not that it ended without a word.
         self.equal([p["counted"] for p in self.log(inst, "--forks") if p["kind"] == "lost"], [],
                    "lost")
+
+    def test_sessions_that_end(self):
+        """One that ends hurries what is told; many don't hold it up."""
+        inst = self.captured()
+        over = threading.Event()
+
+        def sessions():
+            while not over.is_set():
+                inst.opseal("record", "--", "true")
+        threads = [threading.Thread(target=sessions) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for i in range(4):
+                time.sleep(0.5)
+                self.mark("meanwhile-%d" % i)
+                self.wait_for_mark(inst, "meanwhile-%d" % i)
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        self.equal([p for p in self.log(inst) if p["kind"] == "lost"], [], "lost")
 
     def test_restarted_writer(self):
         """Capture stays attached while the writer is killed and started again."""

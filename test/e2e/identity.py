@@ -231,6 +231,23 @@ class Pids(c.Captured):
         parents = {p["pid"]: p for p in self.runs(self.path("evade"), 20)}
         self.equal([p["ppid"] for p in rows if p["ppid"] not in parents], [], "parents")
 
+    def test_an_exec_that_died(self):
+        """What was kept of who executed it isn't told of whoever has its pid next."""
+        user, other = t.person(0), t.person(1)
+        setuid, child = self.program("setuid", "/bin/false"), self.program("child", "/bin/false")
+        os.chown(setuid, other.pw_uid, other.pw_gid)
+        os.chmod(setuid, 0o4755)
+        pid = self.free_pid()
+        # Without memory for its stack it dies where there is no way back.
+        line = "ulimit -v 60; exec %s" % setuid
+        self.evade("pid", str(pid), "/usr/bin/setpriv", "--reuid", str(user.pw_uid),
+                   "--regid", str(user.pw_gid), "--clear-groups", "/bin/sh", "-c", line, want=98)  # killed
+        self.evade("pid", str(pid), child, want=1)
+        row = self.run_of(child)
+        self.equal((row["pid"], row["before_uid"], row["before_euid"], row.get("caps_gained", [])),
+                   (pid, 0, 0, []), "pid, before, gained")
+        self.equal(self.everything("--exe", setuid), [], "it never ran")
+
     def free_pid(self):
         """One that was not given out lately, and is not soon."""
         for pid in range(301, 2000):
