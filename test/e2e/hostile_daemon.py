@@ -48,6 +48,16 @@ def lingering():
     return sender, [listener, reader]
 
 
+def closed_at_once(sender):
+    """If the other side dropped it first it is we who sleep, until the alarm."""
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    begin = time.monotonic()
+    sender.close()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return time.monotonic() - begin < 0.9
+
+
 def send_away(path, sender):
     """On a connection of its own, as its only holder; gives the connection."""
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -59,7 +69,9 @@ def send_away(path, sender):
         s.close()
         s = None
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
-    sender.close()
+    if not closed_at_once(sender) and s is not None:
+        s.close()
+        s = None
     return s
 
 
