@@ -109,7 +109,7 @@ keep_batches(struct store *s, struct wal_reader *r, struct ops_err *err)
 static int
 read_wal(struct store *s, struct ops_err *err)
 {
-	bool before = s->has_problem;
+	bool before = s->has_problem, lacks;
 	const char *where, *detail;
 	struct wal_reader *r;
 	int rc;
@@ -120,13 +120,17 @@ read_wal(struct store *s, struct ops_err *err)
 	if (rc == 0 && !(s->h.clean && wal_files(r) == 0) &&
 	    wal_reader_end(r, &where, &detail, NULL) == WAL_END_DAMAGED) {
 		note_problem(s, where, detail);
-		s->wal_damaged = true;
+		s->again = true;
 	}
+	/* What isn't in these leaves is in the WAL, unless the writer has sealed it
+	 * since and removed the file. */
+	lacks = !s->h.clean && (!wal_has_start(r) || wal_stops_short(r));
 	/* The writer went on since the leaves were read: that is no problem,
 	 * and opening once more shows it. */
-	if (s->has_problem && !before && history_moved_on(s->v, &s->h)) {
-		s->has_problem = false;
-		s->wal_damaged = true;
+	if (((s->has_problem && !before) || lacks) &&
+	    history_moved_on(s->v, &s->h)) {
+		s->has_problem = before;
+		s->again = true;
 	}
 	wal_reader_free(r);
 	return rc;
@@ -222,7 +226,7 @@ store_open(
 
 		if (s == NULL)
 			return ops_context(err, "store");
-		if (!s->wal_damaged || tries == WAL_TRIES) {
+		if (!s->again || tries == WAL_TRIES) {
 			*ret = s;
 			return 0;
 		}

@@ -87,8 +87,9 @@ class Bypass(r.Recorded):
         self.equal(self.bypasses(term), n, "reports")
 
     def session(self, inst, term):
-        found = [s for s in r.json_lines(inst.opseal("ls", "--json")) if s["tty"] == term_name(term)]
-        self.equal(len(found), 1, "sessions on " + term_name(term))
+        rows = self.sessions(inst)
+        found = [s for s in rows if s["tty"] == term_name(term)]
+        self.equal(len(found), 1, "sessions on %s, of %r" % (term_name(term), rows))
         return found[0]
 
     def ended(self, term):
@@ -161,7 +162,7 @@ class Bypass(r.Recorded):
         term.line(" ".join(inst.argv("record", "--", "sh", "-c", "'echo u''p; read x'")))
         term.expect("up\r")
         time.sleep(1.5)
-        sessions = r.json_lines(inst.opseal("ls", "--json"))
+        sessions = self.sessions(inst)
         self.equal([s["bypasses"] for s in sessions], [0], "reports")
         term.line("")
         term.expect(r"\$ ")
@@ -262,7 +263,7 @@ class Bypass(r.Recorded):
         term.line(" ".join(self.inst.argv("record", "--", "sh", "-c", "'echo in''ner; read x'")))
         term.expect("inner\r")
         time.sleep(2)
-        found = r.json_lines(self.inst.opseal("ls", "--json"))
+        found = self.sessions(self.inst)
         self.equal([s["bypasses"] for s in found], [0, 0], path)
         term.line("")
         term.expect(r"\$ ")

@@ -1,6 +1,7 @@
 /* Covers: store, history, layout, leaves, stream */
 #include "check.h"
 
+#include "base/bytes.h"
 #include "store/store.h"
 #include "store_build.h"
 
@@ -207,6 +208,195 @@ test_two_logs(void **state)
 	build_free(&b);
 }
 
+/* -- a writer that goes on between the leaves and the WAL -- */
+
+static struct {
+	struct build *b; /* NULL: it has */
+	const struct vfs_ops *ops;
+	bool final, recycled;
+} going;
+
+static int
+list_later(
+    struct vfs *v, const char *path, struct vfs_names *ret, struct ops_err *err)
+{
+	struct build *b = going.b;
+
+	if (b != NULL && strcmp(path, "wal") == 0) {
+		char file[128];
+
+		going.b = NULL;
+		snprintf(file, sizeof(file), "wal/%08u.wal",
+		    (unsigned)b->wal_number);
+		build_seal(b, going.final, false);
+		/* Made for what comes next, and not begun. */
+		if (going.recycled)
+			mem_rename(&b->mem, file, "wal/00000900.wal");
+	}
+	return going.ops->list(v, path, ret, err);
+}
+
+/* All that was to be read before is read: from the frames now. */
+static void
+test_moves_on(void **state)
+{
+	static const struct {
+		const char *name;
+		bool final, recycled;
+	} rows[] = {
+		{ "sealed", false, false },
+		{ "its file was taken for later", false, true },
+		{ "closed, and the WAL removed", true, false },
+	};
+	struct vfs_ops ops;
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
+		struct store *s;
+		struct build b;
+
+		build_running(&b);
+		ops = *b.mem.vfs.ops;
+		ops.list = list_later;
+		going.ops = b.mem.vfs.ops;
+		going.b = &b;
+		going.final = rows[i].final;
+		going.recycled = rows[i].recycled;
+		b.mem.vfs.ops = &ops;
+		s = open_store(&b.mem, 0);
+		assert_null(going.b);
+		CHECK(store_problem(s) == NULL, rows[i].name, store_problem(s));
+		CHECK(strcmp(text_of(s, b.stream[1].id, 0),
+			  rows[i].final || rows[i].recycled
+			      ? "hello, world\r\nnot sealed yet\r\nnor this\r\n"
+			      : "hello, world\r\n[not sealed yet\r\n]"
+				"[nor this\r\n]") == 0,
+		    rows[i].name, text_of(s, b.stream[1].id, 0));
+		store_free(s);
+		build_free(&b);
+	}
+}
+
+/* Record n of the programs that seek_store() has says so. */
+static void
+put_numbered(struct build *b, size_t stream, uint32_t n)
+{
+	uint8_t p[600] = { 0 };
+
+	ops_putle32(p + OPS_ID_LEN, n);
+	build_record(
+	    b, stream, REC_ENDED, p, 20 + (n * 7919u) % (sizeof(p) - 20));
+}
+
+#define SEEK_FRAME 300  /* records: some 90 KB, six chunks */
+#define SEEK_SEALED 900 /* then as many that aren't */
+#define SEEK_ALL 1000
+
+static size_t
+seek_store(struct build *b)
+{
+	size_t stream;
+
+	build_init(b);
+	build_boot(b, BOOT_FIRST, NULL);
+	stream = build_stream(b, CLASS_PROGRAMS);
+	for (uint32_t i = 0; i < SEEK_ALL; i++) {
+		put_numbered(b, stream, i);
+		if (i % 20 == 19)
+			build_sync(b);
+		if (i < SEEK_SEALED && i % SEEK_FRAME == SEEK_FRAME - 1)
+			build_seal(b, false, false);
+	}
+	return stream;
+}
+
+/* The next record is number n, or there is none. */
+static void
+check_next(struct stream_reader *r, uint32_t n)
+{
+	struct ops_err err = { 0 };
+	struct stream_pos pos;
+	struct record rec;
+	int rc = stream_next(r, &rec, &pos, &err);
+
+	CHECK(rc == (n < SEEK_ALL), "next", err.msg);
+	if (rc != 1)
+		return;
+	assert_int_equal(pos.number, n);
+	assert_int_equal(ops_getle32(rec.payload + OPS_ID_LEN), n);
+	assert_int_equal(pos.sealed, n < SEEK_SEALED);
+}
+
+/* Anywhere, back and forth, and on from there. */
+static void
+test_seek(void **state)
+{
+	struct stream_reader *r;
+	const struct store_frame *frames;
+	uint32_t x = 12345;
+	struct store *s;
+	struct build b;
+	size_t stream;
+
+	(void)state;
+	stream = seek_store(&b);
+	s = open_store(&b.mem, 0);
+	assert_int_equal(store_frames(s, b.stream[stream].id, &frames), 3);
+	assert_int_equal(stream_open(s, b.stream[stream].id, 0, &r, NULL), 0);
+	for (uint32_t i = 0; i <= SEEK_ALL; i++)
+		check_next(r, i);
+	for (unsigned i = 0; i < 3000; i++) {
+		uint32_t at, on;
+
+		x = x * 1664525u + 1013904223u;
+		/* Near where it was, or far from it. */
+		at = i % 3 != 0 ? (x >> 8) % SEEK_ALL : i / 3 % SEEK_ALL;
+		on = (x >> 20) % (i % 50 == 0 ? 400 : 4);
+		stream_seek(r, at);
+		for (uint32_t k = at; k <= at + on && k <= SEEK_ALL; k++)
+			check_next(r, k);
+	}
+	stream_seek(r, SEEK_ALL + 5);
+	check_next(r, SEEK_ALL);
+	stream_free(r);
+	store_free(s);
+	build_free(&b);
+}
+
+/* A frame that is not the one of its leaf is passed as a whole, however often. */
+static void
+test_seek_damage(void **state)
+{
+	const struct store_frame *frames;
+	struct ops_err err = { 0 };
+	struct stream_reader *r;
+	struct stream_pos pos;
+	struct record rec;
+	struct store *s;
+	struct build b;
+	size_t stream;
+
+	(void)state;
+	stream = seek_store(&b);
+	mem_find(&b.mem, b.stream[stream].path)->data[2000] ^= 1;
+	s = open_store(&b.mem, 0);
+	assert_int_equal(store_frames(s, b.stream[stream].id, &frames), 3);
+	assert_true(2000 < frames[0].leaf.stored_len);
+	assert_int_equal(stream_open(s, b.stream[stream].id, 10, &r, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(stream_next(r, &rec, &pos, &err), -1);
+		assert_int_equal(err.code, OPS_ETAMPER);
+		assert_ptr_equal(stream_failed(r), &frames[0]);
+		check_next(r, SEEK_FRAME);
+		assert_null(stream_failed(r));
+		/* It is no better the second time. */
+		stream_seek(r, 200);
+	}
+	stream_free(r);
+	store_free(s);
+	build_free(&b);
+}
+
 int
 main(void)
 {
@@ -215,6 +405,9 @@ main(void)
 		cmocka_unit_test(test_running),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_two_logs),
+		cmocka_unit_test(test_moves_on),
+		cmocka_unit_test(test_seek),
+		cmocka_unit_test(test_seek_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
