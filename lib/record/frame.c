@@ -75,27 +75,43 @@ check_fixed(const uint8_t *p, const struct frame_header *h, struct ops_err *err)
 	return 0;
 }
 
+/* Chunk i of h, at p: what its row says.  One alone has no count of its own. */
+static int
+read_chunk_row(
+    const uint8_t *p, struct frame_header *h, unsigned i, struct ops_err *err)
+{
+	uint16_t count = ops_getle16(p + 2);
+
+	h->chunk[i].codec = p[0];
+	h->chunk[i].count = h->chunks == 1 ? h->count : count;
+	h->chunk[i].stored = ops_getle32(p + 4);
+	h->chunk[i].raw = ops_getle32(p + 8);
+	if (p[0] != CODEC_ZSTD || p[1] != 0)
+		return ops_fail(err, OPS_EFORMAT, "chunk %u: codec %u, key %u",
+		    i, p[0], p[1]);
+	if ((h->chunks == 1) != (count == 0))
+		return ops_fail(err, OPS_EFORMAT,
+		    "chunk %u of %u says %u records", i, h->chunks, count);
+	if (h->chunk[i].stored == 0 || h->chunk[i].raw < CHUNK_MIN)
+		return ops_fail(err, OPS_EFORMAT, "chunk %u is empty", i);
+	return 0;
+}
+
 static int
 read_chunk_table(const uint8_t *p, struct frame_header *h, struct ops_err *err)
 {
-	uint64_t stored = 0, raw = 0;
+	uint64_t stored = 0, raw = 0, count = 0;
 
 	for (unsigned i = 0; i < h->chunks; i++, p += FRAME_CHUNK_ENTRY) {
-		h->chunk[i].codec = p[0];
-		h->chunk[i].stored = ops_getle32(p + 4);
-		h->chunk[i].raw = ops_getle32(p + 8);
-		if (p[0] != CODEC_ZSTD || !ops_all_zero(p + 1, 3))
-			return ops_fail(err, OPS_EFORMAT,
-			    "chunk %u: codec %u, key %u", i, p[0], p[1]);
-		if (h->chunk[i].stored == 0 || h->chunk[i].raw < CHUNK_MIN)
-			return ops_fail(
-			    err, OPS_EFORMAT, "chunk %u is empty", i);
+		if (read_chunk_row(p, h, i, err) < 0)
+			return -1;
 		stored += h->chunk[i].stored;
 		raw += h->chunk[i].raw;
+		count += h->chunk[i].count;
 	}
-	if (stored != h->stored || raw != h->raw)
+	if (stored != h->stored || raw != h->raw || count != h->count)
 		return ops_fail(
-		    err, OPS_EFORMAT, "chunk sizes and their sums disagree");
+		    err, OPS_EFORMAT, "chunks and their sums disagree");
 	return 0;
 }
 
@@ -133,6 +149,26 @@ frame_header_decode(
 		return ops_context(err, "frame header");
 	*ret = h;
 	return h.header_len;
+}
+
+int
+frame_header_whole(
+    const uint8_t *p, size_t n, struct frame_header *ret, struct ops_err *err)
+{
+	struct frame_header h;
+	long len = frame_header_decode(p, n, &h, err);
+
+	if (len < 0)
+		return -1;
+	n -= (size_t)len;
+	if (n < h.stored)
+		return ops_fail(err, OPS_ETRUNC,
+		    "frame: %zu of %" PRIu32 " stored bytes", n, h.stored);
+	if (n > h.stored)
+		return ops_fail(err, OPS_EFORMAT, "frame: %zu bytes left over",
+		    n - h.stored);
+	*ret = h;
+	return 0;
 }
 
 void
@@ -199,20 +235,21 @@ hash_record(
 	tree_append(&w->tree, h);
 }
 
-/* All records of one chunk. */
-static int
+/* The records of one chunk: all of p, or as many as it takes to have `enough`
+ * bytes.  Returns the bytes of them, or -1. */
+static long
 walk_records(struct walk *w, const uint8_t *seed, const uint8_t *p, size_t n,
-    struct ops_err *err)
+    size_t enough, struct ops_err *err)
 {
 	struct ops_hmac_key *salts = NULL;
 	struct record r;
-	int rc = -1;
-	long used;
+	size_t at = 0;
+	long rc = -1, used;
 
 	if (w->sha != NULL)
 		salts = ops_hmac_key_new(seed, FRAME_SEED);
-	for (; n > 0; p += used, n -= (size_t)used, w->count++) {
-		used = record_decode(p, n, &r, err);
+	for (; at < n && at < enough; at += (size_t)used, w->count++) {
+		used = record_decode(p + at, n - at, &r, err);
 		if (used < 0) {
 			/* The chunk is whole: no more bytes will come. */
 			if (err != NULL)
@@ -227,9 +264,9 @@ walk_records(struct walk *w, const uint8_t *seed, const uint8_t *p, size_t n,
 			goto out;
 		}
 		if (w->sha != NULL)
-			hash_record(w, salts, p, (size_t)used);
+			hash_record(w, salts, p + at, (size_t)used);
 	}
-	rc = 0;
+	rc = (long)at;
 out:
 	ops_hmac_key_free(salts);
 	return rc;
@@ -282,49 +319,109 @@ frame_maker_free(struct frame_maker *m)
 	free(m);
 }
 
+/* Which records go into which chunk (raw and count of h's), and their root. */
 static int
-record_root(struct frame_maker *m, const struct frame_id *id, uint32_t count,
-    const uint8_t *records, size_t n, const uint8_t *seed, uint8_t *root,
-    struct ops_err *err)
+divide(struct frame_maker *m, struct frame_header *h, const uint8_t *records,
+    size_t n, const uint8_t *seeds, uint8_t *root, struct ops_err *err)
 {
-	struct walk w = { .class = id->class, .sha = m->sha };
+	struct walk w = { .class = h->id.class, .sha = m->sha };
+	size_t most = n;
 
+	if (h->id.class == CLASS_PROGRAMS) {
+		most = (n + FRAME_CHUNKS_MAX - 1) / FRAME_CHUNKS_MAX;
+		most = most < FRAME_CHUNK ? FRAME_CHUNK : most;
+	}
 	tree_init(&w.tree);
-	if (walk_records(&w, seed, records, n, err) < 0 ||
-	    check_count(&w, count, err) < 0)
-		return -1;
+	for (size_t at = 0; at < n; h->chunks++) {
+		uint32_t before = w.count;
+		long used;
+
+		/* All but the last have `most`, so they are that many. */
+		assert(h->chunks < FRAME_CHUNKS_MAX);
+		used = walk_records(&w, seeds + h->chunks * FRAME_SEED,
+		    records + at, n - at, most, err);
+		if (used < 0)
+			return -1;
+		at += (size_t)used;
+		h->chunk[h->chunks].raw = FRAME_SEED + (uint32_t)used;
+		h->chunk[h->chunks].count = w.count - before;
+		h->raw += FRAME_SEED + (uint32_t)used;
+	}
 	tree_root(&w.tree, root);
+	return check_count(&w, h->count, err);
+}
+
+/* Each chunk of h, with its seed, compressed: to p, one behind the other. */
+static int
+compress(struct frame_maker *m, struct frame_header *h, const uint8_t *records,
+    const uint8_t *seeds, uint8_t *p, struct ops_err *err)
+{
+	int level = h->raw >= FRAME_BULK || h->id.class == CLASS_PROGRAMS
+			? LEVEL_BULK
+			: LEVEL;
+
+	for (unsigned i = 0; i < h->chunks; i++) {
+		size_t raw = h->chunk[i].raw, n = raw - FRAME_SEED;
+		size_t stored;
+
+		memcpy(m->raw, seeds + i * FRAME_SEED, FRAME_SEED);
+		memcpy(m->raw + FRAME_SEED, records, n);
+		stored = ZSTD_compressCCtx(
+		    m->zstd, p, ZSTD_compressBound(raw), m->raw, raw, level);
+		if (ZSTD_isError(stored))
+			return ops_fail(
+			    err, OPS_ENOMEM, "%s", ZSTD_getErrorName(stored));
+		h->chunk[i].codec = CODEC_ZSTD;
+		h->chunk[i].stored = (uint32_t)stored;
+		h->stored += (uint32_t)stored;
+		records += n;
+		p += stored;
+	}
 	return 0;
 }
 
-/* Header and chunk table of a frame with one chunk, to p. */
+/* Header and chunk table of h, to p. */
 static void
-put_header(uint8_t *p, const struct frame_id *id, uint32_t count,
-    uint32_t stored, uint32_t raw)
+put_header(uint8_t *p, const struct frame_header *h)
 {
-	memset(p, 0, FRAME_HEADER + FRAME_CHUNK_ENTRY);
+	memset(p, 0, h->header_len);
 	ops_putle32(p, FRAME_MAGIC);
-	ops_putle32(p + 4, FRAME_HEADER + FRAME_CHUNK_ENTRY - AFTER_SIZE);
+	ops_putle32(p + 4, h->header_len - AFTER_SIZE);
 	memcpy(p + 8, "OPSFRM01", 8);
-	p[20] = id->class;
-	memcpy(p + 22, id->stream, OPS_ID_LEN);
-	ops_putle64(p + 32, id->number);
-	ops_putle64(p + 40, id->first);
-	ops_putle32(p + 48, count);
-	ops_putle32(p + 52, stored);
-	ops_putle32(p + 56, raw);
-	ops_putle16(p + 60, 1);
+	p[20] = h->id.class;
+	memcpy(p + 22, h->id.stream, OPS_ID_LEN);
+	ops_putle64(p + 32, h->id.number);
+	ops_putle64(p + 40, h->id.first);
+	ops_putle32(p + 48, h->count);
+	ops_putle32(p + 52, h->stored);
+	ops_putle32(p + 56, h->raw);
+	ops_putle16(p + 60, h->chunks);
 	p += FRAME_HEADER;
-	p[0] = CODEC_ZSTD;
-	ops_putle32(p + 4, stored);
-	ops_putle32(p + 8, raw);
+	for (unsigned i = 0; i < h->chunks; i++, p += FRAME_CHUNK_ENTRY) {
+		p[0] = h->chunk[i].codec;
+		if (h->chunks > 1)
+			ops_putle16(p + 2, (uint16_t)h->chunk[i].count);
+		ops_putle32(p + 4, h->chunk[i].stored);
+		ops_putle32(p + 8, h->chunk[i].raw);
+	}
+}
+
+/* What its chunks may take, at most. */
+static size_t
+most_stored(const struct frame_header *h)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < h->chunks; i++)
+		n += ZSTD_compressBound(h->chunk[i].raw);
+	return n;
 }
 
 static int
 check_request(
     const struct frame_id *id, uint32_t count, size_t n, struct ops_err *err)
 {
-	if (count == 0 || n < RECORD_HEADER || n > FRAME_RAW_MAX - FRAME_SEED)
+	if (count == 0 || n < RECORD_HEADER || n > FRAME_RAW_MAX - FRAME_SEEDS)
 		return ops_fail(err, OPS_EUSAGE,
 		    "frame of %" PRIu32 " records, %zu bytes", count, n);
 	if (id->class == 0 || id->class >= CLASSES)
@@ -338,32 +435,26 @@ check_request(
 
 int
 frame_make(struct frame_maker *m, const struct frame_id *id, uint32_t count,
-    const uint8_t *records, size_t n, const uint8_t seed[static FRAME_SEED],
+    const uint8_t *records, size_t n, const uint8_t seeds[static FRAME_SEEDS],
     struct ops_buf *out, struct frame_digest *ret, struct ops_err *err)
 {
-	const size_t header = FRAME_HEADER + FRAME_CHUNK_ENTRY;
-	size_t raw = FRAME_SEED + n;
+	struct frame_header h = { .id = *id, .count = count };
 	struct frame_digest d;
-	size_t stored;
 	uint8_t *p;
 
 	if (check_request(id, count, n, err) < 0)
 		return -1;
-	if (record_root(m, id, count, records, n, seed, d.root, err) < 0)
+	if (divide(m, &h, records, n, seeds, d.root, err) < 0)
 		return ops_context(err, "frame");
-	p = ops_buf_reserve(out, header + ZSTD_compressBound(raw));
+	h.header_len = FRAME_HEADER + FRAME_CHUNK_ENTRY * (uint32_t)h.chunks;
+	p = ops_buf_reserve(out, h.header_len + most_stored(&h));
 	if (p == NULL)
 		return ops_fail(err, OPS_ENOMEM, "frame: no room");
-	memcpy(m->raw, seed, FRAME_SEED);
-	memcpy(m->raw + FRAME_SEED, records, n);
-	stored = ZSTD_compressCCtx(m->zstd, p + header, ZSTD_compressBound(raw),
-	    m->raw, raw, raw >= FRAME_BULK ? LEVEL_BULK : LEVEL);
-	if (ZSTD_isError(stored))
-		return ops_fail(
-		    err, OPS_ENOMEM, "frame: %s", ZSTD_getErrorName(stored));
-	put_header(p, id, count, (uint32_t)stored, (uint32_t)raw);
-	d.stored_len = (uint32_t)(header + stored);
-	d.raw_len = (uint32_t)raw;
+	if (compress(m, &h, records, seeds, p + h.header_len, err) < 0)
+		return ops_context(err, "frame");
+	put_header(p, &h);
+	d.stored_len = h.header_len + h.stored;
+	d.raw_len = h.raw;
 	ops_sha256(p, d.stored_len, d.sha256);
 	out->len += d.stored_len;
 	*ret = d;
@@ -436,6 +527,7 @@ open_chunk(struct frame_opener *o, const struct frame_header *h, unsigned i,
     const uint8_t *p, struct ops_buf *raw, struct walk *w, struct ops_err *err)
 {
 	size_t n = h->chunk[i].raw - FRAME_SEED;
+	uint32_t before = w->count;
 	uint8_t seed[FRAME_SEED];
 	uint8_t *to;
 
@@ -447,20 +539,32 @@ open_chunk(struct frame_opener *o, const struct frame_header *h, unsigned i,
 	memcpy(seed, to, FRAME_SEED);
 	memmove(to, to + FRAME_SEED, n);
 	raw->len += n;
-	return walk_records(w, seed, to, n, err);
+	if (walk_records(w, seed, to, n, n, err) < 0)
+		return -1;
+	if (w->count - before != h->chunk[i].count)
+		return ops_fail(err, OPS_EFORMAT,
+		    "chunk %u has %" PRIu32 " records, not %" PRIu32, i,
+		    w->count - before, h->chunk[i].count);
+	return 0;
 }
 
-static int
-open_chunks(struct frame_opener *o, const struct frame_header *h,
-    const uint8_t *p, struct ops_buf *raw, struct walk *w, struct ops_err *err)
+int
+frame_open_chunk(struct frame_opener *o, const struct frame_header *h,
+    unsigned i, const uint8_t *p, struct ops_buf *raw, struct ops_err *err)
 {
+	struct walk w = { .class = h->id.class };
+
+	ops_buf_reset(raw);
 	p += h->header_len;
-	for (unsigned i = 0; i < h->chunks; i++) {
-		if (open_chunk(o, h, i, p, raw, w, err) < 0)
-			return -1;
-		p += h->chunk[i].stored;
+	for (unsigned k = 0; k < i; k++) {
+		w.count += h->chunk[k].count;
+		p += h->chunk[k].stored;
 	}
-	return check_count(w, h->count, err);
+	if (open_chunk(o, h, i, p, raw, &w, err) < 0) {
+		ops_buf_reset(raw);
+		return ops_context(err, "frame");
+	}
+	return 0;
 }
 
 int
@@ -469,27 +573,20 @@ frame_open(struct frame_opener *o, const uint8_t *p, size_t n,
     struct ops_err *err)
 {
 	struct frame_header h;
-	struct walk w;
-	long len;
+	struct walk w = { .sha = root == NULL ? NULL : o->sha };
 
 	ops_buf_reset(raw);
-	len = frame_header_decode(p, n, &h, err);
-	if (len < 0)
+	if (frame_header_whole(p, n, &h, err) < 0)
 		return -1;
-	if (n - (size_t)len < h.stored)
-		return ops_fail(err, OPS_ETRUNC,
-		    "frame: %zu of %" PRIu32 " stored bytes", n - (size_t)len,
-		    h.stored);
-	if (n - (size_t)len > h.stored)
-		return ops_fail(err, OPS_EFORMAT, "frame: %zu bytes left over",
-		    n - (size_t)len - h.stored);
 	w.class = h.id.class;
-	w.count = 0;
-	w.sha = root == NULL ? NULL : o->sha;
 	tree_init(&w.tree);
-	if (open_chunks(o, &h, p, raw, &w, err) < 0) {
-		ops_buf_reset(raw);
-		return ops_context(err, "frame");
+	p += h.header_len;
+	for (unsigned i = 0; i < h.chunks; i++) {
+		if (open_chunk(o, &h, i, p, raw, &w, err) < 0) {
+			ops_buf_reset(raw);
+			return ops_context(err, "frame");
+		}
+		p += h.chunk[i].stored;
 	}
 	if (root != NULL)
 		tree_root(&w.tree, root);

@@ -21,10 +21,12 @@
  *	56     4     raw bytes of all chunks, seeds included, <= FRAME_RAW_MAX
  *	60     2     chunks, 1..FRAME_CHUNKS_MAX
  *	62     2     0
- *	64     12 n  chunk table: u8 codec, u8 keyed (0), u16 0, u32 stored, u32 raw
+ *	64     12 n  chunk table: u8 codec, u8 keyed (0), u16 records (0 if there
+ *		     is one chunk, which has all), u32 stored, u32 raw
  *
- * A raw chunk is a 32-byte seed, then whole records.  The commitment to record
- * j of the frame (j counts through all chunks, from 0) is
+ * A raw chunk is a 32-byte seed, then whole records.  Programs are looked up
+ * one at a time, so their frames have many chunks; all others have one.  The
+ * commitment to record j of the frame (j counts through all chunks, from 0) is
  *
  *	h_j = SHA-256(0x00 || salt_j || record_j)
  *	salt_j = HMAC-SHA-256(seed of its chunk, u32 big-endian j)
@@ -50,7 +52,9 @@
 #define FRAME_HEADER 64
 #define FRAME_CHUNK_ENTRY 12
 #define FRAME_CHUNKS_MAX 16
+#define FRAME_CHUNK (16u << 10) /* bytes of records a chunk of many has */
 #define FRAME_SEED 32
+#define FRAME_SEEDS (FRAME_CHUNKS_MAX * FRAME_SEED)
 #define FRAME_RAW_MAX (1u << 20) /* bytes, seeds included */
 #define FRAME_BULK (FRAME_RAW_MAX / 2)
 #define FRAME_STORED_MAX (2u << 20) /* bytes of one whole stored frame */
@@ -74,6 +78,7 @@ struct frame_header {
 	uint32_t header_len; /* bytes from 0 to the first chunk */
 	struct {
 		uint8_t codec;
+		uint32_t count; /* records */
 		uint32_t stored;
 		uint32_t raw;
 	} chunk[FRAME_CHUNKS_MAX];
@@ -88,17 +93,25 @@ struct frame_header {
 long frame_header_decode(
     const uint8_t *p, size_t n, struct frame_header *ret, struct ops_err *err);
 
+/* As that, of exactly one whole stored frame: one that ends too early is
+ * OPS_ETRUNC, bytes left over are OPS_EFORMAT. */
+int frame_header_whole(
+    const uint8_t *p, size_t n, struct frame_header *ret, struct ops_err *err);
+
 /*
- * Build one stored frame with a single zstd chunk.  records: `count` encoded
- * records back to back, n bytes, n + FRAME_SEED <= FRAME_RAW_MAX.  seed comes
- * from outside (tests give their own).  Appends to out (max >= FRAME_STORED_MAX
+ * Build one stored frame: of programs in chunks of FRAME_CHUNK bytes (a sixteenth
+ * of n, if that is more) and the rest of the record that passes that; of any
+ * other class in one.  records: `count` encoded records back to back, n bytes,
+ * n + FRAME_SEEDS <= FRAME_RAW_MAX.  The seeds of all chunks
+ * come from outside (tests give their own); those of chunks that it hasn't are left.
+ * Appends to out (max >= FRAME_STORED_MAX
  * of room); gives SHA-256 of the stored bytes and the record root.  Records
  * are checked: each canonical, of the frame's class, `count` of them, else
  * OPS_EFORMAT.  On failure out->len and *ret are as before.
  * A frame_maker keeps the compressor's memory; one thread at a time.  It uses
- * zstd level 1 for a frame of FRAME_BULK raw bytes or more, level 3 below: full
- * frames come from a program that prints as fast as it can, where the CPU is
- * missed; doc/design/speed.md has what either costs.
+ * zstd level 1 for a frame of FRAME_BULK raw bytes or more and for programs, level 3
+ * else: full frames come from a program that prints as fast as it can, where the CPU
+ * is missed; doc/design/speed.md has what either costs.
  */
 struct frame_maker;
 struct frame_maker *frame_maker_new(void); /* NULL: no memory */
@@ -110,7 +123,7 @@ struct frame_digest {
 	uint32_t raw_len;
 };
 int frame_make(struct frame_maker *m, const struct frame_id *id, uint32_t count,
-    const uint8_t *records, size_t n, const uint8_t seed[static FRAME_SEED],
+    const uint8_t *records, size_t n, const uint8_t seeds[static FRAME_SEEDS],
     struct ops_buf *out, struct frame_digest *ret, struct ops_err *err);
 
 /*
@@ -129,6 +142,13 @@ void frame_opener_free(struct frame_opener *o);
 int frame_open(struct frame_opener *o, const uint8_t *p, size_t n,
     struct frame_header *hdr, struct ops_buf *raw, uint8_t *root,
     struct ops_err *err);
+
+/*
+ * The records of chunk i alone, checked likewise.  p: the whole stored frame, h:
+ * what frame_header_whole() said of it.
+ */
+int frame_open_chunk(struct frame_opener *o, const struct frame_header *h,
+    unsigned i, const uint8_t *p, struct ops_buf *raw, struct ops_err *err);
 
 /* -- segment header: one skippable zstd frame at offset 0 of a segment --
  *	0      4     0x184D2A51

@@ -313,10 +313,15 @@ say_missing(struct check *c, const struct check_segment *seg)
 static uint64_t
 unsealed_max(const struct history_stream *s)
 {
-	uint64_t frames = 2 + s->wal_bytes / (FRAME_RAW_MAX / 2);
+	bool many =
+	    s->class == CLASS_PROGRAMS; /* chunks, and a smaller frame */
+	uint64_t chunks = many ? FRAME_CHUNKS_MAX : 1;
+	uint64_t full = many ? FRAME_CHUNK * FRAME_CHUNKS_MAX : FRAME_RAW_MAX;
+	uint64_t frames = 2 + s->wal_bytes / (full / 2);
 
 	return s->wal_bytes + s->wal_bytes / 128 +
-	       frames * (FRAME_HEADER + FRAME_CHUNK_ENTRY + FRAME_SEED + 512);
+	       frames * (FRAME_HEADER + 512 +
+			    chunks * (FRAME_CHUNK_ENTRY + FRAME_SEED));
 }
 
 /* Bytes behind the frames that have a leaf: only what a crash, or the writer

@@ -12,8 +12,10 @@
 #include "segment.h"
 #include "streamtab.h"
 
-/* Raw bytes a stream's open frame may hold: the seed takes the rest. */
-#define FRAME_ROOM (FRAME_RAW_MAX - FRAME_SEED)
+/* Bytes of records that an open frame may hold: the seeds take the rest.  One of
+ * programs is read, and its hash checked, for a single record (lib/index). */
+#define FRAME_ROOM (FRAME_RAW_MAX - FRAME_SEEDS)
+#define FRAME_ROOM_PROGRAMS (FRAME_CHUNK * FRAME_CHUNKS_MAX)
 
 /* A cut frame, until it is sealed. */
 struct cut {
@@ -301,7 +303,7 @@ cut_frame(struct framer *f, struct stream *s, struct ops_err *err)
 	struct frame_id id = { .class = s->pub.class,
 		.number = s->pub.next_frame,
 		.first = s->pub.next_record - s->count };
-	uint8_t seed[FRAME_SEED];
+	uint8_t seeds[FRAME_SEEDS];
 	struct frame_digest d;
 	struct cut *c = new_cut(f);
 	int rc;
@@ -309,11 +311,11 @@ cut_frame(struct framer *f, struct stream *s, struct ops_err *err)
 	if (c == NULL)
 		return ops_fail(err, OPS_ENOMEM, "frame: no memory");
 	memcpy(id.stream, s->pub.id, OPS_ID_LEN);
-	ops_random(seed, sizeof(seed));
+	ops_random(seeds, sizeof(seeds));
 	ops_buf_reset(&f->scratch);
-	rc = frame_make(f->maker, &id, s->count, s->raw.data, s->raw.len, seed,
+	rc = frame_make(f->maker, &id, s->count, s->raw.data, s->raw.len, seeds,
 	    &f->scratch, &d, err);
-	ops_wipe(seed, sizeof(seed));
+	ops_wipe(seeds, sizeof(seeds));
 	if (rc < 0 || make_leaf(s, &id, &d, c, err) < 0)
 		return -1;
 	c->stored = malloc(f->scratch.len);
@@ -343,6 +345,8 @@ framer_put(struct framer *f, const struct wal_entry *e, struct ops_err *err)
 	struct stream *owner = NULL;
 	uint8_t id[OPS_ID_LEN];
 	struct record r;
+	size_t room =
+	    e->class == CLASS_PROGRAMS ? FRAME_ROOM_PROGRAMS : FRAME_ROOM;
 
 	if (s == NULL)
 		return ops_fail(err, OPS_ENOMEM, "framer: streams: no memory");
@@ -366,10 +370,10 @@ framer_put(struct framer *f, const struct wal_entry *e, struct ops_err *err)
 	if (e->class == CLASS_EVENTS && event_owner(&r, id) &&
 	    (owner = streamtab_get(f->tab, id, CLASS_SCREEN)) == NULL)
 		return ops_fail(err, OPS_ENOMEM, "framer: sessions: no memory");
-	if (s->count > 0 && s->raw.len + e->len > FRAME_ROOM &&
+	if (s->count > 0 && s->raw.len + e->len > room &&
 	    cut_frame(f, s, err) < 0)
 		return -1;
-	s->raw.max = FRAME_ROOM;
+	s->raw.max = room;
 	ops_buf_put(&s->raw, e->record, e->len);
 	if (ops_buf_check(&s->raw, "frame", err) < 0) {
 		s->raw.failed = false;

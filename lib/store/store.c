@@ -227,6 +227,11 @@ store_open(
 		if (s == NULL)
 			return ops_context(err, "store");
 		if (!s->again || tries == WAL_TRIES) {
+			if (s->again)
+				note_problem(s, "wal",
+				    "the writer went on each time it was read: "
+				    "the "
+				    "newest records may not be here");
 			*ret = s;
 			return 0;
 		}

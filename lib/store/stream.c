@@ -11,15 +11,18 @@ struct stream_reader {
 	struct store *s;
 	size_t stream; /* index into h.stream[] */
 	uint64_t from;
-	size_t frame;                   /* the next one to open */
-	const struct store_frame *open; /* the one in raw */
+	size_t frame;                   /* the next one to read */
+	const struct store_frame *open; /* the one that is read: stored, h */
 	const struct store_frame *failed;
-	struct ops_buf raw;
-	size_t at;       /* in raw */
-	uint64_t number; /* of the record there */
-	size_t unsealed; /* next in s->unsealed */
+	uint8_t *stored; /* all of it, which matches its leaf */
+	struct frame_header h;
+	unsigned chunk;     /* its next one to open */
+	struct ops_buf raw; /* the records of the one before */
+	size_t at;          /* in raw */
+	uint32_t left;      /* records from there */
+	uint64_t number;    /* of the record there */
+	size_t unsealed;    /* next in s->unsealed */
 	struct frame_opener *opener;
-	uint8_t *stored;
 	struct vfs_file *f;
 	char path[SEGMENT_PATH_MAX]; /* of f */
 };
@@ -290,16 +293,38 @@ stream_free(struct stream_reader *r)
 	free(r);
 }
 
+/* The chunk with record `from` of the frame that was read is the next one; none is,
+ * if the frame ends before it, as one may whose leaf says what its writer would not. */
+static void
+seek_chunk(struct stream_reader *r, uint64_t from)
+{
+	uint64_t first = r->open->leaf.first;
+
+	if (r->chunk > 0 && r->number <= from && from - r->number < r->left)
+		return; /* it is open */
+	for (r->chunk = 0; r->chunk < r->h.chunks &&
+			   from - first >= r->h.chunk[r->chunk].count;)
+		first += r->h.chunk[r->chunk++].count;
+	ops_buf_reset(&r->raw);
+	r->at = r->left = 0;
+	r->number = first;
+}
+
 void
 stream_seek(struct stream_reader *r, uint64_t from)
 {
+	const struct history_stream *st = stream_of(r);
+
 	r->from = from;
-	if (r->open != NULL && r->number <= from &&
-	    from - r->open->leaf.first < r->open->leaf.count)
-		return; /* next_of_frame() gets there */
-	r->open = NULL;
-	r->frame = first_frame(stream_of(r), from);
 	r->unsealed = 0;
+	if (r->open != NULL && r->open->leaf.first <= from &&
+	    from - r->open->leaf.first < r->open->leaf.count) {
+		r->frame = (size_t)(r->open - st->frame) + 1;
+		seek_chunk(r, from);
+		return;
+	}
+	r->open = NULL;
+	r->frame = first_frame(st, from);
 }
 
 static int
@@ -329,12 +354,13 @@ read_stored(
 	return 0;
 }
 
+/* Read it and hold it against its leaf. */
 static int
-open_frame(
+read_frame(
     struct stream_reader *r, const struct store_frame *f, struct ops_err *err)
 {
 	uint8_t hash[OPS_HASH_LEN];
-	struct frame_header h;
+	struct frame_header *h = &r->h;
 
 	if (f->leaf.stored_len > FRAME_STORED_MAX)
 		return ops_fail(err, OPS_EFORMAT, "a frame too long");
@@ -345,30 +371,69 @@ open_frame(
 		return ops_fail(err, OPS_ETAMPER,
 		    "%s: frame %" PRIu64 " does not match its leaf", r->path,
 		    f->leaf.number);
-	if (frame_open(r->opener, r->stored, f->leaf.stored_len, &h, &r->raw,
-		NULL, err) < 0)
+	if (frame_header_whole(r->stored, f->leaf.stored_len, h, err) < 0)
 		return ops_context(
 		    err, "%s: frame %" PRIu64, r->path, f->leaf.number);
-	if (h.count != f->leaf.count || h.id.first != f->leaf.first ||
-	    memcmp(h.id.stream, f->leaf.stream, OPS_ID_LEN) != 0)
+	if (h->count != f->leaf.count || h->id.first != f->leaf.first ||
+	    memcmp(h->id.stream, f->leaf.stream, OPS_ID_LEN) != 0)
 		return ops_fail(err, OPS_ETAMPER,
 		    "%s: frame %" PRIu64 " is not the one of its leaf", r->path,
 		    f->leaf.number);
 	return 0;
 }
 
-/* 1: the next record of the open frame.  0: it has no more. */
+/* The next frame becomes the open one; -1: it can't, and is passed. */
 static int
-next_of_frame(struct stream_reader *r, struct record *ret,
+next_frame(
+    struct stream_reader *r, const struct store_frame *f, struct ops_err *err)
+{
+	r->open = NULL;
+	r->frame++;
+	if (read_frame(r, f, err) < 0) {
+		r->failed = f;
+		return -1;
+	}
+	r->open = f;
+	r->chunk = 0;
+	ops_buf_reset(&r->raw);
+	r->at = r->left = 0;
+	r->number = f->leaf.first;
+	if (r->number < r->from)
+		seek_chunk(r, r->from);
+	return 0;
+}
+
+/* The next chunk of the open frame; -1: the rest of the frame is passed. */
+static int
+next_chunk(struct stream_reader *r, struct ops_err *err)
+{
+	const struct store_frame *f = r->open;
+
+	r->at = 0;
+	if (frame_open_chunk(
+		r->opener, &r->h, r->chunk, r->stored, &r->raw, err) < 0) {
+		r->failed = f;
+		r->open = NULL;
+		return ops_context(
+		    err, "%s: frame %" PRIu64, r->path, f->leaf.number);
+	}
+	r->left = r->h.chunk[r->chunk++].count;
+	return 0;
+}
+
+/* 1: the next record of the open chunk.  0: it has no more. */
+static int
+next_of_chunk(struct stream_reader *r, struct record *ret,
     struct stream_pos *pos, struct ops_err *err)
 {
-	while (r->open != NULL && r->at < r->raw.len) {
+	while (r->left > 0) {
 		long used = record_decode(
 		    r->raw.data + r->at, r->raw.len - r->at, ret, err);
 
 		if (used < 0)
 			return -1;
 		r->at += (size_t)used;
+		r->left--;
 		if (r->number++ < r->from)
 			continue;
 		*pos = (struct stream_pos){ .number = r->number - 1,
@@ -377,7 +442,6 @@ next_of_frame(struct stream_reader *r, struct record *ret,
 			.frame = r->open };
 		return 1;
 	}
-	r->open = NULL;
 	return 0;
 }
 
@@ -418,20 +482,18 @@ stream_next(struct stream_reader *r, struct record *ret, struct stream_pos *pos,
 
 	r->failed = NULL;
 	for (;;) {
-		const struct store_frame *f;
-
-		rc = next_of_frame(r, ret, pos, err);
-		if (rc != 0)
-			return rc;
-		if (r->frame == st->n)
-			return next_unsealed(r, ret, pos, err);
-		f = &st->frame[r->frame++];
-		if (open_frame(r, f, err) < 0) {
-			r->failed = f;
-			return -1;
+		if (r->open != NULL) {
+			rc = next_of_chunk(r, ret, pos, err);
+			if (rc != 0)
+				return rc;
 		}
-		r->open = f;
-		r->at = 0;
-		r->number = f->leaf.first;
+		if (r->open != NULL && r->chunk < r->h.chunks)
+			rc = next_chunk(r, err);
+		else if (r->frame < st->n)
+			rc = next_frame(r, &st->frame[r->frame], err);
+		else
+			return next_unsealed(r, ret, pos, err);
+		if (rc < 0)
+			return -1;
 	}
 }

@@ -19,7 +19,7 @@ DATA = os.path.join(t.SOURCE, "test/data")
 BOOT_CLEAN, BOOT_CRASH, BOOT_MACHINE = 2, 3, 5  # doc/format.md: why of a BOOT leaf
 
 
-FORMAT = 2  # of this version
+FORMAT = 3  # of this version
 
 
 class Kept(r.Recorded):
@@ -92,6 +92,9 @@ class Kept(r.Recorded):
             self.same_bytes(store, want["raw"])
             for row in want["ls"]:
                 self.contains(self.opseal(store, "show", row["session"]).text, row["session"])
+            if "log" in want:
+                self.check(len(want["log"]) > 8, "few programs in " + name)
+                self.equal(r.programs(self.opseal(store, "log", "--json")), want["log"], "log")
             self.check(st.fingerprint(store) == before, "reading changed it")
 
     def test_verified(self):

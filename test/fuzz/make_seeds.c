@@ -340,23 +340,36 @@ frame_seeds(void)
 		.class = CLASS_SCREEN,
 		.first_frame = 7,
 		.number = 1 };
-	const struct frame_id id = { .stream = "stream-id",
+	struct frame_id id = { .stream = "stream-id",
 		.class = CLASS_SCREEN,
 		.number = 7,
 		.first = 100 };
-	const uint8_t seed[FRAME_SEED] = "a seed";
-	struct ops_buf records = { .max = 4096 };
+	const uint8_t program[2000] = "not looked at";
+	const uint8_t seeds[FRAME_SEEDS] = "a seed";
+	struct ops_buf records = { .max = 3 * FRAME_CHUNK };
 	struct ops_buf out = { .max = FRAME_STORED_MAX };
 	struct frame_maker *m = frame_maker_new();
 	uint8_t header[SEGMENT_HEADER];
 	struct frame_digest d;
+	uint32_t count;
 
 	put_screen(&records);
-	if (m == NULL || frame_make(m, &id, 10, records.data, records.len, seed,
-			     &out, &d, NULL) < 0)
+	if (m == NULL || frame_make(m, &id, 10, records.data, records.len,
+			     seeds, &out, &d, NULL) < 0)
 		abort();
 	save_buf("frame", "stored", &out);
 	save_buf("frame", "records", &records);
+	/* One of several chunks. */
+	ops_buf_reset(&records);
+	ops_buf_reset(&out);
+	for (count = 0; records.len < 2 * FRAME_CHUNK + 100; count++)
+		put_record(&records, REC_ENDED, program, sizeof(program));
+	id.class = CLASS_PROGRAMS;
+	if (frame_make(m, &id, count, records.data, records.len, seeds, &out,
+		&d, NULL) < 0)
+		abort();
+	save_buf("frame", "chunks", &out);
+	save_buf("frame", "programs", &records);
 	segment_header_encode(&segment, header);
 	save("frame", "segment", header, sizeof(header));
 	frame_maker_free(m);

@@ -1,6 +1,7 @@
 """recorded - what the tests share that record real sessions and then compare
 what the terminal showed with what is in the log."""
 import base64
+import hashlib
 import json
 import os
 import re
@@ -18,6 +19,12 @@ END_BY_LOG = "closed: the log could not be written"
 
 def json_lines(result):
     return [json.loads(line) for line in result.out.splitlines() if line.strip()]
+
+
+def programs(result):
+    """The rows of `log --json`, in short: kind, exe, hash of the arguments, exit."""
+    return [[p["kind"], p.get("exe"), hashlib.sha256(repr(p.get("argv")).encode()).hexdigest(),
+             p.get("exit")] for p in json_lines(result)]
 
 
 def role_pids(inst, *roles):

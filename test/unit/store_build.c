@@ -636,13 +636,13 @@ cut_frame(struct build *b, struct build_stream *s)
 	struct leaf_frame *f = &l.u.frame;
 	struct frame_maker *m = frame_maker_new();
 	struct ops_buf out = { .max = FRAME_STORED_MAX };
-	uint8_t seed[FRAME_SEED] = { 9 }, bytes[LEAF_MAX];
+	uint8_t seeds[FRAME_SEEDS] = { 9 }, bytes[LEAF_MAX];
 	struct frame_digest d;
 	long n;
 
-	ops_putle64(seed + 8, ++b->seeds);
+	ops_putle64(seeds + 8, ++b->seeds);
 	memcpy(id.stream, s->id, OPS_ID_LEN);
-	n = frame_make(m, &id, s->count, s->pending.data, s->pending.len, seed,
+	n = frame_make(m, &id, s->count, s->pending.data, s->pending.len, seeds,
 	    &out, &d, NULL);
 	assert(n == 0);
 	place_frame(b, s);

@@ -23,8 +23,8 @@ struct hex {
 	uint8_t p[512];
 	size_t n;
 };
-static struct hex records, frame, hashes, leaf, leafhash, entry, exec,
-    accounted, import;
+static struct hex records, frame, hashes, chunks, chunkhashes, leaf, leafhash,
+    entry, exec, accounted, import;
 
 /* The bytes of the block that starts with "```hex NAME". */
 static void
@@ -76,6 +76,8 @@ setup(void **state)
 	read_block("records", &records);
 	read_block("frame", &frame);
 	read_block("hashes", &hashes);
+	read_block("chunks", &chunks);
+	read_block("chunkhashes", &chunkhashes);
 	read_block("leaf", &leaf);
 	read_block("leafhash", &leafhash);
 	read_block("entry", &entry);
@@ -229,29 +231,67 @@ test_frame(void **state)
 	ops_buf_free(&raw);
 }
 
-/* The record hashes by the document's words: the seed is 00 01 .. 1f. */
+/* A frame of several chunks: all of it, and each. */
 static void
-test_hashes(void **state)
+test_frame_of_chunks(void **state)
+{
+	struct frame_opener *o = frame_opener_new();
+	struct ops_buf raw = { .max = FRAME_RAW_MAX };
+	uint8_t root[OPS_HASH_LEN];
+	struct frame_header h;
+	struct ops_err err = { 0 };
+
+	(void)state;
+	assert_non_null(o);
+	CHECK(frame_open(o, chunks.p, chunks.n, &h, &raw, root, &err) == 0,
+	    "frame", err.msg);
+	assert_int_equal(h.chunks, 2);
+	assert_int_equal(h.count, 2);
+	assert_int_equal(raw.len, records.n);
+	assert_memory_equal(raw.data, records.p, records.n);
+	assert_memory_equal(chunkhashes.p + 64, root, sizeof(root));
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK(frame_open_chunk(o, &h, i, chunks.p, &raw, &err) == 0,
+		    "chunk", err.msg);
+		assert_int_equal(raw.len, 16);
+		assert_memory_equal(raw.data, records.p + 16 * i, 16);
+	}
+	frame_opener_free(o);
+	ops_buf_free(&raw);
+}
+
+/* The record hashes by the document's words: the seed of the first record's chunk
+ * is 00 01 .. 1f, that of the second's begins with byte `second`. */
+static void
+check_hashes(const struct hex *want, uint8_t second)
 {
 	uint8_t seed[FRAME_SEED], salt[OPS_HASH_LEN], h[2][OPS_HASH_LEN];
 	uint8_t root[OPS_HASH_LEN];
 	const uint8_t zero = 0;
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(seed); i++)
-		seed[i] = (uint8_t)i;
 	for (uint8_t j = 0; j < 2; j++) {
 		const uint8_t be[4] = { 0, 0, 0, j };
 
+		for (size_t i = 0; i < sizeof(seed); i++)
+			seed[i] = (uint8_t)(i + j * second);
 		ops_hmac_sha256(seed, sizeof(seed), be, sizeof(be), salt);
 		ops_sha256_parts(
 		    (struct ops_part[]){ { &zero, 1 }, { salt, sizeof(salt) },
 			{ records.p + 16 * j, 16 } },
 		    3, h[j]);
 	}
-	assert_memory_equal(hashes.p, h, sizeof(h));
+	assert_int_equal(want->n, 3 * OPS_HASH_LEN);
+	assert_memory_equal(want->p, h, sizeof(h));
 	tree_node(h[0], h[1], root);
-	assert_memory_equal(hashes.p + 64, root, sizeof(root));
+	assert_memory_equal(want->p + 64, root, sizeof(root));
+}
+
+static void
+test_hashes(void **state)
+{
+	(void)state;
+	check_hashes(&hashes, 0);
+	check_hashes(&chunkhashes, 0x20);
 }
 
 static void
@@ -336,6 +376,7 @@ main(void)
 		cmocka_unit_test(test_accounted),
 		cmocka_unit_test(test_import),
 		cmocka_unit_test(test_frame),
+		cmocka_unit_test(test_frame_of_chunks),
 		cmocka_unit_test(test_hashes),
 		cmocka_unit_test(test_leaf),
 		cmocka_unit_test(test_entry),

@@ -8,7 +8,7 @@
 
 static struct frame_maker *maker;
 static struct frame_opener *opener;
-static uint8_t seed[FRAME_SEED];
+static uint8_t seeds[FRAME_SEEDS];
 static const struct frame_id id = {
 	.stream = "stream-id", .class = CLASS_SCREEN, .number = 3, .first = 1000
 };
@@ -19,8 +19,8 @@ setup(void **state)
 	(void)state;
 	maker = frame_maker_new();
 	opener = frame_opener_new();
-	for (size_t i = 0; i < sizeof(seed); i++)
-		seed[i] = (uint8_t)i;
+	for (size_t i = 0; i < sizeof(seeds); i++)
+		seeds[i] = (uint8_t)(i ^ i >> 3);
 	return maker == NULL || opener == NULL;
 }
 
@@ -64,27 +64,47 @@ small_frame(struct ops_buf *out, struct frame_digest *d)
 
 	small_records(&b);
 	assert_int_equal(
-	    frame_make(maker, &id, 3, b.data, b.len, seed, out, d, NULL), 0);
+	    frame_make(maker, &id, 3, b.data, b.len, seeds, out, d, NULL), 0);
 	ops_buf_free(&b);
+}
+
+/* Records in each chunk, as a stored frame's table says it; returns how many chunks. */
+static uint16_t
+counts_of(const uint8_t *stored, uint32_t all, uint32_t count[FRAME_CHUNKS_MAX])
+{
+	uint16_t chunks = ops_getle16(stored + 60);
+
+	for (uint16_t i = 0; i < chunks; i++)
+		count[i] = ops_getle16(stored + 64 + 12 * i + 2);
+	if (chunks == 1) {
+		assert_int_equal(count[0], 0);
+		count[0] = all;
+	}
+	return chunks;
 }
 
 /* The record root, computed as doc/format.md says it, with nothing shared. */
 static void
-root_by_the_book(
-    const uint8_t *p, size_t n, uint32_t count, uint8_t root[OPS_HASH_LEN])
+root_by_the_book(const uint8_t *p, size_t n, const uint32_t *counts,
+    const uint8_t *seed, uint32_t count, uint8_t root[OPS_HASH_LEN])
 {
 	uint8_t *hashes = calloc(count, OPS_HASH_LEN);
 	uint8_t salt[OPS_HASH_LEN], j[4];
 	const uint8_t zero = 0;
+	uint32_t before = 0;
 	struct record r;
 	long used;
 
 	assert_non_null(hashes);
 	for (uint32_t i = 0; i < count; i++) {
+		if (i == before + *counts) {
+			before += *counts++;
+			seed += 32;
+		}
 		used = record_decode(p, n, &r, NULL);
 		assert_true(used > 0);
 		ops_putbe32(j, i);
-		ops_hmac_sha256(seed, sizeof(seed), j, sizeof(j), salt);
+		ops_hmac_sha256(seed, 32, j, sizeof(j), salt);
 		ops_sha256_parts(
 		    (struct ops_part[]){ { &zero, 1 }, { salt, sizeof(salt) },
 			{ p, (size_t)used } },
@@ -92,27 +112,53 @@ root_by_the_book(
 		p += used;
 		n -= (size_t)used;
 	}
+	assert_int_equal(n, 0);
 	tree_root_of(hashes, count, root);
 	free(hashes);
 }
 
+/* Each chunk alone, in any order: together they are the frame's records. */
 static void
-check_round_trip(uint32_t count, const uint8_t *records, size_t n)
+check_chunks(const uint8_t *stored, const struct frame_header *h,
+    const uint8_t *records, size_t n)
+{
+	struct ops_buf raw = { .max = FRAME_RAW_MAX };
+
+	for (unsigned i = h->chunks; i-- > 0;) {
+		assert_int_equal(
+		    frame_open_chunk(opener, h, i, stored, &raw, NULL), 0);
+		assert_int_equal(raw.len, h->chunk[i].raw - FRAME_SEED);
+		assert_true(raw.len <= n);
+		n -= raw.len;
+		assert_memory_equal(raw.data, records + n, raw.len);
+	}
+	assert_int_equal(n, 0);
+	ops_buf_free(&raw);
+}
+
+static void
+check_round_trip_of(uint8_t class, unsigned chunks, uint32_t count,
+    const uint8_t *records, size_t n)
 {
 	struct ops_buf out = { .max = FRAME_STORED_MAX + 7 };
 	struct ops_buf raw = { .max = FRAME_RAW_MAX };
 	uint8_t root[OPS_HASH_LEN], sha[OPS_HASH_LEN];
+	uint32_t counts[FRAME_CHUNKS_MAX];
+	struct frame_id mine = id;
 	struct frame_header h;
 	struct frame_digest d;
 
+	mine.class = class;
 	ops_buf_puts(&out, "before ");
 	assert_int_equal(
-	    frame_make(maker, &id, count, records, n, seed, &out, &d, NULL), 0);
+	    frame_make(maker, &mine, count, records, n, seeds, &out, &d, NULL),
+	    0);
 	assert_int_equal(out.len, 7 + d.stored_len);
-	assert_int_equal(d.raw_len, n + FRAME_SEED);
+	assert_int_equal(d.raw_len, n + chunks * FRAME_SEED);
 	ops_sha256(out.data + 7, d.stored_len, sha);
 	assert_memory_equal(sha, d.sha256, sizeof(sha));
-	root_by_the_book(records, n, count, root);
+	assert_int_equal(counts_of(out.data + 7, count, counts), chunks);
+	root_by_the_book(records, n, counts, seeds, count, root);
 	assert_memory_equal(root, d.root, sizeof(root));
 
 	memset(root, 0, sizeof(root));
@@ -123,12 +169,14 @@ check_round_trip(uint32_t count, const uint8_t *records, size_t n)
 	assert_int_equal(raw.len, n);
 	assert_memory_equal(raw.data, records, n);
 	assert_memory_equal(h.id.stream, id.stream, OPS_ID_LEN);
-	assert_int_equal(h.id.class, id.class);
+	assert_int_equal(h.id.class, class);
 	assert_int_equal(h.id.number, id.number);
 	assert_int_equal(h.id.first, id.first);
 	assert_int_equal(h.count, count);
+	assert_int_equal(h.chunks, chunks);
 	assert_int_equal(h.header_len + h.stored, d.stored_len);
 	assert_int_equal(h.raw, d.raw_len);
+	check_chunks(out.data + 7, &h, records, n);
 	/* Again without the root: the same bytes. */
 	assert_int_equal(frame_open(opener, out.data + 7, d.stored_len, &h,
 			     &raw, NULL, NULL),
@@ -136,6 +184,12 @@ check_round_trip(uint32_t count, const uint8_t *records, size_t n)
 	assert_int_equal(raw.len, n);
 	ops_buf_free(&out);
 	ops_buf_free(&raw);
+}
+
+static void
+check_round_trip(uint32_t count, const uint8_t *records, size_t n)
+{
+	check_round_trip_of(CLASS_SCREEN, 1, count, records, n);
 }
 
 static void
@@ -154,18 +208,79 @@ test_round_trip(void **state)
 	/* As full as can be, with bytes that do not compress. */
 	ops_buf_reset(&b);
 	ops_random(x, sizeof(x));
-	for (; b.len + RECORD_MAX <= FRAME_RAW_MAX - FRAME_SEED; count++)
+	for (; b.len + RECORD_MAX <= FRAME_RAW_MAX - FRAME_SEEDS; count++)
 		put_record(&b, REC_OUTPUT, count, x, sizeof(x));
 	put_record(&b, REC_OUTPUT, count++, x,
-	    FRAME_RAW_MAX - FRAME_SEED - RECORD_HEADER - b.len);
-	assert_int_equal(b.len + FRAME_SEED, FRAME_RAW_MAX);
+	    FRAME_RAW_MAX - FRAME_SEEDS - RECORD_HEADER - b.len);
+	assert_int_equal(b.len + FRAME_SEEDS, FRAME_RAW_MAX);
 	check_round_trip(count, b.data, b.len);
 	/* As many records as can be. */
 	ops_buf_reset(&b);
-	for (count = 0; b.len + RECORD_HEADER <= FRAME_RAW_MAX - FRAME_SEED;
+	for (count = 0; b.len + RECORD_HEADER <= FRAME_RAW_MAX - FRAME_SEEDS;
 	     count++)
 		put_record(&b, REC_OUTPUT, 0, NULL, 0);
 	check_round_trip(count, b.data, b.len);
+	ops_buf_free(&b);
+}
+
+#define SMALLEST (RECORD_HEADER + OPS_ID_LEN) /* record of a program */
+
+/* n bytes of programs' records of `size` bytes each, the last two maybe shorter. */
+static uint32_t
+programs(struct ops_buf *b, size_t n, size_t size)
+{
+	static uint8_t x[RECORD_PAYLOAD_MAX];
+	uint32_t count = 0;
+
+	ops_random(x, sizeof(x));
+	ops_buf_reset(b);
+	for (; b->len < n; count++) {
+		size_t rest = n - b->len, more = rest < size ? rest : size;
+
+		if (rest - more > 0 && rest - more < SMALLEST)
+			more -= SMALLEST;
+		put_record(b, REC_ENDED, count, x, more - RECORD_HEADER);
+	}
+	assert_int_equal(b->len, n);
+	return count;
+}
+
+/* Frames of programs: a chunk ends with the record that fills it. */
+static void
+test_chunks(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *name;
+		size_t n, size;
+		unsigned chunks;
+	} rows[] = {
+		{ "one record",		   SMALLEST, SMALLEST, 1 },
+		{ "one that is longest",   RECORD_MAX, RECORD_MAX, 1 },
+		{ "a chunk",		   FRAME_CHUNK, 64, 1 },
+		{ "and a record",	   FRAME_CHUNK + 64, 64, 2 },
+		{ "two chunks",		   2 * FRAME_CHUNK, 64, 2 },
+		{ "not to the byte",	   3 * 16400 + 100, 100, 4 },
+		{ "records of one chunk",  4 * RECORD_MAX, RECORD_MAX, 4 },
+		{ "a byte less",	   4 * (RECORD_MAX - 1), RECORD_MAX - 1, 2 },
+		{ "as many as can be",	   16 * FRAME_CHUNK, 64, 16 },
+		{ "the smallest records",  16 * FRAME_CHUNK / SMALLEST * SMALLEST, SMALLEST, 16 },
+		{ "then chunks are longer", 16 * FRAME_CHUNK + 64, 64, 16 },
+		{ "all that a frame holds", FRAME_RAW_MAX - FRAME_SEEDS, 100, 16 },
+		{ "of the longest",	   FRAME_RAW_MAX - FRAME_SEEDS, RECORD_MAX, 16 },
+		{ "many in each",	   (FRAME_RAW_MAX - FRAME_SEEDS) / SMALLEST * SMALLEST, SMALLEST, 16 },
+	};
+	/* clang-format on */
+	struct ops_buf b = { .max = FRAME_RAW_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
+		uint32_t count = programs(&b, rows[i].n, rows[i].size);
+
+		print_message("%s\n", rows[i].name);
+		check_round_trip_of(
+		    CLASS_PROGRAMS, rows[i].chunks, count, b.data, b.len);
+	}
 	ops_buf_free(&b);
 }
 
@@ -209,7 +324,7 @@ test_make_refuses(void **state)
 		struct frame_digest d = { .raw_len = 7 };
 		struct ops_err err = { 0 };
 		int rc = frame_make(maker, &bad, rows[i].count, in, rows[i].n,
-		    seed, &out, &d, &err);
+		    seeds, &out, &d, &err);
 
 		CHECK(err.code == rows[i].code, rows[i].name, err.msg);
 		CHECK(
@@ -354,6 +469,7 @@ struct chunk {
 	const uint8_t *p;
 	uint32_t n;
 	uint32_t raw;
+	uint16_t count; /* in the table */
 };
 
 static void
@@ -379,7 +495,8 @@ hand_made(struct ops_buf *out, uint32_t count, const struct chunk *c, size_t n)
 	ops_buf_putle32(out, raw);
 	ops_buf_putle32(out, (uint32_t)n);
 	for (size_t i = 0; i < n; i++) {
-		ops_buf_putle32(out, CODEC_ZSTD);
+		ops_buf_putle16(out, CODEC_ZSTD);
+		ops_buf_putle16(out, c[i].count);
 		ops_buf_putle32(out, c[i].n);
 		ops_buf_putle32(out, c[i].raw);
 	}
@@ -409,37 +526,54 @@ test_two_chunks(void **state)
 	struct ops_buf b = { .max = 4096 }, both = { .max = 4096 };
 	struct ops_buf raw = { .max = FRAME_RAW_MAX };
 	uint8_t za[512], zb[512], root[OPS_HASH_LEN], want[OPS_HASH_LEN];
+	const uint32_t counts[] = { 3, 1 };
+	static const struct {
+		uint16_t a, b, all;
+		bool header; /* all is well with that */
+	} bad[] = { { 3, 1, 3, false }, { 3, 1, 5, false }, { 2, 1, 3, true },
+		{ 4, 1, 5, true }, { 2, 2, 4, true }, { 4, 0, 4, false },
+		{ 0, 4, 4, false }, { 0, 0, 4, false } };
 	struct frame_header h;
 	struct chunk c[2];
 
 	(void)state;
-	ops_buf_put(&a, seed, sizeof(seed));
+	ops_buf_put(&a, seeds, FRAME_SEED);
 	small_records(&a);
-	ops_buf_put(&b, seed, sizeof(seed));
+	ops_buf_put(&b, seeds + FRAME_SEED, FRAME_SEED);
 	put_record(&b, REC_OUTPUT, 9, "second", 6);
 	ops_buf_put(&both, a.data + FRAME_SEED, a.len - FRAME_SEED);
 	ops_buf_put(&both, b.data + FRAME_SEED, b.len - FRAME_SEED);
 	c[0] =
 	    (struct chunk){ za, zstd_chunk(za, sizeof(za), a.data, a.len, true),
-		    (uint32_t)a.len };
+		    (uint32_t)a.len, 3 };
 	c[1] =
 	    (struct chunk){ zb, zstd_chunk(zb, sizeof(zb), b.data, b.len, true),
-		    (uint32_t)b.len };
+		    (uint32_t)b.len, 1 };
 	hand_made(&out, 4, c, 2);
 	assert_int_equal(
 	    frame_open(opener, out.data, out.len, &h, &raw, root, NULL), 0);
 	assert_int_equal(h.chunks, 2);
 	assert_int_equal(raw.len, both.len);
 	assert_memory_equal(raw.data, both.data, both.len);
-	/* j counts through all chunks; here both have the same seed. */
-	root_by_the_book(both.data, both.len, 4, want);
+	/* j counts through all chunks. */
+	root_by_the_book(both.data, both.len, counts, seeds, 4, want);
 	assert_memory_equal(root, want, sizeof(root));
-	/* One record too few or too many for the count. */
-	for (uint32_t count = 3; count <= 5; count += 2) {
-		hand_made(&out, count, c, 2);
+	/* One record too few or too many, in the table alone or in both; none; and
+	 * the right sum of wrong ones. */
+	for (size_t i = 0; i < OPS_ARRAY_LEN(bad); i++) {
+		c[0].count = bad[i].a;
+		c[1].count = bad[i].b;
+		hand_made(&out, bad[i].all, c, 2);
 		assert_int_equal(
 		    frame_open(opener, out.data, out.len, &h, &raw, root, NULL),
 		    -1);
+		assert_int_equal(
+		    frame_header_whole(out.data, out.len, &h, NULL) == 0,
+		    bad[i].header);
+		if (bad[i].header)
+			assert_int_equal(frame_open_chunk(opener, &h, 0,
+					     out.data, &raw, NULL),
+			    -1);
 	}
 	ops_buf_free(&out);
 	ops_buf_free(&a);
@@ -470,7 +604,7 @@ test_bad_chunks(void **state)
 	uint32_t n;
 
 	(void)state;
-	ops_buf_put(&a, seed, sizeof(seed));
+	ops_buf_put(&a, seeds, FRAME_SEED);
 	small_records(&a);
 	n = zstd_chunk(z, sizeof(z), a.data, a.len, true);
 	c = (struct chunk){ z, n, (uint32_t)a.len };
@@ -554,6 +688,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_make_refuses),
 		cmocka_unit_test(test_every_cut),
 		cmocka_unit_test(test_every_flip),

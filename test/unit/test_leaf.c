@@ -305,8 +305,8 @@ test_decode_raw(void **state)
 		{ "empty map",		B("\xa0"), OPS_EFORMAT },
 		{ "an array",		B("\x81\x00"), OPS_EFORMAT },
 		{ "nothing",		B(""), OPS_EFORMAT },
-		{ "BOOT, format 3",	B("\xa2\x00\x02\x01\x03"), OPS_ENEWER },
-		{ "BOOT, format 3, foreign rest", B("\xa3\x00\x02\x01\x03\xf6\xff"), OPS_ENEWER },
+		{ "BOOT, format 4",	B("\xa2\x00\x02\x01\x04"), OPS_ENEWER },
+		{ "BOOT, format 4, foreign rest", B("\xa3\x00\x02\x01\x04\xf6\xff"), OPS_ENEWER },
 		{ "BOOT, format 1, unknown feature, unknown keys", B("\xa5\x00\x02\x01\x01\x02\x00\x03\x08\x18\x63\xff"), OPS_ENEWER },
 		{ "BOOT, format 1, no features", B("\xa4\x00\x02\x01\x01\x02\x00\x03\x00"), OPS_EFORMAT },
 		{ "BOOT without format", B("\xa2\x00\x02\x02\x01"), OPS_EFORMAT },
@@ -334,7 +334,7 @@ test_decode_raw(void **state)
 			CHECK(got.type == 77, rows[i].name, "touched");
 		if (rows[i].code == OPS_ENEWER)
 			CHECK(got.type == LEAF_BOOT &&
-				  (got.u.boot.format == 3 ||
+				  (got.u.boot.format == LEAF_FORMAT + 1 ||
 				      got.u.boot.incompat == 8),
 			    rows[i].name, "not filled in");
 		/* also without anybody to tell */

@@ -397,6 +397,54 @@ test_seek_damage(void **state)
 	build_free(&b);
 }
 
+/* A frame that ends before what is asked for, behind one that has it: its leaf says
+ * what no writer of ours would.  Nothing of it is asked for. */
+static void
+test_seek_behind(void **state)
+{
+	static const struct {
+		uint64_t second, third; /* their first records */
+	} rows[] = { { 100, 0 }, { 100, 100 }, { 100, 199 },
+		{ UINT64_C(1) << 63, 0 }, { UINT64_C(1) << 40, 100 } };
+	struct stream_reader *r;
+	struct stream_pos pos;
+	struct record rec;
+
+	(void)state;
+	for (size_t k = 0; k < OPS_ARRAY_LEN(rows); k++) {
+		const uint64_t from = rows[k].second + 50;
+		uint64_t number = from;
+		struct store *s;
+		struct build b;
+		size_t stream;
+
+		build_init(&b);
+		build_boot(&b, BOOT_FIRST, NULL);
+		stream = build_stream(&b, CLASS_PROGRAMS);
+		for (uint32_t i = 0; i < 205; i++) {
+			if (i == 100)
+				b.stream[stream].next_record = rows[k].second;
+			if (i == 200)
+				b.stream[stream].next_record = rows[k].third;
+			put_numbered(&b, stream, i);
+			if (i == 99 || i == 199 || i == 204)
+				build_seal(&b, false, false);
+		}
+		s = open_store(&b.mem, STORE_NO_WAL);
+		assert_int_equal(
+		    stream_open(s, b.stream[stream].id, from, &r, NULL), 0);
+		while (stream_next(r, &rec, &pos, NULL) == 1) {
+			assert_true(pos.number >= from);
+			if (number < from + 50)
+				assert_int_equal(pos.number, number++);
+		}
+		assert_int_equal(number, from + 50);
+		stream_free(r);
+		store_free(s);
+		build_free(&b);
+	}
+}
+
 int
 main(void)
 {
@@ -408,6 +456,7 @@ main(void)
 		cmocka_unit_test(test_moves_on),
 		cmocka_unit_test(test_seek),
 		cmocka_unit_test(test_seek_damage),
+		cmocka_unit_test(test_seek_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,22 @@ must(bool ok)
 		abort();
 }
 
+/* That gives what is in raw. */
+static void
+chunk_by_chunk(const uint8_t *stored, const struct frame_header *h)
+{
+	static struct ops_buf one = { .max = FRAME_RAW_MAX };
+	size_t at = 0;
+
+	for (unsigned i = 0; i < h->chunks; i++) {
+		must(frame_open_chunk(opener, h, i, stored, &one, NULL) == 0);
+		must(one.len <= raw.len - at &&
+		     memcmp(one.data, raw.data + at, one.len) == 0);
+		at += one.len;
+	}
+	must(at == raw.len);
+}
+
 static void
 as_stored(const uint8_t *data, size_t size)
 {
@@ -45,6 +61,7 @@ as_stored(const uint8_t *data, size_t size)
 	}
 	must(len > 0 && (size_t)len + h.stored == size);
 	must(raw.len + FRAME_SEED * h.chunks == h.raw);
+	chunk_by_chunk(data, &h);
 }
 
 /* Whole records from the front of the input; the rest is left out. */
@@ -52,7 +69,8 @@ static void
 as_records(const uint8_t *data, size_t size)
 {
 	struct frame_id id = { .stream = "fuzz", .number = size };
-	uint8_t seed[FRAME_SEED] = { 1 }, sha[OPS_HASH_LEN], root[OPS_HASH_LEN];
+	uint8_t seeds[FRAME_SEEDS] = { 1 }, sha[OPS_HASH_LEN],
+		root[OPS_HASH_LEN];
 	struct frame_header h;
 	struct frame_digest d;
 	uint32_t count = 0;
@@ -70,13 +88,16 @@ as_records(const uint8_t *data, size_t size)
 	}
 	ops_buf_reset(&out);
 	if (count == 0) {
-		must(frame_make(
-			 maker, &id, count, data, n, seed, &out, &d, NULL) < 0);
+		must(frame_make(maker, &id, count, data, n, seeds, &out, &d,
+			 NULL) < 0);
 		return;
 	}
-	must(frame_make(maker, &id, count, data, n, seed, &out, &d, NULL) == 0);
+	must(
+	    frame_make(maker, &id, count, data, n, seeds, &out, &d, NULL) == 0);
 	must(frame_open(opener, out.data, out.len, &h, &raw, root, NULL) == 0);
 	must(raw.len == n && memcmp(raw.data, data, n) == 0);
+	must(h.chunks == 1 || id.class == CLASS_PROGRAMS);
+	chunk_by_chunk(out.data, &h);
 	must(memcmp(root, d.root, sizeof(root)) == 0 && h.count == count);
 	at = (data[n - 1] * 131u + size) % out.len;
 	out.data[at] ^= (uint8_t)(1u + at % 255);
@@ -93,7 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(maker != NULL && opener != NULL);
 	}
 	as_stored(data, size);
-	if (size <= FRAME_RAW_MAX - FRAME_SEED)
+	if (size <= FRAME_RAW_MAX - FRAME_SEEDS)
 		as_records(data, size);
 	return 0;
 }
