@@ -420,29 +420,29 @@ take_leaf(
     struct history_work *w, const struct leaves_entry *e, struct ops_err *err)
 {
 	struct history_log *l = &w->h->log[w->log];
-	struct tree before = l->tree;
 	struct ops_err why = { 0 };
 	char where[HISTORY_WHERE];
 	uint8_t hash[OPS_HASH_LEN];
 	struct leaf leaf = { 0 };
 
 	leaf_hash(e->p, e->n, hash);
-	tree_append(&l->tree, hash);
 	w->index = e->index;
 	w->h->leaves++;
 	w->last_was_seal = false;
-	history_where(w, e->index, where);
 	if (e->bad) {
+		history_where(w, e->index, where);
 		history_say(w, FIND_TAMPER, where,
 		    "its checksum is wrong (offset %" PRIu64 ")", e->offset);
 	} else if (leaf_decode(e->p, e->n, &leaf, &why) < 0) {
+		history_where(w, e->index, where);
 		if (why.code == OPS_ENEWER)
 			return ops_fail(
 			    err, why.code, "%s: %s", where, why.msg);
 		history_say(w, FIND_TAMPER, where, "%s", why.msg);
-	} else if (history_rules(w, &leaf, hash, &before, err) < 0) {
+	} else if (history_rules(w, &leaf, hash, &l->tree, err) < 0) {
 		return -1;
 	}
+	tree_append(&l->tree, hash);
 	if (l->tree.size == w->stated) {
 		tree_root(&l->tree, w->stated_root);
 		w->stated_met = true;
