@@ -381,15 +381,26 @@ follow_log(struct cli *cli, const struct log_opts *o,
 	return rc;
 }
 
+/* The session that is asked for; -1: there is none, or it is not theirs to see. */
 static int
-fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
-    struct program_filter *f, struct ops_err *err)
+find_session(struct cli *cli, const char *arg, uint8_t id[static OPS_ID_LEN],
+    struct ops_err *err)
 {
 	struct session_list list = { 0 };
 	const struct session *s;
 	struct sessionarg place;
-	int rc;
+	int rc = screen_find(cli, arg, &list, &s, &place, err);
 
+	if (rc == 0)
+		memcpy(id, s->id, OPS_ID_LEN);
+	session_list_free(&list);
+	return rc;
+}
+
+static int
+fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
+    struct program_filter *f, struct ops_err *err)
+{
 	*f = (struct program_filter){ .name = name,
 		.exe = o->exe,
 		.tty = tty_of(o->tty),
@@ -408,13 +419,14 @@ fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
 		return -1;
 	if (o->session == NULL)
 		return 0;
-	rc = screen_find(cli, o->session, &list, &s, &place, err);
-	if (rc == 0) {
-		f->has_session = true;
-		memcpy(f->session, s->id, OPS_ID_LEN);
-	}
-	session_list_free(&list);
-	return rc;
+	f->has_session = true;
+	/* Named in full it needs no list of all sessions, which takes as long as
+	 * its programs; only if it has none: list_programs().  All zero is what
+	 * programs have that are in none. */
+	if (!o->follow && ops_id_parse(o->session, f->session) == 0 &&
+	    !ops_all_zero(f->session, OPS_ID_LEN))
+		return 0;
+	return find_session(cli, o->session, f->session, err);
 }
 
 /* What ran before capture did comes with others only. */
@@ -425,6 +437,20 @@ is_empty(const struct program_list *l)
 		if (!program_seeded(&l->p[i]))
 			return false;
 	return true;
+}
+
+static int
+list_programs(struct cli *cli, const struct log_opts *o,
+    const struct program_filter *f, struct program_list *ret,
+    struct ops_err *err)
+{
+	uint8_t id[OPS_ID_LEN];
+
+	if (source_programs(cli->source, f, ret, err) < 0)
+		return -1;
+	return f->has_session && is_empty(ret)
+		   ? find_session(cli, o->session, id, err)
+		   : 0;
 }
 
 int
@@ -462,7 +488,7 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 		loghint_capture(cli);
 	if (fill_filter(cli, o, argc > 0 ? argv[0] : NULL, &f, &err) < 0 ||
 	    (o->follow && follow_log(cli, o, &f, &err) < 0) ||
-	    source_programs(cli->source, &f, &list, &err) < 0)
+	    list_programs(cli, o, &f, &list, &err) < 0)
 		return cli_fail(cli, &err);
 	if (is_empty(&list)) {
 		loghint_nothing(cli, f.name);

@@ -47,6 +47,8 @@ WRONG = [
     (["cat", "last:7"], "has no command 7, the last is 0"),
     (["log", "--user", "no-such-user"], "no user no-such-user"),
     (["log", "--session", "nosuch"], "no session nosuch"),
+    (["log", "--session", "abcdefghijklmnop"], "no session abcdefghijklmnop"),
+    (["log", "--session", "aaaaaaaaaaaaaaaa"], "no session aaaaaaaaaaaaaaaa"),  # all zero
     (["log", "root", "pts/3", "ls"], "opseal log --user root --tty pts/3 ls"),
     (["log", "--tree", "--json"], "--tree is a picture"),
     (["log", "--tree", "-r"], "--tree is a picture"),
