@@ -20,6 +20,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -27,6 +28,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/procstat.h"
 #include "index/indexer.h"
 #include "logline.h"
 #include "loop.h"
@@ -36,7 +38,11 @@
 
 #define MS UINT64_C(1000000)
 #define EVERY (2000 * MS)
-#define SHARE 20                        /* one part in so many of the time */
+#define SHARE 20                   /* one part in so many of the time */
+#define BUSY 100                   /* processes and threads made in EVERY */
+#define WAIT_MAX (10000 * MS)      /* then it is read all the same, */
+#define BEHIND_MAX 10000           /* or when so many were made */
+#define PROC_STAT_MAX (256u << 10) /* bytes */
 #define SPACE_MIN (UINT64_C(128) << 20) /* bytes */
 #define RECORD_BYTES 200           /* of the index for each, and then some */
 #define AFTER_TROUBLE (30000 * MS) /* there is little hope that it mends */
@@ -53,6 +59,10 @@ struct index_role {
 	bool removed;     /* its folder is another */
 	bool full;        /* the disk, nearly */
 	uint64_t next;    /* BOOTTIME: no sooner, but if asked */
+	int proc_stat;    /* -1: it can't be had */
+	uint64_t made;    /* processes since the boot, when it looked */
+	uint64_t indexed; /* and when it was up to date */
+	uint64_t due;     /* BOOTTIME: there is something new since; 0: none */
 	char said[sizeof(((struct ops_err *)0)->msg)]; /* trouble told last */
 };
 
@@ -87,6 +97,37 @@ is_new(struct index_role *r, struct stat *ret)
 	       ret->st_size != r->seen.st_size ||
 	       ret->st_mtim.tv_sec != r->seen.st_mtim.tv_sec ||
 	       ret->st_mtim.tv_nsec != r->seen.st_mtim.tv_nsec;
+}
+
+/* -- is it the moment? -- */
+
+/* Processes made since the boot; as last time, if that can't be had. */
+static uint64_t
+count_made(const struct index_role *r)
+{
+	char *p = malloc(PROC_STAT_MAX);
+	uint64_t made = r->made;
+	size_t n = 0;
+	ssize_t got = 1;
+
+	while (p != NULL && r->proc_stat >= 0 && got > 0 && n < PROC_STAT_MAX) {
+		got = pread(r->proc_stat, p + n, PROC_STAT_MAX - n, (off_t)n);
+		n += got > 0 ? (size_t)got : 0;
+	}
+	if (n > 0)
+		(void)procstat_made(p, n, &made, NULL);
+	free(p);
+	return made;
+}
+
+/* What is new can wait for a quieter moment. */
+static bool
+waits(struct index_role *r, uint64_t lately)
+{
+	if (r->due == 0)
+		r->due = ops_boottime();
+	return lately > BUSY && r->made - r->indexed < BEHIND_MAX &&
+	       ops_boottime() - r->due < WAIT_MAX;
 }
 
 /* -- looking -- */
@@ -173,7 +214,8 @@ static void
 look(struct index_role *r)
 {
 	bool asked = indexer_is_asked(r->role->store);
-	uint64_t began = cpu_time(), pause;
+	uint64_t began = cpu_time(), made = count_made(r), pause;
+	uint64_t lately = made - r->made;
 	struct ops_err err = { 0 };
 	struct stat now = { 0 };
 
@@ -181,7 +223,9 @@ look(struct index_role *r)
 		r->removed = r->loop.stop = true;
 		return;
 	}
-	if (!asked && (ops_boottime() < r->next || !is_new(r, &now)))
+	r->made = made;
+	if (!asked &&
+	    (ops_boottime() < r->next || !is_new(r, &now) || waits(r, lately)))
 		return;
 	if (!prepare(r)) {
 		r->next = ops_boottime() + AFTER_TROUBLE;
@@ -189,6 +233,8 @@ look(struct index_role *r)
 	}
 	if (check_space(r, &err) == 0 && update(r, asked, &err) == 0) {
 		r->seen = now;
+		r->indexed = made;
+		r->due = 0;
 		r->said[0] = '\0';
 	} else {
 		say(r, &err);
@@ -291,6 +337,9 @@ run(struct index_role *r, struct ops_err *err)
 	    loop_add(&r->loop, &r->timer, EPOLLIN, err) < 0 ||
 	    vfs_dir_new(r->role->store, &r->vfs, err) < 0)
 		return -1;
+	/* Shut in, it could not open that. */
+	r->proc_stat = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+	r->made = r->indexed = count_made(r);
 	(void)prepare(r);
 	loop_timer_set(r->timer.fd, EVERY, 0);
 	role_ready(r->role);
@@ -306,11 +355,14 @@ role_index(struct role *role, struct ops_err *err)
 {
 	struct index_role r = { .role = role,
 		.signals = { -1, on_signal },
-		.timer = { -1, on_timer } };
+		.timer = { -1, on_timer },
+		.proc_stat = -1 };
 	int rc = run(&r, err);
 
 	indexer_free(r.indexer);
 	vfs_free(r.vfs);
 	loop_close(&r.loop);
+	if (r.proc_stat >= 0)
+		close(r.proc_stat);
 	return rc;
 }

@@ -159,6 +159,25 @@ procstat_line(const char *p, size_t n, const char *name, unsigned word,
 }
 
 int
+procstat_made(const char *p, size_t n, uint64_t *ret, struct ops_err *err)
+{
+	static const char name[] = "\nprocesses ";
+	const char *at = memmem(p, n, name, sizeof(name) - 1);
+	struct text t = { at, 0 };
+	uint64_t made;
+
+	if (at != NULL) {
+		t.p += sizeof(name) - 1;
+		t.n = n - (size_t)(t.p - p);
+		if (take_number(&t, UINT64_MAX, &made) && take(&t, '\n')) {
+			*ret = made;
+			return 0;
+		}
+	}
+	return ops_fail(err, OPS_EFORMAT, "no number of processes");
+}
+
+int
 procstat_number(const char *p, size_t n, uint32_t *ret, struct ops_err *err)
 {
 	struct text t = { p, n };

@@ -1,6 +1,6 @@
 /*
  * procstat - the texts of proc(5) about a process: stat, status, loginuid,
- * comm, and the names of its entries.
+ * comm, and the names of its entries; and how many there were.
  *
  * A process chooses its own name, and the name stands in the middle of stat:
  * no byte of it is ever taken for a field.  Bytes in, struct out; the caller
@@ -42,6 +42,10 @@ int procstat_line(const char *p, size_t n, const char *name, unsigned word,
 /* The whole file is one number: loginuid, sessionid. */
 int procstat_number(
     const char *p, size_t n, uint32_t *ret, struct ops_err *err);
+
+/* Processes and threads that were made since the boot, of /proc/stat: its line
+ * "processes N".  The file may be cut behind that. */
+int procstat_made(const char *p, size_t n, uint64_t *ret, struct ops_err *err);
 
 /* The name of an entry of /proc, /proc/PID/task or /proc/PID/fd: digits alone,
  * of a number up to INT_MAX.  False, with *ret untouched, if it is none. */

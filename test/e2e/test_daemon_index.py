@@ -65,6 +65,20 @@ class Index(t.Test):
         t.wait_for("one after damage", lambda: self.programs(inst) >= before, timeout=150)
         self.check("made anew" in inst.log(), "the log says nothing")
 
+    def test_busy(self):
+        """While many programs start the index waits for a better moment, but not
+        for ever; what it hasn't yet is listed all the same."""
+        inst = self.captured()
+        before, done, number = self.programs(inst), False, 0
+        end = time.monotonic() + 150
+        while not done and time.monotonic() < end:
+            for _ in range(100):
+                t.run(["/bin/true", "busy"])
+                number += 1
+            done = self.programs(inst) > before + 200
+        self.check(done, "%d programs indexed, %d when it began" % (self.programs(inst), before))
+        t.wait_for("all of them", lambda: self.both(inst, "true").count(b'"busy"') == number)
+
     def test_removed(self):
         """Under a daemon that runs: it makes it again."""
         inst = self.captured()

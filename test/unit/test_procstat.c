@@ -285,11 +285,46 @@ test_comm(void **state)
 	}
 }
 
+static void
+test_made(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *text;
+		uint64_t made; /* 0: refused */
+	} rows[] = {
+		{ "cpu  1 2 3\nctxt 5\nbtime 7\nprocesses 4711\nprocs_running 3\n", 4711 },
+		{ "cpu 1\nprocesses 18446744073709551615\n", UINT64_MAX },
+		{ "cpu 1\nprocesses 18446744073709551616\n", 0 },
+		{ "cpu 1\nprocesses 47", 0 }, /* there may be more digits */
+		{ "cpu 1\nprocesses \n", 0 },
+		{ "cpu 1\nprocesses -1\n", 0 },
+		{ "cpu 1\nprocesses", 0 },
+		{ "cpu 1\nmyprocesses 5\n", 0 },
+		{ "", 0 },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
+		size_t n = strlen(rows[i].text);
+		uint8_t *text = heap_copy(rows[i].text, n);
+		uint64_t made = 0;
+		struct ops_err err = { 0 };
+		int rc = procstat_made((char *)text, n, &made, &err);
+
+		free(text);
+		CHECK((rc == 0) == (rows[i].made != 0), rows[i].text, err.msg);
+		CHECK(made == rows[i].made, rows[i].text, "number");
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stat),
+		cmocka_unit_test(test_made),
 		cmocka_unit_test(test_tty),
 		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_word),

@@ -57,6 +57,7 @@ static void
 check_any(const char *p, size_t n)
 {
 	struct procstat st = { .state = '?', .parent = 7, .start = 9 };
+	uint64_t made = 5;
 	uint32_t v = 77;
 	char digits[16];
 
@@ -68,6 +69,10 @@ check_any(const char *p, size_t n)
 		REQUIRE(v == 77);
 	else
 		REQUIRE(memmem(p, n, "Uid:", 4) != NULL);
+	if (procstat_made(p, n, &made, NULL) < 0)
+		REQUIRE(made == 5);
+	else
+		REQUIRE(memmem(p, n, "\nprocesses ", 11) != NULL);
 	v = 77;
 	if (procstat_number(p, n, &v, NULL) < 0) {
 		REQUIRE(v == 77);
