@@ -30,15 +30,14 @@ ops_buf_reserve(struct ops_buf *b, size_t n)
 	size_t cap;
 
 	assert(b->len <= b->cap);
+	if (b->data != NULL && ops_buf_has_room(b, n))
+		return b->data + b->len;
 	if (b->failed)
 		return NULL;
 	if (b->len > b->max || n > b->max - b->len) {
 		b->failed = true;
 		return NULL;
 	}
-	if (b->data != NULL && n <= b->cap - b->len)
-		return b->data + b->len;
-
 	cap = next_cap(b, b->len + n);
 	data = realloc(b->data, cap + (cap == 0));
 	if (data == NULL) {

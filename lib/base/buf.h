@@ -33,6 +33,13 @@ struct ops_buf {
 		.data = (array), .cap = sizeof(array), .max = sizeof(array)    \
 	}
 
+/* May n bytes be written behind data + len as it is? */
+static inline bool
+ops_buf_has_room(const struct ops_buf *b, size_t n)
+{
+	return !b->failed && b->len <= b->max && n <= b->max - b->len &&
+	       n <= b->cap - b->len;
+}
 /* Make room for n more bytes and return where they go; NULL if there is none.
  * The caller fills them and adds to len. */
 uint8_t *ops_buf_reserve(struct ops_buf *b, size_t n);

@@ -18,34 +18,48 @@ static const char *const kind_name[] = {
 	[CBOR_MAP] = "a map",
 };
 
+#define HEAD_MAX 9
+
+/* A head to p; its length. */
+static size_t
+encode_head(uint8_t p[static HEAD_MAX], enum major major, uint64_t v)
+{
+	uint8_t top = (uint8_t)(major << 5);
+
+	if (v < 24) {
+		p[0] = (uint8_t)(top | v);
+		return 1;
+	}
+	if (v <= UINT8_MAX) {
+		p[0] = top | 24;
+		p[1] = (uint8_t)v;
+		return 2;
+	}
+	if (v <= UINT16_MAX) {
+		p[0] = top | 25;
+		ops_putbe16(p + 1, (uint16_t)v);
+		return 3;
+	}
+	if (v <= UINT32_MAX) {
+		p[0] = top | 26;
+		ops_putbe32(p + 1, (uint32_t)v);
+		return 5;
+	}
+	p[0] = top | 27;
+	ops_putbe64(p + 1, v);
+	return HEAD_MAX;
+}
+
+/* In place where there is room for any: a program's record has a hundred. */
 static void
 put_head(struct ops_buf *b, enum major major, uint64_t v)
 {
-	uint8_t head[9];
-	uint8_t top = (uint8_t)(major << 5);
-	size_t n;
+	uint8_t head[HEAD_MAX];
 
-	if (v < 24) {
-		head[0] = (uint8_t)(top | v);
-		n = 1;
-	} else if (v <= UINT8_MAX) {
-		head[0] = top | 24;
-		head[1] = (uint8_t)v;
-		n = 2;
-	} else if (v <= UINT16_MAX) {
-		head[0] = top | 25;
-		ops_putbe16(head + 1, (uint16_t)v);
-		n = 3;
-	} else if (v <= UINT32_MAX) {
-		head[0] = top | 26;
-		ops_putbe32(head + 1, (uint32_t)v);
-		n = 5;
-	} else {
-		head[0] = top | 27;
-		ops_putbe64(head + 1, v);
-		n = 9;
-	}
-	ops_buf_put(b, head, n);
+	if (ops_buf_has_room(b, HEAD_MAX))
+		b->len += encode_head(b->data + b->len, major, v);
+	else
+		ops_buf_put(b, head, encode_head(head, major, v));
 }
 
 void
