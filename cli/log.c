@@ -421,9 +421,11 @@ fill_filter(struct cli *cli, const struct log_opts *o, const char *name,
 		return 0;
 	f->has_session = true;
 	/* Named in full it needs no list of all sessions, which takes as long as
-	 * its programs; only if it has none: list_programs().  All zero is what
+	 * its programs; only if it has none: list_programs().  Whose it is, and
+	 * that somebody tried, is the daemon's to say; and all zero is what
 	 * programs have that are in none. */
-	if (!o->follow && ops_id_parse(o->session, f->session) == 0 &&
+	if (!o->follow && source_may_all(cli->source) &&
+	    ops_id_parse(o->session, f->session) == 0 &&
 	    !ops_all_zero(f->session, OPS_ID_LEN))
 		return 0;
 	return find_session(cli, o->session, f->session, err);
@@ -439,6 +441,16 @@ is_empty(const struct program_list *l)
 	return true;
 }
 
+/* Is any of what was asked for, and not only what may have been or came with it? */
+static bool
+has_wanted(const struct program_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!program_seeded(&l->p[i]) && !program_of_nobody(&l->p[i]))
+			return true;
+	return false;
+}
+
 static int
 list_programs(struct cli *cli, const struct log_opts *o,
     const struct program_filter *f, struct program_list *ret,
@@ -448,9 +460,11 @@ list_programs(struct cli *cli, const struct log_opts *o,
 
 	if (source_programs(cli->source, f, ret, err) < 0)
 		return -1;
-	return f->has_session && is_empty(ret)
-		   ? find_session(cli, o->session, id, err)
-		   : 0;
+	if (!f->has_session || has_wanted(ret) ||
+	    find_session(cli, o->session, id, err) == 0)
+		return 0;
+	program_list_free(ret);
+	return -1;
 }
 
 int

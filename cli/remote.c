@@ -337,6 +337,12 @@ remote_free(struct remote *r)
 	free(r);
 }
 
+bool
+remote_may_all(const struct remote *r)
+{
+	return r->may_all;
+}
+
 struct vfs *
 remote_vfs(struct remote *r)
 {

@@ -29,6 +29,8 @@ struct remote;
 int remote_open(const char *run_dir, const char *command, struct remote **ret,
     struct ops_err *err);
 void remote_free(struct remote *r); /* NULL is fine */
+/* May this user read everybody's? */
+bool remote_may_all(const struct remote *r);
 
 /* The store's files; borrowed from r. */
 struct vfs *remote_vfs(struct remote *r);

@@ -124,6 +124,12 @@ source_is_daemon(const struct source *s)
 	return s->remote != NULL;
 }
 
+bool
+source_may_all(const struct source *s)
+{
+	return s->remote == NULL || remote_may_all(s->remote);
+}
+
 const char *
 source_name(const struct source *s)
 {

@@ -30,6 +30,9 @@ void source_free(struct source *s); /* NULL is fine */
 /* Is it the daemon? */
 bool source_is_daemon(const struct source *s);
 
+/* May this user read everybody's?  Who can read the folder may. */
+bool source_may_all(const struct source *s);
+
 /* Sessions, oldest first; mine: those of this user only.  If it isn't all, since
  * events could not be read, a line on stderr says so (cli_partial()). */
 int source_sessions(struct cli *cli, const struct session_filter *f, bool mine,

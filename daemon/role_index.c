@@ -38,11 +38,11 @@
 
 #define MS UINT64_C(1000000)
 #define EVERY (2000 * MS)
-#define SHARE 20                   /* one part in so many of the time */
-#define BUSY 100                   /* processes and threads made in EVERY */
-#define WAIT_MAX (10000 * MS)      /* then it is read all the same, */
-#define BEHIND_MAX 10000           /* or when so many were made */
-#define PROC_STAT_MAX (256u << 10) /* bytes */
+#define SHARE 20                        /* one part in so many of the time */
+#define BUSY 50                         /* processes and threads a second */
+#define WAIT_MAX (10000 * MS)           /* then it is read all the same, */
+#define BEHIND_MAX 10000                /* or when so many were made */
+#define PROC_STAT_MAX (256u << 10)      /* bytes */
 #define SPACE_MIN (UINT64_C(128) << 20) /* bytes */
 #define RECORD_BYTES 200           /* of the index for each, and then some */
 #define AFTER_TROUBLE (30000 * MS) /* there is little hope that it mends */
@@ -60,7 +60,8 @@ struct index_role {
 	bool full;        /* the disk, nearly */
 	uint64_t next;    /* BOOTTIME: no sooner, but if asked */
 	int proc_stat;    /* -1: it can't be had */
-	uint64_t made;    /* processes since the boot, when it looked */
+	uint64_t made;    /* processes since the boot, when it counted them */
+	uint64_t counted; /* BOOTTIME of that */
 	uint64_t indexed; /* and when it was up to date */
 	uint64_t due;     /* BOOTTIME: there is something new since; 0: none */
 	char said[sizeof(((struct ops_err *)0)->msg)]; /* trouble told last */
@@ -122,12 +123,16 @@ count_made(const struct index_role *r)
 
 /* What is new can wait for a quieter moment. */
 static bool
-waits(struct index_role *r, uint64_t lately)
+waits(struct index_role *r)
 {
-	if (r->due == 0)
-		r->due = ops_boottime();
-	return lately > BUSY && r->made - r->indexed < BEHIND_MAX &&
-	       ops_boottime() - r->due < WAIT_MAX;
+	uint64_t now = ops_boottime(), made = count_made(r);
+	uint64_t lately =
+	    (made - r->made) / ((now - r->counted) / (1000 * MS) + 1);
+
+	r->made = made;
+	r->counted = now;
+	return lately > BUSY && made - r->indexed < BEHIND_MAX &&
+	       now - r->due < WAIT_MAX;
 }
 
 /* -- looking -- */
@@ -214,8 +219,8 @@ static void
 look(struct index_role *r)
 {
 	bool asked = indexer_is_asked(r->role->store);
-	uint64_t began = cpu_time(), made = count_made(r), pause;
-	uint64_t lately = made - r->made;
+	uint64_t began = cpu_time(), pause;
+	bool fresh;
 	struct ops_err err = { 0 };
 	struct stat now = { 0 };
 
@@ -223,9 +228,10 @@ look(struct index_role *r)
 		r->removed = r->loop.stop = true;
 		return;
 	}
-	r->made = made;
-	if (!asked &&
-	    (ops_boottime() < r->next || !is_new(r, &now) || waits(r, lately)))
+	fresh = is_new(r, &now);
+	if (fresh && r->due == 0)
+		r->due = ops_boottime();
+	if (!asked && (!fresh || ops_boottime() < r->next || waits(r)))
 		return;
 	if (!prepare(r)) {
 		r->next = ops_boottime() + AFTER_TROUBLE;
@@ -233,7 +239,7 @@ look(struct index_role *r)
 	}
 	if (check_space(r, &err) == 0 && update(r, asked, &err) == 0) {
 		r->seen = now;
-		r->indexed = made;
+		r->indexed = r->made;
 		r->due = 0;
 		r->said[0] = '\0';
 	} else {
@@ -340,6 +346,7 @@ run(struct index_role *r, struct ops_err *err)
 	/* Shut in, it could not open that. */
 	r->proc_stat = open("/proc/stat", O_RDONLY | O_CLOEXEC);
 	r->made = r->indexed = count_made(r);
+	r->counted = ops_boottime();
 	(void)prepare(r);
 	loop_timer_set(r->timer.fd, EVERY, 0);
 	role_ready(r->role);

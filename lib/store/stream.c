@@ -124,7 +124,9 @@ list_segments(struct store *s, size_t stream, struct ops_err *err)
 static struct layout_segment *
 segment_of(const struct store_extra *x, uint64_t number)
 {
-	for (size_t i = x->segments; i > 0; i--)
+	size_t n = x->segment != NULL ? x->segments : 0;
+
+	for (size_t i = n; i > 0; i--)
 		if (x->segment[i - 1].first_frame <= number)
 			return &x->segment[i - 1];
 	return NULL;

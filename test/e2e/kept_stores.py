@@ -95,6 +95,10 @@ class Kept(r.Recorded):
             if "log" in want:
                 self.check(len(want["log"]) > 8, "few programs in " + name)
                 self.equal(r.programs(self.opseal(store, "log", "--json")), want["log"], "log")
+                # What was lost may have been anybody's: it makes no session.
+                none = self.opseal(store, "log", "--session", "abcdefghijklmnop")
+                self.exits(none, 2)
+                self.contains(none.text + none.errtext, "no session abcdefghijklmnop")
             self.check(st.fingerprint(store) == before, "reading changed it")
 
     def test_verified(self):

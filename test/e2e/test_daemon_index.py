@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The index that a daemon keeps: what `log` says is the same with it and without
 it, it comes back when it is thrown away, and the process that makes it is shut in."""
+# timeout: 600
 import os
 import re
 import pwd
@@ -77,7 +78,13 @@ class Index(t.Test):
                 number += 1
             done = self.programs(inst) > before + 200
         self.check(done, "%d programs indexed, %d when it began" % (self.programs(inst), before))
-        t.wait_for("all of them", lambda: self.both(inst, "true").count(b'"busy"') == number)
+        # Its tail is in the log, and then in the index; before, a copy may be of
+        # a file that is being written.
+        t.wait_for("all of them in the log", lambda: inst.offline(
+            "log", "--json", "true").out.count(b'"busy"') == number, timeout=150)
+        t.wait_for("all of them in the index",
+                   lambda: self.programs(inst) > before + number, timeout=150)
+        self.equal(self.both(inst, "true").count(b'"busy"'), number, "busy ones")
 
     def test_removed(self):
         """Under a daemon that runs: it makes it again."""
