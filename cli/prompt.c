@@ -85,6 +85,8 @@ prompt_end(const struct prompt *p, const uint8_t *data, size_t n)
 		"\033]133;D" };
 	size_t most = 0;
 
+	if (n == 0)
+		return 0; /* and data may be NULL */
 	for (size_t i = 0; i < PROMPT_LINES; i++) {
 		size_t k =
 		    i == p->now ? 0 : overlap(p->line[i], p->n[i], data, n);

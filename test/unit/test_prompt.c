@@ -73,6 +73,7 @@ test_long_lines(void **state)
 	assert_memory_equal(&whole, &pieces, sizeof(whole));
 	assert_int_equal(prompt_end(&whole, (const uint8_t *)"ab$ ", 4), 2);
 	assert_int_equal(prompt_end(&whole, line, 0), 0);
+	assert_int_equal(prompt_end(&whole, NULL, 0), 0);
 }
 
 int
