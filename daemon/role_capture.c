@@ -193,8 +193,8 @@ sum(const struct program_loss *l)
 
 static void tell_state(void *arg, uint64_t now);
 
-/* The rings have just been read: what was lost was lost since the last time. */
-/* False: it can't be told yet. */
+/* The rings have just been read: what was lost was lost since the last time.
+ * False: it can't be told yet. */
 static bool
 put_loss(struct capture_role *r, uint64_t now)
 {

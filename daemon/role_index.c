@@ -3,8 +3,10 @@
  *
  * It looks every two seconds whether there is a new checkpoint, and reads the
  * store only then; and then not again for twenty times the CPU that it took, so
- * that what nobody waits for costs a twentieth of one at most.  It listens to
- * nobody, writes only STORE/index, and is shut in before it parses anything.
+ * that what nobody waits for costs a twentieth of one at most.  While many
+ * processes start it waits for a quieter moment, WAIT_MAX or BEHIND_MAX at most.
+ * It listens to nobody, writes only STORE/index, and is shut in before it parses
+ * anything.
  *
  * The log needs the last of a disk more than the index does: it is not begun where
  * it won't fit, ends where space gets short, and is removed where that is not

@@ -230,8 +230,7 @@ store_open(
 			if (s->again)
 				note_problem(s, "wal",
 				    "the writer went on each time it was read: "
-				    "the "
-				    "newest records may not be here");
+				    "the newest records may not be here");
 			*ret = s;
 			return 0;
 		}

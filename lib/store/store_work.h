@@ -50,8 +50,7 @@ struct store {
 	size_t n_unsealed, unsealed_cap;
 	struct ops_buf wal_bytes;
 	int64_t wall; /* newest known */
-	bool
-	    again; /* the WAL isn't that of these leaves, or damaged: open once more */
+	bool again;   /* WAL of later leaves, or damaged: open once more */
 	bool has_problem;
 	char problem[400];
 };

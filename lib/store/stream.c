@@ -396,12 +396,8 @@ next_frame(
 		return -1;
 	}
 	r->open = f;
-	r->chunk = 0;
-	ops_buf_reset(&r->raw);
-	r->at = r->left = 0;
-	r->number = f->leaf.first;
-	if (r->number < r->from)
-		seek_chunk(r, r->from);
+	r->chunk = 0; /* none is open */
+	seek_chunk(r, r->from > f->leaf.first ? r->from : f->leaf.first);
 	return 0;
 }
 
