@@ -211,11 +211,12 @@ take_event(struct order *o, const uint8_t *p, size_t n, uint16_t type,
 	struct node *node = NULL;
 
 	if (grow(o))
-		node = calloc(1, sizeof(*node) + n);
+		node = malloc(sizeof(*node) + n);
 	if (node == NULL) {
 		o->refused[type]++;
 		return ops_fail(err, OPS_ENOMEM, "capture: no memory");
 	}
+	*node = (struct node){ 0 };
 	memcpy(node->bytes, p, n);
 	node->ev.u = (void *)node->bytes;
 	node->ev.n = n;

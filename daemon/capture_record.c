@@ -9,6 +9,7 @@
 
 #define NUMBERS_ROOM 600 /* what an exec's record takes besides its texts */
 #define PAGE_KIB 4
+#define BODY_USUAL 1000 /* most fit: one piece of memory, asked for once */
 
 size_t
 capture_path(
@@ -238,6 +239,15 @@ args_inside(const struct program_exec *r, const struct order_event *ev)
 	return n < room ? n : room;
 }
 
+static struct ops_buf
+new_body(void)
+{
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+
+	(void)ops_buf_reserve(&b, BODY_USUAL);
+	return b;
+}
+
 static bool
 put(const struct capture_sink *sink, uint8_t type, uint64_t time,
     struct ops_buf *b)
@@ -255,9 +265,9 @@ put_exec(const struct order_event *ev, const struct procs *p,
 {
 	const struct cap_exec *e = &ev->u->exec;
 	uint8_t id[1 + PROGRAM_ALSO_MAX][OPS_ID_LEN] = { 0 };
-	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	struct ops_buf b = new_body();
 	struct program_exec r = { 0 };
-	struct texts t;
+	struct texts t OPS_UNINITIALIZED;
 	size_t n;
 
 	if (x != NULL)
@@ -323,7 +333,7 @@ put_ended(
 		.majflt = e->majflt,
 		.has_own = e->own_pid != 0 && e->own_pid != e->head.pid,
 		.own = e->own_pid };
-	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	struct ops_buf b = new_body();
 	uint8_t id[OPS_ID_LEN] = { 0 };
 	struct proc gone;
 
@@ -371,7 +381,7 @@ put_failed(const struct cap_failed *e, struct procs *p,
 		.ppid = x != NULL ? x->ppid : e->head.ppid,
 		.pstart = x != NULL ? x->pstart : e->head.pstart,
 		.has_ancestor = has_ancestor(x) };
-	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	struct ops_buf b = new_body();
 	uint8_t id[OPS_ID_LEN] = { 0 };
 
 	if (x != NULL)

@@ -65,6 +65,7 @@
 #define FORGET (60000 * MS)   /* sessions that ended so long ago */
 #define EVENTS_MAX 65536      /* that wait; the rings keep the rest */
 #define EVENTS_BYTES ((size_t)32 << 20)
+#define CLOCK_EVERY 16384 /* bytes of events told between looks at it */
 #define TEXT_MAX 400
 
 struct capture_role {
@@ -313,7 +314,7 @@ put_events(struct capture_role *r, uint64_t now)
 	uint64_t until = told_until(r, now);
 	const struct order_event *next;
 	uint64_t began = ops_boottime();
-	bool any = false;
+	size_t work = 0; /* bytes, since the clock was looked at */
 
 	r->more = false;
 	while ((next = order_next(r->order, until)) != NULL) {
@@ -321,12 +322,13 @@ put_events(struct capture_role *r, uint64_t now)
 
 		/* Thousands, or megabytes of arguments, take long, and the
 		 * rings fill. */
-		r->more = any && !is_last(r) && ops_boottime() - began >= NAP;
+		r->more = work >= CLOCK_EVERY && !is_last(r) &&
+			  ops_boottime() - began >= NAP;
 		if (r->more) {
 			until = ev.u->head.time - 1;
 			break;
 		}
-		any = true;
+		work = (work >= CLOCK_EVERY ? 0 : work) + ev.n + ev.args_n;
 		hide_secrets(r, &ev);
 		keep_env(r, &ev);
 		if (!order_is_search(r->order) &&

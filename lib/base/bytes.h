@@ -14,6 +14,17 @@
 
 #define OPS_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
+/* A large local array that is written before it is read: the compiler's zeros
+ * (-ftrivial-auto-var-init) would cost more than what is done with it. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define OPS_UNINITIALIZED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef OPS_UNINITIALIZED
+#define OPS_UNINITIALIZED
+#endif
+
 #define OPS_BYTES_DEF(bits, order)                                             \
 	static inline uint##bits##_t ops_get##order##bits(const uint8_t *p)    \
 	{                                                                      \

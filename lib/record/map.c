@@ -124,16 +124,17 @@ void
 map_put(
     struct ops_buf *b, const struct map_field *f, size_t n, const void *from)
 {
-	size_t pairs = 0;
+	uint64_t present = 0; /* by index */
 
+	assert(n <= 64);
 	for (size_t i = 0; i < n; i++)
-		pairs += is_present(&f[i], from);
-	cbor_put_map(b, pairs);
-	for (size_t i = 0; i < n; i++) {
-		if (!is_present(&f[i], from))
-			continue;
-		cbor_put_uint(b, f[i].key);
-		put_value(b, &f[i], from);
+		present |= (uint64_t)is_present(&f[i], from) << i;
+	cbor_put_map(b, (size_t)__builtin_popcountll(present));
+	for (; present != 0; present &= present - 1) {
+		const struct map_field *at = &f[__builtin_ctzll(present)];
+
+		cbor_put_uint(b, at->key);
+		put_value(b, at, from);
 	}
 }
 
