@@ -399,6 +399,17 @@ account_switch_end_left(const char *run, const struct drop_user *user)
 	close(a.dir);
 }
 
+/* One that has never been written to; what is in others may be unread. */
+static void
+unlink_empty(const struct account_switch *a, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(a->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_size == 0)
+		(void)unlinkat(a->dir, name, 0);
+}
+
 void
 account_switch_close(struct account_switch *a)
 {
@@ -412,10 +423,10 @@ account_switch_close(struct account_switch *a)
 	if (drop_act_as(a->user, NULL) == 0) {
 		if (one_is_left(a)) {
 			account_name(a->number, name);
-			(void)unlinkat(a->dir, name, 0);
+			unlink_empty(a, name);
 		}
 		(void)unlinkat(a->dir, ACCOUNT_STATE, 0);
-		(void)unlinkat(a->dir, NEXT, 0);
+		unlink_empty(a, NEXT);
 		(void)rmdir(path); /* stays where there is more to read */
 		drop_act_back(a->user);
 	}

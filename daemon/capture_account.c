@@ -9,6 +9,7 @@
 #define SECOND UINT64_C(1000000000)
 #define COUNT_EVERY (10 * SECOND) /* a REC_COVERAGE, if nothing is missed */
 #define LATE (10 * SECOND)        /* an end without a record has none */
+#define LAST_EVERY (SECOND / 100) /* looks at what is left at the end */
 
 int
 capture_account_open(struct capture_account *c, const char *run,
@@ -125,27 +126,32 @@ forget(struct capture_account *c, uint64_t now, uint64_t told)
 		    account_forget(c->ends, upto > LATE ? upto - LATE : 0);
 }
 
-static void
+/* False: no room. */
+static bool
 put_counts(struct capture_account *c, uint64_t now, bool last,
     const struct capture_sink *sink)
 {
 	struct program_coverage *n = &c->counts;
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	bool rc;
 
 	if (n->captured + n->accounted + n->unaccounted + n->bad == 0 ||
 	    (now - n->from < COUNT_EVERY && n->missed + n->unsure == 0 &&
 		!last))
-		return;
+		return true;
 	n->until = now;
 	program_coverage_put(&b, n);
-	if (!b.failed && sink->put(sink->arg, REC_COVERAGE, now, b.data, b.len))
+	rc =
+	    !b.failed && sink->put(sink->arg, REC_COVERAGE, now, b.data, b.len);
+	if (rc)
 		*n = (struct program_coverage){ .from = now };
 	ops_buf_free(&b);
+	return rc;
 }
 
 bool
 capture_account_put(struct capture_account *c, uint64_t now, uint64_t told,
-    bool last, const struct capture_sink *sink)
+    const struct capture_sink *sink)
 {
 	char state[ACCOUNT_STATE_MAX];
 	struct acct_record r;
@@ -156,7 +162,7 @@ capture_account_put(struct capture_account *c, uint64_t now, uint64_t told,
 
 	if (c->ends == NULL)
 		return false;
-	c->due = last ? UINT64_MAX : now + CAPTURE_ACCOUNT_EVERY;
+	c->due = now + CAPTURE_ACCOUNT_EVERY;
 	ops_clock_read(&clock);
 	account_clock(c->ends, &clock);
 	while (put_waiting(c, sink) &&
@@ -168,11 +174,28 @@ capture_account_put(struct capture_account *c, uint64_t now, uint64_t told,
 	if (capture_account_idle(c))
 		account_file_done(&c->file, true);
 	forget(c, now, told);
-	put_counts(c, now, last, sink);
+	(void)put_counts(c, now, false, sink);
 	account_file_state(&c->file, state);
 	changed = strcmp(state, c->state) != 0;
 	memcpy(c->state, state, sizeof(c->state));
 	return changed;
+}
+
+bool
+capture_account_end(
+    struct capture_account *c, uint64_t now, const struct capture_sink *sink)
+{
+	if (c->ends == NULL)
+		return true;
+	(void)capture_account_put(c, now, UINT64_MAX, sink);
+	if (c->caught_up && capture_account_idle(c) &&
+	    put_counts(c, now, true, sink)) {
+		c->due = UINT64_MAX;
+		return true;
+	}
+	/* Another file, more records than are held at a time, or no room. */
+	c->due = now + LAST_EVERY;
+	return false;
 }
 
 void

@@ -51,10 +51,14 @@ void capture_account_ended(struct capture_account *c, const struct cap_exit *e);
 /* Read what is there; before the rings are, so that no record comes in front
  * of its event. */
 void capture_account_read(struct capture_account *c);
-/* Put what is known when capture has told of all until `told`.  last: nothing
- * more comes.  True: the supervisor says something else than before. */
+/* Put what is known when capture has told of all until `told`.  True: the
+ * supervisor says something else than before. */
 bool capture_account_put(struct capture_account *c, uint64_t now, uint64_t told,
-    bool last, const struct capture_sink *sink);
+    const struct capture_sink *sink);
+/* Accounting is off and capture has told of all: put the rest.  False: there is
+ * more, in a file behind this one or for want of room; call again when .due. */
+bool capture_account_end(
+    struct capture_account *c, uint64_t now, const struct capture_sink *sink);
 /* Records are put from number `tail` on, those below `head` are in the log.
  * look: whether there is another file, too. */
 void capture_account_safe(

@@ -167,13 +167,20 @@ attach_failed(struct kernel *k)
 		   : 0;
 }
 
-static void
-unload(struct kernel *k)
+void
+kernel_detach(struct kernel *k)
 {
 	for (unsigned i = 0; i < OPS_ARRAY_LEN(k->link); i++) {
 		(void)bpf_link__destroy(k->link[i]); /* NULL is fine */
 		k->link[i] = NULL;
 	}
+	capture__detach(k->skel);
+}
+
+static void
+unload(struct kernel *k)
+{
+	kernel_detach(k);
 	capture__destroy(k->skel);
 	k->skel = NULL;
 }

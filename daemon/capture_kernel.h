@@ -34,6 +34,10 @@ void kernel_close(struct kernel *k);
 
 /* "tp_btf" or "raw_tp", and what is missing. */
 const char *kernel_how(const struct kernel *k);
+/* Nothing comes into the rings any more, once what goes on just now is through
+ * (KERNEL_THROUGH); what is there can be read, and counted. */
+void kernel_detach(struct kernel *k);
+#define KERNEL_THROUGH UINT64_C(5000000) /* ns */
 /* Readable once something has come into rings that had been read empty. */
 int kernel_fd(const struct kernel *k);
 

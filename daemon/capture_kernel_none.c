@@ -37,6 +37,13 @@ kernel_fd(const struct kernel *k)
 	return -1;
 }
 
+void
+kernel_detach(struct kernel *k)
+{
+	(void)k;
+	assert(false);
+}
+
 size_t
 kernel_read(struct kernel *k, struct order *o, size_t room)
 {

@@ -48,7 +48,8 @@ count_args(const uint8_t *p, size_t n)
 	return count;
 }
 
-static void
+/* False: no room. */
+static bool
 put_seed(int proc, const struct procid_seen *seen, const struct proc *x,
     uint64_t now, const struct mask *mask, const struct capture_sink *sink)
 {
@@ -69,9 +70,10 @@ put_seed(int proc, const struct procid_seen *seen, const struct proc *x,
 		.tty = seen->tty_major << 20 | seen->tty_minor };
 	uint8_t hole[PROGRAM_HOLE_LEN];
 	size_t n = read_args(proc, (pid_t)x->pid, args, &r.args_len);
+	bool rc;
 
 	if (n == 0)
-		return; /* the kernel's own, or it is gone */
+		return true; /* the kernel's own, or it is gone */
 	if (mask != NULL && mask_args(mask, args, n, &masked) > 0) {
 		r.flags |= PROGRAM_MASKED;
 		r.args = (struct event_text){ masked.data, masked.len };
@@ -87,12 +89,14 @@ put_seed(int proc, const struct procid_seen *seen, const struct proc *x,
 		r.holes = (struct event_text){ hole, sizeof(hole) };
 	}
 	program_exec_put(&b, id, &r);
-	if (!b.failed && !masked.failed)
-		(void)sink->put(sink->arg, REC_EXEC, now, b.data, b.len);
+	rc = b.failed || masked.failed ||
+	     sink->put(sink->arg, REC_EXEC, now, b.data, b.len);
 	ops_buf_free(&masked);
 	ops_buf_free(&b);
+	return rc;
 }
 
+/* As capture_seed(), for one. */
 static int
 seed_one(struct procs *p, int proc, pid_t pid, uint64_t now,
     const struct mask *mask, const struct capture_sink *sink,
@@ -102,7 +106,7 @@ seed_one(struct procs *p, int proc, pid_t pid, uint64_t now,
 	struct proc x = { .pid = (uint32_t)pid };
 
 	if (procid_see(pid, &seen, NULL) < 0)
-		return 0; /* it has ended */
+		return 1; /* it has ended */
 	x.start = seen.start * PROCS_TICK;
 	x.ppid = (uint32_t)seen.parent;
 	x.uid = seen.uid;
@@ -114,24 +118,25 @@ seed_one(struct procs *p, int proc, pid_t pid, uint64_t now,
 	memcpy(x.comm, seen.comm, strnlen(seen.comm, CAP_COMM));
 	if (procs_seed(p, &x) < 0)
 		return ops_fail(err, OPS_ENOMEM, "processes: no memory");
-	put_seed(proc, &seen, &x, now, mask, sink);
-	return 0;
+	return put_seed(proc, &seen, &x, now, mask, sink);
 }
 
 int
 capture_seed(struct procs *p, uint64_t now, const struct mask *mask,
-    const struct capture_sink *sink, struct ops_err *err)
+    const struct capture_sink *sink, uint32_t *from, struct ops_err *err)
 {
-	DIR *proc = opendir("/proc");
+	DIR *proc = opendir("/proc"); /* in the order of pids */
 	struct dirent *e;
-	int pid, rc = 0;
+	int pid, rc = 1;
 
 	if (proc == NULL)
 		return ops_fail_errno(err, "/proc");
-	while (rc == 0 && (e = readdir(proc)) != NULL)
-		if (procstat_entry(e->d_name, &pid))
-			rc =
-			    seed_one(p, dirfd(proc), pid, now, mask, sink, err);
+	while (rc == 1 && (e = readdir(proc)) != NULL) {
+		if (!procstat_entry(e->d_name, &pid) || (uint32_t)pid < *from)
+			continue;
+		*from = (uint32_t)pid;
+		rc = seed_one(p, dirfd(proc), pid, now, mask, sink, err);
+	}
 	closedir(proc);
 	return rc;
 }

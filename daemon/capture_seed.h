@@ -14,10 +14,13 @@
 #include "capture_procs.h"
 #include "capture_record.h"
 
-/* Fill p, and put a REC_EXEC of each at time now (mask NULL: arguments as they
- * are); what the sink has no room for
- * is left out of the log, not of p.  -1: /proc can't be read, or no memory. */
+/*
+ * Fill p, and put a REC_EXEC of each at time now (mask NULL: arguments as they
+ * are), from pid *from on, in the order of the pids.  1: that's all.  0: the sink has
+ * no room; call again, *from says where it goes on.  -1: /proc can't be read, or no
+ * memory.
+ */
 int capture_seed(struct procs *p, uint64_t now, const struct mask *mask,
-    const struct capture_sink *sink, struct ops_err *err);
+    const struct capture_sink *sink, uint32_t *from, struct ops_err *err);
 
 #endif

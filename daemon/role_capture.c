@@ -101,8 +101,13 @@ struct capture_role {
 	struct capture_account account;
 	uint64_t all_told; /* BOOTTIME: every event until then is in queue */
 	bool ending;
-	bool said;                  /* and the last record is in queue */
-	uint64_t signalled, end_by; /* BOOTTIME */
+	bool said; /* and the last record is in queue */
+	/* BOOTTIME: until when all was seen, from when on the rings have it, and
+	 * when it ends in any case. */
+	uint64_t detached, last_read, end_by;
+	bool state_due;    /* could not be said yet */
+	bool seeding;      /* what ran before is being told */
+	uint32_t seed_pid; /* from this one on */
 };
 
 static struct capture_role *
@@ -152,13 +157,13 @@ fill_capture(struct capture_role *r, enum capture_what what, struct ops_buf *b)
 }
 
 static bool
-put_capture(struct capture_role *r, enum capture_what what)
+put_capture(struct capture_role *r, enum capture_what what, uint64_t time)
 {
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	bool rc;
 
 	fill_capture(r, what, &b);
-	rc = !b.failed && put(r, REC_CAPTURE, ops_boottime(), b.data, b.len);
+	rc = !b.failed && put(r, REC_CAPTURE, time, b.data, b.len);
 	ops_buf_free(&b);
 	return rc;
 }
@@ -184,6 +189,9 @@ count_loss(const struct capture_role *r, struct program_loss *ret)
 		.other = k.skipped };
 	if (order_skipped(r->order) > known)
 		ret->other += order_skipped(r->order) - known;
+	/* A number that came late is no longer missing; but was told. */
+	if (ret->other < r->told.other)
+		ret->other = r->told.other;
 }
 
 static uint64_t
@@ -203,6 +211,8 @@ put_loss(struct capture_role *r, uint64_t now)
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	bool told;
 
+	if (r->ending && now > r->detached)
+		now = r->detached;
 	count_loss(r, &all);
 	if (sum(&all) == sum(&r->told)) {
 		r->counted = now;
@@ -287,7 +297,7 @@ keep_env(struct capture_role *r, struct order_event *ev)
 static bool
 is_last(const struct capture_role *r)
 {
-	return r->ending && (r->kernel == NULL || r->whole >= r->signalled);
+	return r->ending && (r->kernel == NULL || r->whole >= r->last_read);
 }
 
 /* Until when events can be told. */
@@ -374,8 +384,8 @@ tell_state(void *arg, uint64_t now)
 			c.text.n = sizeof(both) - 1;
 	}
 	proto_capture_put(&b, &c);
-	if (!b.failed)
-		link_say(&r->link, MSG_CAP_STATE, b.data, b.len, now);
+	r->state_due =
+	    b.failed || !link_say(&r->link, MSG_CAP_STATE, b.data, b.len, now);
 	ops_buf_free(&b);
 }
 
@@ -463,14 +473,30 @@ static int
 got_key(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct capture_role *r = conn;
-	const struct capture_sink sink = { put, r };
 
+	(void)err;
 	if (r->mask != NULL)
 		mask_key(r->mask, m->p);
-	if (r->has_key || r->procs == NULL)
-		return 0;
-	r->has_key = true;
-	return capture_seed(r->procs, ops_boottime(), r->mask, &sink, err);
+	r->seeding = !r->has_key && r->procs != NULL;
+	return 0;
+}
+
+/* As far as there is room in the queue; events come behind it. */
+static void
+seed(struct capture_role *r)
+{
+	const struct capture_sink sink = { put, r };
+	struct ops_err err = { 0 };
+	int rc;
+
+	if (!r->seeding)
+		return;
+	rc = capture_seed(
+	    r->procs, ops_boottime(), r->mask, &sink, &r->seed_pid, &err);
+	if (rc < 0)
+		logline("what ran before capture: %s", err.msg);
+	r->seeding = rc == 0;
+	r->has_key = rc != 0;
 }
 
 static int
@@ -536,8 +562,8 @@ ask_sync(struct capture_role *r, uint64_t now)
 	if (!link_open(&r->link))
 		return;
 	ops_putle64(b, now);
-	link_say(&r->link, MSG_CAP_SYNC, b, sizeof(b), now);
-	r->syncing = now;
+	if (link_say(&r->link, MSG_CAP_SYNC, b, sizeof(b), now))
+		r->syncing = now;
 }
 
 /* -- a turn of the loop -- */
@@ -600,6 +626,8 @@ set_timer(struct capture_role *r, uint64_t now)
 		due = r->end_by;
 	if (r->account.due < due)
 		due = r->account.due;
+	if (r->ending && !is_last(r) && r->last_read < due)
+		due = r->last_read;
 	if (due == UINT64_MAX)
 		loop_timer_set(r->timer.fd, 0, 0);
 	else
@@ -613,7 +641,7 @@ put_accounts(struct capture_role *r, uint64_t now, bool due)
 	const struct capture_sink sink = { put, r };
 
 	if (due && capture_account_put(&r->account, now,
-		       r->kernel != NULL ? r->all_told : now, false, &sink))
+		       r->kernel != NULL ? r->all_told : now, &sink))
 		tell_state(r, now);
 	capture_account_safe(
 	    &r->account, r->queue.head_no, r->queue.tail_no, due);
@@ -631,8 +659,8 @@ is_said(struct capture_role *r, uint64_t now)
 	if (!is_last(r) || (r->order != NULL && order_count(r->order) > 0) ||
 	    (r->kernel != NULL && !put_loss(r, now)))
 		return false;
-	(void)capture_account_put(&r->account, now, UINT64_MAX, true, &sink);
-	r->said = put_capture(r, CAPTURE_ENDED);
+	r->said = capture_account_end(&r->account, now, &sink) &&
+		  put_capture(r, CAPTURE_ENDED, r->detached);
 	if (r->said)
 		(void)link_flush(&r->link, now);
 	return r->said;
@@ -671,11 +699,14 @@ turn(struct capture_role *r)
 			read_rings(r, now);
 		if (ready)
 			r->ready = r->synced;
+		seed(r);
 		ask_sync(r, now);
 		put_events(r, now);
 	}
 	if (is_told(r))
 		(void)link_flush(&r->link, now);
+	if (r->state_due && !r->link.full)
+		tell_state(r, now);
 	put_accounts(r, now, due);
 	watch_writer(r);
 	look_for_end(r, now);
@@ -720,8 +751,13 @@ on_signal(struct watch *w, uint32_t events)
 	(void)events;
 	loop_remove(&r->loop, w); /* once */
 	r->ending = true;
-	r->signalled = ops_boottime();
-	r->end_by = r->signalled + LAST_WAIT;
+	r->detached = ops_boottime();
+	r->last_read = r->detached + KERNEL_THROUGH;
+	r->end_by = r->detached + LAST_WAIT;
+	/* What came while the rest is told would be in no record, and counted
+	 * by nobody. */
+	if (r->kernel != NULL)
+		kernel_detach(r->kernel);
 	capture_account_read(&r->account);
 	turn(r);
 }
@@ -731,7 +767,8 @@ on_signal(struct watch *w, uint32_t events)
 static int
 begin_stream(struct capture_role *r, struct ops_err *err)
 {
-	if (queue_room(&r->queue, 0) == NULL || !put_capture(r, CAPTURE_BEGAN))
+	if (queue_room(&r->queue, 0) == NULL ||
+	    !put_capture(r, CAPTURE_BEGAN, ops_boottime()))
 		return ops_fail(err, OPS_ENOMEM, "out of memory");
 	return 0;
 }

@@ -84,6 +84,14 @@ capture_gone(struct writer_role *r)
 
 /* -- the sessions -- */
 
+/* Where it is gone, what it has sent is still to be taken: its hang-up ends it. */
+static bool
+is_broken(const struct ops_err *err)
+{
+	return err->code != OPS_OK && err->code != OPS_EBUSY &&
+	       err->code != OPS_EUNAVAIL;
+}
+
 void
 capture_flush(struct writer_role *r)
 {
@@ -102,7 +110,7 @@ capture_flush(struct writer_role *r)
 				   NULL, 0, &err) < 0;
 	}
 	to->told_waits = err.code == OPS_EBUSY;
-	if (err.code != OPS_OK && err.code != OPS_EBUSY)
+	if (is_broken(&err))
 		to->dead = true;
 	else if (to->held == NULL)
 		loop_change(&r->loop, &to->watch, peer_events(to));
@@ -133,6 +141,7 @@ capture_over(struct writer_role *r, const uint8_t id[static OPS_ID_LEN])
 {
 	uint8_t b[OPS_ID_LEN + 8];
 	struct peer *to = r->capture;
+	struct ops_err err = { 0 };
 
 	/* Told of it after its end, capture would take it for open. */
 	capture_flush(r);
@@ -147,7 +156,8 @@ capture_over(struct writer_role *r, const uint8_t id[static OPS_ID_LEN])
 	memcpy(b, id, OPS_ID_LEN);
 	ops_putle64(b + OPS_ID_LEN, ops_boottime());
 	/* Who connects again takes all sessions for ended but those named. */
-	if (msg_send(to->watch.fd, Q_OVER, b, sizeof(b), NULL, 0, NULL) < 0)
+	if (msg_send(to->watch.fd, Q_OVER, b, sizeof(b), NULL, 0, &err) < 0 &&
+	    err.code != OPS_EUNAVAIL)
 		to->dead = true;
 }
 
@@ -184,7 +194,7 @@ capture_sync(struct peer *p)
 	if (!p->dead && !p->told_waits)
 		p->sync_due = msg_send(p->watch.fd, MSG_CAP_SYNCED, b,
 				  sizeof(b), NULL, 0, &err) < 0;
-	if (err.code != OPS_OK && err.code != OPS_EBUSY)
+	if (is_broken(&err))
 		p->dead = true;
 	else if (!p->dead && p->held == NULL)
 		loop_change(&p->r->loop, &p->watch, peer_events(p));

@@ -418,9 +418,10 @@ peers_tell_state(struct writer_role *r)
 void
 peers_close(struct writer_role *r)
 {
-	/* What was shown already and not rung for yet. */
+	/* What was shown already and not rung for yet, and what those sent who
+	 * ended before us. */
 	for (struct peer *p = r->peers; p != NULL; p = p->next)
-		for (int i = 0; i < LAST_TURNS && p->follows_bell; i++)
+		for (int i = 0; i < LAST_TURNS && is_recorder(p); i++)
 			if (!peer_receive(p))
 				break;
 	for (struct peer *p = r->peers, *next; p != NULL; p = next) {

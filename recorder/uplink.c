@@ -7,6 +7,14 @@
 #include "record/event.h"
 #include "record/record.h"
 
+/* Without this it is no session's terminal: so else the next connection says it. */
+static void
+must_say(struct link *l, uint16_t type, const void *p, size_t n, uint64_t now)
+{
+	if (l->held && !link_say(l, type, p, n, now) && l->held)
+		link_close(l, now);
+}
+
 void
 uplink_outer(struct uplink *u, uint64_t now)
 {
@@ -15,7 +23,7 @@ uplink_outer(struct uplink *u, uint64_t now)
 	if (u->outer.door == 0)
 		return;
 	proto_outer_encode(&u->outer, p);
-	link_say(u->link, MSG_REC_OUTER, p, sizeof(p), now);
+	must_say(u->link, MSG_REC_OUTER, p, sizeof(p), now);
 }
 
 /* The inner terminal first: no program runs in it before this was sent. */
@@ -26,7 +34,7 @@ name_terminals(void *arg, uint64_t now)
 	uint8_t p[PROTO_INNER_LEN];
 
 	proto_inner_encode(&u->inner, p);
-	link_say(u->link, MSG_REC_INNER, p, sizeof(p), now);
+	must_say(u->link, MSG_REC_INNER, p, sizeof(p), now);
 	uplink_outer(u, now);
 }
 

@@ -61,15 +61,22 @@ link_connect(struct link *l, uint64_t now)
 		link_close(l, now);
 }
 
-void
+bool
 link_say(struct link *l, uint16_t type, const void *p, size_t n, uint64_t now)
 {
+	struct ops_err err;
+
 	if (!l->held)
-		return;
-	if (msg_send(l->fd, type, p, n, NULL, 0, NULL) < 0)
-		link_close(l, now);
-	else
+		return false;
+	if (msg_send(l->fd, type, p, n, NULL, 0, &err) == 0) {
 		l->ring = now;
+		return true;
+	}
+	if (err.code == OPS_EBUSY)
+		l->ring = now; /* for room */
+	else
+		link_close(l, now);
+	return false;
 }
 
 /* The connection's states, for the table of messages. */
@@ -261,5 +268,6 @@ link_flush(struct link *l, uint64_t now)
 		queue_sent(l->queue, n);
 		sent(l, n, now);
 	}
+	l->full = false; /* room is of no use now */
 	return false;
 }

@@ -69,8 +69,9 @@ void link_connect(struct link *l, uint64_t now);
 /* Take what has arrived.  A peer that talks nonsense is disconnected. */
 void link_read(struct link *l, uint64_t now);
 /* Send a message of the owner's own, and ring for it.  Not while nothing is
- * held: see link_owner.held. */
-void link_say(
+ * held: see link_owner.held.  False: it wasn't sent, since the link isn't open (any
+ * more), or since the socket takes no more now. */
+bool link_say(
     struct link *l, uint16_t type, const void *p, size_t n, uint64_t now);
 /* Send all there is.  True if nothing is left unsent. */
 bool link_flush(struct link *l, uint64_t now);

@@ -197,6 +197,20 @@ class Accounting(t.Test):
         t.wait_for("files that were read to go", lambda: len(self.files(inst)) == 1)
         self.equal(self.coverage(inst)[0]["bad"], 0, "bad records")
 
+    def test_ended_with_two_files(self):
+        """The daemon ends just when it has gone on to another file: both are read first."""
+        inst = self.daemon()
+        path, n = self.named("twofiles"), 0
+        while max(int(os.path.basename(f)) for f in self.files(inst)) < 2:
+            self.check(n < 100000, "no other file after %d processes" % n)
+            spawn(path, 20)
+            n += 20
+        inst.proc.terminate()  # what it had not read then is most of the first
+        self.equal(inst.stop(), 0, "end")
+        rows = c.json_rows(inst.offline("log", "--json", "--forks", "twofiles"))
+        self.equal(len(rows), n, "ends")
+        self.equal(os.path.exists(os.path.join(inst.run_dir, "account")), False, "the folder")
+
     def test_daemon_killed(self):
         """kill -9 of the whole daemon: what runs until it is back is in the log."""
         for capture in (False, True):

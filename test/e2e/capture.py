@@ -435,6 +435,66 @@ class Capture(t.Test):
         self.equal([p["counted"] for p in self.log(inst, "--forks") if p["kind"] == "lost"], [],
                    "lost")
 
+    def test_ended_behind(self):
+        """The daemon is told to end while capture has more for the writer than its queue
+        (4 MiB) holds, since that stands still: all of it is told once it goes on."""
+        inst = self.captured()
+        tag, n = "behind-%d" % os.getpid(), 3000
+        writer = self.role(inst, "writer")
+        self.mark("before")
+        self.wait_for_mark(inst, "before")
+        os.kill(writer, signal.SIGSTOP)
+        self.later(lambda: os.kill(writer, signal.SIGCONT) if os.path.exists("/proc/%d" % writer) else 0)
+        for i in range(n):
+            argv = ["true", tag, str(i), "x" * 2000]
+            self.equal(os.waitpid(os.posix_spawn(self.short, argv, {}), 0)[1], 0, "status")
+        time.sleep(1)
+        inst.proc.terminate()
+        time.sleep(1)
+        os.kill(writer, signal.SIGCONT)
+        self.equal(inst.stop(), 0, "exit status")
+        rows = [json.loads(x) for x in inst.offline("log", "--json").text.splitlines()]
+        mine = [p for p in rows if p["kind"] == "exec" and p["argv"][1:2] == [tag]]
+        self.equal([int(p["argv"][2]) for p in mine], list(range(n)), "programs")
+        self.equal([p["argv"][2] for p in mine if p.get("status") != 0], [], "without an end")
+        self.equal([p for p in rows if p["kind"] == "lost"], [], "lost")
+        self.exits(inst.offline("verify"), 0)
+
+    def test_lost_at_the_end(self):
+        """Capture stands still until its rings are full, and then the daemon ends: what the
+        rings had no room for is counted in the last of its records."""
+        inst, witness = (self.captured(x, config="mask = no\n") for x in ("ended", "witness"))
+        os.setpriority(os.PRIO_PROCESS, self.role(witness, "capture"), -15)  # so that it sees all
+        self.mark("begin-of-stop")
+        for i in (inst, witness):
+            self.wait_for_mark(i, "begin-of-stop")
+        role = self.role(inst, "capture")
+        os.kill(role, signal.SIGSTOP)
+        self.later(lambda: os.kill(role, signal.SIGCONT) if os.path.exists("/proc/%d" % role) else 0)
+        # A head of 4 KiB each: 4 MiB of them.
+        for i in range(STOPPED // 2):
+            argv = ["true", "last", str(i), "x" * 3500]
+            self.equal(os.waitpid(os.posix_spawn(self.short, argv, {}), 0)[1], 0, "status")
+        self.mark("end-of-stop")  # is lost, too
+        self.wait_for_mark(witness, "end-of-stop")
+        inst.proc.terminate()
+        time.sleep(0.5)
+        os.kill(role, signal.SIGCONT)
+        self.equal(inst.stop(), 0, "exit status")
+        rows = [json.loads(x) for x in inst.offline("log", "--json", "--forks").text.splitlines()]
+        lost = [p for p in rows if p["kind"] == "lost"]
+        self.check(sum(p["execs"] for p in lost) > 0, "nothing was lost: the test shows nothing")
+        self.equal([p for p in lost if not p["counted"]], [], "lost and not counted")
+        seen = {int(p["argv"][2]) for p in rows if p["kind"] == "exec" and p["argv"][1:2] == ["last"]}
+        all_ = {int(p["argv"][2]) for p in self.log(witness) if p["kind"] == "exec" and
+                p["argv"][1:2] == ["last"]}
+        self.equal(all_, set(range(STOPPED // 2)), "what the witness saw")
+        # Others run programs meanwhile: what is missing of ours is lost, but not all that is.
+        missing = len(all_) - len(seen)
+        self.check(0 < missing <= sum(p["execs"] for p in lost), "%d are missing, lost: %s" % (
+            missing, lost))
+        self.equal(inst.offline("verify").status, 0, "verify")
+
     def test_sessions_that_end(self):
         """One that ends hurries what is told; many don't hold it up."""
         inst = self.captured()
