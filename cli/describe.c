@@ -297,7 +297,9 @@ put_import_json(struct json *j, const struct session *s, bool utc)
 		json_key(j, "start_claimed");
 		json_bool(j, i.has_start);
 		json_key(j, "whole");
-		json_bool(j, i.format != IMPORT_TYPESCRIPT || i.tail.p != NULL);
+		json_bool(
+		    j, s->has_close && s->close.state == CLOSE_CLOSED &&
+			   (i.format != IMPORT_TYPESCRIPT || i.tail.p != NULL));
 	}
 	json_end_object(j);
 }

@@ -277,9 +277,15 @@ write_typescript(struct export *x, struct ops_err *err)
 		.duration = describe_duration(s),
 		.has_exit = s->has_close && s->close.has_status,
 		.import = imported ? &import : NULL,
+		.cut = imported &&
+		       (!s->has_close || s->close.state != CLOSE_CLOSED),
 	};
 	struct screen_record r;
 	int rc = 0;
+
+	if (m.cut)
+		cli_partial(x->cli,
+		    "the file was imported in part, and its end is missing");
 
 	/* An imported one as it was, if nothing else is asked for. */
 	if (kind != NULL ? strcmp(kind, "advanced") == 0

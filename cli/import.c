@@ -31,6 +31,11 @@ import_hand_over(const struct cli *cli,
 	ops_id_text(importer_id(im), id);
 	if (rc == 0)
 		printf("%s\n", id);
+	else if (importer_ending(im))
+		cli_note(cli,
+		    "session %s may still become whole: look at `opseal ls "
+		    "--source import` before you import it again",
+		    id);
 	else if (importer_begun(im))
 		cli_note(cli,
 		    "session %s may be in the log in part: it is lost there, "

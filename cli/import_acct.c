@@ -46,6 +46,11 @@ read_file(struct acct_file *f, struct ops_err *err)
 	    0) {
 		if (err != NULL && (err->sys == EACCES || err->sys == EPERM))
 			err->code = OPS_EPERM;
+		if (stat(f->path, &st) == 0 && st.st_size > FILE_MAX)
+			return ops_fail(err, OPS_EFORMAT,
+			    "%.100s: larger than %u MiB; split -b %uM makes "
+			    "files that can be taken one after the other",
+			    f->path, FILE_MAX >> 20, FILE_MAX >> 20);
 		return -1;
 	}
 	if (f->bytes.len == 0)

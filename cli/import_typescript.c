@@ -236,8 +236,9 @@ look_at_timing(struct script *s, struct ops_err *err)
 		return ops_context(err, "%.100s", s->timing_path);
 	if (s->begin > IMPORT_HEAD_MAX || b->len - s->end > IMPORT_TAIL_MAX)
 		return ops_fail(err, OPS_EFORMAT,
-		    "%.100s: more than %d bytes of H lines", s->timing_path,
-		    IMPORT_HEAD_MAX);
+		    "%.100s: more than %d bytes of H lines in front, or %d "
+		    "behind",
+		    s->timing_path, IMPORT_HEAD_MAX, IMPORT_TAIL_MAX);
 	s->info.both = same_file(&names);
 	s->info.multi = s->total.kind == SCRIPTLOG_MULTI;
 	s->info.timing = full_path(s->timing_path, s->timing_full);

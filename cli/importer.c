@@ -28,11 +28,14 @@
 struct side {
 	struct queue queue;
 	struct link link;
+	unsigned connected; /* link.opened when something became durable last */
 };
 
 struct importer {
 	struct side session, programs;
 	bool begun, has_programs;
+	bool ending;  /* SESSION-CLOSE may have been sent */
+	bool another; /* the log that the begin is in is gone */
 	char path[PATH_MAX];
 	uint64_t start;
 	uint64_t progress; /* BOOTTIME of the last thing that moved */
@@ -46,12 +49,14 @@ on_held(void *arg, uint64_t now)
 	(void)arg, (void)now;
 }
 
-/* The log that the begin is in is gone. */
 static int
 on_behind(
     void *arg, const struct proto_held *h, uint64_t now, struct ops_err *err)
 {
-	(void)arg, (void)h, (void)now;
+	struct importer *im = arg;
+
+	(void)h, (void)now;
+	im->another = true;
 	return ops_fail(err, OPS_EUNAVAIL, "the log is another one now");
 }
 
@@ -66,17 +71,43 @@ static const struct link_owner programs_owner = {
 	.behind = on_behind,
 };
 
-static int
-stuck(const struct link *l, struct ops_err *err)
+static bool
+is_refused(const struct side *s)
 {
+	return s->link.opened - s->connected > REFUSALS;
+}
+
+static int
+stuck(const struct importer *im, const struct side *s, struct ops_err *err)
+{
+	const struct link *l = &s->link;
+
+	if (im->another)
+		return ops_fail(err, OPS_EUNAVAIL,
+		    "the log is another one than that in which it began; "
+		    "import it again");
 	if (l->fd >= 0 && l->held && !l->log_ok)
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the log can't be written; opseal status says why");
-	if (l->opened > REFUSALS)
+	if (is_refused(s))
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the daemon does not take it; its messages say why");
 	return ops_fail(err, OPS_EUNAVAIL,
 	    "the daemon does not answer; opseal status says why");
+}
+
+/* The writer takes a program only while its session's connection is there, and
+ * after a restart of its own it has neither. */
+static bool
+may_send(struct importer *im, const struct side *s, uint64_t now)
+{
+	struct link *l = &im->session.link;
+
+	if (s == &im->session)
+		return true;
+	link_connect(l, now);
+	link_read(l, now);
+	return l->held;
 }
 
 /* Send, and hear what became durable.  -1: nothing has moved for long. */
@@ -90,7 +121,10 @@ turn(struct importer *im, struct side *s, int timeout, struct ops_err *err)
 	struct pollfd p;
 
 	link_connect(l, now);
-	link_flush(l, now);
+	if (may_send(im, s, now))
+		link_flush(l, now);
+	else
+		timeout = TURN_MS / 10; /* it may be there soon */
 	link_ring(l, UINT64_MAX);
 	p = (struct pollfd){ l->fd,
 		(short)(l->full ? POLLIN | POLLOUT : POLLIN), 0 };
@@ -98,10 +132,15 @@ turn(struct importer *im, struct side *s, int timeout, struct ops_err *err)
 	if (poll(&p, 1, timeout) > 0)
 		link_read(l, ops_boottime());
 	now = ops_boottime();
+	if (q->head_no != kept || q->event_head != events)
+		s->connected = l->opened;
 	if (q->head_no != kept || q->sent_no != sent || q->event_head != events)
 		im->progress = now;
-	if (now - im->progress > QUIET_NS || l->opened > REFUSALS)
-		return stuck(l, err);
+	/* In the line of others it may be long, and the writer says so. */
+	if (l->held && l->heard > im->progress)
+		im->progress = l->heard;
+	if (im->another || now - im->progress > QUIET_NS || is_refused(s))
+		return stuck(im, s, err);
 	return 0;
 }
 
@@ -256,6 +295,7 @@ importer_end(
 	event_close_put(&b, im->session.link.id, &e);
 	if (ops_buf_check(&b, "SESSION-CLOSE", err) < 0)
 		return -1;
+	im->ending = true;
 	if (queue_event(&im->session.queue, REC_SESSION_CLOSE, ops_boottime(),
 		b.data, b.len, 1) < 0)
 		return ops_fail(err, OPS_ENOMEM, "SESSION-CLOSE: no room");
@@ -280,6 +320,12 @@ bool
 importer_begun(const struct importer *im)
 {
 	return im->begun;
+}
+
+bool
+importer_ending(const struct importer *im)
+{
+	return im->ending;
 }
 
 /* Asked for by hand once, so that a refusal has a reason. */
@@ -308,6 +354,7 @@ static void
 begin(struct importer *im, struct side *s, const struct link_owner *owner)
 {
 	s->link = (struct link){ .path = im->path,
+		.arg = im,
 		.queue = &s->queue,
 		.owner = owner,
 		.fd = -1,

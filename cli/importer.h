@@ -35,6 +35,8 @@ const uint8_t *importer_id(const struct importer *im);
 uint64_t importer_start(const struct importer *im);
 /* Has anything been handed over? */
 bool importer_begun(const struct importer *im);
+/* And its end?  Then it may still become whole, whatever importer_end() said. */
+bool importer_ending(const struct importer *im);
 
 /* SESSION-OPEN: o says what the file does; who imports it is filled in here. */
 int importer_open(

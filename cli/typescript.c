@@ -146,6 +146,8 @@ typescript_end(const struct typescript *t, const struct typescript_meta *m,
 {
 	uint64_t us = m->duration / 1000;
 
+	if (is_typescript(m) && m->cut)
+		return;
 	if (is_typescript(m)) {
 		ops_buf_put(log, m->import->tail.p, m->import->tail.n);
 		ops_buf_put(timing, m->import->timing_tail.p,

@@ -30,6 +30,7 @@ struct typescript_meta {
 	int exit;
 	/* It was imported: its own lines are given back; NULL: it was not. */
 	const struct import *import;
+	bool cut; /* and not to its end, which is left out */
 };
 
 enum typescript_timing { TIMING_CLASSIC, TIMING_ADVANCED };

@@ -156,6 +156,7 @@ recorder_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	end_older(p);
 	lost_remove(p->r, p->id);
 	p->state = PEER_RECORDER;
+	p->imports = s.imported; /* as the log has it; else by what it says */
 	return recorder_begin(p, err) < 0 ? -1 : bell_follow(p, err);
 }
 

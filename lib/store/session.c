@@ -326,8 +326,10 @@ wanted(const struct session *s, const struct session_filter *f)
 		end = is_active(s)         ? UINT64_MAX
 		      : s->last > s->start ? s->last
 					   : s->start;
-	return (!f->has_uid || s->open.uid == f->uid ||
-		   s->open.auid == f->uid) &&
+	/* Who imports a session with sudo doesn't own it. */
+	return (!f->has_uid ||
+		   (!session_imported(s) &&
+		       (s->open.uid == f->uid || s->open.auid == f->uid))) &&
 	       (f->user == NULL || fits_user(s, f->user)) &&
 	       (f->since == 0 || end >= f->since) &&
 	       (f->until == 0 || s->start <= f->until) &&

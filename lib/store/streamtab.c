@@ -168,6 +168,7 @@ stream_note_event(struct stream *s, const struct record *r)
 		if (event_open_get(r->payload, r->len, &o, NULL) == 0) {
 			s->pub.recorder_pid = o.recorder_pid;
 			s->pub.recorder_start = o.recorder_start;
+			s->pub.imported = o.import.p != NULL;
 		}
 	} else if (r->type == REC_SESSION_CLOSE) {
 		s->pub.recorder_events++;

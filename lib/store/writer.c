@@ -174,6 +174,7 @@ describe(const struct stream *s, struct writer_session *ret)
 	ret->next_event = s->pub.recorder_events;
 	ret->recorder_pid = s->pub.recorder_pid;
 	ret->recorder_start = s->pub.recorder_start;
+	ret->imported = s->pub.imported;
 }
 
 void

@@ -91,6 +91,7 @@ struct writer_session {
 	uint64_t next_record; /* the next screen record number it takes */
 	uint64_t next_event;  /* OPEN, CLOSE, GAP, BYPASS events it has */
 	uint64_t recorder_pid, recorder_start; /* from SESSION-OPEN */
+	bool imported;                         /* from it, too */
 };
 void writer_session(struct writer *w, const uint8_t id[static OPS_ID_LEN],
     struct writer_session *ret);

@@ -82,6 +82,32 @@ class Accounting(t.Test):
         self.equal(rows.count("\n"), len(data) // 64 * 400, "programs")
         self.exits(self.inst.opseal("verify"), 0)
 
+    def test_the_writer_is_killed_meanwhile(self):
+        """It goes on in the next one, with the session and with its programs."""
+        with open(self.seed("several"), "rb") as f:
+            data = f.read() * 8000
+        path = self.write("big", data)
+        proc = subprocess.Popen(self.inst.argv("import", "acct", path),
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(3):
+            # Step by step, so that it is in the middle of it on a slow machine too.
+            for _ in range(400):
+                time.sleep(0.02)
+                proc.send_signal(signal.SIGSTOP)
+                if self.inst.opseal("log", "--source", "import", "-n", "1").status == 0:
+                    break
+                proc.send_signal(signal.SIGCONT)
+            self.equal(proc.poll(), None, "it is over too soon")
+            os.kill(self.inst.role("writer"), signal.SIGKILL)
+            proc.send_signal(signal.SIGCONT)
+            t.wait_for("the next writer", lambda: self.inst.opseal("status").status == 0)
+            time.sleep(0.1)
+        out, err = proc.communicate(timeout=300)
+        self.equal(proc.returncode, 0, repr((out, err)))
+        rows = self.exits(self.inst.opseal("log", "--source", "import", "--json", "--forks"), 0).text
+        self.equal(rows.count("\n"), len(data) // 64, "programs")
+        self.exits(self.inst.opseal("verify"), 0)
+
     def test_what_is_refused(self):
         with open(self.seed("several"), "rb") as f:
             data = f.read()
