@@ -455,7 +455,7 @@ class Importing(t.Test):
     def big(self, size):
         line = b"0123456789abcdef" * 4 + b"\r\n"
         body = (line * (size // len(line) + 1))[:size]
-        self.write("big", b"Script started on x\n" + body)
+        self.write("big", b"Script started on x\n" + body + b"\nScript done on x [end of it\n")
 
     def test_the_writer_is_killed_meanwhile(self):
         self.big(48 << 20)
@@ -499,7 +499,10 @@ class Importing(t.Test):
         if "imported in part" not in t.wait_for("its end to be missed", over):
             t.skip("it was through before it could be killed")
         session = json.loads(self.inst.opseal("ls", "--source", "import", "--json").text)
-        self.equal(session["status"], "lost", "state")
+        self.equal((session["status"], session["import"]["whole"]), ("lost", False), "state")
+        result = self.exits(self.inst.opseal("export", session["session"], "-f", "typescript"), 5)
+        self.contains(result.errtext, "imported in part")
+        self.check(not result.out.endswith(b"end of it\n"), "it has its end, and isn't whole")
         self.exits(self.inst.opseal("verify"), 0)
 
 

@@ -145,6 +145,22 @@ test_filter(void **state)
 	    1);
 }
 
+/* Whoever imported it with sudo is not its owner. */
+static void
+test_imported(void **state)
+{
+	const struct session_filter mine = { .has_uid = true, .uid = 1001 };
+	struct session imp = l.s[1];
+	struct session_list one = { .s = &imp, .n = 1 };
+
+	(void)state;
+	session_list_keep(&one, &mine);
+	assert_int_equal(one.n, 1);
+	imp.open.import = (struct event_text){ (const uint8_t *)"i", 1 };
+	session_list_keep(&one, &mine);
+	assert_int_equal(one.n, 0);
+}
+
 static void
 test_bytes(void **state)
 {
@@ -233,6 +249,7 @@ main(void)
 		T(test_load),
 		T(test_find),
 		T(test_filter),
+		T(test_imported),
 		T(test_bytes),
 		T(test_missing),
 	};
