@@ -66,6 +66,7 @@ static const char *const tables[] = {
 	" failed INTEGER, exe INTEGER, forked INTEGER, hole_stream INTEGER,"
 	" hole_at INTEGER)",
 	"CREATE TABLE called(name BLOB, time INTEGER, program INTEGER,"
+	" login INTEGER, uid INTEGER, euid INTEGER,"
 	" PRIMARY KEY(name, time, program)) WITHOUT ROWID",
 	"CREATE TABLE also(session INTEGER, time INTEGER, program INTEGER,"
 	" PRIMARY KEY(session, time, program)) WITHOUT ROWID",
@@ -74,11 +75,14 @@ static const char *const tables[] = {
 	"CREATE INDEX by_time ON program(time)",
 	"CREATE INDEX by_login ON program(login, time)",
 	"CREATE INDEX by_uid ON program(uid, time)",
-	"CREATE INDEX by_euid ON program(euid, time)",
-	"CREATE INDEX by_tty ON program(tty, time)",
+	/* Behind the time: what else may be asked for, so that a row which
+	 * doesn't fit needn't be looked up, each in another page. */
+	"CREATE INDEX by_euid ON program(euid, time, login, uid)",
+	"CREATE INDEX by_tty ON program(tty, time, login, uid, euid, failed)",
 	"CREATE INDEX by_session ON program(session, time)",
-	"CREATE INDEX by_exe ON program(exe, time)",
-	"CREATE INDEX by_failed ON program(time) WHERE failed = 1",
+	"CREATE INDEX by_exe ON program(exe, time, login, uid, euid, failed)",
+	"CREATE INDEX by_failed ON program(time, login, uid, euid)"
+	" WHERE failed = 1",
 	"CREATE INDEX by_lost ON program(time) WHERE kind = 3",
 	"CREATE INDEX by_accounted ON program(time) WHERE kind = 5",
 	"CREATE INDEX by_coverage ON program(time) WHERE kind = 6",

@@ -24,6 +24,7 @@ enum statement {
 	PUT_CALLED,
 	PUT_ALSO,
 	PUT_END,
+	PUT_FAILED,
 	PUT_NEXT,
 	PUT_SESSION,
 	GET_SESSION,
@@ -45,10 +46,14 @@ static const char *const statements[STATEMENTS] = {
 			"session, n, login, uid, euid, tty, kind, failed, exe, "
 			"forked, hole_stream, hole_at) VALUES(?1,?2,?3,?4,?5,"
 			"?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
-	[PUT_CALLED] = "INSERT OR IGNORE INTO called VALUES(?1, ?2, ?3)",
+	[PUT_CALLED] = "INSERT OR IGNORE INTO called "
+		       "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[PUT_ALSO] = "INSERT OR IGNORE INTO also VALUES(?1, ?2, ?3)",
-	[PUT_END] = "UPDATE program SET end_stream = ?2, end_at = ?3, "
-		    "failed = ?4 WHERE id = ?1",
+	[PUT_END] =
+	    "UPDATE program SET end_stream = ?2, end_at = ?3 WHERE id = ?1",
+	/* Apart, since whether it failed stands in indices. */
+	[PUT_FAILED] = "UPDATE program SET end_stream = ?2, end_at = ?3, "
+		       "failed = 1 WHERE id = ?1",
 	[PUT_NEXT] =
 	    "UPDATE program SET next_stream = ?2, next_at = ?3 WHERE id = ?1",
 	[PUT_SESSION] = "INSERT OR IGNORE INTO session(session, commands) "
@@ -294,6 +299,22 @@ id_of(struct indexer *x, struct known *known, enum statement put,
 
 /* -- the sink -- */
 
+/* The numbers that filters ask for, from this parameter on; nothing of it for what
+ * is of nobody. */
+static void
+bind_who(sqlite3_stmt *st, int first, const struct program *p)
+{
+	bool tried = p->kind == PROGRAM_FAILED;
+
+	if (program_of_nobody(p))
+		return;
+	(void)sqlite3_bind_int64(st, first, p->login);
+	(void)sqlite3_bind_int64(
+	    st, first + 1, tried ? p->failed.uid : p->exec.uid);
+	(void)sqlite3_bind_int64(
+	    st, first + 2, tried ? p->failed.euid : p->exec.euid);
+}
+
 static int
 put_names(struct indexer *x, const struct program *p, int64_t row,
     struct ops_err *err)
@@ -303,6 +324,8 @@ put_names(struct indexer *x, const struct program *p, int64_t row,
 	size_t n = program_names(p, names);
 	sqlite3_stmt *st = x->st[PUT_CALLED];
 
+	(void)sqlite3_clear_bindings(st);
+	bind_who(st, 4, p);
 	for (size_t i = 0; i < n; i++) {
 		size_t len = index_name(names[i], room);
 
@@ -341,22 +364,6 @@ put_session(struct indexer *x, const struct program *p, int64_t *ret,
 	(void)sqlite3_bind_int64(st, 1, *ret);
 	(void)sqlite3_bind_int64(st, 2, p->number);
 	return index_run(x->db, st, err);
-}
-
-/* The numbers that filters ask for; nothing of it for what is of nobody. */
-static void
-bind_who(sqlite3_stmt *st, const struct program *p,
-    char tty[static PROGRAM_TTY_NAME])
-{
-	bool tried = p->kind == PROGRAM_FAILED;
-
-	if (program_of_nobody(p))
-		return;
-	program_tty(program_terminal(p), tty);
-	(void)sqlite3_bind_int64(st, 7, p->login);
-	(void)sqlite3_bind_int64(st, 8, tried ? p->failed.uid : p->exec.uid);
-	(void)sqlite3_bind_int64(st, 9, tried ? p->failed.euid : p->exec.euid);
-	(void)sqlite3_bind_text(st, 10, tty, -1, SQLITE_STATIC);
 }
 
 /* The other sessions that show its terminal. */
@@ -405,14 +412,16 @@ sink_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
 			err) < 0)
 			return -1;
 		(void)sqlite3_bind_int64(st, 13, exe);
+		program_tty(program_terminal(p), tty);
+		(void)sqlite3_bind_text(st, 10, tty, -1, SQLITE_STATIC);
 	}
+	bind_who(st, 7, p);
 	(void)sqlite3_bind_int64(st, 1, row);
 	(void)sqlite3_bind_int64(st, 2, x->id[p->stream]);
 	(void)sqlite3_bind_int64(st, 3, (int64_t)p->record);
 	(void)sqlite3_bind_int64(st, 4, index_time(p->time));
 	(void)sqlite3_bind_int64(st, 5, session);
 	(void)sqlite3_bind_int64(st, 6, p->number);
-	bind_who(st, p, tty);
 	(void)sqlite3_bind_int64(st, 11, p->kind);
 	(void)sqlite3_bind_int64(st, 12, program_failed(p));
 	(void)sqlite3_bind_int64(st, 14, has_forked(p));
@@ -452,8 +461,8 @@ sink_ended(void *arg, uint64_t at, const struct program *p, struct ops_err *err)
 {
 	struct indexer *x = arg;
 
-	(void)sqlite3_bind_int(x->st[PUT_END], 4, p->end.status != 0);
-	return put_place(x, x->st[PUT_END], at, p, err);
+	return put_place(
+	    x, x->st[p->end.status != 0 ? PUT_FAILED : PUT_END], at, p, err);
 }
 
 static int

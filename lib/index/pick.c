@@ -227,11 +227,23 @@ kinds_of(const struct program_filter *f)
 	}
 }
 
+/* Who it was; of the names, if they lead: what an index has besides its row SQLite
+ * looks at first, and the row of each would be in another page. */
+enum who { WHO_EUID, WHO_OWNER, WHO_LOGIN, WHO_ALL };
+static const char *const who_of[2][WHO_ALL] = {
+	{ " AND +p.euid = ?4", " AND (+p.login = ?5 OR +p.uid = ?5)",
+	    " AND +p.login = ?6" },
+	{ " AND c.euid = ?4", " AND (c.login = ?5 OR c.uid = ?5)",
+	    " AND c.login = ?6" },
+};
+
 /* The conditions that don't lead. */
 static const char *
 rest_of(const struct program_filter *f, const struct lead *l,
     char out[static SQL_MAX / 2])
 {
+	const char *const *who = who_of[l->name];
+
 	(void)snprintf(out, SQL_MAX / 2, "%s%s%s%s%s%s%s%s AND %s",
 	    f->name != NULL && !l->name
 		? " AND EXISTS(SELECT 1 FROM called n WHERE n.name = ?1 AND "
@@ -244,11 +256,10 @@ rest_of(const struct program_filter *f, const struct lead *l,
 		: "",
 	    f->tty != NULL && !l->tty ? " AND +p.tty = ?3" : "",
 	    f->failed && !l->failed ? " AND +p.failed = 1" : "",
-	    f->has_euid && !l->euid ? " AND +p.euid = ?4" : "",
-	    f->has_owner && !l->owner ? " AND (+p.login = ?5 OR +p.uid = ?5)"
-				      : "",
+	    f->has_euid && !l->euid ? who[WHO_EUID] : "",
+	    f->has_owner && !l->owner ? who[WHO_OWNER] : "",
 	    f->has_owner ? " AND NOT (+p.kind = 5 AND +p.session <> 0)" : "",
-	    f->has_login && !l->login ? " AND +p.login = ?6" : "", kinds_of(f));
+	    f->has_login && !l->login ? who[WHO_LOGIN] : "", kinds_of(f));
 	return out;
 }
 
