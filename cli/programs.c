@@ -286,12 +286,28 @@ programs_counted(const struct program_loss *l)
 		   l->other) != 0;
 }
 
+bool
+programs_restarted(const struct program *p)
+{
+	return p->kind == PROGRAM_LOST && !programs_counted(&p->loss) &&
+	       p->loss.from == 0;
+}
+
 void
 programs_command(const struct program *p, struct ops_buf *out)
 {
 	const struct program_loss *l = &p->loss;
 	char span[24];
 
+	if (programs_restarted(p)) {
+		describe_span(l->until, span);
+		ops_buf_printf(out,
+		    "[capture had not said that it ended when the machine was "
+		    "restarted, and did not run for the first %s: what ran "
+		    "then is not here]",
+		    span);
+		return;
+	}
 	if (p->kind == PROGRAM_LOST && !programs_counted(l)) {
 		describe_span(l->until - l->from, span);
 		ops_buf_printf(out,

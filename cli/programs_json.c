@@ -372,12 +372,16 @@ json_failed(struct json *j, const struct program *p)
 }
 
 static void
-json_loss(struct json *j, const struct program_loss *l)
+json_loss(struct json *j, const struct program *p)
 {
+	const struct program_loss *l = &p->loss;
+
 	json_key(j, "seconds");
 	json_seconds(j, l->until - l->from);
 	json_key(j, "counted");
 	json_bool(j, programs_counted(l));
+	json_key(j, "restarted");
+	json_bool(j, programs_restarted(p));
 	describe_json_number(j, "execs", l->execs);
 	describe_json_number(j, "ends", l->ends);
 	describe_json_number(j, "forks", l->forks);
@@ -450,7 +454,7 @@ json_kind(struct json *j, const struct program *p)
 		json_coverage(j, &p->coverage);
 		break;
 	default:
-		json_loss(j, &p->loss);
+		json_loss(j, p);
 		break;
 	}
 }

@@ -155,6 +155,17 @@ read_record(struct lookup *l, const struct job *j, struct ops_err *err)
 
 /* -- what they must say -- */
 
+/* Capture's last record before it: in this boot, and earlier; or in another. */
+static bool
+hole_holds(struct lookup *l, struct pick *p, uint64_t until)
+{
+	if (!p->has_hole)
+		return false;
+	if (memcmp(p->hole_boot, l->at.frame->boot, sizeof(p->hole_boot)) != 0)
+		p->hole_from = 0;
+	return p->hole_from < until;
+}
+
 static int
 take_start(struct lookup *l, const struct job *j, struct ops_err *err)
 {
@@ -167,8 +178,7 @@ take_start(struct lookup *l, const struct job *j, struct ops_err *err)
 	    p.time != j->pick->time || !program_wanted(&p, l->f) ||
 	    p.is_hole != (j->pick->hole.stream != 0) ||
 	    (p.kind == PROGRAM_ENDED && !p.end.has_who) ||
-	    (p.is_hole && (j->pick->hole_from == 0 ||
-			      j->pick->hole_from >= p.loss.until)) ||
+	    (p.is_hole && !hole_holds(l, j->pick, p.loss.until)) ||
 	    (p.kind == PROGRAM_RAN && (p.exec.flags & PROGRAM_SEEDED) != 0))
 		return is_wrong(err, "its start");
 	if (p.is_hole)
@@ -221,12 +231,17 @@ take_later(struct lookup *l, const struct job *j, struct ops_err *err)
 static int
 take_hole(struct lookup *l, const struct job *j, struct ops_err *err)
 {
+	uint64_t last = program_walk_capturing(l->walk)->last;
+
 	if (!program_walk_is_captured(&l->rec) ||
-	    (j->kind == JOB_LAST &&
-		l->rec.time != program_walk_capturing(l->walk)->last))
+	    (j->kind == JOB_LAST && last != 0 && l->rec.time != last))
 		return is_wrong(err, "what capture told last");
-	if (j->kind == JOB_HOLE)
+	if (j->kind == JOB_HOLE) {
+		j->pick->has_hole = true;
 		j->pick->hole_from = l->rec.time;
+		memcpy(j->pick->hole_boot, l->at.frame->boot,
+		    sizeof(j->pick->hole_boot));
+	}
 	return 0;
 }
 

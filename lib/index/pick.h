@@ -23,7 +23,10 @@ struct pick {
 	int64_t row;
 	struct pick_place start, end, next;
 	struct pick_place hole; /* capture's last record before it */
-	uint64_t hole_from;     /* the reader's: its time, 0: not known */
+	/* The reader's: whether that was read, in which boot, and its time. */
+	bool has_hole;
+	uint8_t hole_boot[4];
+	uint64_t hole_from;
 	uint64_t time;
 	uint32_t number;
 	bool failed; /* says the index */

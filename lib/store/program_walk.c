@@ -591,14 +591,17 @@ take_accounted(struct program_walk *w, struct program *p, uint64_t offset,
 }
 
 /* A run that follows one which didn't end: what ran between was not seen, and
- * nobody counted it.  The same process goes on without a break, in another log. */
+ * nobody counted it.  The same process goes on without a break, in another log.
+ * If the machine was restarted between, it begins with that: until when it ran before
+ * isn't known, and the time of this boot doesn't tell of it. */
 static int
 take_capture(struct program_walk *w, struct program *p,
     const struct program_capture *c, struct ops_err *err)
 {
 	struct program_capturing *run = &w->capturing;
-	bool hole = c->what == CAPTURE_BEGAN && run->unended &&
-		    run->pid != c->pid && run->last < p->boottime;
+	bool hole =
+	    c->what == CAPTURE_BEGAN && run->unended &&
+	    (run->last == 0 || (run->pid != c->pid && run->last < p->boottime));
 	uint64_t at;
 
 	p->loss.from = run->last;
@@ -667,7 +670,7 @@ look_at_boot(
 	memcpy(w->boot, pos->frame->boot, sizeof(w->boot));
 	free(w->processes.p);
 	w->processes = (struct table){ 0 };
-	w->capturing = (struct program_capturing){ 0 };
+	w->capturing.last = 0;
 	w->whole = true;
 	return w->sink->forget != NULL ? w->sink->forget(w->arg, err) : 0;
 }

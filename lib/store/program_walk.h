@@ -107,12 +107,13 @@ int program_walk_know(struct program_walk *w, const struct program_process *p,
  * does; NULL: no more. */
 const struct program_gone *program_walk_gone(struct program_walk *w, size_t *i);
 
-/* The run of capture that didn't say it ended, if there is one in this boot; and
- * what capture told last. */
+/* The run of capture that didn't say it ended, if there is one; and what capture
+ * told last.  unended, and last 0: that was in an earlier boot, and in this
+ * one capture hasn't run yet. */
 struct program_capturing {
 	bool unended;
 	uint32_t pid;  /* of its process */
-	uint64_t last; /* BOOTTIME; 0: nothing yet */
+	uint64_t last; /* BOOTTIME; 0: nothing yet in this boot */
 	size_t stream; /* where that lies */
 	uint64_t record;
 };
