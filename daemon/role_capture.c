@@ -608,6 +608,12 @@ watch_writer(struct capture_role *r)
 		link_close(&r->link, ops_boottime());
 }
 
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void
 set_timer(struct capture_role *r, uint64_t now)
 {
@@ -616,18 +622,18 @@ set_timer(struct capture_role *r, uint64_t now)
 	/* Not at once again: this was the turn for it. */
 	if (!r->more && r->kernel != NULL && order_count(r->order) > 0)
 		due = later(tell_at(r), now + NAP);
-	if (r->synced > r->ready && r->synced + ORDER_WAIT_NS < due)
-		due = r->synced + ORDER_WAIT_NS;
-	if (r->napping && !is_last(r) && r->read_at < due)
-		due = r->read_at;
-	if (r->link.fd < 0 && r->link.retry < due)
-		due = r->link.retry;
-	if (r->ending && r->end_by < due)
-		due = r->end_by;
-	if (r->account.due < due)
-		due = r->account.due;
-	if (r->ending && !is_last(r) && r->last_read < due)
-		due = r->last_read;
+	if (r->synced > r->ready)
+		due = earlier(due, r->synced + ORDER_WAIT_NS);
+	if (r->napping && !is_last(r))
+		due = earlier(due, r->read_at);
+	if (r->link.fd < 0)
+		due = earlier(due, r->link.retry);
+	if (r->ending)
+		due = earlier(due, r->end_by);
+	if (r->ending && !is_last(r))
+		due =
+		    earlier(due, r->last_read > now ? r->last_read : now + NAP);
+	due = earlier(due, r->account.due);
 	if (due == UINT64_MAX)
 		loop_timer_set(r->timer.fd, 0, 0);
 	else
