@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "describe.h"
 #include "fate.h"
+#include "word.h"
 
 /* -- who -- */
 
@@ -104,28 +105,6 @@ programs_duration(const struct program *p)
 
 /* -- what it was -- */
 
-/* Would a shell take it for more or less than one word? */
-static bool
-needs_quotes(const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i] <= ' ' ||
-		    strchr("\"'$`&|;<>()*?[]{}!#~", p[i]) != NULL)
-			return true;
-	return n == 0;
-}
-
-static void
-put_word(struct ops_buf *out, const uint8_t *p, size_t n)
-{
-	bool quote = needs_quotes(p, n);
-	const char *mark = memchr(p, '\'', n) != NULL ? "\"" : "'";
-
-	ops_buf_puts(out, quote ? mark : "");
-	ops_escape(out, p, n);
-	ops_buf_puts(out, quote ? mark : "");
-}
-
 bool
 programs_in_hole(const struct program_exec *e, size_t at, size_t *ret)
 {
@@ -154,7 +133,7 @@ put_words(struct ops_buf *out, struct event_text args)
 
 		if (at > 0)
 			ops_buf_puts(out, " ");
-		put_word(out, args.p + at, n);
+		word_put(out, args.p + at, n, false);
 		at += n + 1;
 	}
 }
@@ -172,7 +151,7 @@ put_args(struct ops_buf *out, const struct program_exec *e)
 			continue;
 		}
 		n = strnlen((const char *)e->args.p + at, e->args.n - at);
-		put_word(out, e->args.p + at, n);
+		word_put(out, e->args.p + at, n, at == 0);
 		at += n + 1;
 	}
 }
@@ -293,6 +272,14 @@ programs_restarted(const struct program *p)
 	       p->loss.from == 0;
 }
 
+/* What a process or a file is called; it may be missing. */
+static void
+put_name(struct ops_buf *out, struct event_text name)
+{
+	if (name.n > 0)
+		word_put(out, name.p, name.n, true);
+}
+
 void
 programs_command(const struct program *p, struct ops_buf *out)
 {
@@ -324,19 +311,19 @@ programs_command(const struct program *p, struct ops_buf *out)
 		return;
 	}
 	if (p->kind == PROGRAM_FAILED) {
-		ops_escape(out, p->failed.name.p, p->failed.name.n);
+		put_name(out, p->failed.name);
 		ops_buf_puts(out, " [not executed, claimed]");
 		return;
 	}
 	if (p->kind == PROGRAM_ENDED) {
-		ops_escape(out, p->exec.comm.p, p->exec.comm.n);
+		put_name(out, p->exec.comm);
 		ops_buf_puts(out, (p->exec.flags & PROGRAM_FORKED) != 0
 				      ? " [executed nothing]"
 				      : " [its start was not seen]");
 		return;
 	}
 	if (p->kind == PROGRAM_ACCOUNTED) {
-		ops_escape(out, p->exec.comm.p, p->exec.comm.n);
+		put_name(out, p->exec.comm);
 		ops_buf_puts(out, program_imported(p)
 				      ? " [imported, claimed]"
 				      : " [by the kernel's accounting alone]");
@@ -347,7 +334,7 @@ programs_command(const struct program *p, struct ops_buf *out)
 	}
 	if (!is_named(&p->exec)) {
 		ops_buf_puts(out, "(");
-		ops_escape(out, p->exec.exe.p, p->exec.exe.n);
+		put_name(out, p->exec.exe);
 		ops_buf_puts(out, ") ");
 	}
 	put_args(out, &p->exec);

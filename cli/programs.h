@@ -25,7 +25,7 @@ void programs_place(const struct program *p, char out[static PROGRAMS_PLACE]);
  * was not seen), "-" (it is no program, or its end is not here yet). */
 void programs_exit(const struct program *p, char out[static 32]);
 
-/* Its arguments, quoted where a person would; in front the file where that is
+/* Its arguments, quoted so that a shell gives them back (word.h); in front the file where that is
  * another one than argv[0] says; behind, in brackets, what is remarkable. */
 void programs_command(const struct program *p, struct ops_buf *out);
 

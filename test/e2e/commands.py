@@ -232,6 +232,40 @@ class Lost(c.Captured):
                    [("exec", None), ("exec", None), ("lost", False), ("exec", None)], "show --json")
 
 
+class Pasted(c.Captured):
+    def test_into_a_shell(self):
+        """A line of the log is the same command again, byte by byte, and nothing that
+        its arguments hold is executed."""
+        t.need_program("bash")
+        put, trap = self.program("put", "/usr/bin/printf"), self.path("trap")
+        words = [x.replace("TRAP", trap).encode() if isinstance(x, str) else x for x in (
+            "it's $(touch TRAP)", "'`touch TRAP`'", "$(touch TRAP)", "\"; touch TRAP; \"", "\\", "a\\x41'", "",
+            "two\nlines", "\x1b[2J\u202e \u65e5\u672c", b"\xff'\xe7\xab", "!!", "*", "=ls", bytes(range(1, 256)), "end")]
+        direct = self.exits(t.run([put, "%s\\0"] + words), 0).out
+        self.equal(direct, b"\0".join(words) + b"\0", "what it prints")
+        self.run_of(put)
+        line = self.exits(self.inst.opseal("log", "--exe", put), 0).text.splitlines()[1]
+        self.check(line.isprintable(), repr(line))
+        command = re.sub(r"  +-$", "", line[line.index(put):])
+        for options in ([], ["-o", "history", "-o", "histexpand"]):
+            pasted = t.run(["bash", "--norc"] + options, stdin=(command + "\n").encode())
+            self.equal((pasted.out, pasted.err), (direct, b""), "pasted")
+        self.check(not os.path.exists(trap), "an argument was executed")
+
+    def test_the_file_in_front(self):
+        """Its name is no command either."""
+        t.need_program("bash")
+        trap = self.path("trap")
+        path = self.program("x);touch $(echo trap);(true", "/bin/true")
+        t.run(["bash", "-c", 'exec -a other "$0" arg', path])
+        self.run_of(path)
+        line = self.exits(self.inst.opseal("log", "--exe", path), 0).text.splitlines()[1]
+        command = re.sub(r"  +-$", "", line[line.index("('"):])
+        self.equal(command, "('%s') other arg" % path, "command")
+        t.run(["bash", "--norc"], stdin=(command + "\n").encode(), cwd=self.path(""))
+        self.check(not os.path.exists(trap), "a file's name was executed")
+
+
 class Lists(c.Captured):
     """`opseal log` as people read it, of programs that one test started for all."""
     made = None
