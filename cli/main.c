@@ -515,7 +515,8 @@ run_command(struct cli *cli, void *values, int argc, char **argv)
 	if (status == CLI_FINE && cli->partial)
 		status = CLI_PARTIAL;
 	status = finish_stdout(cli, status);
-	pager_end(pager);
+	if (pager_end(pager) < 0)
+		status = CLI_TROUBLE;
 	source_free(cli->source);
 	return status;
 }

@@ -563,6 +563,40 @@ class Reading(t.Test):
         term.wait()
         self.check(b"paged:" not in bytes(term.out), "paged")
 
+    def test_pager_that_is_not_there(self):
+        """What can't be shown is not lost silently."""
+        self.record("true")
+        self.record("yes | head -c 300000")  # more than a pipe holds
+        argv = [t.program("opseal"), "--store", self.inst.store]
+        refused = self.write("refused", "")
+        for pager in ("no-such-pager -R", refused):
+            for args in (["ls"], ["cat", "last"]):
+                term = self.pty(argv + args, env={"PAGER": pager})
+                self.equal(term.wait(), 2, "exit status of %s" % args)
+                self.matches(bytes(term.out).decode(), r"(?m)^opseal: the pager \"%s\" can't be run, so nothing "
+                             r"was shown; --no-pager does" % re.escape(pager), args)
+                self.equal(bytes(term.out).count(b"can't be run"), 1, "said once")
+        # Its own end, and who quits it early, are no such thing.
+        term = self.pty(argv + ["ls"], env={"PAGER": "cat >&2; exit 1"})
+        self.equal(term.wait(), 0, "exit status")
+        term = self.pty(argv + ["cat", "last"], env={"PAGER": "head -n 1"})
+        self.equal(term.wait(), -signal.SIGPIPE, "exit status")
+        self.equal(bytes(term.out), b"y\r\n", "one line")
+
+    def test_no_pager_where_there_is_no_less(self):
+        self.record("true")
+        argv = [t.program("opseal"), "--store", self.inst.store, "ls"]
+        os.mkdir(self.path("bin"))
+        bare = self.pty(["env", "-u", "PAGER", "PATH=" + self.path("bin")] + argv)
+        self.equal(bare.wait(), 0, "exit status")
+        self.contains(bytes(bare.out), b"closed")
+        with open(self.path("bin/less"), "w") as f:
+            f.write("#!/bin/sh\nexec /bin/sed s/^/less:/\n")
+        os.chmod(self.path("bin/less"), 0o755)
+        term = self.pty(["env", "-u", "PAGER", "PATH=/nonexistent::" + self.path("bin")] + argv)
+        self.equal(term.wait(), 0, "exit status")
+        self.contains(bytes(term.out), b"less:")
+
     def test_colours(self):
         self.record("true")
         argv = [t.program("opseal"), "--store", self.inst.store, "ls", "--no-pager"]
