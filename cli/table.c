@@ -214,7 +214,9 @@ choose_columns(struct table *t, unsigned width)
 	}
 	if (t->whole)
 		return;
-	drop_columns(t, width, true);
+	/* Of rows that come later nobody knows what they say. */
+	if (t->least == NULL)
+		drop_columns(t, width, true);
 	if (e == t->columns) {
 		drop_columns(t, width, false);
 		return;

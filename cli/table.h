@@ -41,7 +41,8 @@ int table_put(struct table *t, unsigned width, bool colour, struct ops_buf *out,
 /*
  * For rows that come later: columns are at least so wide (one a column, kept by the
  * caller), and table_put() prints what was added since it was called last, without
- * titles but the first time, in the columns that were chosen then.
+ * titles but the first time, in the columns that were chosen then; one that says
+ * nothing as yet is no reason to leave it out.
  */
 void table_grows(struct table *t, const unsigned *least);
 

@@ -86,6 +86,21 @@ class Follow(c.Captured):
         self.equal([x[at:] for x in lines], ["SESSION", "-", "-"], "columns of %r" % lines)
         self.check(len(lines[0]) <= 80, lines[0])
 
+    def test_columns_of_what_comes_later(self):
+        """That the first rows have no terminal leaves no column out for good."""
+        path = self.program("x")
+        t.run([path, "first"])
+        self.run_of(path)
+        term = self.pty(self.inst.argv("log", "-f", "--exe", path), cols=150, env={"NO_COLOR": "1"})
+        term.expect(r" first .*\n")
+        on = self.pty([path, "second"])
+        on.wait()
+        term.expect(r" second .*\n")
+        lines = bytes(term.out).decode().splitlines()
+        self.equal(lines[0].split(), "TIME LOGIN AS TTY PID EXIT DURATION CPU COMMAND SESSION".split(), "columns")
+        at = lines[0].index("TTY")
+        self.equal([x[at:].split()[0] for x in lines], ["TTY", "-", on.slave_name[len("/dev/"):]], "TTY")
+
     def test_has_no_end(self):
         for other in ("--tree", "--reverse", "--until=now"):
             result = self.exits(self.inst.opseal("log", "-f", other), 2, other)

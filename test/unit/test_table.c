@@ -9,6 +9,13 @@ static const struct table_column columns[] = {
 	{ "END", false, 0, 0, 0 },
 };
 
+static const struct table_column elastic[] = {
+	{ "ID", false, 0, 0, 0 },
+	{ "FROM", false, 2, 0, 0 },
+	{ "N", true, 1, 0, 0 },
+	{ "COMMAND", false, 0, 10, 8 },
+};
+
 static void
 row(struct table *t, const char *a, const char *b, const char *c, const char *d)
 {
@@ -120,6 +127,36 @@ test_grows(void **state)
 	table_free(t);
 }
 
+/* A column that says nothing as yet stays where the others fit with it; one that has
+ * no room is left out in its turn, and all rows are alike. */
+static void
+test_grows_from_nothing(void **state)
+{
+	static const unsigned least[] = { 2, 4, 2, 20 };
+	struct table *t;
+
+	(void)state;
+	assert_int_equal(table_new(elastic, 4, &t, NULL), 0);
+	table_grows(t, least);
+	row(t, "a", "-", "1", "make");
+	check_put(t, 30,
+	    "ID  FROM   N  COMMAND\n"
+	    "a   -      1  make\n");
+	row(t, "b", "here", "2", "a command that is long");
+	check_put(t, 30, "b   here   2  a command that >\n");
+	table_free(t);
+
+	assert_int_equal(table_new(elastic, 4, &t, NULL), 0);
+	table_grows(t, least);
+	row(t, "a", "-", "1", "make");
+	check_put(t, 20,
+	    "ID  FROM  COMMAND\n"
+	    "a   -     make\n");
+	row(t, "b", "here", "2", "a command");
+	check_put(t, 20, "b   here  a command\n");
+	table_free(t);
+}
+
 /* Wide characters take two columns and aren't cut in half. */
 static void
 test_wide(void **state)
@@ -139,13 +176,6 @@ test_wide(void **state)
 	ops_buf_free(&out);
 	table_free(t);
 }
-
-static const struct table_column elastic[] = {
-	{ "ID", false, 0, 0, 0 },
-	{ "FROM", false, 2, 0, 0 },
-	{ "N", true, 1, 0, 0 },
-	{ "COMMAND", false, 0, 10, 8 },
-};
 
 static void
 check_elastic(unsigned width, const char *from, const char *want)
@@ -204,6 +234,7 @@ main(void)
 		cmocka_unit_test(test_elastic),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_grows),
+		cmocka_unit_test(test_grows_from_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
