@@ -88,6 +88,9 @@ void cli_note(const struct cli *cli, const char *fmt, ...) OPS_PRINTF(2, 3);
 /* The same, of something that the answer lacks: what would have been CLI_FINE
  * is CLI_PARTIAL. */
 void cli_partial(struct cli *cli, const char *fmt, ...) OPS_PRINTF(2, 3);
+/* OPS_EUSAGE if --since is later than --until; 0: it was not given. */
+int cli_check_span(
+    const struct cli *cli, uint64_t since, uint64_t until, struct ops_err *err);
 /* Write b to stdout and empty it.  An error shows at the end (main). */
 void cli_put(struct ops_buf *b);
 

@@ -201,7 +201,8 @@ coverage_status(struct cli *cli, const struct status_opts *o)
 	struct ops_err err = { 0 };
 	int status = CLI_FINE;
 
-	if (source_programs(cli->source, &f, &list, &err) < 0)
+	if (cli_check_span(cli, o->since, o->until, &err) < 0 ||
+	    source_programs(cli->source, &f, &list, &err) < 0)
 		return cli_fail(cli, &err);
 	add_up(&list, &s);
 	if (o->json)

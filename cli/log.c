@@ -381,6 +381,35 @@ follow_log(struct cli *cli, const struct log_opts *o,
 	return rc;
 }
 
+/* Are processes listed by the names that they gave themselves?  Such a one may hold
+ * a slash: kworker/0:1. */
+static bool
+has_own_names(const struct log_opts *o)
+{
+	return o->forks || o->source != NULL;
+}
+
+/* A session is listed whole: to do so where a place in it is named would say more
+ * than was asked for. */
+static int
+check_place(const char *arg, struct ops_err *err)
+{
+	struct sessionarg place;
+
+	if (arg == NULL)
+		return 0;
+	if (sessionarg_parse(arg, &place, err) < 0)
+		return -1;
+	if (place.has_number || place.has_offset)
+		return ops_fail(err, OPS_EUSAGE,
+		    "--session takes whole sessions; opseal show %.60s tells "
+		    "%s",
+		    arg,
+		    place.has_offset ? "what happened from there on"
+				     : "all of that command");
+	return 0;
+}
+
 /* The session that is asked for; -1: there is none, or it is not theirs to see. */
 static int
 find_session(struct cli *cli, const char *arg, uint8_t id[static OPS_ID_LEN],
@@ -494,10 +523,12 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 		    "and --reverse wants a list");
 		return cli_fail(cli, &err);
 	}
-	if (argc > 1) {
-		loghint_words(argc, argv, &err);
+	if (cli_check_span(cli, o->since, o->until, &err) < 0 ||
+	    (argc > 1 && loghint_words(argc, argv, &err) < 0) ||
+	    (argc > 0 && !has_own_names(o) &&
+		loghint_path(argv[0], &err) < 0) ||
+	    check_place(o->session, &err) < 0)
 		return cli_fail(cli, &err);
-	}
 	if (o->follow)
 		loghint_capture(cli);
 	if (fill_filter(cli, o, argc > 0 ? argv[0] : NULL, &f, &err) < 0 ||

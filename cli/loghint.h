@@ -11,6 +11,9 @@
 /* More than one word: put into err how they would be said here.  Gives -1. */
 int loghint_words(int argc, char **argv, struct ops_err *err);
 
+/* -1: PROGRAM is a path, which no name is; err has the option for it. */
+int loghint_path(const char *name, struct ops_err *err);
+
 /* Nothing was found; name: the PROGRAM, or NULL. */
 void loghint_nothing(const struct cli *cli, const char *name);
 

@@ -302,7 +302,8 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 	int status = CLI_FINE;
 
 	(void)argc, (void)argv;
-	if (source_sessions(cli, &filter, o->mine, &list, &err) < 0)
+	if (cli_check_span(cli, o->since, o->until, &err) < 0 ||
+	    source_sessions(cli, &filter, o->mine, &list, &err) < 0)
 		return cli_fail(cli, &err);
 	if (keep_source(&list, o->source, &err) < 0) {
 		session_list_free(&list);

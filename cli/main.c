@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli.h"
 #include "installed.h"
@@ -143,7 +144,8 @@ static const char ls_more[] =
 	"Exit status: 0 fine, 1 no session, 2 trouble, 4 not permitted, 5 parts of the list\n"
 	"are missing.\n";
 static const char log_more[] =
-	"PROGRAM is the name of a file or of a script, or what it was called.\n"
+	"PROGRAM is the name of a file or of a script, or what it was called, without its\n"
+	"folder; --exe takes paths.\n"
 	"Exit status: 0 fine, 1 no program, 2 trouble, 4 not permitted, 5 parts of the list\n"
 	"are missing.\n";
 static const char session_more[] = SESSION_IS READ_STATUS;
@@ -280,6 +282,21 @@ cli_partial(struct cli *cli, const char *fmt, ...)
 	va_end(ap);
 	note_line(cli, text);
 	cli->partial = true;
+}
+
+int
+cli_check_span(
+    const struct cli *cli, uint64_t since, uint64_t until, struct ops_err *err)
+{
+	char from[OPS_TIME_TEXT], to[OPS_TIME_TEXT];
+
+	if (until == 0 || since <= until)
+		return 0;
+	ops_time_short(since, cli->global.utc, from);
+	ops_time_short(until, cli->global.utc, to);
+	return ops_fail(err, OPS_EUSAGE,
+	    "--since %s is later than --until %s: nothing is between them",
+	    from, to);
 }
 
 void

@@ -624,6 +624,9 @@ class Reading(t.Test):
         self.contains(self.one_line(result), "go with --coverage")
         text = self.exits(self.inst.opseal("status", "--coverage", "-S", "-2h", "-U", "-1h"), 0).text
         self.contains(text, "nothing was compared in that time")
+        result = self.exits(self.inst.opseal("status", "--coverage", "-S", "2026-01-02", "-U", "2026-01-01"), 2)
+        self.contains(self.one_line(result),
+                      "--since 2026-01-02 00:00:00 is later than --until 2026-01-01 00:00:00")
 
     def ask(self, *args):
         return [t.program("opseal"), "--run", self.inst.run_dir] + list(args)
@@ -633,7 +636,8 @@ class Reading(t.Test):
         off = r"(?m)^opseal log: programs are not captured here: .*; see opseal status$"
         for args, says in (([], "no programs"),
                            (["root"], "no programs named root; --user root shows what root ran"),
-                           (["pts/3"], "no programs named pts/3; --tty pts/3 shows what ran there")):
+                           (["pts/3"], "no programs named pts/3; --tty pts/3 shows what ran there"),
+                           (["--forks", "kworker/0:1"], "no programs named kworker/0:1; --exe kworker/0:1 ")):
             result = self.exits(t.run(self.ask("log", *args)), 1)
             self.contains(result.err.decode(), says, args)
             self.matches(result.err.decode(), off)
