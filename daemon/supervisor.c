@@ -477,6 +477,9 @@ stop_all(struct supervisor *s)
 		ROLE_CAPTURE, ROLE_INDEX };
 	const enum role_id writer = ROLE_WRITER;
 
+	/* One that died just now: what the others have is still to be taken. */
+	if (s->restarts && s->child[writer].state == DOWN)
+		start(s, writer);
 	s->restarts = false;
 	account_switch_off(&s->account);
 	(void)stop_roles(s, front, OPS_ARRAY_LEN(front), STOP_WAIT);

@@ -460,6 +460,29 @@ class Capture(t.Test):
         self.equal([p for p in rows if p["kind"] == "lost"], [], "lost")
         self.exits(inst.offline("verify"), 0)
 
+    def test_ended_without_a_writer(self):
+        """The writer dies, and before another one is started the daemon is told to end: that
+        one is started all the same, and takes what capture has."""
+        inst = self.captured()
+        tag, n = "alone-%d" % os.getpid(), 200
+        self.mark("before")
+        self.wait_for_mark(inst, "before")
+        inst.proc.send_signal(signal.SIGSTOP)  # so that it hears of both at once
+        os.kill(self.role(inst, "writer"), signal.SIGKILL)
+        for i in range(n):
+            self.equal(os.waitpid(os.posix_spawn(self.short, ["true", tag, str(i)], {}), 0)[1], 0, "status")
+        inst.proc.terminate()
+        inst.proc.send_signal(signal.SIGCONT)
+        self.equal(inst.stop(), 0, "exit status")
+        rows = [json.loads(x) for x in inst.offline("log", "--json").text.splitlines()]
+        mine = [p for p in rows if p["kind"] == "exec" and p["argv"][1:2] == [tag]]
+        self.equal([int(p["argv"][2]) for p in mine], list(range(n)), "programs")
+        inst.start()
+        c.wait_captured(inst)
+        self.mark("after")
+        self.wait_for_mark(inst, "after")
+        self.equal([p for p in self.log(inst) if p["kind"] == "lost"], [], "lost")
+
     def test_lost_at_the_end(self):
         """Capture stands still until its rings are full, and then the daemon ends: what the
         rings had no room for is counted in the last of its records."""
