@@ -14,6 +14,7 @@
 #define WORD_LONGEST 255
 #define WORDS_BEFORE 16
 #define BUNDLE_LONGEST 16
+#define TOKEN_SHORTEST 20 /* as a URL's user */
 
 /* -- letters -- */
 
@@ -169,7 +170,7 @@ said_before(
 		if (letter != '\0' && k > 1 && p[0] == '-' && p[1] != '-' &&
 		    memchr(p + 1, letter, k - 1) != NULL)
 			return true;
-		if (letter == '\0' && k == n && memcmp(p, want, n) == 0)
+		if (letter == '\0' && mask_fits(p, k, want, n))
 			return true;
 		p += k + 1;
 	}
@@ -201,13 +202,30 @@ rules_of(const struct look *l, enum mask_kind kind)
 	return (l->kinds & MASK_BIT(kind)) != 0 ? l->m->rules[kind] : NULL;
 }
 
+/* May the word be the value of an option of the program's, right before it? */
+static bool
+behind_option(const struct look *l, size_t at)
+{
+	const uint8_t *begin = l->program + l->program_n, *end = l->p + at, *p;
+
+	while (end > begin && (end[-1] == '\0' || is(end[-1], BLANK | QUOTE)))
+		end--;
+	p = end;
+	while (p > begin && p[-1] != '\0' && !is(p[-1], BLANK | QUOTE) &&
+	       end - p < WORD_LONGEST)
+		p--;
+	return p < end && *p == '-' && (end - p != 2 || p[1] != '-') &&
+	       memchr(p, '=', (size_t)(end - p)) == NULL;
+}
+
 /* May the words at `at` be another program and its arguments? */
 static bool
 runs_another(const struct look *l, size_t at)
 {
 	const struct mask_rule *r = rules_of(l, MASK_RUNS);
 
-	while (r != NULL && !is_for(l, r, at))
+	while (r != NULL &&
+	       ((r->image && behind_option(l, at)) || !is_for(l, r, at)))
 		r = r->next;
 	return r != NULL;
 }
@@ -420,6 +438,32 @@ look_behind(struct look *l, size_t at)
 		await(l, '\0');
 }
 
+/* NAME and a letter before it, in a word that is no option: user/secret. */
+static bool
+at_bare(const struct look *l, size_t at, struct secret *ret)
+{
+	const struct mask_rule *r = rules_of(l, MASK_BARE);
+
+	for (; r != NULL && (!l->begins || at == 0); r = r->next) {
+		size_t n = name_length(l, at, (uint8_t)r->from), end,
+		       from = at + n + 1;
+		const uint8_t *name = l->p + at, *stop = NULL;
+
+		if (n == 0 || from >= l->n || name[n] != (uint8_t)r->from ||
+		    l->p[from] == '@' || memchr(name, '@', n) != NULL ||
+		    (memchr(name, '=', n) != NULL &&
+			memchr(r->text, '=', r->n) == NULL) ||
+		    !mask_fits(name, n, r->text, r->n) || !is_for(l, r, at))
+			continue;
+		end = end_of(l, from, at == 0);
+		if (r->to != '\0' && !is(l->p[from], QUOTE))
+			stop = memrchr(l->p + from, r->to, end - from);
+		return found(
+		    from, stop != NULL ? (size_t)(stop - l->p) : end, ret);
+	}
+	return false;
+}
+
 /* Is this word the last of its command? */
 static bool
 is_last(const struct look *l, size_t end)
@@ -488,25 +532,19 @@ at_json(const struct look *l, size_t at, struct secret *ret)
 	return ret->from < ret->end;
 }
 
-/* scheme://user:password@host, at its scheme. */
-static bool
-at_url(const struct look *l, size_t at, struct secret *ret)
+/* Up to where a prefix's word goes that begins at `at`, and what follows at `from`:
+ * all of an argument, also one that seems to be a command line, and of quotes. */
+static size_t
+end_of_prefixed(const struct look *l, size_t at, size_t from)
 {
-	size_t i = at, colon = 0, sign = 0;
+	const uint8_t *quote;
 
-	while (i < l->n && i < at + NAME_LONGEST &&
-	       (isalnum(l->p[i]) || l->p[i] == '+'))
-		i++;
-	if (i == at || l->n - i < 3 || memcmp(l->p + i, "://", 3) != 0)
-		return false;
-	for (i += 3; i < l->n && !is(l->p[i], BLANK | QUOTE) && l->p[i] != '/';
-	     i++) {
-		if (l->p[i] == ':' && colon == 0)
-			colon = i;
-		if (l->p[i] == '@')
-			sign = i; /* the last one is it */
-	}
-	return colon != 0 && found(colon + 1, sign, ret);
+	if (at == 0)
+		return l->n;
+	if (l->quote == 0 || l->p[at - 1] != l->quote)
+		return end_of(l, from, false);
+	quote = memchr(l->p + from, l->quote, l->n - from);
+	return quote != NULL ? (size_t)(quote - l->p) : l->n;
 }
 
 static bool
@@ -515,16 +553,59 @@ at_prefix(const struct look *l, size_t at, struct secret *ret)
 	const struct mask_rule *r = l->m->prefix[l->p[at]];
 
 	for (; r != NULL; r = r->next) {
-		size_t i = at + r->n;
+		size_t from = at + r->n, i = from;
 
-		if (l->n - at < r->n || memcmp(l->p + at, r->text, r->n) != 0)
+		if (l->n - at <= r->n || memcmp(l->p + at, r->text, r->n) != 0)
 			continue;
-		while (i < l->n && is_token(l->p[i]))
+		if (r->word && !is(l->p[from], BLANK))
+			i = end_of_prefixed(l, at, from);
+		while (!r->word && i < l->n && is_token(l->p[i]))
 			i++;
-		if (i - at - r->n >= r->min)
-			return found(at + r->n, i, ret);
+		if (i - from >= r->min)
+			return found(from, i, ret);
 	}
 	return false;
+}
+
+/* The user of a URL, up to `end`, if it is a token and not a name: by its length.
+ * One that is known by how it begins is found by that. */
+static bool
+at_user(const struct look *l, size_t user, size_t end, struct secret *ret)
+{
+	return end - user >= TOKEN_SHORTEST &&
+	       memchr(l->p + user, '?', end - user) == NULL &&
+	       memchr(l->p + user, '#', end - user) == NULL &&
+	       !at_prefix(l, user, ret) && found(user, end, ret);
+}
+
+/* scheme://user:password@host, at its scheme. */
+static bool
+at_url(const struct look *l, size_t at, struct secret *ret)
+{
+	size_t i = at, colon = 0, sign = 0, user;
+
+	while (i < l->n && i < at + NAME_LONGEST &&
+	       (isalnum(l->p[i]) || l->p[i] == '+'))
+		i++;
+	if (i == at || l->n - i < 3 || memcmp(l->p + i, "://", 3) != 0)
+		return false;
+	user = i + 3;
+	for (i = user;
+	     i < l->n && !is(l->p[i], BLANK | QUOTE) && l->p[i] != '/'; i++) {
+		if (l->p[i] == ':' && colon == 0)
+			colon = i;
+		if (l->p[i] == '@')
+			sign = i; /* the last one is it */
+	}
+	if (sign == 0)
+		return false;
+	if (colon == 0 || colon > sign)
+		return at_user(l, user, sign, ret);
+	if (colon + 1 == sign)
+		return at_user(l, user, colon, ret);
+	if (at_prefix(l, user, ret) && ret->from < sign)
+		return found(ret->from, sign, ret); /* token:x-oauth-basic@ */
+	return found(colon + 1, sign, ret);
 }
 
 /* To the end of the line, and of the quotes that it is in. */
@@ -545,9 +626,14 @@ at_text(const struct look *l, size_t at, struct secret *ret)
 	for (; r != NULL; r = r->next) {
 		size_t from = at + r->n;
 
-		if (l->n - at > r->n &&
-		    mask_fits(l->p + at, r->n, r->text, r->n) &&
-		    found(from,
+		if (l->n - at <= r->n ||
+		    !mask_fits(l->p + at, r->n, r->text, r->n))
+			continue;
+		if (is((uint8_t)r->text[r->n - 1], QUOTE))
+			from--;
+		else if (l->quote != 0 && l->p[from] == l->quote)
+			continue; /* the end of the quotes that TEXT is in */
+		if (found(from,
 			r->line ? end_of_line(l, from) : end_of(l, from, false),
 			ret))
 			return true;
@@ -575,9 +661,11 @@ at_word(struct look *l, size_t at, struct secret *ret)
 	if (l->p[at] == '-') {
 		if (at_option(l, at, ret) || at_short(l, at, ret))
 			return true;
-	} else if (!is(l->p[at], BLANK)) {
-		look_behind(l, at);
+	} else if (at_bare(l, at, ret)) {
+		return true;
 	}
+	if (!is(l->p[at], BLANK))
+		look_behind(l, at);
 	return at_last(l, at, ret);
 }
 
@@ -643,6 +731,7 @@ mask_one(struct look *l, struct ops_buf *out)
 		put_mask(l->m, l->p + s.from, s.end - s.from, out);
 		count++;
 		copied = at = s.end;
+		l->next = false; /* that was it */
 	}
 	ops_buf_put(out, l->p + copied, l->n - copied);
 	return count;

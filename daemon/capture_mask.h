@@ -16,15 +16,23 @@
  *				in it, and nothing without one
  *	flags PROGRAMS LETTERS	may stand before such a LETTER: -xLETTER
  *	long PROGRAMS NAME [from C]	as option, of these
- *	behind PROGRAMS NAME...	the argument behind NAME
+ *	behind PROGRAMS NAME...	the argument behind NAME, which may be -NAME
+ *	bare PROGRAMS NAME from C [to C]
+ *				in an argument that is no option, what is behind NAME and
+ *				C, up to the last C of `to`; not what begins with @, a
+ *				file; * has no = and no @ in it
  *	last PROGRAMS [LETTER]	the last argument, if -LETTER is among the first
- *	runs PROGRAMS		another program and its arguments may be theirs
+ *	runs PROGRAMS [image]	another program and its arguments may be theirs; image:
+ *				but no word that may be the value of the option before it
  *	after TEXT		the word that follows TEXT, which goes to the end of the
- *				line of the rule, wherever it stands
+ *				line of the rule, wherever it stands; a quote that ends
+ *				TEXT begins the word
  *	line TEXT		the same, up to the line's end or that of the quotes
- *	prefix TEXT MIN		what follows TEXT at the begin of a word or a value, if
- *				that is at least MIN letters, digits and -._~+/=
- *	url			the password in scheme://user:password@host, there
+ *	prefix TEXT MIN [word]	what follows TEXT at the begin of a word or a value, if
+ *				that is at least MIN letters, digits and -._~+/=; word:
+ *				MIN of any, to the end of the word, argument or quotes
+ *	url			the password in scheme://user:password@host, there, and
+ *				a user without one who is too long to be a name
  *	include default		the rules that opseald comes with
  *
  * A shell's command line in one argument is looked at word by word.  Time is in

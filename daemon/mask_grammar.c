@@ -261,6 +261,30 @@ add_long(struct mask *m, struct words line, struct ops_err *err)
 }
 
 static int
+add_bare(struct mask *m, struct words line, struct ops_err *err)
+{
+	struct mask_rule r = { .kind = MASK_BARE };
+	struct words programs = word(&line), name = word(&line),
+		     from = word(&line), c = word(&line), w = word(&line);
+
+	if (!is(from, "from") || !is_letter(c))
+		return ops_fail(
+		    err, OPS_EFORMAT, "a program, a name and \"from C\"");
+	r.from = *c.p;
+	if (is(w, "to")) {
+		w = word(&line);
+		if (!is_letter(w))
+			return ops_fail(err, OPS_EFORMAT, "to: a character");
+		r.to = *w.p;
+		w = word(&line);
+	}
+	if (w.p < w.end)
+		return ops_fail(
+		    err, OPS_EFORMAT, "more than \"from C\" and \"to C\"");
+	return add(m, &r, programs, name, err);
+}
+
+static int
 add_last(struct mask *m, struct words line, struct ops_err *err)
 {
 	struct mask_rule r = { .kind = MASK_LAST };
@@ -279,12 +303,15 @@ add_last(struct mask *m, struct words line, struct ops_err *err)
 static int
 add_runs(struct mask *m, struct words line, struct ops_err *err)
 {
-	const struct mask_rule r = { .kind = MASK_RUNS };
-	struct words programs = word(&line);
+	struct mask_rule r = { .kind = MASK_RUNS };
+	struct words programs = word(&line), w = word(&line);
 
-	if (programs.p == programs.end || word(&line).p < line.end)
-		return ops_fail(
-		    err, OPS_EFORMAT, "programs, with commas between");
+	r.image = is(w, "image");
+	if (r.image)
+		w = word(&line);
+	if (programs.p == programs.end || w.p < w.end)
+		return ops_fail(err, OPS_EFORMAT,
+		    "programs, with commas between, and at most \"image\"");
 	return add(m, &r, programs, nothing, err);
 }
 
@@ -304,7 +331,7 @@ static int
 add_prefix(struct mask *m, struct words line, struct ops_err *err)
 {
 	struct mask_rule r = { .kind = MASK_PREFIX };
-	struct words text = word(&line), min = word(&line);
+	struct words text = word(&line), min = word(&line), w = word(&line);
 
 	for (const char *p = min.p; p < min.end && r.min < 10000; p++) {
 		if (*p < '0' || *p > '9') {
@@ -315,6 +342,10 @@ add_prefix(struct mask *m, struct words line, struct ops_err *err)
 	}
 	if (text.p == text.end || r.min == 0)
 		return ops_fail(err, OPS_EFORMAT, "a text and a number");
+	r.word = is(w, "word");
+	if (w.p < w.end && !r.word)
+		return ops_fail(
+		    err, OPS_EFORMAT, "more than a number and \"word\"");
 	return add(m, &r, nothing, text, err);
 }
 
@@ -368,6 +399,8 @@ add_line(
 		return add_short(m, line, err);
 	if (is(w, "long"))
 		return add_long(m, line, err);
+	if (is(w, "bare"))
+		return add_bare(m, line, err);
 	if (is(w, "last"))
 		return add_last(m, line, err);
 	if (is(w, "runs"))

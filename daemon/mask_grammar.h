@@ -21,6 +21,7 @@ enum mask_kind {
 	MASK_LONG,
 	MASK_FLAGS,
 	MASK_BEHIND,
+	MASK_BARE,
 	MASK_LAST,
 	MASK_RUNS,
 	MASK_AFTER,
@@ -38,9 +39,13 @@ struct mask_rule {
 	char *text;     /* NAME, TEXT, LETTERS */
 	size_t n;       /* of text */
 	char letter;    /* SHORT; LAST, or 0 */
-	char from;    /* SHORT, LONG: behind this in the value; 0: all of it */
+	char
+	    from; /* SHORT, LONG, BARE: behind this in the value; 0: all of it */
+	char to;  /* BARE: up to the last of this; 0: all */
 	bool in_next; /* SHORT */
 	bool line;    /* AFTER: to the line's end */
+	bool word;    /* PREFIX: to the word's end */
+	bool image;   /* RUNS: not what may be the value of an option */
 	size_t min;   /* PREFIX */
 };
 

@@ -220,6 +220,14 @@ test_tokens(void **state)
 		{ "sh|-c|echo eyJ" A30 "." A30 ".x", "sh|-c|echo eyJ<63>" },
 		{ "x|eyJ" A10, "x|eyJ" A10 },
 		{ "x|ghp_short", "x|ghp_short" },
+		/* as the user of a URL */
+		{ "git|clone|https://" A10 A10 "@h/a", "git|clone|https://<20>@h/a" },
+		{ "git|clone|https://" A10 A10 "@h:8443/a", "git|clone|https://<20>@h:8443/a" },
+		{ "git|clone|https://" A10 A10 ":@h/a", "git|clone|https://<20>:@h/a" },
+		{ "git|clone|https://ghp_" A30 ":x-oauth-basic@h/a", "git|clone|https://ghp_<44>@h/a" },
+		{ "git|clone|https://" A10 A10 "/a@b", "git|clone|https://" A10 A10 "/a@b" },
+		{ "curl|https://" A10 A10 "?mail=a@b", "curl|https://" A10 A10 "?mail=a@b" },
+		{ "git|clone|https://me@h/a", "git|clone|https://me@h/a" },
 	};
 	/* clang-format on */
 
@@ -258,7 +266,10 @@ static void
 test_include(void **state)
 {
 	static const char text[] = "plain ours password\ninclude default\n"
-				   "short ours,theirs+in x next from /\n";
+				   "short ours,theirs+in x next from /\n"
+				   "bare ours n* from :\n"
+				   "prefix key: 3 word\nprefix u:p@h 2\nurl\n"
+				   "runs ours+run image\nshort theirs z\n";
 	static const struct row rows[] = {
 		{ "ours|-x|a/b", "ours|-x|a/<1>" },
 		{ "theirs|-x|a/b", "theirs|-x|a/b" },
@@ -266,6 +277,13 @@ test_include(void **state)
 		{ "x|--password|a", "x|--password|<1>" },
 		{ "ours|--password|a", "ours|--password|a" },
 		{ "ours|PASSWORD=a", "ours|PASSWORD=a" },
+		{ "theirs|IN|-x|a/b", "theirs|IN|-x|a/<1>" },
+		{ "ours|no:a@b|xo:c|n:|n=1:2", "ours|no:<3>|xo:c|n:|n=1:2" },
+		{ "x|key:a!b|key:ab", "x|key:<3>|key:ab" },
+		{ "x|h://u:p@hab", "x|h://u:<1>@hab" },
+		{ "ours|run|a|theirs|-za", "ours|run|a|theirs|-z<1>" },
+		{ "ours|run|-a|theirs|-za", "ours|run|-a|theirs|-za" },
+		{ "ours|a|theirs|-za", "ours|a|theirs|-za" },
 	};
 	struct mask *before = m;
 
@@ -282,9 +300,11 @@ test_long(void **state)
 {
 	static const char *const tiles[] = { "(", ";", ",", "=", "\"", "'",
 		"\"a", "{\"a\":", " -p", "(-", "--user=a(", "?a&", "://",
-		"a:", "/", "-p ", "\\\"password\\\":", "eyJ.", "&token" };
+		"a:", "/", "-p ", "\\\"password\\\":", "eyJ.", "&token", "a/",
+		"pass:", "pass: ", "'pass:", "a://", "a://b@", "mysql ",
+		"-- mysql", "password '", "with password ", "= '" };
 	static const char begin[][10] = { "sh\0-c\0", "curl\0-\0\0",
-		"docker\0\0", "htpasswd\0" };
+		"docker\0\0", "htpasswd\0", "sqlplus\0\0", "docker\0run" };
 	const size_t size = 128 * 1024;
 	uint8_t *args = malloc(size);
 
@@ -350,8 +370,11 @@ test_bad_rules(void **state)
 		"prefix AKIA", "prefix AKIA x", "prefix AKIA 0", "after  ",
 		"short mysql p from", "short mysql p from ab", "short ,a p",
 		"long x", "long x y next", "flags x", "plain x", "behind x",
-		"last", "last x yy", "last x y z", "runs", "runs a b", "line ",
-		"url x", "include", "include this", "include default x" };
+		"last", "last x yy", "last x y z", "runs", "runs a b",
+		"runs a image b", "bare", "bare x", "bare x y", "bare x y from",
+		"bare x y from ab", "bare x y from a to", "bare x y from a b",
+		"bare x y from a to b c", "prefix a 1 words", "line ", "url x",
+		"include", "include this", "include default x" };
 	struct ops_err err;
 	struct mask *none;
 
