@@ -85,8 +85,8 @@ struct cli {
 int cli_fail(const struct cli *cli, const struct ops_err *err);
 /* A line on stderr, escaped, that isn't an error. */
 void cli_note(const struct cli *cli, const char *fmt, ...) OPS_PRINTF(2, 3);
-/* The same, of something that the answer lacks: what would have been CLI_FINE
- * is CLI_PARTIAL. */
+/* The same, of something that the answer lacks: what would have been CLI_FINE, or
+ * CLI_NOTHING, is CLI_PARTIAL. */
 void cli_partial(struct cli *cli, const char *fmt, ...) OPS_PRINTF(2, 3);
 /* OPS_EUSAGE if --since is later than --until; 0: it was not given. */
 int cli_check_span(

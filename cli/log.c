@@ -304,13 +304,8 @@ later(uint64_t a, uint64_t b)
 static void
 begin_following(struct following *w, struct program_list *l)
 {
-	size_t n = l->n > w->first ? w->first : l->n;
-
-	if (!w->f.failed && l->n == w->first && l->n > 0)
+	if (program_list_newest(l, w->first) && !w->f.failed)
 		w->from = l->p[0].time;
-	if (n < l->n)
-		memmove(l->p, l->p + (l->n - n), n * sizeof(*l->p));
-	l->n = n;
 	w->f.newest = 0;
 	w->first = 0;
 }
@@ -475,7 +470,7 @@ static bool
 has_wanted(const struct program_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		if (!program_seeded(&l->p[i]) && !program_of_nobody(&l->p[i]))
+		if (program_counts(&l->p[i]))
 			return true;
 	return false;
 }
@@ -494,6 +489,28 @@ list_programs(struct cli *cli, const struct log_opts *o,
 		return 0;
 	program_list_free(ret);
 	return -1;
+}
+
+static int
+print(const struct cli *cli, const struct log_opts *o,
+    const struct program_list *l, struct ops_err *err)
+{
+	if (!o->json)
+		return print_table(cli, o, l, err);
+	print_json(cli, o, l);
+	return 0;
+}
+
+/* What one may have meant, and why there is none; what is shown may have been one. */
+static void
+put_nothing(struct cli *cli, const struct program_filter *f,
+    const struct program_list *l)
+{
+	loghint_nothing(cli, f->name);
+	if (f->source != SOURCE_IMPORT)
+		loghint_capture(cli);
+	if (!is_empty(l))
+		cli_partial(cli, "what was lost may have been one");
 }
 
 int
@@ -535,15 +552,11 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 	    (o->follow && follow_log(cli, o, &f, &err) < 0) ||
 	    list_programs(cli, o, &f, &list, &err) < 0)
 		return cli_fail(cli, &err);
-	if (is_empty(&list)) {
-		loghint_nothing(cli, f.name);
-		if (f.source != SOURCE_IMPORT)
-			loghint_capture(cli);
-		status = CLI_NOTHING;
-	} else if (o->json) {
-		print_json(cli, o, &list);
-	} else if (print_table(cli, o, &list, &err) < 0) {
+	if (!is_empty(&list) && print(cli, o, &list, &err) < 0) {
 		status = cli_fail(cli, &err);
+	} else if (!has_wanted(&list)) {
+		put_nothing(cli, &f, &list);
+		status = CLI_NOTHING;
 	}
 	if (list.missing > 0)
 		cli_partial(cli,

@@ -147,7 +147,7 @@ static const char log_more[] =
 	"PROGRAM is the name of a file or of a script, or what it was called, without its\n"
 	"folder; --exe takes paths.\n"
 	"Exit status: 0 fine, 1 no program, 2 trouble, 4 not permitted, 5 parts of the list\n"
-	"are missing.\n";
+	"are missing, or none was found and what was lost may have been one.\n";
 static const char session_more[] = SESSION_IS READ_STATUS;
 static const char place_more[] = PLACE_IS READ_STATUS;
 static const char play_more[] =
@@ -529,7 +529,7 @@ run_command(struct cli *cli, void *values, int argc, char **argv)
 	    !(c->endless != 0 && ((const bool *)values)[c->endless]))
 		pager = pager_start();
 	status = c->run(cli, values, argc, argv);
-	if (status == CLI_FINE && cli->partial)
+	if ((status == CLI_FINE || status == CLI_NOTHING) && cli->partial)
 		status = CLI_PARTIAL;
 	status = finish_stdout(cli, status);
 	if (pager_end(pager) < 0)

@@ -411,6 +411,36 @@ take_session(struct index_db *d, const struct program_filter *f,
 		   : 0;
 }
 
+static int
+by_time_back(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x > y ? -1 : x < y;
+}
+
+/* Since when that counts which is of nobody: the oldest of the newest, which rows
+ * that come later can only move on. */
+static int
+since_of(const struct program_filter *f, const struct pick_list *l,
+    uint64_t *ret, struct ops_err *err)
+{
+	uint64_t *times;
+
+	*ret = f->since;
+	if (f->newest == 0 || l->n < f->newest)
+		return 0;
+	times = reallocarray(NULL, l->n, sizeof(*times));
+	if (times == NULL)
+		return no_memory(err);
+	for (size_t i = 0; i < l->n; i++)
+		times[i] = l->p[i].time;
+	qsort(times, l->n, sizeof(*times), by_time_back);
+	*ret = times[f->newest - 1];
+	free(times);
+	return 0;
+}
+
 /* What was lost may have been anything; what runs may still fail. */
 static int
 take_others(struct index_db *d, const struct program_filter *f,
@@ -418,23 +448,25 @@ take_others(struct index_db *d, const struct program_filter *f,
 {
 	char sql[SQL_MAX], rest[SQL_MAX / 2];
 	const struct lead none = { .failed = true };
-	struct program_filter all = *f;
+	struct program_filter all = *f, nobody = *f;
 
+	all.newest = nobody.newest = 0; /* they don't count */
+	if (since_of(f, ret, &nobody.since, err) < 0)
+		return -1;
 	if ((f->coverage || !is_accounted(f)) &&
 	    take_rows(d,
 		"SELECT " COLUMNS "FROM program p INDEXED BY by_lost WHERE "
-		"p.kind = 3 AND p.time BETWEEN ?7 AND ?8 ORDER BY p.time DESC",
-		f, NULL, 0, ret, err) < 0)
+		"p.kind = 3 AND p.time BETWEEN ?7 AND ?8",
+		&nobody, NULL, 0, ret, err) < 0)
 		return -1;
 	if (f->coverage && !f->failed &&
 	    take_rows(d,
 		"SELECT " COLUMNS "FROM program p INDEXED BY by_coverage WHERE "
-		"p.kind = 6 AND p.time BETWEEN ?7 AND ?8 ORDER BY p.time DESC",
-		f, NULL, 0, ret, err) < 0)
+		"p.kind = 6 AND p.time BETWEEN ?7 AND ?8",
+		&nobody, NULL, 0, ret, err) < 0)
 		return -1;
 	if (!f->failed)
 		return 0;
-	all.newest = 0;
 	(void)snprintf(sql, sizeof(sql),
 	    "SELECT " COLUMNS "FROM process q CROSS JOIN program p ON "
 	    "p.id = q.program WHERE p.failed = 0 AND "

@@ -266,6 +266,12 @@ program_seeded(const struct program *p)
 }
 
 bool
+program_counts(const struct program *p)
+{
+	return !program_seeded(p) && !program_of_nobody(p);
+}
+
+bool
 program_wanted(const struct program *p, const struct program_filter *f)
 {
 	uint32_t euid =
@@ -434,18 +440,19 @@ by_time(const void *a, const void *b)
 	return x->record < y->record ? -1 : x->record > y->record;
 }
 
-/* Of what is counted the last ones. */
-static void
-cut_newest(struct program_list *l, size_t newest)
+/* Back from the end to the oldest that is counted, or all. */
+bool
+program_list_newest(struct program_list *l, size_t newest)
 {
-	size_t n = 0, counted = 0;
+	size_t n = 0, counted = 0, from = l->n;
 
+	while (from > 0 && counted < newest)
+		counted += program_counts(&l->p[--from]);
 	for (size_t i = 0; i < l->n; i++)
-		counted += !program_seeded(&l->p[i]);
-	for (size_t i = 0; i < l->n; i++)
-		if (program_seeded(&l->p[i]) || counted-- <= newest)
+		if (i >= from || program_seeded(&l->p[i]))
 			l->p[n++] = l->p[i];
 	l->n = n;
+	return counted == newest;
 }
 
 void
@@ -461,8 +468,8 @@ program_list_cut(struct program_list *l, const struct program_filter *f)
 	l->n = n;
 	if (l->n > 1)
 		qsort(l->p, l->n, sizeof(*l->p), by_time);
-	if (f->newest != 0 && l->n > f->newest)
-		cut_newest(l, f->newest);
+	if (f->newest != 0)
+		(void)program_list_newest(l, f->newest);
 }
 
 int

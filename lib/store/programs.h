@@ -109,12 +109,12 @@ struct program_filter {
 				* 0, or could not be executed */
 	bool forks;            /* what executed nothing, too */
 	bool seeded;     /* what ran before capture did, too, but for owner
-				* whatever else is asked: PROGRAM_SEEDED, which
-				* newest doesn't count */
+				* whatever else is asked: PROGRAM_SEEDED */
 	bool coverage;   /* only what says how much of all is here:
 				* PROGRAM_LOST, _ACCOUNTED, _COVERAGE */
 	uint32_t source; /* enum program_source */
-	uint32_t newest; /* at most so many; 0: all */
+	uint32_t newest; /* at most so many that program_counts(), and what was
+				* lost since the oldest of them; 0: all */
 };
 
 int program_list_load(struct store *s, const struct program_filter *f,
@@ -132,6 +132,9 @@ int program_list_args(struct program_list *l, struct ops_err *err);
 bool program_wanted(const struct program *p, const struct program_filter *f);
 bool program_failed(const struct program *p);
 void program_list_cut(struct program_list *l, const struct program_filter *f);
+/* Keep the newest that program_counts(), and what else is behind the oldest of
+ * them; with fewer of them, all.  Are there as many? */
+bool program_list_newest(struct program_list *l, size_t newest);
 
 /* PROGRAM_ENDED: fill exec from end. */
 void program_from_end(struct program *p);
@@ -140,6 +143,8 @@ void program_from_accounted(struct program *p);
 
 /* Did it run before capture, and was found doing so? */
 bool program_seeded(const struct program *p);
+/* Is it one that was asked for, and not only something that comes with them? */
+bool program_counts(const struct program *p);
 
 /* Name of a terminal by its number (major << 20 | minor): "pts/3". */
 #define PROGRAM_TTY_NAME 24

@@ -557,6 +557,49 @@ test_kinds(void **state)
 	store_free(s);
 }
 
+/* What was lost isn't counted, however much of it there is. */
+static void
+test_losses(void **state)
+{
+	struct program_filter f = { .name = "a", .newest = 2 };
+	struct program_loss l = { .from = 1, .until = 2, .execs = 5 };
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	struct store *s;
+
+	(void)state;
+	for (uint32_t i = 0; i < 40; i++) {
+		struct program_exec e = { .pid = 100 + i,
+			.start = b.now,
+			.auid = EVENT_UNSET,
+			.ses = EVENT_UNSET,
+			.comm = text("comm"),
+			.exe = text(i % 10 == 0 ? "/bin/a" : "/bin/b") };
+
+		b.now += SECOND;
+		if (i % 2 == 0) {
+			program_exec_put(&body, any_session(), &e);
+			put(REC_EXEC, &body);
+		} else {
+			program_loss_put(&body, &l);
+			put(REC_LOSS, &body);
+		}
+	}
+	build_seal(&b, false, false);
+	update();
+	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+	assert_true(same_list(s, &f));
+	assert_int_equal(count(s, &f, PROGRAM_RAN), 2);
+	assert_int_equal(count(s, &f, PROGRAM_LOST), 10); /* since number 20 */
+	f.newest = 4; /* as many as there are */
+	assert_true(same_list(s, &f));
+	assert_int_equal(count(s, &f, PROGRAM_RAN), 4);
+	assert_int_equal(count(s, &f, PROGRAM_LOST), 20);
+	f.name = "no";
+	assert_true(same_list(s, &f));
+	assert_int_equal(count(s, &f, PROGRAM_LOST), 20);
+	store_free(s);
+}
+
 /* Behind the index: a hole that begins in it, and an end that may be in it. */
 static void
 test_behind(void **state)
@@ -946,6 +989,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_grows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kinds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_losses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_behind, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_told_late, setup, teardown),

@@ -284,6 +284,16 @@ test_filters(void **state)
 	expect((struct program_filter){ .failed = true }, 6, "ls");
 	expect((struct program_filter){ .newest = 2 }, 2, NULL);
 	expect((struct program_filter){ .newest = 1 }, 1, "later");
+	/* What was lost isn't counted, and shown from the oldest kept on. */
+	expect((struct program_filter){ .newest = 3 }, 3, "acct");
+	expect((struct program_filter){ .newest = 4 }, 5, "prog");
+	expect(
+	    (struct program_filter){ .name = "bash", .newest = 1 }, 2, "bash");
+	expect((struct program_filter){ .name = "later", .newest = 1 }, 1,
+	    "later");
+	expect(
+	    (struct program_filter){ .name = "later", .newest = 2 }, 2, NULL);
+	expect((struct program_filter){ .name = "no", .newest = 1 }, 1, NULL);
 	expect((struct program_filter){ .forks = true }, 11, "bash");
 	expect(
 	    (struct program_filter){ .has_owner = true, .owner = 4 }, 1, NULL);

@@ -1,0 +1,62 @@
+#!/usr/bin/python3
+# What was lost beside what is asked for, and where nothing else is found.
+import json
+import os
+import sys
+import tarfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealtest as t
+
+MAYBE = "what was lost may have been one"
+
+
+class LostPrograms(t.Test):
+    def setup(self):
+        """A store twice told of ls, cron, cc, one that failed, and a loss: once
+        sealed, once in the WAL."""
+        with tarfile.open(os.path.join(t.SOURCE, "test/data/store-v3.tar.xz")) as tar:
+            tar.extractall(self.path("kept"))
+        self.store = self.path("kept", "store")
+
+    def opseal(self, *args):
+        return t.run(["opseal", "--store", self.store] + list(args))
+
+    def rows(self, result):
+        """[kind, name] of each."""
+        found = [json.loads(x) for x in result.text.splitlines()]
+        return [(p["kind"], os.path.basename(p.get("exe", p.get("filename", "")))) for p in found]
+
+    def test_newest(self):
+        """-n counts programs; losses come with the span of those."""
+        loss = ("lost", "")
+        for args, want in (
+                (("cron", "-n", "1"), [("exec", "cron"), loss]),
+                (("cron", "-n", "2"), [("exec", "cron"), loss, ("exec", "cron"), loss]),
+                (("cron", "-n", "9"), [("exec", "cron"), loss, ("exec", "cron"), loss]),
+                (("-n", "1"), [("failed", "such"), loss])):
+            result = self.exits(self.opseal("log", "--json", *args), 0, args)
+            self.equal(self.rows(result), want, args)
+
+    def test_nothing_but_losses(self):
+        for args, rows in (((), 2), (("-n", "1"), 2), (("--exe", "/no/*", "-r"), 2)):
+            args = ("no-such-program",) + args
+            result = self.exits(self.opseal("log", "--json", *args), 5, args)
+            self.equal(self.rows(result), rows * [("lost", "")], args)
+            for form in ((), ("--tree",), ("-v",)):
+                if "-r" in args and form:
+                    continue
+                result = self.exits(self.opseal("log", *args, *form), 5, args + form)
+                self.equal(result.text.count("[lost: "), rows, "lines of %s" % (args + form,))
+                self.equal(result.errtext, "opseal log: no programs\nopseal log: %s\n" % MAYBE, "stderr")
+        # What one may have meant is said there, too.
+        result = self.exits(self.opseal("log", "root"), 5)
+        self.contains(result.errtext, "--user root shows what root ran")
+        self.contains(result.errtext, MAYBE)
+        # Where nothing can have been lost there is nothing.
+        for args in (("--until", "2001-01-01"), ("--source", "import")):
+            result = self.exits(self.opseal("log", "no-such-program", *args), 1)
+            self.equal((result.out, result.errtext), (b"", "opseal log: no programs\n"), args)
+
+
+t.main()
