@@ -157,6 +157,9 @@ static const char play_more[] =
 	"  + or =   twice as fast\n"
 	"  -        half as fast\n"
 	"  q        quit\n\n" PLACE_IS READ_STATUS;
+static const char status_more[] =
+	"Exit status: 0 fine, 2 the log can't be written (state FAILED), or trouble, 4 not\n"
+	"permitted, 5 with --coverage: parts of the list are missing.\n";
 static const char verify_more[] =
 	SESSION_IS
 	"Exit status: 0 nothing is wrong, 2 it could not be checked, 3 the check failed,\n"
@@ -196,7 +199,7 @@ static const struct command commands[] = {
 	    NEED_STORE, 1, 1, play_options, sizeof(struct play_opts), 0, cmd_play },
 	{ "cat", GROUP_SEE, "SESSION[:N][@TIME]", "Print the text that was on the screen", place_more,
 	    NEED_STORE | NEED_PAGER, 1, 1, NULL, 0, 0, cmd_cat },
-	{ "status", GROUP_SEE, "", "What is recorded now, and how well", NULL,
+	{ "status", GROUP_SEE, "", "What is recorded now, and how well", status_more,
 	    NEED_DAEMON | NO_STORE, 0, 0, status_options, sizeof(struct status_opts), 0, cmd_status },
 	{ "verify", GROUP_PROVE, "[SESSION]", "Check that nothing was changed", verify_more,
 	    NEED_STORE, 0, 1, verify_options, sizeof(struct verify_opts), 0, cmd_verify },

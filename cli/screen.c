@@ -66,6 +66,18 @@ fill_place(struct sessionarg *place, const struct program_list *l,
 	}
 }
 
+void
+screen_programs_missing(struct cli *cli, const struct program_list *l)
+{
+	if (l->missing > 0)
+		cli_partial(cli,
+		    "%" PRIu64
+		    " frames of programs can't be read: commands, or how they "
+		    "ended, may be missing, and the numbers behind them be "
+		    "other commands'; opseal verify says more",
+		    l->missing);
+}
+
 /* Where its Nth command is. */
 static int
 find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
@@ -89,6 +101,7 @@ find_command(struct cli *cli, const struct session *s, struct sessionarg *place,
 		if (l.p[i].number == place->number)
 			p = &l.p[i];
 	}
+	screen_programs_missing(cli, &l);
 	if (p == NULL)
 		rc = ops_fail(err, OPS_ENOENT,
 		    "session %s has no command %" PRIu64

@@ -29,6 +29,10 @@ struct screen_record {
 int screen_find(struct cli *cli, const char *arg, struct session_list *list,
     const struct session **ret, struct sessionarg *place, struct ops_err *err);
 
+/* Frames that a session's programs may lie in can't be read: a line on stderr says
+ * so, and what that means.  screen_find() does, if it looked for a command. */
+void screen_programs_missing(struct cli *cli, const struct program_list *l);
+
 /* Where in s to begin, ns from its start: 0 if place names no moment.  One after
  * the end of an ended session is OPS_EUSAGE. */
 int screen_from(const struct session *s, const struct sessionarg *place,

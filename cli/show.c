@@ -558,10 +558,11 @@ lost_in(const struct program *p, const struct session *s)
 	return end == 0 || p->loss.from <= end;
 }
 
-/* Its programs, and what was lost while it went on. */
+/* Its programs, and what was lost while it went on.  told: screen_find() has read
+ * them, too, and said what is missing. */
 static int
-commands_of(struct cli *cli, const struct session *s, struct program_list *ret,
-    struct ops_err *err)
+commands_of(struct cli *cli, const struct session *s, bool told,
+    struct program_list *ret, struct ops_err *err)
 {
 	struct program_filter f = { .has_session = true };
 	size_t n = 0;
@@ -569,6 +570,8 @@ commands_of(struct cli *cli, const struct session *s, struct program_list *ret,
 	memcpy(f.session, s->id, OPS_ID_LEN);
 	if (source_programs(cli->source, &f, ret, err) < 0)
 		return -1;
+	if (!told)
+		screen_programs_missing(cli, ret);
 	for (size_t i = 0; i < ret->n; i++)
 		if (ret->p[i].kind != PROGRAM_LOST || lost_in(&ret->p[i], s))
 			ret->p[n++] = ret->p[i];
@@ -614,7 +617,7 @@ show_command(struct cli *cli, const struct sessionarg *place, bool json)
 	int status = CLI_FINE;
 
 	if (screen_find(cli, place->name, &list, &s, &whole, &err) < 0 ||
-	    commands_of(cli, s, &programs, &err) < 0 ||
+	    commands_of(cli, s, false, &programs, &err) < 0 ||
 	    (p = command_of(s, &programs, place->number, &err)) == NULL) {
 		status = cli_fail(cli, &err);
 	} else if (json) {
@@ -649,7 +652,7 @@ cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
 		return show_command(cli, &place, o->json);
 	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
 	    screen_from(s, &place, &from, &err) < 0 ||
-	    commands_of(cli, s, &programs, &err) < 0 ||
+	    commands_of(cli, s, place.has_number, &programs, &err) < 0 ||
 	    screen_open(cli, s, &sc, &err) < 0) {
 		status = cli_fail(cli, &err);
 	} else {

@@ -215,6 +215,11 @@ cmd_status(struct cli *cli, const void *opts, int argc, char **argv)
 		else
 			put_text(&s, cli->global.utc, &out);
 		cli_put(&out);
+		if (!s.ok) {
+			cli_note(cli, "the log can't be written: %.*s",
+			    (int)s.reason.n, (const char *)s.reason.p);
+			status = CLI_TROUBLE;
+		}
 	}
 	ops_buf_free(&answer);
 	ops_buf_free(&out);

@@ -1,14 +1,17 @@
 #!/usr/bin/python3
-# What was lost beside what is asked for, and where nothing else is found.
+# What was lost, and programs that can't be read: log, show, cat and play say so,
+# and with their exit status too.
 import json
 import os
 import sys
 import tarfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealstore as st
 import opsealtest as t
 
 MAYBE = "what was lost may have been one"
+UNREADABLE = r": \d+ frames of programs can't be read: .*opseal verify says more"
 
 
 class LostPrograms(t.Test):
@@ -26,6 +29,20 @@ class LostPrograms(t.Test):
         """[kind, name] of each."""
         found = [json.loads(x) for x in result.text.splitlines()]
         return [(p["kind"], os.path.basename(p.get("exe", p.get("filename", "")))) for p in found]
+
+    def damage(self):
+        """No frame of the sealed programs can be read."""
+        for rel in st.segments(self.store):
+            if "/programs/" not in rel:
+                continue
+            path, at = os.path.join(self.store, rel), 48
+            for _, data in st.frames(path)[1]:
+                at += len(data)
+                t.flip(path, at - 1)
+
+    def session(self):
+        return next(p["session"] for p in map(json.loads, self.opseal("log", "--json", "ls").text.splitlines())
+                    if p["kind"] == "exec")
 
     def test_newest(self):
         """-n counts programs; losses come with the span of those."""
@@ -57,6 +74,32 @@ class LostPrograms(t.Test):
         for args in (("--until", "2001-01-01"), ("--source", "import")):
             result = self.exits(self.opseal("log", "no-such-program", *args), 1)
             self.equal((result.out, result.errtext), (b"", "opseal log: no programs\n"), args)
+
+    def test_unreadable(self):
+        sid = self.session()
+        whole = self.exits(self.opseal("show", sid), 0).text
+        self.matches(whole, r"(?m)^commands +4$")
+        self.damage()
+        result = self.exits(self.opseal("show", sid), 5)
+        self.matches(result.text, r"(?m)^commands +2$")
+        self.matches(self.one_line(result), UNREADABLE)
+        self.contains(result.errtext, "the numbers behind them be other commands'")
+        self.matches(self.one_line(self.exits(self.opseal("show", "--json", sid), 5)), UNREADABLE)
+        # What was its third command is the first now.
+        for args in ("show", sid + ":1"), ("show", sid + ":1@0"):
+            self.matches(self.one_line(self.exits(self.opseal(*args), 5, args)), UNREADABLE)
+        for command in "show", "cat", "play":
+            result = self.exits(self.opseal(command, sid + ":3"), 2, command)
+            self.matches(result.errtext, UNREADABLE)
+            self.contains(result.errtext, "has no command 3, the last is 2")
+        for args in ("cat", sid + ":1"), ("play", "-s", "0", sid + ":1"):
+            self.matches(self.opseal(*args).errtext, UNREADABLE)
+
+    def test_unreadable_and_nothing(self):
+        self.damage()
+        for args in ("no-such-program",), ("--until", "2001-01-01"):
+            result = self.exits(self.opseal("log", *args), 5, args)
+            self.matches(result.errtext, UNREADABLE, args)
 
 
 t.main()

@@ -57,8 +57,7 @@ class Manual(t.Test):
         commands, _ = table()
         for name in commands:
             text = self.exits(t.run(["opseal", name, "--help"]), 0).text
-            if name != "status":
-                self.contains(text, "\nExit status: ", name)
+            self.contains(text, "\nExit status: ", name)
             takes = re.search(r"(?m)^usage: .*SESSION", text) is not None
             self.equal("\nSESSION is the beginning of an id, last, last:USER" in text, takes, name)
             self.equal("\n@TIME is a moment in it" in text, "@TIME" in text.splitlines()[0], name)

@@ -65,14 +65,19 @@ class Full(r.Recorded):
         subprocess.check_call(["mount", "-o", "remount," + options, self.disk])
 
     def status(self, inst):
-        return r.json_lines(self.exits(inst.opseal("status", "--json"), 0))[0]
+        result = inst.opseal("status", "--json")
+        found = r.json_lines(result)[0]
+        self.equal(result.status, 0 if found["state"] == "ok" else 2, "exit status of status")
+        return found
 
     def says(self, inst, pattern):
         """The state must name the trouble, in both forms."""
         s = t.wait_for("a state that says so", lambda: (
             lambda s: s if s["state"] != "ok" else None)(self.status(inst)))
         self.matches(s["reason"], pattern, "reason")
-        text = self.exits(inst.opseal("status"), 0).text
+        result = self.exits(inst.opseal("status"), 2)
+        self.matches(self.one_line(result), r"the log can't be written: .*(%s)" % pattern, "stderr")
+        text = result.text
         self.matches(text, r"^state +FAILED since .*can't be written: .*(%s)" % pattern, "status")
         t.wait_for("a line of opseald", lambda: re.search(
             r"the log can't be written: .*(%s)" % pattern, inst.log()))

@@ -88,7 +88,7 @@ class Nth(r.Recorded):
     def status(self, inst):
         """The state as JSON, or what `status` says where it can't ask."""
         result = inst.opseal("status", "--json")
-        return r.json_lines(result)[0] if result.status == 0 else result.errtext
+        return r.json_lines(result)[0] if result.out else result.errtext
 
     def is_ok(self, inst):
         s = self.status(inst)
