@@ -10,6 +10,26 @@ import opsealtest as t
 MAN = os.path.join(t.SOURCE, "doc/man")
 
 
+# What is written by which files, and told in which sections of JSON NAMES.
+JSON = (
+    (("programs_json.c", "coverage.c"),
+     ("Of log, and of the programs of show", "Of status --coverage")),
+    (("describe.c", "show.c"), ("Of ls", "Of show")),
+    (("status.c",), ("Of status",)),
+    (("verify.c",), ("Of verify",)),
+)
+
+
+def json_keys(source):
+    """The names that it writes: key("name"...) with the writer j in front, rows of a
+    table, and members put by hand."""
+    keys = set(re.findall(r'{ "([a-z0-9_]+)", ', source)) | set(re.findall(r'\\"(\w+)\\":', source))
+    for function, one, two in re.findall(r'(\w+)\(\s*&?j,\s*"(\w+)"(?:,\s*"(\w+)")?', source):
+        if function != "json_str":
+            keys |= {one, two} - {""}
+    return keys
+
+
 def table():
     """The command table, as (commands, [(command or "-", option)])."""
     commands, options = [], []
@@ -86,6 +106,35 @@ class Manual(t.Test):
         for of, option in options:
             if of == "-":
                 self.contains(text, "--" + option, "opseal.1")
+
+    def test_json_names(self):
+        """What can be written stands in a table of the manual, and nothing else does."""
+        told, section, inside = {}, None, False
+        for line in page("opseal.1").split("\n.SH JSON NAMES\n")[1].split("\n.SH ")[0].splitlines():
+            if line.startswith(".SS "):
+                section = told.setdefault(line[4:], set())
+            elif line in (".TS", ".TE"):
+                inside = line == ".TS"
+            elif inside and re.match(r"[a-z0-9_]+(, [a-z0-9_]+)*\|", line):
+                section.update(line.split("|")[0].split(", "))
+        asked = set()
+        for files, sections in JSON:
+            written = set()
+            for name in files:
+                with open(os.path.join(t.SOURCE, "cli", name)) as f:
+                    written |= json_keys(f.read())
+            self.check(len(written) > 8, "few keys in " + " ".join(files))
+            here = set().union(*(told[s] for s in sections))
+            self.equal(sorted(written - here), [], "not in the manual, but in " + " ".join(files))
+            self.equal(sorted(here - written), [], "in the manual, but not in " + " ".join(files))
+            asked.update(sections)
+        self.equal(sorted(told), sorted(asked), "sections")
+        # Nobody else writes any, but for other people's formats.
+        known = {name for files, _ in JSON for name in files} | {"asciicast.c"}
+        for name in sorted(os.listdir(os.path.join(t.SOURCE, "cli"))):
+            if name.endswith(".c") and name not in known:
+                with open(os.path.join(t.SOURCE, "cli", name)) as f:
+                    self.check("json_key(" not in f.read(), name + " writes JSON")
 
     def test_manual_names_no_other_option(self):
         _, options = table()
