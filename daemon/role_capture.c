@@ -6,8 +6,7 @@
  *	capture_order		what it said, whole and in order
  *	capture_procs		which processes there are, and their sessions
  *	capture_seed		those that were there before
- *	capture_mask		secrets in arguments, replaced
- *	capture_env		which variables are kept
+ *	capture_secrets		what of it may be told
  *	capture_record		the records of it
  *	capture_account		the kernel's own accounting beside it
  *	ipc/queue, ipc/link	to the writer, again after it was away
@@ -41,10 +40,10 @@
 #include "base/io.h"
 #include "capture_account.h"
 #include "capture_kernel.h"
-#include "capture_mask.h"
 #include "capture_order.h"
 #include "capture_procs.h"
 #include "capture_record.h"
+#include "capture_secrets.h"
 #include "capture_seed.h"
 #include "ipc/link.h"
 #include "ipc/proto.h"
@@ -77,13 +76,9 @@ struct capture_role {
 	char why[TEXT_MAX];    /* then: why */
 	struct order *order;
 	struct procs *procs;
-	struct mask *mask; /* NULL: arguments are kept as they are */
-	bool has_key;      /* the writer's, for it; nothing is told before */
-	/* Of the first event in order: its secrets were looked for, some were
-	 * found, and what is told instead. */
-	bool looked, found;
-	struct ops_buf masked, env;
-	size_t at; /* of the first event in order, see capture_record() */
+	struct capture_secrets secrets;
+	bool has_key; /* the writer's, for it; nothing is told before */
+	size_t at;    /* of the first event in order, see capture_record() */
 	struct queue queue;
 	struct link link;
 	bool more;        /* events could be told, but the rings come first */
@@ -237,62 +232,6 @@ put_loss(struct capture_role *r, uint64_t now)
 	return told;
 }
 
-/* Look once: a program's arguments may be megabytes, told in many turns. */
-static void
-find_secrets(struct capture_role *r, const struct order_event *ev)
-{
-	if (r->looked)
-		return;
-	ops_buf_reset(&r->masked);
-	r->masked.max = 4 * ORDER_ARGS_MAX;
-	r->found = mask_args(r->mask, ev->args, ev->args_n, &r->masked) > 0 ||
-		   r->masked.failed;
-	r->looked = true;
-}
-
-/* The event with its secrets replaced, in memory that lasts until it is done.
- * Where that can't be had, its arguments are left out: better none than those. */
-static void
-hide_secrets(struct capture_role *r, struct order_event *ev)
-{
-	static const uint8_t none[1];
-
-	if (r->mask == NULL || ev->u->head.type != CAP_EXEC)
-		return;
-	find_secrets(r, ev);
-	ev->masked = r->found;
-	if (!r->found)
-		return;
-	ev->args = r->masked.failed ? none : r->masked.data;
-	ev->args_n = r->masked.failed ? 0 : r->masked.len;
-}
-
-/* The variables that are to be kept, and of those no secrets, by the same rules;
- * in memory as above. */
-static void
-keep_env(struct capture_role *r, struct order_event *ev)
-{
-	struct ops_buf kept = { .max = CAP_CHUNK + 1 };
-
-	if (ev->u->head.type != CAP_EXEC || (ev->u->exec.flags & CAP_ENV) == 0)
-		return;
-	ops_buf_reset(&r->env);
-	r->env.max = 4 * CAP_CHUNK;
-	ops_buf_put8(&kept, 0); /* the rules leave the first word as it is */
-	env_keep(r->role->config.environment, ev->env, ev->env_n, &kept);
-	if (r->mask == NULL)
-		ops_buf_put(&r->env, kept.data, kept.len);
-	else if (mask_args(r->mask, kept.data, kept.len, &r->env) > 0)
-		ev->masked = true;
-	if (kept.failed || r->env.failed) {
-		ops_buf_reset(&r->env);
-		ev->env_cut = true;
-	}
-	ev->env = r->env.len > 1 ? r->env.data + 1 : NULL;
-	ev->env_n = r->env.len > 1 ? r->env.len - 1 : 0;
-	ops_buf_free(&kept);
-}
-
 /* Nothing is read any more: what is here now is told, and that is all. */
 static bool
 is_last(const struct capture_role *r)
@@ -339,8 +278,7 @@ put_events(struct capture_role *r, uint64_t now)
 			break;
 		}
 		work = (work >= CLOCK_EVERY ? 0 : work) + ev.n + ev.args_n;
-		hide_secrets(r, &ev);
-		keep_env(r, &ev);
+		capture_secrets_hide(&r->secrets, &ev);
 		if (!order_is_search(r->order) &&
 		    !capture_record(&ev, r->procs, &r->at, &sink))
 			return;
@@ -348,7 +286,7 @@ put_events(struct capture_role *r, uint64_t now)
 			capture_account_ended(&r->account, &ev.u->exit);
 		order_done(r->order);
 		r->at = 0;
-		r->looked = false;
+		capture_secrets_next(&r->secrets);
 	}
 	if (order_count(r->order) == 0)
 		until = now - ORDER_WAIT_NS;
@@ -475,8 +413,8 @@ got_key(void *conn, struct msg *m, struct ops_err *err)
 	struct capture_role *r = conn;
 
 	(void)err;
-	if (r->mask != NULL)
-		mask_key(r->mask, m->p);
+	if (r->secrets.mask != NULL)
+		mask_key(r->secrets.mask, m->p);
 	r->seeding = !r->has_key && r->procs != NULL;
 	return 0;
 }
@@ -491,8 +429,8 @@ seed(struct capture_role *r)
 
 	if (!r->seeding)
 		return;
-	rc = capture_seed(
-	    r->procs, ops_boottime(), r->mask, &sink, &r->seed_pid, &err);
+	rc = capture_seed(r->procs, ops_boottime(), r->secrets.mask, &sink,
+	    &r->seed_pid, &err);
 	if (rc < 0)
 		logline("what ran before capture: %s", err.msg);
 	r->seeding = rc == 0;
@@ -837,7 +775,7 @@ run(struct capture_role *r, char path[static PATH_MAX], struct ops_err *err)
 	    loop_timer_new(&r->timer.fd, err) < 0 ||
 	    loop_add(&r->loop, &r->timer, EPOLLIN, err) < 0 ||
 	    procid_start(getpid(), &r->link.start, err) < 0 ||
-	    mask_rules_load(&r->role->config, &r->mask, err) < 0 ||
+	    mask_rules_load(&r->role->config, &r->secrets.mask, err) < 0 ||
 	    start_kernel(r, err) < 0)
 		return -1;
 	role_ready(r->role);
@@ -858,6 +796,7 @@ role_capture(struct role *role, struct ops_err *err)
 		    .path = path, .fd = -1, .bell = -1, .owner = &owner } };
 	int rc;
 
+	r.secrets.keep_env = role->config.environment;
 	r.link.queue = &r.queue;
 	r.link.arg = &r;
 	ops_random(r.link.id, sizeof(r.link.id));
@@ -866,9 +805,7 @@ role_capture(struct role *role, struct ops_err *err)
 	kernel_close(r.kernel);
 	order_free(r.order);
 	procs_free(r.procs);
-	mask_free(r.mask);
-	ops_buf_free(&r.masked);
-	ops_buf_free(&r.env);
+	capture_secrets_free(&r.secrets);
 	queue_free(&r.queue);
 	if (r.link.fd >= 0)
 		close(r.link.fd);
