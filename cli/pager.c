@@ -45,15 +45,9 @@ run_pager(const char *command, int in)
 	_exit(NOT_FOUND);
 }
 
-/* Did it run?  Safe in a handler. */
 static bool
-wait_for_pager(pid_t pid)
+has_run(int status)
 {
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return true;
 	return !WIFEXITED(status) || (WEXITSTATUS(status) != NOT_FOUND &&
 					 WEXITSTATUS(status) != NOT_EXECUTED);
 }
@@ -63,8 +57,10 @@ wait_for_pager(pid_t pid)
 static void
 on_sigpipe(int sig)
 {
+	int status;
+
 	close(STDOUT_FILENO);
-	if (!wait_for_pager(going.pid)) {
+	if (waitpid(going.pid, &status, 0) == going.pid && !has_run(status)) {
 		(void)!write(STDERR_FILENO, going.text, strlen(going.text));
 		_exit(CLI_TROUBLE);
 	}
@@ -158,6 +154,8 @@ pager_start(void)
 int
 pager_end(struct pager *p)
 {
+	int status;
+	pid_t pid;
 	bool ran;
 
 	if (p == NULL)
@@ -165,7 +163,9 @@ pager_end(struct pager *p)
 	fflush(stdout);
 	dup2(p->terminal, STDOUT_FILENO);
 	close(p->terminal);
-	ran = wait_for_pager(p->pid);
+	while ((pid = waitpid(p->pid, &status, 0)) < 0 && errno == EINTR)
+		continue;
+	ran = pid < 0 || has_run(status);
 	signal(SIGPIPE, SIG_DFL);
 	if (!ran)
 		fputs(going.text, stderr);
