@@ -269,7 +269,7 @@ bool
 programs_restarted(const struct program *p)
 {
 	return p->kind == PROGRAM_LOST && !programs_counted(&p->loss) &&
-	       p->loss.from == 0;
+	       (int64_t)p->loss.from <= 0;
 }
 
 /* What a process or a file is called; it may be missing. */
@@ -286,20 +286,14 @@ programs_command(const struct program *p, struct ops_buf *out)
 	const struct program_loss *l = &p->loss;
 	char span[24];
 
-	if (programs_restarted(p)) {
-		describe_span(l->until, span);
-		ops_buf_printf(out,
-		    "[capture had not said that it ended when the machine was "
-		    "restarted, and did not run for the first %s: what ran "
-		    "then is not here]",
-		    span);
-		return;
-	}
 	if (p->kind == PROGRAM_LOST && !programs_counted(l)) {
 		describe_span(l->until - l->from, span);
 		ops_buf_printf(out,
-		    "[capture did not run for %s: what ran then is not here]",
-		    span);
+		    "[capture did not run for %s%s: what ran then is not here]",
+		    span,
+		    programs_restarted(p)
+			? ", in which the machine was restarted"
+			: "");
 		return;
 	}
 	if (p->kind == PROGRAM_LOST) {

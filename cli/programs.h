@@ -46,8 +46,7 @@ bool programs_in_hole(const struct program_exec *e, size_t at, size_t *ret);
 
 /* Is it known how much was lost?  Else capture did not run, so nobody counted. */
 bool programs_counted(const struct program_loss *l);
-/* Not since the machine was restarted, in front of which it hadn't said that it
- * ended. */
+/* Capture did not run, and the machine was restarted in that time. */
 bool programs_restarted(const struct program *p);
 
 /* One JSON object (design section 7), no newline. */

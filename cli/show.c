@@ -555,7 +555,7 @@ lost_in(const struct program *p, const struct session *s)
 	if (session_imported(s) || apart > SAME_BOOT || p->loss.until < began)
 		return false;
 	/* Of one that has no end it isn't known until when it went on. */
-	return end == 0 || p->loss.from <= end;
+	return end == 0 || (int64_t)p->loss.from <= (int64_t)end;
 }
 
 /* Its programs, and what was lost while it went on.  told: screen_find() has read

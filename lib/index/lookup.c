@@ -90,7 +90,7 @@ add_last(struct lookup *l)
 {
 	const struct program_capturing *run = program_walk_capturing(l->walk);
 
-	for (size_t i = 0; run->unended && i < l->pos.n; i++)
+	for (size_t i = 0; run->known && i < l->pos.n; i++)
 		if (l->pos.s[i].stream == run->stream)
 			l->job[l->jobs++] =
 			    (struct job){ i, run->record, JOB_LAST, NULL };
@@ -157,13 +157,16 @@ read_record(struct lookup *l, const struct job *j, struct ops_err *err)
 
 /* Capture's last record before it: in this boot, and earlier; or in another. */
 static bool
-hole_holds(struct lookup *l, struct pick *p, uint64_t until)
+hole_holds(struct lookup *l, struct program *p, const struct pick *of)
 {
-	if (!p->has_hole)
+	bool here = of->has_hole && memcmp(of->hole_boot, l->at.frame->boot,
+					sizeof(of->hole_boot)) == 0;
+
+	if (!of->has_hole || (here && of->hole_from >= p->loss.until))
 		return false;
-	if (memcmp(p->hole_boot, l->at.frame->boot, sizeof(p->hole_boot)) != 0)
-		p->hole_from = 0;
-	return p->hole_from < until;
+	p->loss.from =
+	    program_walk_hole(p, here ? of->hole_from : 0, of->hole_wall);
+	return true;
 }
 
 static int
@@ -178,11 +181,9 @@ take_start(struct lookup *l, const struct job *j, struct ops_err *err)
 	    p.time != j->pick->time || !program_wanted(&p, l->f) ||
 	    p.is_hole != (j->pick->hole.stream != 0) ||
 	    (p.kind == PROGRAM_ENDED && !p.end.has_who) ||
-	    (p.is_hole && !hole_holds(l, j->pick, p.loss.until)) ||
+	    (p.is_hole && !hole_holds(l, &p, j->pick)) ||
 	    (p.kind == PROGRAM_RAN && (p.exec.flags & PROGRAM_SEEDED) != 0))
 		return is_wrong(err, "its start");
-	if (p.is_hole)
-		p.loss.from = j->pick->hole_from;
 	if (n > 0 && l->list.p[n - 1].record == j->record &&
 	    l->list.p[n - 1].stream == l->pos.s[j->stream].stream)
 		return is_wrong(err, "it is there twice");
@@ -231,17 +232,19 @@ take_later(struct lookup *l, const struct job *j, struct ops_err *err)
 static int
 take_hole(struct lookup *l, const struct job *j, struct ops_err *err)
 {
-	uint64_t last = program_walk_capturing(l->walk)->last;
+	struct program_capturing *run = program_walk_capturing(l->walk);
 
 	if (!program_walk_is_captured(&l->rec) ||
-	    (j->kind == JOB_LAST && last != 0 && l->rec.time != last))
+	    (j->kind == JOB_LAST && run->last != 0 && l->rec.time != run->last))
 		return is_wrong(err, "what capture told last");
-	if (j->kind == JOB_HOLE) {
-		j->pick->has_hole = true;
-		j->pick->hole_from = l->rec.time;
-		memcpy(j->pick->hole_boot, l->at.frame->boot,
-		    sizeof(j->pick->hole_boot));
+	if (j->kind == JOB_LAST) {
+		run->wall = l->at.wall;
+		return 0;
 	}
+	j->pick->has_hole = true;
+	j->pick->hole_from = l->rec.time;
+	j->pick->hole_wall = l->at.wall;
+	memcpy(j->pick->hole_boot, l->at.frame->boot, sizeof(j->pick->hole_boot));
 	return 0;
 }
 

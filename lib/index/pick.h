@@ -23,10 +23,10 @@ struct pick {
 	int64_t row;
 	struct pick_place start, end, next;
 	struct pick_place hole; /* capture's last record before it */
-	/* The reader's: whether that was read, in which boot, and its time. */
+	/* The reader's: whether that was read, in which boot, and its times. */
 	bool has_hole;
 	uint8_t hole_boot[4];
-	uint64_t hole_from;
+	uint64_t hole_from, hole_wall;
 	uint64_t time;
 	uint32_t number;
 	bool failed; /* says the index */

@@ -132,10 +132,11 @@ static int
 find_last(const struct position *p, const struct last *last,
     struct program_capturing *run, struct ops_err *err)
 {
-	if (run->last == 0 && !run->unended)
+	if (run->last == 0 && !run->unended && last->stream == 0)
 		return 0;
 	for (size_t i = 0; last->stream != 0 && i < p->n; i++)
 		if (p->s[i].id == last->stream && last->record < p->s[i].next) {
+			run->known = true;
 			run->stream = p->s[i].stream;
 			run->record = last->record;
 			return 0;

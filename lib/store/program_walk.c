@@ -590,26 +590,39 @@ take_accounted(struct program_walk *w, struct program *p, uint64_t offset,
 	return 0;
 }
 
-/* A run that follows one which didn't end: what ran between was not seen, and
- * nobody counted it.  The same process goes on without a break, in another log.
- * If the machine was restarted between, it begins with that: until when it ran before
- * isn't known, and the time of this boot doesn't tell of it. */
+uint64_t
+program_walk_hole(const struct program *p, uint64_t last, uint64_t wall)
+{
+	int64_t from;
+
+	if (last != 0)
+		return last;
+	/* Before this boot, where its clock had none: so less than 0. */
+	from = (int64_t)(p->boottime - (p->time - wall));
+	return from < 0 ? (uint64_t)from : 0;
+}
+
+/* A run behind another: what ran between was not seen, and nobody counted it.  The same
+ * process goes on without a break, in another log. */
 static int
 take_capture(struct program_walk *w, struct program *p,
-    const struct program_capture *c, struct ops_err *err)
+    const struct program_capture *c, const struct stream_pos *pos,
+    struct ops_err *err)
 {
 	struct program_capturing *run = &w->capturing;
-	bool hole =
-	    c->what == CAPTURE_BEGAN && run->unended &&
-	    (run->last == 0 || (run->pid != c->pid && run->last < p->boottime));
+	bool other = !run->unended || run->pid != c->pid;
+	bool hole = c->what == CAPTURE_BEGAN && run->known &&
+		    (run->last == 0 || (other && run->last < p->boottime));
 	uint64_t at;
 
-	p->loss.from = run->last;
+	p->loss.from = program_walk_hole(p, run->last, run->wall);
 	p->hole_stream = run->stream;
 	p->hole_record = run->record;
-	*run = (struct program_capturing){ .unended = c->what == CAPTURE_BEGAN,
+	*run = (struct program_capturing){ .known = true,
+		.unended = c->what == CAPTURE_BEGAN,
 		.pid = c->pid,
 		.last = p->boottime,
+		.wall = pos->wall,
 		.stream = p->stream,
 		.record = p->record };
 	return hole ? w->sink->add(w->arg, p, &at, err) : 0;
@@ -647,7 +660,7 @@ take(struct program_walk *w, size_t stream, const struct record *r,
 	p.record = pos->number;
 	switch (r->type) {
 	case REC_CAPTURE:
-		return take_capture(w, &p, &c, err);
+		return take_capture(w, &p, &c, pos, err);
 	case REC_EXEC:
 		return take_exec(w, &p, err);
 	case REC_ENDED:
@@ -686,7 +699,9 @@ note_time(struct program_walk *w, size_t stream, const struct record *r,
 	if (r->type == REC_CAPTURE || r->time <= run->last ||
 	    !program_walk_is_captured(r))
 		return;
+	run->known = true;
 	run->last = r->time;
+	run->wall = pos->wall;
 	run->stream = stream;
 	run->record = pos->number;
 }

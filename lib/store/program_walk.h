@@ -107,17 +107,24 @@ int program_walk_know(struct program_walk *w, const struct program_process *p,
  * does; NULL: no more. */
 const struct program_gone *program_walk_gone(struct program_walk *w, size_t *i);
 
-/* The run of capture that didn't say it ended, if there is one; and what capture
- * told last.  unended, and last 0: that was in an earlier boot, and in this
- * one capture hasn't run yet. */
+/* What capture told last, and whether it said that it ended with it.  known, and
+ * last 0: that was in an earlier boot, and in this one it hasn't run yet. */
 struct program_capturing {
+	bool known;
 	bool unended;
 	uint32_t pid;  /* of its process */
 	uint64_t last; /* BOOTTIME; 0: nothing yet in this boot */
+	uint64_t wall; /* the same, CLOCK_REALTIME; who sets known from elsewhere
+			* must set it before more is taken */
 	size_t stream; /* where that lies */
 	uint64_t record;
 };
 struct program_capturing *program_walk_capturing(struct program_walk *w);
+/* Since when capture had not run when it began with p: the BOOTTIME of what it told
+ * last; where that was 0, in an earlier boot, by its wall time: as many ns before
+ * this boot, a negative number in two's complement, or 0. */
+uint64_t program_walk_hole(
+    const struct program *p, uint64_t last, uint64_t wall);
 
 /* First bytes of the boot id they are of. */
 const uint8_t *program_walk_boot(const struct program_walk *w);

@@ -9,7 +9,6 @@
 static struct build b;
 static struct store *s;
 static size_t one, stream;
-static uint64_t hole_from, hole_until, restarted;
 static uint8_t long_args[PROGRAM_ARGS_MAX + 5000];
 
 static struct event_text
@@ -435,21 +434,28 @@ another_boot(void)
 	stream = build_stream(&b, CLASS_PROGRAMS);
 }
 
+/* Since when and until when, as the list has it: as many as there are holes. */
+static struct {
+	uint64_t from, until;
+} holes_are[4];
+
 /* Runs of capture that ended, and one that did not; between them other streams. */
 static int
 setup_holes(void **state)
 {
+	uint64_t wall;
+
 	(void)state;
 	build_init(&b);
 	build_boot(&b, BOOT_FIRST, NULL);
 	build_seal(&b, false, false);
 	stream = build_stream(&b, CLASS_PROGRAMS);
 	capture(CAPTURE_BEGAN, 100, T("tp_btf"));
-	capture(CAPTURE_ENDED, 100, T("tp_btf"));
+	holes_are[0].from = capture(CAPTURE_ENDED, 100, T("tp_btf"));
 	stream = build_stream(&b, CLASS_PROGRAMS);
-	capture(CAPTURE_BEGAN, 101, T("tp_btf"));
+	holes_are[0].until = capture(CAPTURE_BEGAN, 101, T("tp_btf"));
 	exec(0, 11, 2100, EVENT_UNSET, T("last\0"), 5, T("/bin/last"), 0);
-	hole_from = b.now;
+	holes_are[1].from = b.now;
 	/* Accounting alone saw no start; what is imported has another's times. */
 	stream = build_stream(&b, CLASS_PROGRAMS);
 	capture(CAPTURE_BEGAN, 102, T("acct"));
@@ -457,15 +463,17 @@ setup_holes(void **state)
 	stream = build_stream(&b, CLASS_PROGRAMS);
 	accounted(41, 0, false);
 	stream = build_stream(&b, CLASS_PROGRAMS);
-	hole_until = capture(CAPTURE_BEGAN, 103, T("raw_tp"));
-	capture(CAPTURE_ENDED, 103, T("raw_tp"));
-	/* Two more boots: of the one before only the second isn't known to its
-	 * end, though the process has the same pid. */
+	holes_are[1].until = capture(CAPTURE_BEGAN, 103, T("raw_tp"));
+	wall = capture(CAPTURE_ENDED, 103, T("raw_tp")) + b.wall;
+	/* Two more boots; in the second the process has the same pid. */
 	another_boot();
-	capture(CAPTURE_BEGAN, 104, T("tp_btf"));
+	holes_are[2].until = capture(CAPTURE_BEGAN, 104, T("tp_btf"));
+	holes_are[2].from = wall - b.wall;
 	exec(0, 11, 2100, EVENT_UNSET, T("last\0"), 5, T("/bin/last"), 0);
+	wall = b.now + b.wall;
 	another_boot();
-	restarted = capture(CAPTURE_BEGAN, 104, T("tp_btf"));
+	holes_are[3].until = capture(CAPTURE_BEGAN, 104, T("tp_btf"));
+	holes_are[3].from = wall - b.wall;
 	capture(CAPTURE_ENDED, 104, T("tp_btf"));
 	build_seal(&b, false, false);
 	build_sync(&b);
@@ -481,13 +489,12 @@ test_holes(void **state)
 	(void)state;
 	for (size_t i = 0; i < l.n; i++)
 		if (l.p[i].kind == PROGRAM_LOST) {
-			assert_int_equal(
-			    l.p[i].loss.from, n == 0 ? hole_from : 0);
-			assert_int_equal(
-			    l.p[i].loss.until, n == 0 ? hole_until : restarted);
+			assert_true(n < OPS_ARRAY_LEN(holes_are));
+			assert_int_equal(l.p[i].loss.from, holes_are[n].from);
+			assert_int_equal(l.p[i].loss.until, holes_are[n].until);
 			n++;
 		}
-	assert_int_equal(n, 2);
+	assert_int_equal(n, OPS_ARRAY_LEN(holes_are));
 	program_list_free(&l);
 }
 
