@@ -120,8 +120,8 @@ put_sums(const struct cli *cli, const struct sums *s, struct ops_buf *out)
 		    "since       never: nothing was compared in that time\n");
 	else if (s->counts == 0)
 		ops_buf_puts(out,
-		    "since       never: nothing was compared yet (accounting "
-		    "is off, or has just begun)\n");
+		    "since       never: nothing was compared yet; opseal "
+		    "status says whether accounting is on\n");
 	else
 		ops_buf_printf(out, "since       %s, until %s\n", from, until);
 	ops_buf_printf(out,

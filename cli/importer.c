@@ -107,6 +107,8 @@ may_send(struct importer *im, const struct side *s, uint64_t now)
 		return true;
 	link_connect(l, now);
 	link_read(l, now);
+	if (l->held) /* it has nothing that could become durable */
+		im->session.connected = l->opened;
 	return l->held;
 }
 

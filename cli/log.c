@@ -513,6 +513,14 @@ put_nothing(struct cli *cli, const struct program_filter *f,
 		cli_partial(cli, "what was lost may have been one");
 }
 
+static int
+check_program(const struct log_opts *o, const char *name, struct ops_err *err)
+{
+	if (*name == '\0')
+		return ops_fail(err, OPS_EUSAGE, "PROGRAM is empty");
+	return has_own_names(o) ? 0 : loghint_path(name, err);
+}
+
 int
 cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 {
@@ -542,8 +550,7 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 	}
 	if (cli_check_span(cli, o->since, o->until, &err) < 0 ||
 	    (argc > 1 && loghint_words(argc, argv, &err) < 0) ||
-	    (argc > 0 && !has_own_names(o) &&
-		loghint_path(argv[0], &err) < 0) ||
+	    (argc > 0 && check_program(o, argv[0], &err) < 0) ||
 	    check_place(o->session, &err) < 0)
 		return cli_fail(cli, &err);
 	if (o->follow)

@@ -157,6 +157,10 @@ store_value(
 		*(const char **)at = s;
 		break;
 	case OPT_TEXT:
+		/* "$NAME" of a script, where NAME isn't set. */
+		if (*s == '\0')
+			rc = ops_fail(
+			    err, OPS_EUSAGE, "--%s: it is empty", o->name);
 		*(const char **)at = s;
 		break;
 	case OPT_COUNT:

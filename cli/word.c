@@ -2,7 +2,23 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
+
+/* Of bash and zsh; those with signs in them are quoted for these. */
+static bool
+is_reserved(const uint8_t *p, size_t n)
+{
+	static const char *const words[] = { "case", "coproc", "do", "done",
+		"elif", "else", "end", "esac", "fi", "for", "foreach",
+		"function", "if", "in", "nocorrect", "repeat", "select", "then",
+		"time", "until", "while" };
+
+	for (size_t i = 0; i < OPS_ARRAY_LEN(words); i++)
+		if (strlen(words[i]) == n && memcmp(words[i], p, n) == 0)
+			return true;
+	return false;
+}
 
 /* Would a shell take it for more or less than one word, or than itself? */
 static bool
@@ -13,7 +29,8 @@ needs_quotes(const uint8_t *p, size_t n, bool first)
 		    strchr("\"'$`&|;<>()*?[]{}!#~^", p[i]) != NULL ||
 		    (first && (p[i] == '=' || p[i] == '%')))
 			return true;
-	return n == 0 || p[0] == '='; /* zsh: =ls is /bin/ls */
+	return n == 0 || (first && is_reserved(p, n)) ||
+	       p[0] == '='; /* zsh: =ls is /bin/ls */
 }
 
 /* Does '...' not hold it as it is? */
@@ -21,7 +38,7 @@ static bool
 needs_escapes(const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n;) {
-		size_t len = ops_text_safe_len(p + i, n - i);
+		size_t len = ops_text_visible_len(p + i, n - i);
 
 		if (len == 0 || p[i] == '\'' || p[i] == '\\')
 			return true;

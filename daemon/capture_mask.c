@@ -395,8 +395,7 @@ at_short(struct look *l, size_t at, struct secret *ret)
 		       ((uint8_t)r->letter != l->p[i] || !is_for(l, r, at)))
 			r = r->next;
 		if (r != NULL && i + 1 < l->n && !is(l->p[i + 1], BLANK))
-			return take(
-			    l, i + 1, end_of(l, i + 1, at == 0), r->from, ret);
+			return take(l, i + 1, at == 0, r->from, ret);
 		if (r != NULL && r->in_next)
 			await(l, r->from);
 		if (r != NULL || !is_flag(l, at, l->p[i]))
@@ -488,7 +487,8 @@ at_last(const struct look *l, size_t at, struct secret *ret)
 		return false;
 	if (at > 0 || l->shell)
 		end = at + word_length(l->p + at, l->n - at);
-	if (!is_last(l, end))
+	/* No word: else each of many blanks would look at all behind it. */
+	if (end == at || !is_last(l, end))
 		return false;
 	while (r != NULL && (!is_for(l, r, at) ||
 				(r->letter != '\0' &&
@@ -547,10 +547,14 @@ end_of_prefixed(const struct look *l, size_t at, size_t from)
 	return quote != NULL ? (size_t)(quote - l->p) : l->n;
 }
 
+/* Looks no further than `stop`, as in a URL each of many would look at all. */
 static bool
-at_prefix(const struct look *l, size_t at, struct secret *ret)
+at_prefix(const struct look *where, size_t at, size_t stop, struct secret *ret)
 {
-	const struct mask_rule *r = l->m->prefix[l->p[at]];
+	const struct mask_rule *r = where->m->prefix[where->p[at]];
+	struct look begin = *where, *l = &begin;
+
+	l->n = stop;
 
 	for (; r != NULL; r = r->next) {
 		size_t from = at + r->n, i = from;
@@ -575,7 +579,7 @@ at_user(const struct look *l, size_t user, size_t end, struct secret *ret)
 	return end - user >= TOKEN_SHORTEST &&
 	       memchr(l->p + user, '?', end - user) == NULL &&
 	       memchr(l->p + user, '#', end - user) == NULL &&
-	       !at_prefix(l, user, ret) && found(user, end, ret);
+	       !at_prefix(l, user, end, ret) && found(user, end, ret);
 }
 
 /* scheme://user:password@host, at its scheme. */
@@ -603,7 +607,7 @@ at_url(const struct look *l, size_t at, struct secret *ret)
 		return at_user(l, user, sign, ret);
 	if (colon + 1 == sign)
 		return at_user(l, user, colon, ret);
-	if (at_prefix(l, user, ret) && ret->from < sign)
+	if (at_prefix(l, user, sign, ret))
 		return found(ret->from, sign, ret); /* token:x-oauth-basic@ */
 	return found(colon + 1, sign, ret);
 }
@@ -629,10 +633,14 @@ at_text(const struct look *l, size_t at, struct secret *ret)
 		if (l->n - at <= r->n ||
 		    !mask_fits(l->p + at, r->n, r->text, r->n))
 			continue;
-		if (is((uint8_t)r->text[r->n - 1], QUOTE))
+		if (is((uint8_t)r->text[r->n - 1], QUOTE)) {
 			from--;
-		else if (l->quote != 0 && l->p[from] == l->quote)
-			continue; /* the end of the quotes that TEXT is in */
+		} else if (l->quote != 0 && l->p[from] == l->quote) {
+			/* The end of the quotes that TEXT is in. */
+			from++;
+			if (from == l->n || is(l->p[from], BLANK | ENDS))
+				continue;
+		}
 		if (found(from,
 			r->line ? end_of_line(l, from) : end_of(l, from, false),
 			ret))
@@ -684,7 +692,7 @@ secret_at(struct look *l, size_t at, struct secret *ret)
 		return true;
 	if (!word && !is(before, VALUE))
 		return false;
-	return at_prefix(l, at, ret) ||
+	return at_prefix(l, at, l->n, ret) ||
 	       (l->m->rules[MASK_URL] != NULL && at_url(l, at, ret)) ||
 	       (before != ':' && before != '/' && before != '@' &&
 		   at_assignment(l, at, ret));

@@ -2,6 +2,9 @@
 
 #include "capture_env.h"
 
+/* Four bytes of "-px " become 26. */
+#define MASKED_MAX (8 * ORDER_ARGS_MAX)
+
 /* Look once: a program's arguments may be megabytes, told in many turns. */
 static void
 find(struct capture_secrets *s, const struct order_event *ev)
@@ -9,7 +12,7 @@ find(struct capture_secrets *s, const struct order_event *ev)
 	if (s->looked)
 		return;
 	ops_buf_reset(&s->masked);
-	s->masked.max = 4 * ORDER_ARGS_MAX;
+	s->masked.max = MASKED_MAX;
 	s->found = mask_args(s->mask, ev->args, ev->args_n, &s->masked) > 0 ||
 		   s->masked.failed;
 	s->looked = true;

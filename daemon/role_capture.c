@@ -696,12 +696,12 @@ on_signal(struct watch *w, uint32_t events)
 	loop_remove(&r->loop, w); /* once */
 	r->ending = true;
 	r->detached = ops_boottime();
-	r->last_read = r->detached + KERNEL_THROUGH;
 	r->end_by = r->detached + LAST_WAIT;
 	/* What came while the rest is told would be in no record, and counted
 	 * by nobody. */
 	if (r->kernel != NULL)
 		kernel_detach(r->kernel);
+	r->last_read = ops_boottime() + KERNEL_THROUGH;
 	capture_account_read(&r->account);
 	turn(r);
 }

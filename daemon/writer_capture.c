@@ -33,6 +33,14 @@ capture_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	return recorder_begin(p, err);
 }
 
+/* Where it is gone, what it has sent is still to be taken: its hang-up ends it. */
+static bool
+is_broken(const struct ops_err *err)
+{
+	return err->code != OPS_OK && err->code != OPS_EBUSY &&
+	       err->code != OPS_EUNAVAIL;
+}
+
 /* -- its state, for `opseal status` -- */
 
 static void
@@ -53,6 +61,7 @@ capture_on_state(void *conn, struct msg *m, struct ops_err *err)
 	struct writer_role *r = me->r;
 	struct proto_capture c;
 	uint8_t key[WRITER_SECRET];
+	struct ops_err e = { 0 };
 
 	if (proto_capture_get(m->p, m->n, &c, err) < 0)
 		return -1;
@@ -61,9 +70,12 @@ capture_on_state(void *conn, struct msg *m, struct ops_err *err)
 	if (c.state != CAPTURE_ON || me->told)
 		return 0;
 	writer_secret(r->w, "masks of arguments", key);
-	if (msg_send(
-		me->watch.fd, MSG_CAP_KEY, key, sizeof(key), NULL, 0, err) < 0)
-		return -1;
+	if (msg_send(me->watch.fd, MSG_CAP_KEY, key, sizeof(key), NULL, 0, &e) <
+	    0) {
+		if (err != NULL)
+			*err = e;
+		return e.code == OPS_EUNAVAIL ? 0 : -1;
+	}
 	me->told = true;
 	for (struct peer *p = r->peers; p != NULL; p = p->next)
 		p->inner_due = p->inner.door != 0;
@@ -83,14 +95,6 @@ capture_gone(struct writer_role *r)
 }
 
 /* -- the sessions -- */
-
-/* Where it is gone, what it has sent is still to be taken: its hang-up ends it. */
-static bool
-is_broken(const struct ops_err *err)
-{
-	return err->code != OPS_OK && err->code != OPS_EBUSY &&
-	       err->code != OPS_EUNAVAIL;
-}
 
 void
 capture_flush(struct writer_role *r)

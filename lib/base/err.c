@@ -20,7 +20,7 @@ make_safe(char *msg)
 	size_t n = strlen(msg);
 
 	for (size_t i = 0, len; i < n; i += len) {
-		len = ops_text_safe_len(p + i, n - i);
+		len = ops_text_visible_len(p + i, n - i);
 		if (len == 0) {
 			p[i] = '?';
 			len = 1;

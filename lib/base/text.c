@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "bytes.h"
 
 static int
 hex_value(char c)
@@ -269,6 +270,34 @@ ops_text_safe_len(const uint8_t *p, size_t n)
 	return (size_t)len;
 }
 
+/* Blanks that are none, and what takes no room at all: a name with one of them looks
+ * like another.  Unicode's Zs, Default_Ignorable_Code_Point and U+2800. */
+static bool
+is_invisible(uint32_t c)
+{
+	static const uint32_t ranges[][2] = { { 0xa0, 0xa0 }, { 0xad, 0xad },
+		{ 0x34f, 0x34f }, { 0x115f, 0x1160 }, { 0x1680, 0x1680 },
+		{ 0x17b4, 0x17b5 }, { 0x180b, 0x180f }, { 0x2000, 0x200f },
+		{ 0x202f, 0x202f }, { 0x205f, 0x206f }, { 0x2800, 0x2800 },
+		{ 0x3000, 0x3000 }, { 0x3164, 0x3164 }, { 0xfe00, 0xfe0f },
+		{ 0xfeff, 0xfeff }, { 0xffa0, 0xffa0 }, { 0xfff0, 0xfffb },
+		{ 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
+		{ 0xe0000, 0xe0fff } };
+
+	for (size_t i = 0; c >= 0xa0 && i < OPS_ARRAY_LEN(ranges); i++)
+		if (c >= ranges[i][0] && c <= ranges[i][1])
+			return true;
+	return false;
+}
+
+size_t
+ops_text_visible_len(const uint8_t *p, size_t n)
+{
+	size_t len = ops_text_safe_len(p, n);
+
+	return len > 0 && is_invisible(ops_utf8_value(p, len)) ? 0 : len;
+}
+
 static void
 escape_byte(struct ops_buf *out, uint8_t c)
 {
@@ -292,7 +321,7 @@ ops_escape(struct ops_buf *out, const void *bytes, size_t n)
 	size_t plain = 0; /* start of what can be copied as it is */
 
 	for (size_t i = 0; i < n;) {
-		size_t len = ops_text_safe_len(p + i, n - i);
+		size_t len = ops_text_visible_len(p + i, n - i);
 
 		if (len > 0 && p[i] != '\\') {
 			i += len;

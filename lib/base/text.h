@@ -40,8 +40,8 @@ int ops_id_parse(const char *s, uint8_t id[static OPS_ID_LEN]);
 
 /*
  * Append bytes[0..n) so that they can be printed on any terminal and read back:
- * C0, DEL, C1 (also as UTF-8), bidi controls, U+2028, U+2029 and invalid
- * UTF-8 as \xHH, a byte at a time (\n \t \r \\ by name); everything else
+ * C0, DEL, C1 (also as UTF-8), bidi controls, U+2028, U+2029, what can't be seen and
+ * invalid UTF-8 as \xHH, a byte at a time (\n \t \r \\ by name); everything else
  * as it is.  Promise P8 of doc/design depends on this.
  */
 void ops_escape(struct ops_buf *out, const void *bytes, size_t n);
@@ -55,9 +55,11 @@ bool ops_utf8_valid(const uint8_t *p, size_t n);
 /* The code point of the valid sequence of len bytes at p. */
 uint32_t ops_utf8_value(const uint8_t *p, size_t len);
 /* Length of the character at p if it can be shown on a terminal as it is: valid
- * UTF-8 and none of the characters ops_escape() escapes (but a backslash is
- * fine).  Else 0. */
+ * UTF-8 that neither steers it nor reorders what it shows (a backslash is fine).
+ * Else 0. */
 size_t ops_text_safe_len(const uint8_t *p, size_t n);
+/* The same, and it can be seen: for names, where nothing may hide. */
+size_t ops_text_visible_len(const uint8_t *p, size_t n);
 
 /* How many characters must be changed, put in or left out to make a from b, as
  * "did you mean" needs it.  Words over 63 bytes are far from everything:

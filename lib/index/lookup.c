@@ -234,8 +234,12 @@ take_hole(struct lookup *l, const struct job *j, struct ops_err *err)
 {
 	struct program_capturing *run = program_walk_capturing(l->walk);
 
+	bool here = memcmp(l->at.frame->boot, program_walk_boot(l->walk),
+			sizeof(l->at.frame->boot)) == 0;
+
 	if (!program_walk_is_captured(&l->rec) ||
-	    (j->kind == JOB_LAST && run->last != 0 && l->rec.time != run->last))
+	    (j->kind == JOB_LAST &&
+		(here ? l->rec.time != run->last : run->last != 0)))
 		return is_wrong(err, "what capture told last");
 	if (j->kind == JOB_LAST) {
 		run->wall = l->at.wall;
@@ -244,7 +248,8 @@ take_hole(struct lookup *l, const struct job *j, struct ops_err *err)
 	j->pick->has_hole = true;
 	j->pick->hole_from = l->rec.time;
 	j->pick->hole_wall = l->at.wall;
-	memcpy(j->pick->hole_boot, l->at.frame->boot, sizeof(j->pick->hole_boot));
+	memcpy(
+	    j->pick->hole_boot, l->at.frame->boot, sizeof(j->pick->hole_boot));
 	return 0;
 }
 

@@ -36,10 +36,11 @@
 #define PROGRAM_PATH_MAX 4096  /* bytes of a path, PATH_MAX */
 #define PROGRAM_INTERP_MAX 256 /* BINPRM_BUF_SIZE */
 #define PROGRAM_CGROUP_MAX 2048
-#define PROGRAM_COMM_MAX 16           /* TASK_COMM_LEN */
-#define PROGRAM_ENV_MAX 4000          /* bytes of environment that are kept */
-#define PROGRAM_ARGS_MAX 8000         /* bytes of arguments in one record */
-#define PROGRAM_ARGS_TOTAL (8u << 20) /* in all; the kernel takes 6 MiB */
+#define PROGRAM_COMM_MAX 16   /* TASK_COMM_LEN */
+#define PROGRAM_ENV_MAX 4000  /* bytes of environment that are kept */
+#define PROGRAM_ARGS_MAX 8000 /* bytes of arguments in one record */
+/* In all; the kernel takes 6 MiB, and what is short may be masked by more. */
+#define PROGRAM_ARGS_TOTAL (50u << 20)
 
 enum capture_what {
 	CAPTURE_BEGAN = 1,

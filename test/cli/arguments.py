@@ -50,6 +50,9 @@ WRONG = [
     (["log", "--session", "abcdefghijklmnop"], "no session abcdefghijklmnop"),
     (["log", "--session", "aaaaaaaaaaaaaaaa"], "no session aaaaaaaaaaaaaaaa"),  # all zero
     (["log", "root", "pts/3", "ls"], "opseal log --user root --tty pts/3 ls"),
+    (["ls", "--person", ""], "--person: it is empty"),
+    (["log", "--exe", ""], "--exe: it is empty"),
+    (["log", ""], "PROGRAM is empty"),
     (["log", "ls", "cp"], "one PROGRAM at a time, not ls and cp"),
     (["log", "root", "ls", "cp"], "one PROGRAM at a time, not ls and cp"),
     (["log", "root", "root"], "one --user at a time, not root and root"),

@@ -88,6 +88,8 @@ test_rules(void **state)
 		    "git|clone|https://host:80/a@b" },
 		{ "curl|-H|Authorization: Bearer abc.def",
 		    "curl|-H|Authorization: Bearer <7>" },
+		{ "sh|-c|curl -H \"Authorization: Bearer \"abc123 http://h",
+		    "sh|-c|curl -H \"Authorization: Bearer \"<6> http://h" },
 		{ "x|AKIAIOSFODNN7EXAMPLE", "x|AKIA<16>" },
 		{ "x|AKIASHORT", "x|AKIASHORT" },
 		{ "openssl|rsa|-passin|pass:abc",
@@ -547,9 +549,11 @@ test_long(void **state)
 		"\"a", "{\"a\":", " -p", "(-", "--user=a(", "?a&", "://",
 		"a:", "/", "-p ", "\\\"password\\\":", "eyJ.", "&token", "a/",
 		"pass:", "pass: ", "'pass:", "a://", "a://b@", "mysql ",
-		"-- mysql", "password '", "with password ", "= '" };
+		"-- mysql", "password '", "with password ", "= '", " ",
+		"a://pass:x@", "-ua;" };
 	static const char begin[][10] = { "sh\0-c\0", "curl\0-\0\0",
-		"docker\0\0", "htpasswd\0", "sqlplus\0\0", "docker\0run" };
+		"curl\0\0\0\0", "docker\0\0", "htpasswd\0", "sqlplus\0\0",
+		"docker\0run" };
 	const size_t size = 128 * 1024;
 	uint8_t *args = malloc(size);
 

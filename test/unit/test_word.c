@@ -29,9 +29,13 @@ static const struct {
 	{ "del",		"\x7f" "1",		"$'\\x7f1'",		false },
 	{ "no utf-8",		"\xff" "f\xe7\xab'",	"$'\\xfff\\xe7\\xab\\''", false },
 	{ "bidi",		"\u202e",		"$'\\xe2\\x80\\xae'",	false },
+	{ "not to be seen",	"ls\u200b",		"$'ls\\xe2\\x80\\x8b'", true },
+	{ "a blank that is none", "a\u00a0b\u3000",	"$'a\\xc2\\xa0b\\xe3\\x80\\x80'", false },
 	{ "zsh's =",		"=ls",			"'=ls'",		false },
 	{ "an assignment",	"a=b",			"'a=b'",		true },
 	{ "none",		"if=b",			"if=b",			false },
+	{ "a reserved word",	"if",			"'if'",			true },
+	{ "and no command",	"if",			"if",			false },
 	{ "a job",		"%1",			"'%1'",			true },
 	{ "history",		"^a^b",			"'^a^b'",		true },
 };
