@@ -29,6 +29,9 @@ capture_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	if (p->r->capture != NULL)
 		p->r->capture->dead = true; /* a new one has given it up */
 	p->r->capture = p;
+	p->r->capture_again +=
+	    p->r->capture_pid != 0 && p->r->capture_pid != p->who.pid;
+	p->r->capture_pid = p->who.pid;
 	p->state = PEER_CAPTURE;
 	return recorder_begin(p, err);
 }
@@ -54,6 +57,19 @@ say(struct writer_role *r, enum capture_state state, const char *text, size_t n)
 	r->capture_text[n] = '\0';
 }
 
+/* One that died can't have counted what it lost. */
+static void
+say_again(struct writer_role *r)
+{
+	size_t n = strlen(r->capture_text);
+
+	if (r->capture_state == CAPTURE_ON && r->capture_again > 0)
+		(void)snprintf(r->capture_text + n, sizeof(r->capture_text) - n,
+		    "; died and was started again %u time%s, opseal log says "
+		    "when",
+		    r->capture_again, r->capture_again == 1 ? "" : "s");
+}
+
 int
 capture_on_state(void *conn, struct msg *m, struct ops_err *err)
 {
@@ -66,6 +82,7 @@ capture_on_state(void *conn, struct msg *m, struct ops_err *err)
 	if (proto_capture_get(m->p, m->n, &c, err) < 0)
 		return -1;
 	say(r, c.state, (const char *)c.text.p, c.text.n);
+	say_again(r);
 	r->capture_lost = c.lost;
 	if (c.state != CAPTURE_ON || me->told)
 		return 0;

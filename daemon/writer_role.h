@@ -59,6 +59,8 @@ struct writer_role {
 	enum capture_state capture_state; /* as it said last */
 	char capture_text[PROTO_CAPTURE_TEXT + 1];
 	uint64_t capture_lost;
+	pid_t capture_pid;      /* of its process; 0: there was none yet */
+	unsigned capture_again; /* times that another took its place */
 	/* For who asks what is wrong while there is no memory for another;
 	 * NULL: in use. */
 	struct peer *spare;

@@ -570,8 +570,7 @@ put_state(struct indexer *x, struct store *s, struct program_walk *w,
 	(void)sqlite3_bind_int(st, 4, run->unended);
 	(void)sqlite3_bind_int64(st, 5, run->pid);
 	(void)sqlite3_bind_int64(st, 6, (int64_t)run->last);
-	(void)sqlite3_bind_int64(
-	    st, 7, run->known ? x->id[run->stream] : 0);
+	(void)sqlite3_bind_int64(st, 7, run->known ? x->id[run->stream] : 0);
 	(void)sqlite3_bind_int64(st, 8, (int64_t)run->record);
 	return index_run(x->db, st, err);
 }

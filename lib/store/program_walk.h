@@ -114,8 +114,9 @@ struct program_capturing {
 	bool unended;
 	uint32_t pid;  /* of its process */
 	uint64_t last; /* BOOTTIME; 0: nothing yet in this boot */
-	uint64_t wall; /* the same, CLOCK_REALTIME; who sets known from elsewhere
-			* must set it before more is taken */
+	/* The same, CLOCK_REALTIME.  Who sets known from elsewhere must set it
+	 * before more is taken. */
+	uint64_t wall;
 	size_t stream; /* where that lies */
 	uint64_t record;
 };

@@ -458,6 +458,7 @@ class Blinding(c.Captured):
         self.equal([(p["counted"], p["execs"]) for p in lost], [(False, 0)], "the time between")
         self.check(0 < lost[0]["seconds"] < 120, "%s s" % lost[0]["seconds"])
         self.contains(inst.opseal("log").text, "[capture did not run for ")
+        self.contains(inst.opseal("status").text, "died and was started again 1 time, opseal log says when")
         self.exits(inst.opseal("verify"), 0)
 
     def test_stopped(self):
