@@ -26,6 +26,7 @@
 #define FOLLOW_FIRST 10
 #define FOLLOW_BACK (30 * SECOND)
 #define FOLLOW_BACK_ENDS (3600 * SECOND)
+#define HOLES_FEW 3    /* lines of them, where nothing else is found */
 #define DEPTH_MAX 40   /* steps to the right */
 #define FOLLOW_SHARE 5 /* at most one part in so many of the time */
 
@@ -502,14 +503,39 @@ print(const struct cli *cli, const struct log_opts *o,
 }
 
 /* What one may have meant, and why there is none; what is shown may have been one. */
+/* Nothing but times that capture did not run, and more of them than a few: each
+ * restart of the machine is one.  How many, and how long in all. */
+static size_t
+only_holes(const struct program_list *l, uint64_t *ret)
+{
+	*ret = 0;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct program *p = &l->p[i];
+
+		if (p->kind != PROGRAM_LOST || programs_counted(&p->loss))
+			return 0;
+		*ret += p->loss.until - p->loss.from;
+	}
+	return l->n > HOLES_FEW ? l->n : 0;
+}
+
 static void
 put_nothing(struct cli *cli, const struct program_filter *f,
-    const struct program_list *l)
+    const struct program_list *l, size_t holes, uint64_t away)
 {
+	char span[24];
+
 	loghint_nothing(cli, f->name);
 	if (f->source != SOURCE_IMPORT)
 		loghint_capture(cli);
-	if (!is_empty(l))
+	describe_span(away, span);
+	if (holes > 0)
+		cli_partial(cli,
+		    "capture did not run %zu times, %s in all, and one may "
+		    "have "
+		    "run then; --json has them",
+		    holes, span);
+	else if (!is_empty(l))
 		cli_partial(cli, "what was lost may have been one");
 }
 
@@ -528,6 +554,8 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 	struct program_list list = { 0 };
 	struct program_filter f;
 	struct ops_err err = { 0 };
+	uint64_t away = 0;
+	size_t holes;
 	int status = CLI_FINE;
 
 	if (o->follow && (o->tree || o->reverse || o->until != 0)) {
@@ -559,10 +587,11 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 	    (o->follow && follow_log(cli, o, &f, &err) < 0) ||
 	    list_programs(cli, o, &f, &list, &err) < 0)
 		return cli_fail(cli, &err);
-	if (!is_empty(&list) && print(cli, o, &list, &err) < 0) {
+	holes = o->json ? 0 : only_holes(&list, &away);
+	if (!is_empty(&list) && holes == 0 && print(cli, o, &list, &err) < 0) {
 		status = cli_fail(cli, &err);
 	} else if (!has_wanted(&list)) {
-		put_nothing(cli, &f, &list);
+		put_nothing(cli, &f, &list, holes, away);
 		status = CLI_NOTHING;
 	}
 	if (list.missing > 0)

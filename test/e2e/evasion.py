@@ -472,6 +472,16 @@ class Blinding(c.Captured):
         t.wait_for("the program", lambda: [p for p in self.log("--exe", after, inst=inst) if p["kind"] == "exec"])
         lost = [p for p in self.log(inst=inst) if p["kind"] == "lost"]
         self.equal([(p["counted"], p["restarted"]) for p in lost], [(False, False)], "the time between")
+        for _ in range(3):
+            self.exits(inst.opseal("log", "--exe", "/no/such"), 5)
+            inst.restart()
+            c.wait_captured(inst)
+        # Of many such times, and nothing else, there is a line.
+        result = t.wait_for("all of them", lambda: (lambda r: r if "4 times" in r.errtext else None)(
+            inst.opseal("log", "--exe", "/no/such")))
+        self.equal((result.status, result.text), (5, ""), "status, rows")
+        self.matches(result.errtext, r"capture did not run 4 times, .* in all, and one may have run then")
+        self.equal(len(self.log("--exe", "/no/such", inst=inst)), 4, "rows of --json")
 
     def test_out_of_memory(self):
         """A program that the kernel kills for its memory.  Seen: signal 9, as that of
