@@ -27,9 +27,9 @@ static const struct table_column columns[] = {
 /* All of the list together.  Missed are those that stand in it: who may see
  * only his own is told of no others. */
 struct sums {
-	struct program_coverage all; /* from, until: CLOCK_REALTIME */
-	uint64_t counts, missed, losses;
-	bool of_all; /* not of a time alone */
+	struct program_coverage all;           /* from, until: CLOCK_REALTIME */
+	uint64_t counts, missed, losses, away; /* away: of the losses */
+	bool of_all;                           /* not of a time alone */
 };
 
 static void
@@ -42,6 +42,8 @@ add_up(const struct program_list *l, struct sums *ret)
 
 		ret->missed += p->kind == PROGRAM_ACCOUNTED;
 		ret->losses += p->kind == PROGRAM_LOST;
+		ret->away +=
+		    p->kind == PROGRAM_LOST && !programs_counted(&p->loss);
 		if (p->kind != PROGRAM_COVERAGE)
 			continue;
 		if (ret->counts++ == 0)
@@ -139,8 +141,10 @@ put_sums(const struct cli *cli, const struct sums *s, struct ops_buf *out)
 		    "unreadable  %" PRIu64 " records of the accounting\n",
 		    c->bad);
 	ops_buf_printf(out,
-	    "losses      %" PRIu64 " times that capture itself counted\n",
-	    s->losses);
+	    "losses      %" PRIu64
+	    " times that capture itself counted, %" PRIu64
+	    " that it did not run\n",
+	    s->losses - s->away, s->away);
 }
 
 static void

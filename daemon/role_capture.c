@@ -137,9 +137,12 @@ text(const char *s)
 
 /* The body of a REC_CAPTURE. */
 static void
-fill_capture(struct capture_role *r, enum capture_what what, struct ops_buf *b)
+fill_capture(struct capture_role *r, enum capture_what what, bool goes_on,
+    struct ops_buf *b)
 {
-	struct program_capture e = { .what = what, .pid = (uint32_t)getpid() };
+	struct program_capture e = {
+		.what = what, .pid = (uint32_t)getpid(), .goes_on = goes_on
+	};
 	struct utsname host;
 	struct ops_clock now;
 
@@ -157,7 +160,7 @@ put_capture(struct capture_role *r, enum capture_what what, uint64_t time)
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	bool rc;
 
-	fill_capture(r, what, &b);
+	fill_capture(r, what, false, &b);
 	rc = !b.failed && put(r, REC_CAPTURE, time, b.data, b.len);
 	ops_buf_free(&b);
 	return rc;
@@ -351,7 +354,7 @@ on_behind(
 
 	(void)h;
 	capture_account_anew(&r->account);
-	fill_capture(r, CAPTURE_BEGAN, &b);
+	fill_capture(r, CAPTURE_BEGAN, true, &b);
 	rc = b.failed ? -1
 		      : queue_anew(&r->queue, REC_CAPTURE, now, b.data, b.len);
 	ops_buf_free(&b);

@@ -29,9 +29,12 @@ capture_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	if (p->r->capture != NULL)
 		p->r->capture->dead = true; /* a new one has given it up */
 	p->r->capture = p;
+	p->start = ops_getle64(m->p + OPS_ID_LEN + 4);
 	p->r->capture_again +=
-	    p->r->capture_pid != 0 && p->r->capture_pid != p->who.pid;
+	    p->r->capture_pid != 0 && (p->r->capture_pid != p->who.pid ||
+					  p->r->capture_start != p->start);
 	p->r->capture_pid = p->who.pid;
+	p->r->capture_start = p->start;
 	p->state = PEER_CAPTURE;
 	return recorder_begin(p, err);
 }

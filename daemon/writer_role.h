@@ -60,6 +60,7 @@ struct writer_role {
 	char capture_text[PROTO_CAPTURE_TEXT + 1];
 	uint64_t capture_lost;
 	pid_t capture_pid;      /* of its process; 0: there was none yet */
+	uint64_t capture_start; /* the same process's, as it says */
 	unsigned capture_again; /* times that another took its place */
 	/* For who asks what is wrong while there is no memory for another;
 	 * NULL: in use. */

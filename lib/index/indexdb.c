@@ -46,7 +46,7 @@ struct index_db {
 /* As sqlite_schema must have them, in its order. */
 static const char *const tables[] = {
 	"CREATE TABLE state(id INTEGER PRIMARY KEY, origin BLOB, boot BLOB,"
-	" unsynced TEXT, unended INTEGER, capture INTEGER, last INTEGER,"
+	" unsynced TEXT, unended INTEGER, last INTEGER,"
 	" last_stream INTEGER, last_at INTEGER)",
 	"CREATE TABLE stream(id INTEGER PRIMARY KEY, stream BLOB,"
 	" next INTEGER, imported INTEGER)",
@@ -341,9 +341,9 @@ make_tables(struct index_db *d, struct ops_err *err)
 	for (size_t i = 0; n == 0 && i < OPS_ARRAY_LEN(tables); i++)
 		if (index_exec(d, tables[i], err) < 0)
 			return -1;
-	if (n == 0 && index_exec(d, "PRAGMA user_version = 4", err) < 0)
+	if (n == 0 && index_exec(d, "PRAGMA user_version = 5", err) < 0)
 		return -1;
-	static_assert(INDEX_VERSION == 4, "the pragma above");
+	static_assert(INDEX_VERSION == 5, "the pragma above");
 	return index_exec(d, "COMMIT", err);
 }
 

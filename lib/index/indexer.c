@@ -76,7 +76,7 @@ static const char *const statements[STATEMENTS] = {
 	[PUT_DROPPED] = "UPDATE program SET kind = 0 WHERE id = ?1",
 	[PUT_STREAM] = "INSERT OR REPLACE INTO stream VALUES(?1, ?2, ?3, ?4)",
 	[PUT_STATE] = "INSERT OR REPLACE INTO state "
-		      "VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+		      "VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 };
 
 /* Ids of texts that came lately, by a hash of them. */
@@ -568,10 +568,9 @@ put_state(struct indexer *x, struct store *s, struct program_walk *w,
 	else
 		(void)sqlite3_bind_null(st, 3);
 	(void)sqlite3_bind_int(st, 4, run->unended);
-	(void)sqlite3_bind_int64(st, 5, run->pid);
-	(void)sqlite3_bind_int64(st, 6, (int64_t)run->last);
-	(void)sqlite3_bind_int64(st, 7, run->known ? x->id[run->stream] : 0);
-	(void)sqlite3_bind_int64(st, 8, (int64_t)run->record);
+	(void)sqlite3_bind_int64(st, 5, (int64_t)run->last);
+	(void)sqlite3_bind_int64(st, 6, run->known ? x->id[run->stream] : 0);
+	(void)sqlite3_bind_int64(st, 7, (int64_t)run->record);
 	return index_run(x->db, st, err);
 }
 

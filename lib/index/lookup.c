@@ -178,12 +178,16 @@ take_start(struct lookup *l, const struct job *j, struct ops_err *err)
 	size_t n = l->list.n;
 
 	if (program_walk_entry(l->walk, &l->rec, &l->at, &p) == 0 ||
-	    p.time != j->pick->time || !program_wanted(&p, l->f) ||
+	    p.time != j->pick->time ||
 	    p.is_hole != (j->pick->hole.stream != 0) ||
 	    (p.kind == PROGRAM_ENDED && !p.end.has_who) ||
 	    (p.is_hole && !hole_holds(l, &p, j->pick)) ||
 	    (p.kind == PROGRAM_RAN && (p.exec.flags & PROGRAM_SEEDED) != 0))
 		return is_wrong(err, "its start");
+	if (!program_wanted(&p, l->f)) {
+		j->pick->apart = p.kind == PROGRAM_LOST;
+		return j->pick->apart ? 0 : is_wrong(err, "what it is");
+	}
 	if (n > 0 && l->list.p[n - 1].record == j->record &&
 	    l->list.p[n - 1].stream == l->pos.s[j->stream].stream)
 		return is_wrong(err, "it is there twice");
@@ -265,6 +269,8 @@ take_job(struct lookup *l, const struct job *j, struct ops_err *err)
 static int
 read_rows(struct lookup *l, struct ops_err *err)
 {
+	size_t kept = 0;
+
 	for (size_t i = 0; i < l->jobs; i++) {
 		const struct job *j = &l->job[i];
 
@@ -274,9 +280,13 @@ read_rows(struct lookup *l, struct ops_err *err)
 	for (size_t i = 0; i < l->picks.n; i++) {
 		const struct pick *p = &l->picks.p[i];
 
+		if (p->apart)
+			continue;
 		if (p->failed != program_failed(&l->list.p[p->at]))
 			return is_wrong(err, "whether it failed");
+		l->picks.p[kept++] = *p;
 	}
+	l->picks.n = kept; /* from here on each is in the list */
 	return 0;
 }
 

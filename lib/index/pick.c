@@ -448,16 +448,18 @@ take_others(struct index_db *d, const struct program_filter *f,
 {
 	char sql[SQL_MAX], rest[SQL_MAX / 2];
 	const struct lead none = { .failed = true };
-	struct program_filter all = *f, nobody = *f;
+	struct program_filter all = *f, nobody = *f, lost;
 
 	all.newest = nobody.newest = 0; /* they don't count */
 	if (since_of(f, ret, &nobody.since, err) < 0)
 		return -1;
+	lost = nobody;
+	lost.until = 0; /* when it began to be lost its record says */
 	if ((f->coverage || !is_accounted(f)) &&
 	    take_rows(d,
 		"SELECT " COLUMNS "FROM program p INDEXED BY by_lost WHERE "
 		"p.kind = 3 AND p.time BETWEEN ?7 AND ?8",
-		&nobody, NULL, 0, ret, err) < 0)
+		&lost, NULL, 0, ret, err) < 0)
 		return -1;
 	if (f->coverage && !f->failed &&
 	    take_rows(d,

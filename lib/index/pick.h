@@ -30,6 +30,7 @@ struct pick {
 	uint64_t time;
 	uint32_t number;
 	bool failed; /* says the index */
+	bool apart;  /* the reader's: lost, but not in the time asked for */
 	size_t at;   /* the reader's: place in its list */
 };
 

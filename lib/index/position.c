@@ -165,7 +165,7 @@ take_state(const char *kernel, struct index_db *d, struct store *s,
 
 	position_origin(s, origin);
 	if (index_prepare(d,
-		"SELECT origin, boot, unsynced, unended, capture, last, "
+		"SELECT origin, boot, unsynced, unended, last, "
 		"last_stream, last_at FROM state WHERE id = 1",
 		&st, err) < 0)
 		return -1;
@@ -178,10 +178,9 @@ take_state(const char *kernel, struct index_db *d, struct store *s,
 		if (fits)
 			program_walk_set_boot(w, sqlite3_column_blob(st, 1));
 		run->unended = sqlite3_column_int(st, 3) != 0;
-		run->pid = (uint32_t)sqlite3_column_int64(st, 4);
-		run->last = (uint64_t)sqlite3_column_int64(st, 5);
-		last->stream = sqlite3_column_int64(st, 6);
-		last->record = (uint64_t)sqlite3_column_int64(st, 7);
+		run->last = (uint64_t)sqlite3_column_int64(st, 4);
+		last->stream = sqlite3_column_int64(st, 5);
+		last->record = (uint64_t)sqlite3_column_int64(st, 6);
 	}
 	if (rc == 1 && fits && !is_whole(kernel, st)) {
 		(void)sqlite3_finalize(st);

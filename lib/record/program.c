@@ -14,6 +14,7 @@ static const struct map_field capture_fields[] = {
 	{ 3, UINT(program_capture, realtime) },
 	{ 4, TEXT(program_capture, how, EVENT_TEXT_MAX) },
 	{ 5, TEXT(program_capture, host, EVENT_TEXT_MAX) },
+	{ 6, MAP_FLAG, MAP_AT(program_capture, goes_on) },
 };
 
 static const struct map_field exec_fields[] = {

@@ -54,6 +54,9 @@ struct program_capture {
 	uint64_t realtime;      /* 3 CLOCK_REALTIME, ns */
 	struct event_text how;  /* 4 "tp_btf", "raw_tp" */
 	struct event_text host; /* 5 nodename */
+	/* 6: began by the same process as the run before, without a break, since
+	 * the log is another one */
+	bool goes_on;
 };
 
 enum program_joined {

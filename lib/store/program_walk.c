@@ -602,15 +602,15 @@ program_walk_hole(const struct program *p, uint64_t last, uint64_t wall)
 	return from < 0 ? (uint64_t)from : 0;
 }
 
-/* A run behind another: what ran between was not seen, and nobody counted it.  The same
- * process goes on without a break, in another log. */
+/* A run behind another: what ran between was not seen, and nobody counted it.  One
+ * that goes on in another log has no break. */
 static int
 take_capture(struct program_walk *w, struct program *p,
     const struct program_capture *c, const struct stream_pos *pos,
     struct ops_err *err)
 {
 	struct program_capturing *run = &w->capturing;
-	bool other = !run->unended || run->pid != c->pid;
+	bool other = !run->unended || !c->goes_on;
 	bool hole = c->what == CAPTURE_BEGAN && run->known &&
 		    (run->last == 0 || (other && run->last < p->boottime));
 	uint64_t at;
@@ -620,7 +620,6 @@ take_capture(struct program_walk *w, struct program *p,
 	p->hole_record = run->record;
 	*run = (struct program_capturing){ .known = true,
 		.unended = c->what == CAPTURE_BEGAN,
-		.pid = c->pid,
 		.last = p->boottime,
 		.wall = pos->wall,
 		.stream = p->stream,

@@ -112,7 +112,6 @@ const struct program_gone *program_walk_gone(struct program_walk *w, size_t *i);
 struct program_capturing {
 	bool known;
 	bool unended;
-	uint32_t pid;  /* of its process */
 	uint64_t last; /* BOOTTIME; 0: nothing yet in this boot */
 	/* The same, CLOCK_REALTIME.  Who sets known from elsewhere must set it
 	 * before more is taken. */

@@ -276,13 +276,18 @@ program_wanted(const struct program *p, const struct program_filter *f)
 {
 	uint32_t euid =
 	    p->kind == PROGRAM_FAILED ? p->failed.euid : p->exec.euid;
+	uint64_t began;
 
 	if (program_seeded(p))
 		return f->seeded && (!f->has_owner || is_owned(p, f->owner));
 	if (!is_of_source(p, f))
 		return false;
+	/* What was lost has its time at the end of when that was. */
+	began = p->kind == PROGRAM_LOST
+		    ? p->time - (p->loss.until - p->loss.from)
+		    : p->time;
 	if ((f->since != 0 && p->time < f->since) ||
-	    (f->until != 0 && p->time > f->until))
+	    (f->until != 0 && began > f->until))
 		return false;
 	if (program_of_nobody(
 		p)) /* wherever it may be among what is asked for */

@@ -236,7 +236,8 @@ do_capture(enum capture_what what)
 	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
 	struct program_capture c = { .what = what,
 		.pid = 100 + throw(3),
-		.how = text(throw(4) == 0 ? "acct" : "tp_btf") };
+		.how = text(throw(4) == 0 ? "acct" : "tp_btf"),
+		.goes_on = what == CAPTURE_BEGAN && throw(4) == 0 };
 
 	program_capture_put(&body, &c);
 	put(REC_CAPTURE, &body);

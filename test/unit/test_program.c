@@ -140,7 +140,7 @@ static void
 test_others(void **state)
 {
 	const struct program_capture c = { CAPTURE_BEGAN, 2, 3, T("tp_btf"),
-		T("host") };
+		T("host"), true };
 	const struct program_args a = { 1, 2, 3, T("more\0") };
 	const struct program_ended e = { .pid = 1,
 		.start = 2,

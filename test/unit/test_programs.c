@@ -410,11 +410,15 @@ test_missing(void **state)
 	m->data[m->len - 20] ^= 1;
 }
 
+static bool goes_on;
+
 static uint64_t
 capture(enum capture_what what, uint32_t pid, struct event_text how)
 {
 	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
-	struct program_capture e = { .what = what, .pid = pid, .how = how };
+	struct program_capture e = {
+		.what = what, .pid = pid, .how = how, .goes_on = goes_on
+	};
 
 	program_capture_put(&body, &e);
 	put(REC_CAPTURE, &body);
@@ -438,6 +442,7 @@ another_boot(void)
 static struct {
 	uint64_t from, until;
 } holes_are[4];
+static uint64_t holes_wall; /* CLOCK_REALTIME when the first boot began */
 
 /* Runs of capture that ended, and one that did not; between them other streams. */
 static int
@@ -451,6 +456,7 @@ setup_holes(void **state)
 	build_seal(&b, false, false);
 	stream = build_stream(&b, CLASS_PROGRAMS);
 	capture(CAPTURE_BEGAN, 100, T("tp_btf"));
+	holes_wall = b.wall;
 	holes_are[0].from = capture(CAPTURE_ENDED, 100, T("tp_btf"));
 	stream = build_stream(&b, CLASS_PROGRAMS);
 	holes_are[0].until = capture(CAPTURE_BEGAN, 101, T("tp_btf"));
@@ -464,6 +470,9 @@ setup_holes(void **state)
 	accounted(41, 0, false);
 	stream = build_stream(&b, CLASS_PROGRAMS);
 	holes_are[1].until = capture(CAPTURE_BEGAN, 103, T("raw_tp"));
+	goes_on = true; /* another log, and no hole */
+	capture(CAPTURE_BEGAN, 103, T("raw_tp"));
+	goes_on = false;
 	wall = capture(CAPTURE_ENDED, 103, T("raw_tp")) + b.wall;
 	/* Two more boots; in the second the process has the same pid. */
 	another_boot();
@@ -495,6 +504,21 @@ test_holes(void **state)
 			n++;
 		}
 	assert_int_equal(n, OPS_ARRAY_LEN(holes_are));
+	program_list_free(&l);
+}
+
+/* A time that lies within a hole: it is told, though it ended later. */
+static void
+test_in_hole(void **state)
+{
+	uint64_t in = holes_wall + holes_are[1].from + 1;
+	struct program_list l =
+	    load((struct program_filter){ .since = in, .until = in });
+
+	(void)state;
+	assert_int_equal(l.n, 1);
+	assert_int_equal(l.p[0].kind, PROGRAM_LOST);
+	assert_int_equal(l.p[0].loss.until, holes_are[1].until);
 	program_list_free(&l);
 }
 
@@ -570,7 +594,8 @@ main(void)
 		cmocka_unit_test(test_tty),
 		cmocka_unit_test(test_missing),
 	};
-	const struct CMUnitTest holes[] = { cmocka_unit_test(test_holes) };
+	const struct CMUnitTest holes[] = { cmocka_unit_test(test_holes),
+		cmocka_unit_test(test_in_hole) };
 
 	const struct CMUnitTest unseen[] = { cmocka_unit_test(test_unseen) };
 
