@@ -331,7 +331,8 @@ put_ended(
 		.write_bytes = e->write_bytes,
 		.minflt = e->minflt,
 		.majflt = e->majflt,
-		.has_own = e->own_pid != 0 && e->own_pid != e->head.pid,
+		/* 0: none.  Its pid is no number there, and might be another's. */
+		.has_own = e->own_pid != e->head.pid,
 		.own = e->own_pid };
 	struct ops_buf b = new_body();
 	uint8_t id[OPS_ID_LEN] = { 0 };

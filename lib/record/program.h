@@ -160,7 +160,7 @@ struct program_ended {
 	uint32_t uid, euid, auid, ses; /* 15 to 18 */
 	struct event_text comm; /* 19 absent if the REC_EXEC has the same */
 	bool has_own;           /*   opseald's pid namespace is not the first */
-	uint32_t own;           /* 20 its pid there */
+	uint32_t own;           /* 20 its pid there; 0: it isn't in that */
 };
 
 /* REC_FAILED: claimed by the program that tried. */

@@ -197,6 +197,10 @@ ended(struct procs *p, uint32_t pid, const char *comm, struct program_ended *r)
 				  .ppid = 1 },
 		.uid = 33,
 		.status = 9,
+		/* 9 isn't in opseald's pid namespace, 7 has another number. */
+		.own_pid = pid == 9   ? 0
+			   : pid == 7 ? 70
+				      : pid,
 		.maxrss = 10 };
 	const struct order_event ev = { .u = (void *)&e, .n = sizeof(e) };
 	size_t at = 0;
@@ -238,13 +242,15 @@ test_ended(void **state)
 	ended(p, 8, "sh", &r);
 	assert_int_equal(r.flags, PROGRAM_FORKED);
 	assert_true(r.has_who && r.ppid == 7 && r.uid == 33);
-	assert_true(is(r.comm, "sh"));
+	assert_true(is(r.comm, "sh") && !r.has_own);
 	ended(p, 7, "sh", &r);
 	assert_int_equal(r.flags, 0);
 	assert_true(!r.has_who && r.comm.p == NULL);
+	assert_true(r.has_own && r.own == 70);
 	ended(p, 9, "who", &r);
 	assert_int_equal(r.flags, PROGRAM_UNSEEN);
 	assert_true(r.has_who && r.ppid == 1 && is(r.comm, "who"));
+	assert_true(r.has_own && r.own == 0);
 	procs_free(p);
 }
 
