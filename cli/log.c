@@ -502,7 +502,6 @@ print(const struct cli *cli, const struct log_opts *o,
 	return 0;
 }
 
-/* What one may have meant, and why there is none; what is shown may have been one. */
 /* Nothing but times that capture did not run, and more of them than a few: each
  * restart of the machine is one.  How many, and how long in all. */
 static size_t
@@ -519,6 +518,7 @@ only_holes(const struct program_list *l, uint64_t *ret)
 	return l->n > HOLES_FEW ? l->n : 0;
 }
 
+/* What one may have meant, and why there is none; what is shown may have been one. */
 static void
 put_nothing(struct cli *cli, const struct program_filter *f,
     const struct program_list *l, size_t holes, uint64_t away)
@@ -532,8 +532,7 @@ put_nothing(struct cli *cli, const struct program_filter *f,
 	if (holes > 0)
 		cli_partial(cli,
 		    "capture did not run %zu times, %s in all, and one may "
-		    "have "
-		    "run then; --json has them",
+		    "have run then; --json has them",
 		    holes, span);
 	else if (!is_empty(l))
 		cli_partial(cli, "what was lost may have been one");

@@ -23,7 +23,7 @@
 struct capture_account {
 	struct account *ends; /* NULL: there is no accounting */
 	struct account_file file;
-	uint32_t parent; /* the supervisor: see read_some() */
+	uint32_t parent; /* the supervisor: see capture_account_read() */
 	uint64_t due;    /* BOOTTIME of the next look; UINT64_MAX: none */
 	char state[ACCOUNT_STATE_MAX];  /* as it was read last */
 	struct program_coverage counts; /* since .from */

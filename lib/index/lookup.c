@@ -237,7 +237,6 @@ static int
 take_hole(struct lookup *l, const struct job *j, struct ops_err *err)
 {
 	struct program_capturing *run = program_walk_capturing(l->walk);
-
 	bool here = memcmp(l->at.frame->boot, program_walk_boot(l->walk),
 			sizeof(l->at.frame->boot)) == 0;
 
