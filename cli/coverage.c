@@ -43,7 +43,7 @@ add_up(const struct program_list *l, struct sums *ret)
 		ret->missed += p->kind == PROGRAM_ACCOUNTED;
 		ret->losses += p->kind == PROGRAM_LOST;
 		ret->away +=
-		    p->kind == PROGRAM_LOST && !programs_counted(&p->loss);
+		    p->kind == PROGRAM_LOST && !program_lost_counted(p);
 		if (p->kind != PROGRAM_COVERAGE)
 			continue;
 		if (ret->counts++ == 0)

@@ -511,7 +511,7 @@ only_holes(const struct program_list *l, uint64_t *ret)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct program *p = &l->p[i];
 
-		if (p->kind != PROGRAM_LOST || programs_counted(&p->loss))
+		if (p->kind != PROGRAM_LOST || program_lost_counted(p))
 			return 0;
 		*ret += p->loss.until - p->loss.from;
 	}

@@ -258,20 +258,6 @@ put_marks(struct ops_buf *out, const struct program_exec *e)
 		put_inferred(out, e);
 }
 
-bool
-programs_counted(const struct program_loss *l)
-{
-	return (l->execs | l->ends | l->forks | l->failed | l->args |
-		   l->other) != 0;
-}
-
-bool
-programs_restarted(const struct program *p)
-{
-	return p->kind == PROGRAM_LOST && !programs_counted(&p->loss) &&
-	       (int64_t)p->loss.from <= 0;
-}
-
 /* What a process or a file is called; it may be missing. */
 static void
 put_name(struct ops_buf *out, struct event_text name)
@@ -286,12 +272,12 @@ programs_command(const struct program *p, struct ops_buf *out)
 	const struct program_loss *l = &p->loss;
 	char span[24];
 
-	if (p->kind == PROGRAM_LOST && !programs_counted(l)) {
+	if (p->kind == PROGRAM_LOST && !program_lost_counted(p)) {
 		describe_span(l->until - l->from, span);
 		ops_buf_printf(out,
 		    "[capture did not run for %s%s: what ran then is not here]",
 		    span,
-		    programs_restarted(p)
+		    program_lost_restarted(p)
 			? ", in which the machine was restarted"
 			: "");
 		return;

@@ -44,11 +44,6 @@ const char *programs_flag(unsigned i);
  * are counted as before secrets were replaced, so of those no place is known. */
 bool programs_in_hole(const struct program_exec *e, size_t at, size_t *ret);
 
-/* Is it known how much was lost?  Else capture did not run, so nobody counted. */
-bool programs_counted(const struct program_loss *l);
-/* Capture did not run, and the machine was restarted in that time. */
-bool programs_restarted(const struct program *p);
-
 /* One JSON object (design section 7), no newline. */
 void programs_json(const struct program *p, bool utc, struct ops_buf *out);
 

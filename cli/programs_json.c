@@ -379,9 +379,9 @@ json_loss(struct json *j, const struct program *p)
 	json_key(j, "seconds");
 	json_seconds(j, l->until - l->from);
 	json_key(j, "counted");
-	json_bool(j, programs_counted(l));
+	json_bool(j, program_lost_counted(p));
 	json_key(j, "restarted");
-	json_bool(j, programs_restarted(p));
+	json_bool(j, program_lost_restarted(p));
 	describe_json_number(j, "execs", l->execs);
 	describe_json_number(j, "ends", l->ends);
 	describe_json_number(j, "forks", l->forks);

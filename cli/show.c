@@ -10,13 +10,12 @@
 #include "detail.h"
 #include "ending.h"
 #include "fate.h"
+#include "losses.h"
 #include "programs.h"
 #include "screen.h"
 
 #define OUT_MAX (64u << 20)
 #define LABEL 10 /* columns of a name in the header */
-/* What somebody may have set the clock by, within one boot. */
-#define SAME_BOOT (UINT64_C(3600) * 1000000000)
 
 /* What one walk over the records finds. */
 struct tally {
@@ -398,9 +397,7 @@ put_commands(struct tally *t, uint64_t until)
 
 	for (; t->next < l->n; t->next++) {
 		const struct program *p = &l->p[t->next];
-		uint64_t offset = p->boottime > t->s->start_boottime
-				      ? p->boottime - t->s->start_boottime
-				      : 0;
+		uint64_t offset = losses_offset(p, t->s);
 
 		if (offset >= until)
 			return;
@@ -542,22 +539,6 @@ show(struct cli *cli, const struct session *s, struct screen *sc, uint64_t from,
 	return status;
 }
 
-/* Could what was lost have been of that session?  Of another boot's the times of
- * the two clocks lie apart. */
-static bool
-lost_in(const struct program *p, const struct session *s)
-{
-	uint64_t began = s->start_boottime, boot = s->start - began;
-	uint64_t clock = p->time - p->boottime;
-	uint64_t apart = boot > clock ? boot - clock : clock - boot;
-	uint64_t end = s->end_boottime;
-
-	if (session_imported(s) || apart > SAME_BOOT || p->loss.until < began)
-		return false;
-	/* Of one that has no end it isn't known until when it went on. */
-	return end == 0 || (int64_t)p->loss.from <= (int64_t)end;
-}
-
 /* Its programs, and what was lost while it went on.  told: screen_find() has read
  * them, too, and said what is missing. */
 static int
@@ -565,17 +546,13 @@ commands_of(struct cli *cli, const struct session *s, bool told,
     struct program_list *ret, struct ops_err *err)
 {
 	struct program_filter f = { .has_session = true };
-	size_t n = 0;
 
 	memcpy(f.session, s->id, OPS_ID_LEN);
 	if (source_programs(cli->source, &f, ret, err) < 0)
 		return -1;
 	if (!told)
 		screen_programs_missing(cli, ret);
-	for (size_t i = 0; i < ret->n; i++)
-		if (ret->p[i].kind != PROGRAM_LOST || lost_in(&ret->p[i], s))
-			ret->p[n++] = ret->p[i];
-	ret->n = n;
+	losses_keep(ret, s);
 	return 0;
 }
 

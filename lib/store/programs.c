@@ -282,10 +282,7 @@ program_wanted(const struct program *p, const struct program_filter *f)
 		return f->seeded && (!f->has_owner || is_owned(p, f->owner));
 	if (!is_of_source(p, f))
 		return false;
-	/* What was lost has its time at the end of when that was. */
-	began = p->kind == PROGRAM_LOST
-		    ? p->time - (p->loss.until - p->loss.from)
-		    : p->time;
+	began = p->kind == PROGRAM_LOST ? program_lost_from(p) : p->time;
 	if ((f->since != 0 && p->time < f->since) ||
 	    (f->until != 0 && began > f->until))
 		return false;
@@ -307,6 +304,22 @@ program_failed(const struct program *p)
 {
 	return p->kind == PROGRAM_FAILED || p->kind == PROGRAM_LOST ||
 	       (p->has_end && p->end.status != 0);
+}
+
+bool
+program_lost_counted(const struct program *p)
+{
+	const struct program_loss *l = &p->loss;
+
+	return (l->execs | l->ends | l->forks | l->failed | l->args |
+		   l->other) != 0;
+}
+
+bool
+program_lost_restarted(const struct program *p)
+{
+	return p->kind == PROGRAM_LOST && !program_lost_counted(p) &&
+	       (int64_t)p->loss.from <= 0;
 }
 
 void

@@ -85,6 +85,18 @@ struct program_list {
 	struct ops_buf args; /* of the last one, behind those that it has */
 };
 
+/* PROGRAM_LOST has its time at the end of when that was; this is its begin, by the
+ * wall clock. */
+static inline uint64_t
+program_lost_from(const struct program *p)
+{
+	return p->time - (p->loss.until - p->loss.from);
+}
+/* Is it known how much it was?  Else capture did not run, so nobody counted. */
+bool program_lost_counted(const struct program *p);
+/* Capture did not run, and the machine was restarted in that time. */
+bool program_lost_restarted(const struct program *p);
+
 enum program_source {
 	SOURCE_ANY = 0,
 	SOURCE_CAPTURE = 1,
