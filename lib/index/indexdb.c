@@ -64,8 +64,12 @@ static const char *const tables[] = {
 	"n INTEGER,"
 	" login INTEGER, uid INTEGER, euid INTEGER, tty TEXT, kind INTEGER,"
 	" failed INTEGER, exe INTEGER, forked INTEGER, hole_stream INTEGER,"
-	" hole_at INTEGER)",
+	" hole_at INTEGER, names BLOB)",
 	"CREATE TABLE called(name BLOB, time INTEGER, program INTEGER,"
+	" login INTEGER, uid INTEGER, euid INTEGER,"
+	" PRIMARY KEY(name, time, program)) WITHOUT ROWID",
+	/* The same of those that failed. */
+	"CREATE TABLE failing(name BLOB, time INTEGER, program INTEGER,"
 	" login INTEGER, uid INTEGER, euid INTEGER,"
 	" PRIMARY KEY(name, time, program)) WITHOUT ROWID",
 	"CREATE TABLE also(session INTEGER, time INTEGER, program INTEGER,"
@@ -341,9 +345,9 @@ make_tables(struct index_db *d, struct ops_err *err)
 	for (size_t i = 0; n == 0 && i < OPS_ARRAY_LEN(tables); i++)
 		if (index_exec(d, tables[i], err) < 0)
 			return -1;
-	if (n == 0 && index_exec(d, "PRAGMA user_version = 5", err) < 0)
+	if (n == 0 && index_exec(d, "PRAGMA user_version = 6", err) < 0)
 		return -1;
-	static_assert(INDEX_VERSION == 5, "the pragma above");
+	static_assert(INDEX_VERSION == 6, "the pragma above");
 	return index_exec(d, "COMMIT", err);
 }
 

@@ -22,6 +22,8 @@
 enum statement {
 	PUT_PROGRAM,
 	PUT_CALLED,
+	PUT_FAILING,
+	GET_NAMES,
 	PUT_ALSO,
 	PUT_END,
 	PUT_FAILED,
@@ -44,18 +46,23 @@ enum statement {
 static const char *const statements[STATEMENTS] = {
 	[PUT_PROGRAM] = "INSERT INTO program(id, stream, start_at, time, "
 			"session, n, login, uid, euid, tty, kind, failed, exe, "
-			"forked, hole_stream, hole_at) VALUES(?1,?2,?3,?4,?5,"
-			"?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+			"forked, hole_stream, hole_at, names) VALUES(?1,?2,?3,"
+			"?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
 	[PUT_CALLED] = "INSERT OR IGNORE INTO called "
 		       "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[PUT_FAILING] = "INSERT OR IGNORE INTO failing "
+			"VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[GET_NAMES] =
+	    "SELECT names, time, login, uid, euid FROM program WHERE id = ?1",
 	[PUT_ALSO] = "INSERT OR IGNORE INTO also VALUES(?1, ?2, ?3)",
-	[PUT_END] =
-	    "UPDATE program SET end_stream = ?2, end_at = ?3 WHERE id = ?1",
+	/* The place of the names is now that of the end. */
+	[PUT_END] = "UPDATE program SET end_stream = ?2, end_at = ?3, "
+		    "names = NULL WHERE id = ?1",
 	/* Apart, since whether it failed stands in indices. */
 	[PUT_FAILED] = "UPDATE program SET end_stream = ?2, end_at = ?3, "
-		       "failed = 1 WHERE id = ?1",
-	[PUT_NEXT] =
-	    "UPDATE program SET next_stream = ?2, next_at = ?3 WHERE id = ?1",
+		       "names = NULL, failed = 1 WHERE id = ?1",
+	[PUT_NEXT] = "UPDATE program SET next_stream = ?2, next_at = ?3, "
+		     "names = NULL WHERE id = ?1",
 	[PUT_SESSION] = "INSERT OR IGNORE INTO session(session, commands) "
 			"VALUES(?1, ?2)",
 	[GET_SESSION] = "SELECT id FROM session WHERE session = ?1",
@@ -315,36 +322,123 @@ bind_who(sqlite3_stmt *st, int first, const struct program *p)
 	    st, first + 2, tried ? p->failed.euid : p->exec.euid);
 }
 
-static int
-put_names(struct indexer *x, const struct program *p, int64_t row,
-    struct ops_err *err)
+/* A name, as index_name() has it. */
+struct name {
+	uint8_t n, text[INDEX_NAME_MAX];
+};
+
+/* Those that it goes by; how many. */
+static size_t
+names_of(const struct program *p, struct name ret[static PROGRAM_NAMES])
 {
 	struct event_text names[PROGRAM_NAMES];
-	uint8_t room[INDEX_NAME_MAX];
-	size_t n = program_names(p, names);
-	sqlite3_stmt *st = x->st[PUT_CALLED];
+	size_t n = program_names(p, names), kept = 0;
 
-	(void)sqlite3_clear_bindings(st);
-	bind_who(st, 4, p);
 	for (size_t i = 0; i < n; i++) {
-		size_t len = index_name(names[i], room);
+		struct name *name = &ret[kept];
 
+		name->n = (uint8_t)index_name(names[i], name->text);
 		/* Mostly all are one. */
-		if (i > 0 && names[i].n == names[0].n &&
-		    (len == 0 ||
-			memcmp(names[i].p, names[0].p, names[i].n) == 0))
-			continue;
-		if (len > 0)
+		if (kept == 0 || name->n != ret[0].n ||
+		    memcmp(name->text, ret[0].text, name->n) != 0)
+			kept++;
+	}
+	return kept;
+}
+
+/* st has all but the name. */
+static int
+put_names(struct indexer *x, sqlite3_stmt *st, const struct name *names,
+    size_t n, struct ops_err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		/* no bytes at all are not NULL */
+		if (names[i].n > 0)
 			(void)sqlite3_bind_blob(
-			    st, 1, room, (int)len, SQLITE_STATIC);
+			    st, 1, names[i].text, names[i].n, SQLITE_STATIC);
 		else
 			(void)sqlite3_bind_zeroblob(st, 1, 0);
-		(void)sqlite3_bind_int64(st, 2, index_time(p->time));
-		(void)sqlite3_bind_int64(st, 3, row);
 		if (index_run(x->db, st, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static int
+put_called(struct indexer *x, const struct program *p, int64_t row,
+    const struct name *names, size_t n, struct ops_err *err)
+{
+	static const enum statement into[] = { PUT_CALLED, PUT_FAILING };
+
+	for (size_t i = 0; i < (program_failed(p) ? 2 : 1); i++) {
+		sqlite3_stmt *st = x->st[into[i]];
+
+		(void)sqlite3_clear_bindings(st);
+		bind_who(st, 4, p);
+		(void)sqlite3_bind_int64(st, 2, index_time(p->time));
+		(void)sqlite3_bind_int64(st, 3, row);
+		if (put_names(x, st, names, n, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The names of one that may still fail stay in its row until it ends: each with its
+ * length in front. */
+#define KEPT_MAX (PROGRAM_NAMES * (1 + INDEX_NAME_MAX))
+static size_t
+keep_names(const struct name *names, size_t n, uint8_t ret[static KEPT_MAX])
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		ret[len++] = names[i].n;
+		memcpy(ret + len, names[i].text, names[i].n);
+		len += names[i].n;
+	}
+	return len;
+}
+
+static int
+kept_names(const uint8_t *p, size_t len, struct name ret[static PROGRAM_NAMES],
+    size_t *n, struct ops_err *err)
+{
+	*n = 0;
+	for (size_t i = 0; i < len; i += 1u + p[i]) {
+		if (*n == PROGRAM_NAMES || p[i] > INDEX_NAME_MAX ||
+		    p[i] > len - i - 1)
+			return ops_fail(
+			    err, OPS_EFORMAT, "index: names without an end");
+		ret[*n].n = p[i];
+		memcpy(ret[*n].text, p + i + 1, p[i]);
+		(*n)++;
+	}
+	return 0;
+}
+
+/* It has failed: its names, and who it was, as they were put in its row. */
+static int
+put_failing(struct indexer *x, int64_t row, struct ops_err *err)
+{
+	sqlite3_stmt *get = x->st[GET_NAMES], *put = x->st[PUT_FAILING];
+	struct name names[PROGRAM_NAMES];
+	size_t n = 0;
+	int rc;
+
+	(void)sqlite3_bind_int64(get, 1, row);
+	rc = index_step(x->db, get, err);
+	if (rc <= 0)
+		return rc;
+	rc = kept_names(sqlite3_column_blob(get, 0),
+	    (size_t)sqlite3_column_bytes(get, 0), names, &n, err);
+	(void)sqlite3_clear_bindings(put);
+	(void)sqlite3_bind_int64(put, 2, sqlite3_column_int64(get, 1));
+	(void)sqlite3_bind_int64(put, 3, row);
+	for (int i = 0; i < 3; i++)
+		(void)sqlite3_bind_value(
+		    put, 4 + i, sqlite3_column_value(get, 2 + i));
+	(void)sqlite3_reset(get);
+	return rc < 0 ? -1 : put_names(x, put, names, n, err);
 }
 
 static int
@@ -402,6 +496,9 @@ sink_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
 	struct indexer *x = arg;
 	sqlite3_stmt *st = x->st[PUT_PROGRAM];
 	char tty[PROGRAM_TTY_NAME];
+	struct name names[PROGRAM_NAMES];
+	uint8_t kept[KEPT_MAX];
+	size_t n = names_of(p, names);
 	int64_t session, exe = 0, row = x->rows + 1;
 
 	if (put_session(x, p, &session, err) < 0)
@@ -429,7 +526,11 @@ sink_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
 		(void)sqlite3_bind_int64(st, 15, x->id[p->hole_stream]);
 		(void)sqlite3_bind_int64(st, 16, (int64_t)p->hole_record);
 	}
-	if (index_run(x->db, st, err) < 0 || put_names(x, p, row, err) < 0 ||
+	if (p->kind == PROGRAM_RAN)
+		(void)sqlite3_bind_blob(st, 17, kept,
+		    (int)keep_names(names, n, kept), SQLITE_STATIC);
+	if (index_run(x->db, st, err) < 0 ||
+	    put_called(x, p, row, names, n, err) < 0 ||
 	    put_also(x, p, row, err) < 0)
 		return -1;
 	x->rows = row;
@@ -461,8 +562,11 @@ sink_ended(void *arg, uint64_t at, const struct program *p, struct ops_err *err)
 {
 	struct indexer *x = arg;
 
-	return put_place(
-	    x, x->st[p->end.status != 0 ? PUT_FAILED : PUT_END], at, p, err);
+	if (p->end.status == 0)
+		return put_place(x, x->st[PUT_END], at, p, err);
+	return put_failing(x, (int64_t)at, err) < 0
+		   ? -1
+		   : put_place(x, x->st[PUT_FAILED], at, p, err);
 }
 
 static int

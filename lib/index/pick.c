@@ -159,6 +159,13 @@ struct lead {
 static struct lead
 lead_of(const struct program_filter *f, bool few_exes)
 {
+	if (f->name != NULL && f->failed)
+		return (struct lead){ .name = true,
+			.failed = true,
+			.time = "c",
+			.from = "failing c CROSS JOIN program p ON "
+				"p.id = c.program",
+			.where = "c.name = ?1" };
 	if (f->name != NULL)
 		return (struct lead){ .name = true,
 			.time = "c",

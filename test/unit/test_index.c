@@ -887,6 +887,52 @@ test_lies(void **state)
 	}
 }
 
+/* The names that a program's row keeps until it ends: those that are not ours, and
+ * the program then fails, are damage. */
+static void
+test_kept_names(void **state)
+{
+	static const char *const damaged[] = {
+		"x'ff'",                             /* too long a name */
+		"x'0461'",                           /* one that is cut */
+		"x'016101610161'||x'0161'",          /* too many */
+		"CAST(zeroblob(60000) AS BLOB)",     /* empty ones */
+		"CAST(CAST(names AS TEXT) AS BLOB)", /* the same ones */
+	};
+	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
+	char sql[128];
+
+	(void)state;
+	for (uint32_t i = 0; i < OPS_ARRAY_LEN(damaged); i++) {
+		const struct program_exec e = { .pid = 90000 + i,
+			.start = 90000 + i,
+			.auid = 1000,
+			.comm = text("a"),
+			.filename = text("/bin/run"),
+			.exe = text("/usr/bin/a") };
+		const struct program_ended ended = {
+			.pid = e.pid, .start = e.start, .status = 256
+		};
+		bool ours = i + 1 == OPS_ARRAY_LEN(damaged);
+
+		program_exec_put(&body, b.stream[session[0]].id, &e);
+		put(REC_EXEC, &body);
+		build_seal(&b, false, false);
+		update();
+		(void)snprintf(sql, sizeof(sql),
+		    "UPDATE program SET names = %s WHERE names IS NOT NULL",
+		    damaged[i]);
+		change(sql);
+		program_ended_put(&body, b.stream[session[0]].id, &ended);
+		put(REC_ENDED, &body);
+		build_seal(&b, false, false);
+		anew = 0;
+		update();
+		CHECK(anew == (ours ? 0 : 1), damaged[i], "begun anew");
+		assert_true(compare(20) > 10);
+	}
+}
+
 /* Bytes of the file: the index is made anew, and until then not used. */
 static void
 test_damage(void **state)
@@ -1000,6 +1046,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_open_comes_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lies, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_kept_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
 		cmocka_unit_test_setup_teardown(
