@@ -40,14 +40,17 @@ send_request(struct door *d, enum session_kind kind, const int *fds,
 	struct ops_buf command = { .max = EVENT_ARGV_MAX + 1 };
 	struct ops_buf body = { .max = MSG_PAYLOAD_MAX };
 	struct proto_open o = { .kind = kind, .term = view(getenv("TERM")) };
+	char **said = d->command;
 	int rc = -1;
 
 	o.from = view(getenv("SSH_CONNECTION"));
 	for (size_t i = 0; i < o.from.n; i++)
 		if (o.from.p[i] == ' ')
 			o.from.n = i;
-	if (d->command != NULL) {
-		join_command(d->command, &command);
+	if (said == NULL && d->args != NULL && d->args[1] != NULL)
+		said = d->args;
+	if (said != NULL) {
+		join_command(said, &command);
 		o.command = (struct event_text){ command.data, command.len };
 	}
 	proto_open_put(&body, &o);

@@ -5,7 +5,8 @@
  * session, then either becomes the command (no terminal: not a byte is
  * touched) or runs the shell on an inner terminal, whose bytes all flow through
  * opseal-rec.  It is linked statically, installed unreadable, and reads
- * nothing of its environment but SHELL, PATH, TERM, SSH_CONNECTION, SSH_TTY.
+ * nothing of its environment but SHELL, LOGNAME, PATH, TERM, SSH_CONNECTION,
+ * SSH_TTY and SSH_ORIGINAL_COMMAND.
  */
 #ifndef OPS_DOOR_H
 #define OPS_DOOR_H
@@ -32,10 +33,14 @@ enum door_exit {
 struct door {
 	/* what was asked for */
 	const char *run;   /* directory of session.sock */
-	const char *shell; /* NULL: $SHELL */
+	const char *shell; /* NULL: shell_own() */
 	bool login;
 	bool run_anyway; /* without a daemon: unrecorded */
+	bool at_login;   /* a login started it, as whose door it is set up */
+	bool as_shell;   /* as the account's shell: SHELL says nothing */
+	bool forced;     /* as sshd's ForceCommand */
 	char **command;  /* NULL: the shell */
+	char **args; /* of the shell, its name first; NULL: its name alone */
 
 	/* what was inherited, for the command to inherit */
 	sigset_t mask;

@@ -5,16 +5,7 @@
 #include <unistd.h>
 
 #include "door.h"
-
-static const char *
-shell_of(const struct door *d)
-{
-	const char *shell = d->shell;
-
-	if (shell == NULL)
-		shell = getenv("SHELL");
-	return shell == NULL || shell[0] == '\0' ? "/bin/sh" : shell;
-}
+#include "shell.h"
 
 static void
 exec_shell(const struct door *d, const char *shell)
@@ -23,6 +14,10 @@ exec_shell(const struct door *d, const char *shell)
 	const char *base = slash == NULL ? shell : slash + 1;
 	char *name;
 
+	if (d->args != NULL) {
+		execv(shell, d->args);
+		return;
+	}
 	/* "-bash" is what login(1) and sshd(8) call a login shell. */
 	if (asprintf(&name, "%s%s", d->login ? "-" : "", base) < 0) {
 		errno = ENOMEM;
@@ -42,7 +37,7 @@ door_exec(struct door *d)
 		what = d->command[0];
 		execvp(what, d->command);
 	} else {
-		what = shell_of(d);
+		what = d->shell != NULL ? d->shell : shell_own(d);
 		exec_shell(d, what);
 	}
 	door_say("opseal-door: %s: %s", what,

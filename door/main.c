@@ -11,6 +11,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "shell.h"
+
 #ifndef OPSEAL_RUN_DIR
 #define OPSEAL_RUN_DIR "/run/opseal"
 #endif
@@ -18,7 +20,10 @@
 static const char usage[] =
     "usage: opseal-door [--run DIR] [--shell PATH] [--login]\n"
     "                   [--if-unavailable refuse|run] [--] [COMMAND ARGS...]\n"
-    "Run COMMAND, or a shell, as a recorded session.\n";
+    "       opseal-door --forced [--run DIR]\n"
+    "Run COMMAND, or a shell, as a recorded session.  As somebody's shell in "
+    "the\n"
+    "user database it takes what his own would.\n";
 
 void
 door_say(const char *fmt, ...)
@@ -63,6 +68,7 @@ parse(struct door *d, int argc, char **argv)
 		{ "shell", required_argument, NULL, 's' },
 		{ "login", no_argument, NULL, 'l' },
 		{ "if-unavailable", required_argument, NULL, 'u' },
+		{ "forced", no_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -85,6 +91,9 @@ parse(struct door *d, int argc, char **argv)
 				return -1;
 			d->run_anyway = strcmp(optarg, "run") == 0;
 			break;
+		case 'f':
+			d->forced = true;
+			break;
 		case 'h':
 			return fputs(usage, stdout) < 0 ? -1 : 1;
 		default:
@@ -93,7 +102,19 @@ parse(struct door *d, int argc, char **argv)
 	}
 	if (optind < argc)
 		d->command = argv + optind;
-	return d->login && d->command != NULL ? -1 : 0;
+	return (d->login || d->forced) && d->command != NULL ? -1 : 0;
+}
+
+/* What a login asks for, if one started us. */
+static int
+prepare(struct door *d, char **argv, struct ops_err *err)
+{
+	d->as_shell = shell_called(argv);
+	d->at_login = d->as_shell || d->forced;
+	if (!d->at_login)
+		return 0;
+	d->run_anyway = true;
+	return d->as_shell ? shell_words(d, argv, err) : shell_forced(d, err);
 }
 
 /*
@@ -104,9 +125,14 @@ parse(struct door *d, int argc, char **argv)
 static int
 without_session(struct door *d, const struct ops_err *err)
 {
-	bool run = d->run_anyway && d->missing;
+	/* Root is never locked out. */
+	bool run =
+	    d->run_anyway && (d->missing || (d->at_login && getuid() == 0));
 	const char *what = run ? "this is not recorded" : "nothing was run";
 
+	/* What a program reads of a login has no lines of ours. */
+	if (run && d->at_login && !isatty(STDERR_FILENO))
+		return door_exec(d);
 	if (d->missing)
 		door_say("opseal-door: %s: no daemon answers at "
 			 "%s/session.sock (is opseald running?)",
@@ -121,15 +147,20 @@ main(int argc, char **argv)
 {
 	struct door d = { .run = OPSEAL_RUN_DIR, .sock = -1 };
 	struct ops_err err = { 0 };
-	int rc;
+	int rc = 0;
 
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || fill_closed_streams() < 0)
 		return DOOR_EXIT_TROUBLE;
-	rc = parse(&d, argc, argv);
+	if (!shell_called(argv))
+		rc = parse(&d, argc, argv);
 	if (rc != 0) {
 		if (rc < 0)
 			fputs(usage, stderr);
 		return rc < 0 ? DOOR_EXIT_TROUBLE : 0;
+	}
+	if (prepare(&d, argv, &err) < 0) {
+		door_say("opseal-door: nothing was run: %s", err.msg);
+		return DOOR_EXIT_TROUBLE;
 	}
 	sigprocmask(SIG_SETMASK, NULL, &d.mask);
 	sigaction(SIGCHLD, NULL, &d.child_action);
