@@ -421,7 +421,7 @@ static int
 put_failing(struct indexer *x, int64_t row, struct ops_err *err)
 {
 	sqlite3_stmt *get = x->st[GET_NAMES], *put = x->st[PUT_FAILING];
-	struct name names[PROGRAM_NAMES];
+	struct name names[PROGRAM_NAMES] = { 0 };
 	size_t n = 0;
 	int rc;
 
@@ -496,7 +496,7 @@ sink_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
 	struct indexer *x = arg;
 	sqlite3_stmt *st = x->st[PUT_PROGRAM];
 	char tty[PROGRAM_TTY_NAME];
-	struct name names[PROGRAM_NAMES];
+	struct name names[PROGRAM_NAMES] = { 0 };
 	uint8_t kept[KEPT_MAX];
 	size_t n = names_of(p, names);
 	int64_t session, exe = 0, row = x->rows + 1;
