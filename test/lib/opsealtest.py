@@ -488,6 +488,9 @@ def processes_of(*paths):
     return found
 
 
+READY = "opseald: ready, "
+
+
 class Instance:
     """A private opseald with its own store and run directory.
 
@@ -560,12 +563,14 @@ class Instance:
             log.close()
         return self.proc
 
-    def start(self, timeout=None):
-        """Start the daemon and wait until it answers on control.sock."""
+    def start(self, timeout=None, says=True):
+        """Start the daemon and wait until it is ready and answers on control.sock; a
+        process of a killed one may do so for a moment, too.  says: it can say so."""
+        before = self.log().count(READY)
         self.launch()
         end = time.monotonic() + (timeout or PATIENCE)
         path = os.path.join(self.run_dir, "control.sock")
-        while not socket_answers(path):
+        while (says and self.log().count(READY) == before) or not socket_answers(path):
             if self.proc.poll() is not None:
                 raise AssertionError("opseald ended with status %d\n%s" % (
                     self.proc.returncode, self.log()))
