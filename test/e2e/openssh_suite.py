@@ -1,0 +1,63 @@
+#!/usr/bin/python3
+# timeout: 1800
+"""OpenSSH's own regression suite (Debian's openssh-tests), as an account whose shell is
+the door and as one whose shell isn't: the same of its tests pass.
+
+Only those that test what a session does; OPSEAL_WHOLE_SUITE=1 takes all, which is half an
+hour: most of them are about keys, names and configuration, and never come by a shell."""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealtest as t
+import sshhost
+
+SUITE = "/usr/lib/openssh/regress"
+SESSIONS = """connect proxy-connect connect-privsep connect-uri exit-status exit-status-signal envpass transfer
+    banner stderr-data stderr-after-eof broken-pipe yes-head agent key-options scp scp3 sftp sftp-cmds sftp-batch
+    dynamic-forward forwarding multiplex localcommand forcecommand forward-control authinfo""".split()
+
+
+class Suite(sshhost.Twin):
+    def begin(self, host):
+        """A copy that the account may write to; gives what to run there."""
+        where = "/home/anna/regress"
+        host.run(["cp", "-a", SUITE, where])
+        host.run(["chown", "-R", "anna:", where])
+        return ["setpriv", "--reuid", "anna", "--regid", "anna", "--init-groups", "env", "-i",
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/home/anna", "USER=anna", "LOGNAME=anna",
+                "SHELL=/bin/bash", "TERM=dumb", "make", "-s", "-C", where, ".OBJDIR=" + where,
+                ".CURDIR=" + where, "BUILDDIR=" + where, "OBJ=" + where, "SUDO=", "TEST_SHELL=sh",
+                "TEST_SSH_SSH=ssh", "TEST_SSH_IPV6=no", "TEST_SSH_SFTPSERVER=/usr/lib/openssh/sftp-server",
+                "TEST_SSH_ECC=yes", "TEST_SSH_UNSAFE_PERMISSIONS=1", "USERNAME=anna", "t-exec"]
+
+    def results(self, host, names):
+        """{test: whether it passes}, and what those that don't said."""
+        argv, passes, said = self.begin(host), {}, ""
+        for name in names:
+            got = host.run(argv + ["LTESTS=" + name], timeout=600)
+            passes[name] = got.status == 0
+            if got.status != 0:
+                said += "%s: %s" % (name, (got.text + got.errtext)[-1500:])
+        return passes, said
+
+    def test_sessions(self):
+        if not os.path.exists(SUITE):
+            t.skip("openssh-tests isn't installed")
+        t.need_program("make", "setpriv")
+        names = SESSIONS
+        if os.environ.get("OPSEAL_WHOLE_SUITE"):
+            with open(SUITE + "/Makefile") as f:
+                names = re.search(r"(?s)\nLTESTS=(.*?)\n\n", f.read())[1].replace("\\", "").split()
+        plain, said = self.results(self.hosts["plain"], names)
+        self.check(sum(plain.values()) > 0.8 * len(names), "without the door many fail:\n" + said)
+        door, said = self.results(self.door, names)
+        self.equal([n for n in names if door[n] != plain[n]], [], "results that the door changes:\n" + said)
+        self.check(len(self.sessions()) > 100, "%d sessions" % len(self.sessions()))
+        print("# pass: %d of %d; not, with the door or without: %s" % (
+            sum(door.values()), len(names), " ".join(n for n in names if not plain[n])))
+
+
+
+t.main()
