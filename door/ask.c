@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "door.h"
@@ -84,9 +85,11 @@ wait_answer(struct door *d, struct ops_err *err)
 	rc = msg_recv(d->sock, buf, &m, err);
 	if (rc < 0)
 		return -1;
-	if (rc == 0)
+	if (rc == 0) {
+		d->broke_off = true;
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the daemon broke off without an answer");
+	}
 	return heard_take(&heard, HEARD_ASKED, &m, err);
 }
 
@@ -109,12 +112,13 @@ connect_daemon(struct door *d, struct ops_err *err)
 	return -1;
 }
 
-int
-door_ask(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
+static int
+ask_once(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
     struct ops_err *err)
 {
 	int rc;
 
+	d->missing = d->broke_off = false;
 	if (connect_daemon(d, err) < 0)
 		return -1;
 	rc = send_request(d, kind, fds, n_fds, err);
@@ -125,5 +129,30 @@ door_ask(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
 		return 0;
 	close(d->sock);
 	d->sock = -1;
+	d->broke_off |= err->code == OPS_EUNAVAIL && err->sys != 0;
 	return -1;
+}
+
+/*
+ * A daemon that is started again, or upgraded, lets go of those it has not answered:
+ * no reason to refuse a login.  So it is asked again for a while, in which it may also
+ * be missing.
+ */
+int
+door_ask(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
+    struct ops_err *err)
+{
+	const struct timespec pause = { 0, DOOR_AGAIN_MS * 1000000L };
+	bool again = false;
+
+	for (int tries = 0;; tries++) {
+		*err = (struct ops_err){ 0 };
+		if (ask_once(d, kind, fds, n_fds, err) == 0)
+			return 0;
+		again |= d->broke_off;
+		if (!again || !(d->broke_off || d->missing) ||
+		    tries >= DOOR_RESTART_MS / DOOR_AGAIN_MS)
+			return -1;
+		(void)nanosleep(&pause, NULL);
+	}
 }

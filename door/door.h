@@ -22,6 +22,8 @@
 #include "ipc/proto.h"
 
 #define DOOR_ANSWER_MS 30000 /* longest wait for the answer to a request */
+#define DOOR_RESTART_MS 5000 /* for a daemon that is started again meanwhile */
+#define DOOR_AGAIN_MS 100    /* between two times that it is asked */
 #define DOOR_LEAVE_MS 2000   /* for the shell's end after a hang-up */
 
 enum door_exit {
@@ -46,8 +48,9 @@ struct door {
 	sigset_t mask;
 	struct sigaction child_action;
 
-	int sock;     /* to the recorder, -1: none */
-	bool missing; /* there is no daemon */
+	int sock;       /* to the recorder, -1: none */
+	bool missing;   /* there is no daemon */
+	bool broke_off; /* it let go of us without an answer */
 };
 
 /* Become what was asked for.  Returns only on failure, with the exit status
