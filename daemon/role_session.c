@@ -26,6 +26,7 @@
 #include "mask_rules.h"
 #include "procid.h"
 #include "pulse.h"
+#include "record/event.h"
 #include "role.h"
 #include "session_start.h"
 
@@ -42,12 +43,12 @@ struct started {
 	struct watch watch; /* first; tie closed by exec, fd -1 from then on */
 	struct session_role *r;
 	pid_t pid;
-	uid_t uid;
+	uint32_t owner; /* owner_of() */
 	struct started *next;
 };
 
 struct counts {
-	unsigned all, same; /* recorders; of one uid */
+	unsigned all, same; /* recorders; of one owner */
 	unsigned pending, pending_same;
 };
 
@@ -68,13 +69,23 @@ struct session_role {
 	((struct session_role *)(void *)((char *)(w)-offsetof(                 \
 	    struct session_role, member)))
 
+/*
+ * Whose share of the sessions it is: who logged in, as far as the kernel knows.  In a
+ * user namespace a user is 65,536 uids, and each would have a share of its own.
+ */
+static uint32_t
+owner_of(const struct session_start *s)
+{
+	return s->id.auid != EVENT_UNSET ? s->id.auid : s->peer.uid;
+}
+
 static struct counts
-count(const struct session_role *r, uid_t uid)
+count(const struct session_role *r, uint32_t owner)
 {
 	struct counts c = { 0 };
 
 	for (const struct started *s = r->list; s != NULL; s = s->next) {
-		bool pending = s->watch.fd >= 0, same = s->uid == uid;
+		bool pending = s->watch.fd >= 0, same = s->owner == owner;
 
 		c.all += !pending;
 		c.same += !pending && same;
@@ -140,7 +151,7 @@ fork_start(struct session_role *r, const struct session_start *start,
 	if (s == NULL)
 		return ops_fail(err, OPS_ENOMEM, "session: no memory");
 	*s = (struct started){
-		.watch = { -1, on_exec }, .r = r, .uid = start->peer.uid
+		.watch = { -1, on_exec }, .r = r, .owner = owner_of(start)
 	};
 	s->pid = handover_fork(&r->handover, start->conn, &tie, err);
 	if (s->pid == 0)
@@ -153,6 +164,25 @@ fork_start(struct session_role *r, const struct session_start *start,
 	return 0;
 }
 
+/* Root has no share: whoever can be root needs no way around. */
+static int
+has_room(struct session_role *r, struct session_start *s, struct ops_err *err)
+{
+	const struct counts c = count(r, owner_of(s));
+
+	if (s->peer.uid == 0)
+		return 0;
+	if (c.pending >= PENDING_MAX || c.pending_same >= PENDING_PER_UID)
+		return ops_fail(err, OPS_EBUSY,
+		    "uid %u: too many connections that ask for nothing",
+		    (unsigned)owner_of(s));
+	if (c.all >= SESSIONS_MAX)
+		s->refuse = "too many sessions are recorded at once";
+	else if (c.same >= SESSIONS_PER_UID)
+		s->refuse = "too many sessions of yours at once";
+	return 0;
+}
+
 /* 0: the connection has a process.  -1: it is to be refused, and why. */
 static int
 serve(struct session_role *r, int conn, struct ops_err *err)
@@ -162,24 +192,15 @@ serve(struct session_role *r, int conn, struct ops_err *err)
 		.recorder = r->recorder,
 		.conn = conn,
 		.pidfd = -1 };
-	struct counts c;
 	int rc = -1;
 
 	if (msg_peer(conn, &start.peer, err) < 0)
 		return -1;
-	c = count(r, start.peer.uid);
-	if (c.pending >= PENDING_MAX || c.pending_same >= PENDING_PER_UID)
-		return ops_fail(err, OPS_EBUSY,
-		    "uid %u: too many connections that ask for nothing",
-		    (unsigned)start.peer.uid);
-	if (c.all >= SESSIONS_MAX)
-		start.refuse = "too many sessions are recorded at once";
-	else if (c.same >= SESSIONS_PER_UID)
-		start.refuse = "too many sessions of yours at once";
 	/* Now, while the door waits for its answer: it all vanishes with it. */
 	if (msg_peer_pidfd(conn, &start.pidfd, err) < 0)
 		return -1;
-	if (procid_read(start.pidfd, start.peer.pid, &start.id, err) == 0)
+	if (procid_read(start.pidfd, start.peer.pid, &start.id, err) == 0 &&
+	    has_room(r, &start, err) == 0)
 		rc = fork_start(r, &start, err);
 	close(start.pidfd);
 	return rc;

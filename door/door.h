@@ -1,5 +1,5 @@
 /*
- * door - opseal-door: the user's side of a recorded session.
+ * door - opseal-door and opseal-shell: the user's side of a recorded session.
  *
  * It runs with the user's rights and does little: it asks the daemon for a
  * session, then either becomes the command (no terminal: not a byte is
@@ -40,7 +40,6 @@ struct door {
 	bool run_anyway; /* without a daemon: unrecorded */
 	bool at_login;   /* a login started it, as whose door it is set up */
 	bool as_shell;   /* as the account's shell: SHELL says nothing */
-	bool forced;     /* as sshd's ForceCommand */
 	char **command;  /* NULL: the shell */
 	char **args; /* of the shell, its name first; NULL: its name alone */
 
@@ -53,6 +52,13 @@ struct door {
 	bool broke_off; /* it let go of us without an answer */
 };
 
+/* Nothing that comes later takes the place of a closed standard stream, nobody
+ * can look into us; then d is as nothing was asked for.  -1: it can't be had. */
+int door_begin(struct door *d);
+
+/* Do what d says; the exit status to leave with. */
+int door_run(struct door *d);
+
 /* Become what was asked for.  Returns only on failure, with the exit status
  * to leave with; it has said why on stderr. */
 int door_exec(struct door *d);
@@ -64,7 +70,7 @@ int door_ask(struct door *d, enum session_kind kind, const int *fds,
     unsigned n_fds, struct ops_err *err);
 
 /* Are stdin and stdout one terminal, which a session can be recorded on? */
-bool door_has_terminal(void);
+bool door_has_terminal(const struct door *d);
 
 /* Run it on an inner terminal and return the exit status; ends by a signal if
  * the command did.  -1: it was not started, see err. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -15,8 +16,32 @@
 #include "installed.h"
 
 #define MAP OPSEAL_SYSCONFDIR "/shells"
-#define DOOR "opseal-door"
 #define NO_SHELL "/bin/sh"
+/* A map that is being written is whole again in less. */
+#define MAP_TRIES 3
+#define MAP_PAUSE_MS 100
+
+/* Us, under whatever name. */
+static const char *const doors[] = { OPSEAL_LIBEXECDIR "/opseal-shell",
+	OPSEAL_LIBEXECDIR "/opseal-door" };
+
+/* Who logged in; false: the kernel knows of nobody. */
+static bool
+login_uid(uint32_t *ret)
+{
+	struct ops_buf b = { .max = 32 };
+	unsigned long uid = UINT32_MAX;
+
+	if (ops_read_file(AT_FDCWD, "/proc/self/loginuid", 0, &b, NULL) == 0 &&
+	    b.len > 0) {
+		ops_buf_put8(&b, 0);
+		if (!b.failed)
+			uid = strtoul((const char *)b.data, NULL, 10);
+	}
+	ops_buf_free(&b);
+	*ret = (uint32_t)uid;
+	return uid < UINT32_MAX;
+}
 
 static const char *
 last_part(const char *path)
@@ -26,13 +51,17 @@ last_part(const char *path)
 	return slash == NULL ? path : slash + 1;
 }
 
-bool
-shell_called(char **argv)
+static bool
+is_door(const char *path)
 {
-	/* Our own options are long ones, and come first; a login shell has none
-	 * of ours, whatever it has. */
-	return argv[0] == NULL || argv[0][0] == '-' || argv[1] == NULL ||
-	       strncmp(argv[1], "--", 2) != 0;
+	struct stat a, b;
+
+	for (size_t i = 0; i < OPS_ARRAY_LEN(doors); i++)
+		if (strcmp(path, doors[i]) == 0 ||
+		    (stat(path, &a) == 0 && stat(doors[i], &b) == 0 &&
+			a.st_dev == b.st_dev && a.st_ino == b.st_ino))
+			return true;
+	return false;
 }
 
 /* -- the map -- */
@@ -63,16 +92,36 @@ read_map(struct ops_buf *map, struct ops_err *err)
 		rc = 0;
 	if (rc == 0) {
 		n = ops_read_full(fd, map->data, (size_t)st.st_size, err);
-		rc = n < 0 ? -1 : 0;
+		if (n >= 0 && n != st.st_size)
+			ops_fail(err, OPS_ETRUNC, MAP ": it changes");
+		rc = n == st.st_size ? 0 : -1;
 		map->len = n < 0 ? 0 : (size_t)n;
 	}
 	close(fd);
 	return rc;
 }
 
+/* The uid's own line; behind sudo, which names its caller's shell, the caller's. */
+static bool
+find_line(const struct ops_buf *map, struct shellmap_entry *ret)
+{
+	const char *p = (const char *)map->data;
+	struct shellmap_entry own;
+	uint32_t login;
+
+	if (!shellmap_find(p, map->len, getuid(), getenv("LOGNAME"), ret))
+		*ret = (struct shellmap_entry){ 0 };
+	if (ret->line != 0 && !ret->any)
+		return true;
+	if (login_uid(&login) && login != getuid() &&
+	    shellmap_find(p, map->len, login, NULL, &own) && !own.any)
+		*ret = own;
+	return ret->line != 0;
+}
+
 /* NULL: there is none, err says why. */
 static const char *
-from_map(struct ops_err *err)
+look_once(struct ops_err *err)
 {
 	struct ops_buf map = { .max = SHELLMAP_MAX };
 	struct shellmap_entry e;
@@ -80,8 +129,7 @@ from_map(struct ops_err *err)
 
 	if (read_map(&map, err) < 0)
 		goto out;
-	if (!shellmap_find((const char *)map.data, map.len, getuid(),
-		getenv("LOGNAME"), &e)) {
+	if (!find_line(&map, &e)) {
 		ops_fail(err, OPS_ENOENT, MAP ": no line for uid %u",
 		    (unsigned)getuid());
 		goto out;
@@ -90,7 +138,7 @@ from_map(struct ops_err *err)
 	if (shell == NULL)
 		ops_fail(err, OPS_ENOMEM, MAP ": no memory");
 	/* It would start itself for ever. */
-	if (shell != NULL && strcmp(last_part(shell), DOOR) == 0) {
+	if (shell != NULL && is_door(shell)) {
 		ops_fail(err, OPS_EFORMAT, MAP ":%u: that shell is the door",
 		    e.line);
 		free(shell);
@@ -101,14 +149,26 @@ out:
 	return shell;
 }
 
+static const char *
+from_map(struct ops_err *err)
+{
+	const struct timespec pause = { 0, MAP_PAUSE_MS * 1000000L };
+	const char *shell = look_once(err);
+
+	for (int i = 1; shell == NULL && i < MAP_TRIES; i++) {
+		(void)nanosleep(&pause, NULL);
+		shell = look_once(err);
+	}
+	return shell;
+}
+
 const char *
 shell_own(const struct door *d)
 {
 	const char *shell = d->as_shell ? NULL : getenv("SHELL");
 	struct ops_err err = { 0 };
 
-	if (shell != NULL && shell[0] != '\0' &&
-	    strcmp(last_part(shell), DOOR) != 0)
+	if (shell != NULL && shell[0] != '\0' && !is_door(shell))
 		return shell;
 	if (!d->as_shell && shell == NULL)
 		return NO_SHELL; /* as everybody does */
@@ -125,16 +185,15 @@ shell_own(const struct door *d)
 
 /* args: of the shell, behind its name. */
 static int
-set_words(struct door *d, char **args, struct ops_err *err)
+set_words(struct door *d, const char *name, char **args, struct ops_err *err)
 {
-	const char *base = last_part(d->shell);
 	size_t n = 0;
 
 	while (args[n] != NULL)
 		n++;
 	d->args = calloc(n + 2, sizeof(*d->args));
 	if (d->args == NULL ||
-	    asprintf(&d->args[0], "%s%s", d->login ? "-" : "", base) < 0)
+	    asprintf(&d->args[0], "%s%s", d->login ? "-" : "", name) < 0)
 		return ops_fail(err, OPS_ENOMEM, "arguments: no memory");
 	memcpy(d->args + 1, args, n * sizeof(*args));
 	return 0;
@@ -151,7 +210,7 @@ door_path(const char *value)
 		return 0;
 	memcpy(path, value, n);
 	path[n] = '\0';
-	return strcmp(last_part(path), DOOR) == 0 ? n : 0;
+	return is_door(path) ? n : 0;
 }
 
 /*
@@ -182,12 +241,16 @@ correct_environment(const char *shell, struct ops_err *err)
 int
 shell_words(struct door *d, char **argv, struct ops_err *err)
 {
-	d->login = argv[0] != NULL && argv[0][0] == '-';
+	bool named = argv[0] != NULL;
+
+	d->login = named && argv[0][0] == '-';
 	d->shell = shell_own(d);
 	if (correct_environment(d->shell, err) < 0)
 		return -1;
-	return set_words(
-	    d, argv[0] != NULL ? argv + 1 : (char *[]){ NULL }, err);
+	/* By its path, as sudo -s says it. */
+	return set_words(d,
+	    named && argv[0][0] == '/' ? d->shell : last_part(d->shell),
+	    named ? argv + 1 : (char *[]){ NULL }, err);
 }
 
 int
@@ -207,5 +270,5 @@ shell_forced(struct door *d, struct ops_err *err)
 			return ops_fail(err, OPS_ENOMEM, "command: no memory");
 		(void)unsetenv("SSH_ORIGINAL_COMMAND");
 	}
-	return set_words(d, args, err);
+	return set_words(d, last_part(d->shell), args, err);
 }

@@ -53,13 +53,18 @@ terminal_number(int fd, unsigned *ret)
 	return isatty(fd) && ioctl(fd, TIOCGDEV, ret) == 0;
 }
 
+/*
+ * At a login only that which controls us: who is in a session of its own (su -c) must not read
+ * the keys of the shell that has the terminal, which may be a recorded one's.
+ */
 bool
-door_has_terminal(void)
+door_has_terminal(const struct door *d)
 {
 	unsigned in, out;
 
 	return terminal_number(STDIN_FILENO, &in) &&
-	       terminal_number(STDOUT_FILENO, &out) && in == out;
+	       terminal_number(STDOUT_FILENO, &out) && in == out &&
+	       (!d->at_login || tcgetpgrp(STDIN_FILENO) >= 0);
 }
 
 /*
@@ -204,6 +209,17 @@ watch_both(struct terminal *t)
 			return -1;
 	}
 	return 0;
+}
+
+/* door_exec() and take_signals() set the mask again. */
+static int
+block_stop(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTSTP);
+	return sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 /* SIGCHLD ignored by inheritance would keep the status from us. */
@@ -493,6 +509,9 @@ door_terminal(struct door *d, struct ops_err *err)
 	wait_foreground();
 	if (tcgetattr(OUTER, &t.modes) < 0)
 		return ops_fail_errno(err, "terminal");
+	/* Who stops us while the daemon waits would have it refuse. */
+	if (block_stop() < 0)
+		return ops_fail_errno(err, "signals");
 	if (ask(&t, err) < 0)
 		return -1;
 	if (close_copies(err) < 0 || take_signals(&t, err) < 0) {

@@ -68,6 +68,16 @@ is_star(struct span s)
 	return s.n == 1 && s.p[0] == '*';
 }
 
+/* As of an editor that ends lines with CR LF: such a file is never meant. */
+static bool
+has_control(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
 static const char *
 read_line(struct span s, struct shellmap_entry *e)
 {
@@ -80,9 +90,10 @@ read_line(struct span s, struct shellmap_entry *e)
 		return "its UID is not a number";
 	if (name.n == 0 || name.n > SHELLMAP_NAME_MAX)
 		return "it has no name, or a long one";
-	if (s.n == 0 || s.n > SHELLMAP_SHELL_MAX || s.p[0] != '/' ||
-	    memchr(s.p, '\0', s.n) != NULL)
+	if (s.n == 0 || s.n > SHELLMAP_SHELL_MAX || s.p[0] != '/')
 		return "its shell is not a path from / on, or a long one";
+	if (has_control(s))
+		return "its shell has a control character";
 	e->name = name.p;
 	e->name_len = name.n;
 	e->shell = s.p;
@@ -103,7 +114,8 @@ shellmap_next(const char *p, size_t n, size_t *at, struct shellmap_entry *ret)
 		s = content(s);
 		if (s.n == 0)
 			continue;
-		ret->wrong = read_line(s, ret);
+		ret->wrong = end == NULL ? "it has no end: is the file whole?"
+					 : read_line(s, ret);
 		return ret->wrong == NULL ? 1 : -1;
 	}
 	return 0;

@@ -6,7 +6,8 @@
  *	*:*:SHELL	whoever has no line
  *
  * NAME has no colon, UID is decimal, SHELL a path from / on.  Spaces and tabs around
- * a line don't count.  Pure; what it finds points into the caller's bytes.
+ * a line don't count; a last one without a newline is wrong, as of a file that is
+ * being written.  Pure; what it finds points into the caller's bytes.
  *
  * Fuzzed: shellmap
  */

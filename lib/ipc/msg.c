@@ -6,6 +6,7 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -98,6 +99,7 @@ msg_without_fds(int listener)
 int
 msg_connect(const char *path, int *ret, struct ops_err *err)
 {
+	const struct timeval longest = { MSG_CONNECT_SECONDS, 0 }, ever = { 0 };
 	struct sockaddr_un sun;
 	int fd, rc;
 
@@ -106,9 +108,14 @@ msg_connect(const char *path, int *ret, struct ops_err *err)
 	fd = new_socket(0, err);
 	if (fd < 0)
 		return -1;
+	/* Where all places are taken and nobody accepts, connect(2) waits as
+	 * long as a send may: unix(7). */
+	(void)setsockopt(
+	    fd, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof(longest));
 	do
 		rc = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
 	while (rc < 0 && errno == EINTR);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &ever, sizeof(ever));
 	if (rc < 0) {
 		ops_fail_errno(err, "%s", path);
 		if (err != NULL &&

@@ -51,6 +51,7 @@ int msg_listen(const char *path, mode_t mode, int *ret, struct ops_err *err);
  * connections (Linux 6.16).  Elsewhere nothing happens: who closes a connection
  * still has to expect some. */
 void msg_without_fds(int listener);
+#define MSG_CONNECT_SECONDS 30 /* longest wait for a place in the queue */
 /* Connect; OPS_EUNAVAIL if nobody answers there. */
 int msg_connect(const char *path, int *ret, struct ops_err *err);
 /* OPS_EBUSY if nobody is waiting. */

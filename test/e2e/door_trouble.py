@@ -90,7 +90,7 @@ class Trouble(t.Test):
         self.later(term.close)
 
         def waits():
-            return self.host.run(["pgrep", "-x", "opseal-door"]).text.split()
+            return self.host.run(["pgrep", "-x", "opseal-shell"]).text.split()
         t.wait_for("the door", waits)
         time.sleep(0.5)
         os.kill(role, signal.SIGKILL)  # it is started again
@@ -117,6 +117,8 @@ class Trouble(t.Test):
                 (mine + "/bin/dash\n", "/bin/dash", ""),
                 ("*:*:/bin/dash\n", "/bin/dash", ""),
                 ("nonsense\n%s/bin/dash\n" % mine, "/bin/dash", ""),
+                (mine + "/bin/dash\r\n", "/bin/sh", "no line for uid"),
+                (mine + "/bin/da", "/bin/sh", "no line for uid"),
                 ("", "/bin/sh", "no line for uid"),
                 ("ben:%d:/bin/dash\n" % self.host.uid("ben"), "/bin/sh", "no line for uid"),
                 (mine + sshhost.DOOR + "\n", "/bin/sh", "that shell is the door")):
@@ -134,7 +136,7 @@ class Trouble(t.Test):
         self.host.run(["rm", MAP])
         self.host.run(["mkfifo", MAP])
         self.shell_is("/bin/sh", "not a file of root's alone")
-        self.equal(len(self.sessions()), 12, "sessions")
+        self.equal(len(self.sessions()), 14, "sessions")
 
     def test_uid_of_two(self):
         """Two names with one uid: each has its own shell."""
@@ -150,6 +152,43 @@ class Trouble(t.Test):
         self.with_daemon()
         for name, want in (("anna", "/bin/bash"), ("anna2", "/bin/dash")):
             self.equal(self.host.ssh(name, "h", "echo $SHELL").text, want + "\n", name)
+
+    def test_su_chooses_no_options(self):
+        """Whatever words su hands on are the shell's."""
+        self.with_daemon()
+        self.host.put("/etc/pam.d/su", LOGIN_PAM)
+        for words in (["--run", "/none", "--if-unavailable", "run", "--", "/bin/echo", "unrecorded"],
+                      ["--shell", "/bin/echo"], ["--forced"], ["--help"]):
+            got = self.host.run(["su", "anna", "--", *words])
+            self.check(got.status != 0 or b"GNU bash" in got.out, "%r" % got)
+            self.check(b"unrecorded" not in got.out and b"opseal" not in got.out + got.err, "%r" % got)
+        got = self.host.run(["su", "anna", "--", "--norc", "-c", "echo $0 $SHELL; exit 8"])
+        self.equal((got.status, got.out), (8, b"bash /bin/bash\n"), "bash's own option")
+        self.equal(len(self.sessions()), 5, "sessions")
+
+    def test_of_another(self):
+        """sudo CMD: SHELL is the caller's, which as root is the door: his own shell runs."""
+        t.need_program("sudo")
+        self.with_daemon()
+        self.host.put("/etc/sudoers", "Defaults !lecture, !syslog, !fqdn\nanna ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+        self.host.run(["rm", "-rf", "/etc/sudoers.d"])
+        got = self.host.ssh("anna", "h", "sudo sh -c '$SHELL -c \"id -u; readlink /proc/\\$\\$/exe; true\"'")
+        self.equal((got.status, got.out, got.err), (0, b"0\n/usr/bin/bash\n", b""), "sudo's child")
+
+    def test_not_ours_to_read(self):
+        """su -c begins a session of its own, whose terminal is still the caller's: it must
+        not take his keys."""
+        self.with_daemon()
+        self.host.put("/etc/pam.d/su", LOGIN_PAM)
+        term = self.host.pty(["bash", "--norc"])
+        self.later(term.close)
+        term.expect("[#$] ")
+        term.line("su anna -c 'sleep 30' & sleep 1; echo typed")
+        term.expect("typed\r\n")
+        term.line("su anna -c 'echo in $SHELL' < /dev/tty; exit 3")
+        term.expect("in /bin/bash\r\n")
+        self.equal(term.wait(), 3, "status")
+        self.host.run(["pkill", "-x", "sleep", "-u", "anna"])
 
     def test_shell_gone(self):
         """The account's own shell was removed: as without the door it can't be run."""
@@ -184,6 +223,10 @@ class Trouble(t.Test):
         self.with_daemon()
         self.console()
         self.equal([(s["user"], s["exit"]) for s in self.sessions()], [("root", 3)], "ls")
+        # What the map says can't be run.
+        self.host.put(MAP, "root:0:/no/such/shell\n")
+        self.console()
+        self.host.put(MAP, "root:0:/bin/bash\nanna:%d:/bin/bash\n" % self.host.uid("anna"))
         # One that says no to everybody.
         self.inst.stop()
         listener = subprocess.Popen(

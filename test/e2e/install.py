@@ -21,6 +21,7 @@ FILES = {
     "sbin/opseald": 0o755,
     "libexec/opseal/opseal-rec": 0o755,
     "libexec/opseal/opseal-door": 0o711,
+    "libexec/opseal/opseal-shell": 0o711,
     "lib/systemd/system/opseald.service": 0o644,
     "share/man/man1/opseal.1": 0o644,
     "share/man/man5/opseal.conf.5": 0o644,

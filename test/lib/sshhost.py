@@ -17,7 +17,7 @@ CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 PORT = 2222
 FIRST_UID = 61001
 LIBC = ctypes.CDLL(None, use_errno=True)
-DOOR = "/usr/local/libexec/opseal/opseal-door"
+DOOR = "/usr/local/libexec/opseal/opseal-shell"
 
 SSHD_CONFIG = """Port %d
 ListenAddress 127.0.0.1
@@ -156,7 +156,7 @@ class Host:
         os.makedirs("/etc/opseal", exist_ok=True)
         os.makedirs(os.path.dirname(DOOR), exist_ok=True)
         # A build may stand where others can't go; a door is installed.
-        shutil.copy(t.program("opseal-door"), DOOR)
+        shutil.copy(t.program("opseal-shell"), DOOR)
         os.chmod(DOOR, 0o711)
 
     def inside(self, function):

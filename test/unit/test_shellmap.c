@@ -14,7 +14,9 @@ static const char map[] = "# whose shell is what\n"
 			  "dora:1002:zsh\n"
 			  "*:*:/bin/dash\n"
 			  "*:*:/bin/late\n"
-			  "emil#:1003:/opt/#1/sh";
+			  "emil#:1003:/opt/#1/sh\n"
+			  "fred:1004:/bin/bash\r\n"
+			  "gina:1005:/bin/ba";
 
 static void
 has(uint32_t uid, const char *name, const char *shell, unsigned line)
@@ -43,6 +45,8 @@ test_find(void **state)
 	/* A line that is wrong is none. */
 	has(1002, "dora", "/bin/dash", 10);
 	has(7, "x", "/bin/dash", 10);
+	has(1004, "fred", "/bin/dash", 10);
+	has(1005, "gina", "/bin/dash", 10);
 	assert_false(shellmap_find("a:1:/b\n", 7, 2, "a", &e));
 	assert_false(shellmap_find("", 0, 0, NULL, &e));
 }
@@ -64,6 +68,8 @@ test_next(void **state)
 		{ 10, NULL },
 		{ 11, NULL },
 		{ 12, NULL },
+		{ 13, "control" },
+		{ 14, "no end" },
 	};
 	struct shellmap_entry e = { 0 };
 	size_t at = 0;
@@ -82,9 +88,10 @@ test_next(void **state)
 static void
 test_limits(void **state)
 {
-	static const char *const wrong[] = { "a:4294967295:/b", "a:-1:/b",
-		"a:+1:/b", "a::/b", ":1:/b", "a:1:", "a:1:b", "*:1x:/b",
-		"a:*:/b", "a:99999999999:/b", "a: 1:/b" };
+	static const char *const wrong[] = { "a:4294967295:/b\n", "a:-1:/b\n",
+		"a:+1:/b\n", "a::/b\n", ":1:/b\n", "a:1:\n", "a:1:b\n",
+		"*:1x:/b\n", "a:*:/b\n", "a:99999999999:/b\n", "a: 1:/b\n",
+		"a:1:/b" };
 	char text[600];
 	struct shellmap_entry e;
 
@@ -97,12 +104,12 @@ test_limits(void **state)
 		    wrong[i], "taken");
 	}
 	/* A star is a name as well, where the uid is none. */
-	assert_true(shellmap_find("*:1:/b", 6, 1, NULL, &e));
-	assert_false(shellmap_find("*:1:/b", 6, 2, NULL, &e));
+	assert_true(shellmap_find("*:1:/b\n", 7, 1, NULL, &e));
+	assert_false(shellmap_find("*:1:/b\n", 7, 2, NULL, &e));
 	assert_true(
-	    shellmap_find("a:4294967294:/b", 15, 4294967294u, NULL, &e));
+	    shellmap_find("a:4294967294:/b\n", 16, 4294967294u, NULL, &e));
 	for (int more = 0; more < 2; more++) {
-		int n = snprintf(text, sizeof(text), "a:1:/%0*d",
+		int n = snprintf(text, sizeof(text), "a:1:/%0*d\n",
 		    SHELLMAP_SHELL_MAX - 1 + more, 0);
 
 		assert_int_equal(
