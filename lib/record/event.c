@@ -34,6 +34,7 @@ static const struct map_field open_fields[] = {
 	{ 23, MAP_UINT, MAP_AT(event_open, inner_fs), .has = MAP_HAS(event_open, has_inner) },
 	{ 24, MAP_UINT, MAP_AT(event_open, inner_dev), .has = MAP_HAS(event_open, has_inner_dev) },
 	{ 25, MAP_VIEW, offsetof(struct event_open, import), EVENT_IMPORT_MAX },
+	{ 26, MAP_VIEW, offsetof(struct event_open, ancestors), EVENT_ANCESTORS_MAX * EVENT_PROCESS_LEN },
 };
 
 static const struct map_field close_fields[] = {
@@ -87,6 +88,23 @@ event_open_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
 		cut.command_cut = true;
 	cut.has_inner_dev = cut.has_inner;
 	body_put(b, id, open_fields, OPS_ARRAY_LEN(open_fields), &cut);
+}
+
+void
+event_process_put(struct ops_buf *b, const struct event_process *p)
+{
+	ops_buf_putle32(b, p->pid);
+	ops_buf_putle64(b, p->start);
+}
+
+bool
+event_process_get(struct event_text t, size_t i, struct event_process *ret)
+{
+	if (i >= t.n / EVENT_PROCESS_LEN)
+		return false;
+	ret->pid = ops_getle32(t.p + i * EVENT_PROCESS_LEN);
+	ret->start = ops_getle64(t.p + i * EVENT_PROCESS_LEN + 4);
+	return true;
 }
 
 void
@@ -149,6 +167,8 @@ event_open_get(
 	if (got.has_inner != got.has_inner_dev)
 		return ops_fail(
 		    err, OPS_EFORMAT, "event: half of an inner terminal");
+	if (got.ancestors.n % EVENT_PROCESS_LEN != 0)
+		return ops_fail(err, OPS_EFORMAT, "event: half of an ancestor");
 	*ret = got;
 	return 0;
 }

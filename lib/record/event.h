@@ -77,7 +77,23 @@ struct event_open {
 	 * Then 2..8, 17..19 and 22 are of who imported it, 21 is when, and 9,
 	 * 11..13 and 15 are what the file says. */
 	struct event_text import; /* 25 */
+	/* The processes that the door descends from, nearest first, each u32 pid
+	 * and u64 start time: event_process_put() and _get(). */
+	struct event_text ancestors; /* 26 */
 };
+
+/* A process, as the pid and the start time that tell it from every other of
+ * the boot. */
+#define EVENT_PROCESS_LEN 12
+#define EVENT_ANCESTORS_MAX 32 /* processes */
+struct event_process {
+	uint32_t pid;
+	uint64_t start; /* clock ticks since boot, proc(5) */
+};
+void event_process_put(struct ops_buf *b, const struct event_process *p);
+/* Number i of a text of such; false: there are no more. */
+bool event_process_get(
+    struct event_text t, size_t i, struct event_process *ret);
 
 enum close_state {
 	CLOSE_CLOSED =

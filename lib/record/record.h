@@ -70,6 +70,8 @@ enum record_type {
 	    68, /* SCREEN-BYPASS: somebody else holds the outer terminal */
 	REC_DAEMON =
 	    69, /* opseald started, stopped, lost or regained its disk */
+	REC_LOGIN = 71,  /* somebody logged in; see login.h */
+	REC_LOGOUT = 72, /* and out */
 	/* programs stream: session id, then a CBOR map; see program.h */
 	REC_CAPTURE = 96, /* capture began or ended */
 	REC_EXEC = 97,

@@ -33,7 +33,7 @@ keep_open(struct session_list *l, struct event_open *o)
 	       keep_text(l, &o->inner) && keep_text(l, &o->term) &&
 	       keep_text(l, &o->from) && keep_text(l, &o->command) &&
 	       keep_text(l, &o->host) && keep_text(l, &o->login) &&
-	       keep_text(l, &o->import);
+	       keep_text(l, &o->import) && keep_text(l, &o->ancestors);
 }
 
 /* Room doubles when n is a power of two: the list has no capacity of its own. */

@@ -15,6 +15,7 @@
 #include "record/event.h"
 #include "record/frame.h"
 #include "record/leaf.h"
+#include "record/login.h"
 #include "record/parts.h"
 #include "record/program.h"
 #include "record/walbatch.h"
@@ -152,7 +153,8 @@ event_seeds(void)
 		.login = T("ann"),
 		.has_inner = true,
 		.inner_fs = 23,
-		.inner_dev = 136 << 20 | 4 };
+		.inner_dev = 136 << 20 | 4,
+		.ancestors = T("\1\0\0\0\2\0\0\0\0\0\0\0") };
 	const struct event_close close = { .state = CLOSE_CLOSED,
 		.why = CLOSE_EXIT,
 		.has_status = true,
@@ -195,6 +197,55 @@ event_seeds(void)
 	ops_buf_put8(&b, 5);
 	event_daemon_put(&b, &daemon);
 	save_buf("event", "daemon", &b);
+	ops_buf_free(&b);
+}
+
+static void
+login_seeds(void)
+{
+#define T(s)                                                                   \
+	{                                                                      \
+		(const uint8_t *)(s), sizeof(s) - 1                            \
+	}
+	const struct login in = { .auid = 1000,
+		.ses = 3,
+		.pid = 4242,
+		.start = 123456,
+		.uid = 1000,
+		.user = T("ec2-user"),
+		.service = T("sshd"),
+		.from = T("192.0.2.7"),
+		.tty = T("ssh"),
+		.method = T("publickey"),
+		.key = T("SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"),
+		.type = T("ssh-ed25519-cert-v01@openssh.com"),
+		.cert_id = T("alice@example.org"),
+		.serial = 77,
+		.ca = T("SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"),
+		.principals = T("ec2-user\0root"),
+		.comment = T("alice"),
+		.person = T("Alice"),
+		.how = LOGIN_MAP,
+		.realtime = 1795000000000000000 };
+	const struct logout out = { .auid = 1000,
+		.ses = 3,
+		.pid = 4242,
+		.start = 123456,
+		.user = T("ec2-user"),
+		.service = T("sshd"),
+		.has_bytes = true,
+		.bytes_in = 1,
+		.bytes_out = 2,
+		.realtime = 1795000000000000000 };
+	struct ops_buf b = { .max = 4096 };
+#undef T
+
+	ops_buf_put8(&b, 0);
+	login_put(&b, &in);
+	save_buf("login", "in", &b);
+	ops_buf_put8(&b, 1);
+	logout_put(&b, &out);
+	save_buf("login", "out", &b);
 	ops_buf_free(&b);
 }
 
@@ -494,6 +545,7 @@ main(int argc, char **argv)
 	cbor_seeds();
 	record_seeds();
 	event_seeds();
+	login_seeds();
 	program_seeds();
 	programs_seeds();
 	frame_seeds();

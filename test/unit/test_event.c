@@ -40,6 +40,7 @@ static const struct event_open open_all = {
 	.realtime = UINT64_MAX,
 	.login = T("root"),
 	.import = T("\xa0"),
+	.ancestors = T("\1\0\0\0\2\0\0\0\0\0\0\0"),
 };
 static const struct event_open open_least = {
 	.kind = SESSION_COMMAND,
@@ -69,7 +70,8 @@ same_open(const struct event_open *a, const struct event_open *b)
 	       a->recorder_start == b->recorder_start &&
 	       same_text(a->host, b->host) && a->input == b->input &&
 	       a->realtime == b->realtime && same_text(a->login, b->login) &&
-	       same_text(a->import, b->import);
+	       same_text(a->import, b->import) &&
+	       same_text(a->ancestors, b->ancestors);
 }
 
 static void
