@@ -4,6 +4,7 @@
  *	writer_peer.c		connections and the message table
  *	writer_recorder.c	what a recorder says, and its acknowledgements
  *	writer_query.c		what the query role says
+ *	writer_login.c		what root's PAM module says
  *	writer_scan.c		what the scan role is told, and says
  *	writer_capture.c	what the capture role is told, and says
  *	writer_import.c		what who imports says
@@ -133,8 +134,17 @@ int recorder_late(struct peer *p, uint64_t durable, struct ops_err *err);
 int writer_query_access(void *conn, struct msg *m, struct ops_err *err);
 int writer_query_status(void *conn, struct msg *m, struct ops_err *err);
 int writer_query_seal(void *conn, struct msg *m, struct ops_err *err);
+/* Answer Q_FAILED: 0, or -1 if that can't be sent. */
+int writer_query_failed(struct peer *p, const char *why, struct ops_err *err);
 /* Its event is durable, or can't become so: answer. */
 int writer_query_waiting(struct peer *p, uint64_t durable);
+
+/* -- writer_login.c -- */
+#define LOGIN_BURST 512 /* logins and logouts of one user at once, */
+#define LOGIN_RATE 128  /* and in each second from then on */
+/* The record, and Q_DONE when it is durable. */
+int writer_on_login(void *conn, struct msg *m, struct ops_err *err);
+int writer_on_logout(void *conn, struct msg *m, struct ops_err *err);
 
 /* -- writer_capture.c -- */
 /* A hello of who sends programs: that it is who it says, and its stream. */

@@ -5,8 +5,8 @@
 #include "record/event.h"
 #include "writer_peer.h"
 
-static int
-q_failed(struct peer *p, const char *why, struct ops_err *err)
+int
+writer_query_failed(struct peer *p, const char *why, struct ops_err *err)
 {
 	p->state = PEER_QUERY;
 	return msg_send(p->watch.fd, Q_FAILED, why, strlen(why), NULL, 0, err);
@@ -22,10 +22,10 @@ writer_query_access(void *conn, struct msg *m, struct ops_err *err)
 	if (event_access_get(m->p, m->n, &e, err) < 0)
 		return -1;
 	if (p->r->state != WRITER_OK)
-		return q_failed(p, p->r->reason, err);
+		return writer_query_failed(p, p->r->reason, err);
 	if (writer_role_event(p->r, REC_ACCESS, ops_boottime(), m->p, m->n,
 		&p->ticket, &why) < 0)
-		return q_failed(p, why.msg, err);
+		return writer_query_failed(p, why.msg, err);
 	p->state = PEER_QUERY_WAITS;
 	return 0;
 }
@@ -67,6 +67,6 @@ writer_query_waiting(struct peer *p, uint64_t durable)
 		return msg_send(p->watch.fd, Q_DONE, NULL, 0, NULL, 0, NULL);
 	}
 	if (p->state == PEER_QUERY_WAITS && p->r->state != WRITER_OK)
-		return q_failed(p, p->r->reason, NULL);
+		return writer_query_failed(p, p->r->reason, NULL);
 	return 0;
 }

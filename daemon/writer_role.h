@@ -30,7 +30,9 @@
 	UINT64_C(100000000) /* ns between looks at the state, which
 					* takes the writer's lock and sorts */
 #define MEMORY_AGAIN UINT64_C(1000000000) /* ns between looks for memory */
-#define LOST_GRACE UINT64_C(5000000000)   /* ns for a recorder to come back */
+#define WRITER_LOGIN_SLOTS                                                     \
+	256 /* users whose logins are counted, by login uid */
+#define LOST_GRACE UINT64_C(5000000000) /* ns for a recorder to come back */
 
 struct peer;
 
@@ -86,6 +88,8 @@ struct writer_role {
 	struct lost *lost;
 	size_t n_lost, cap_lost;
 	struct anchor *anchor; /* NULL: off */
+	uint64_t
+	    login_used[WRITER_LOGIN_SLOTS]; /* BOOTTIME; see writer_login.c */
 };
 
 /* The role, from a watch that is its member. */

@@ -28,7 +28,7 @@
  * A DOOR_OPEN of SESSION_COMMAND is answered by DOOR_GO, then the door closes
  * the connection and executes the command in place.
  *
- * == RUN/record.sock (mode 0600, uid opseal): recorder, query and scan -> writer ==
+ * == RUN/record.sock (mode 0600, uid opseal): recorder, query, scan, ... -> writer ==
  *
  *	rec -> REC_HELLO	id[10], u32 recorder pid, u64 its start time
  *	    <- REC_HELD		struct proto_held: what the writer has of this session; fd: its
@@ -59,6 +59,10 @@
  *	imp -> IMP_HELLO	as REC_HELLO, of a programs stream that is imported; answered as
  *				CAP_HELLO.  Its REC_RECORDS are REC_ACCOUNTED alone, of a session
  *				that this very process imports (SESSION-OPEN with key 25)
+ *	pam -> LOGIN		payload of a LOGIN record (record/login.h); its keys 1 to 4 and 20
+ *				are filled in by the writer.  Answered by Q_DONE when durable, or
+ *				Q_FAILED.  Only root, and in a private instance its owner
+ *	pam -> LOGOUT		the same of a LOGOUT record
  *	cap -> CAP_STATE	struct proto_capture: whether it captures; any time
  *	    <- CAP_KEY		key[32]: for the masks of secrets; then, to who captures,
  *	    <- Q_INNER		struct proto_inner, of all sessions, now and later
@@ -151,6 +155,8 @@ enum proto_type {
 	MSG_CAP_SYNCED,
 	MSG_CAP_KEY,
 	MSG_IMP_HELLO,
+	MSG_LOGIN,
+	MSG_LOGOUT,
 
 	C_HELLO = 64,
 	C_WELCOME,

@@ -23,7 +23,10 @@ FILES = {
     "libexec/opseal/opseal-door": 0o711,
     "libexec/opseal/opseal-shell": 0o711,
     "lib/systemd/system/opseald.service": 0o644,
+    "lib/security/pam_opseal.so": 0o644,
     "share/man/man1/opseal.1": 0o644,
+    "share/man/man5/opseal.people.5": 0o644,
+    "share/man/man8/pam_opseal.8": 0o644,
     "share/man/man5/opseal.conf.5": 0o644,
     "share/man/man8/opseald.8": 0o644,
     "share/man/man8/opseal-door.8": 0o644,
@@ -69,7 +72,10 @@ class Install(t.Test):
         for folder, _, names in os.walk(root + prefix):
             for name in names:
                 path = os.path.join(folder, name)
-                found[os.path.relpath(path, root + prefix)] = mode(path)
+                # PAM's modules lie where the distribution's libraries do.
+                name = re.sub("^lib(64)?/([^/]+-linux-gnu/)?security/", "lib/security/",
+                              os.path.relpath(path, root + prefix))
+                found[name] = mode(path)
         return found
 
     def test_paths_and_modes(self):

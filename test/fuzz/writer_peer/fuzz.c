@@ -31,6 +31,7 @@
 #include "logline.h"
 #include "procid.h"
 #include "record/body.h"
+#include "record/login.h"
 #include "record/record.h"
 #include "writer_peer.h"
 
@@ -236,12 +237,25 @@ writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
 	uint8_t id[OPS_ID_LEN];
 	struct event_access access;
 	struct fake_session *f;
+	struct logout logout;
+	struct login login;
 
 	(void)time;
 	if (check_room(err) < 0)
 		return -1;
 	if (type == REC_ACCESS) {
 		REQUIRE(event_access_get(p, n, &access, NULL) == 0);
+		fake.ticket++;
+	} else if (type == REC_LOGIN) {
+		/* What was said of the process is not what is kept. */
+		REQUIRE(login_get(p, n, &login, NULL) == 0);
+		REQUIRE(login.pid == (uint32_t)getpid() && login.ses == 8 &&
+			login.auid == 7 && login.start == START);
+		fake.ticket++;
+	} else if (type == REC_LOGOUT) {
+		REQUIRE(logout_get(p, n, &logout, NULL) == 0);
+		REQUIRE(logout.pid == (uint32_t)getpid() && logout.ses == 8 &&
+			logout.auid == 7 && logout.start == START);
 		fake.ticket++;
 	} else {
 		REQUIRE(body_session(p, n, id, NULL) == 0);
@@ -596,6 +610,27 @@ make_capture(struct client *c, uint8_t what, uint8_t how, struct ops_buf *b)
 	}
 }
 
+/* What is answered once it is durable. */
+static uint16_t
+make_question(uint8_t how, struct ops_buf *b)
+{
+	const struct event_access access = { .pid = 3 };
+	const struct login in = { .pid = 4, .ses = 5 };
+	const struct logout out = { .pid = 4, .ses = 5 };
+
+	switch (how & 0x0f) {
+	case 13:
+		login_put(b, &in);
+		return MSG_LOGIN;
+	case 14:
+		logout_put(b, &out);
+		return MSG_LOGOUT;
+	default:
+		event_access_put(b, &access);
+		return Q_ACCESS;
+	}
+}
+
 /* A body; how: two values that mostly fit what was said before. */
 static uint16_t
 make_message(struct client *c, struct fuzz_in *in, struct ops_buf *b)
@@ -603,7 +638,6 @@ make_message(struct client *c, struct fuzz_in *in, struct ops_buf *b)
 	const struct fake_session *f;
 	uint8_t what = fuzz_byte(in), how = fuzz_byte(in), id[OPS_ID_LEN];
 	struct record r = { .type = REC_OUTPUT, .payload = id, .len = 1 };
-	const struct event_access access = { .pid = 3 };
 	struct proto_outer outer = { .door = 1, .recorder = 2 };
 	struct proto_found found = { .pid = 5 };
 	uint8_t type, record[RECORD_MAX];
@@ -643,8 +677,7 @@ make_message(struct client *c, struct fuzz_in *in, struct ops_buf *b)
 			ops_buf_put(b, record, record_encode(&r, record));
 		return MSG_REC_RECORDS;
 	case 4:
-		event_access_put(b, &access);
-		return Q_ACCESS;
+		return make_question(how, b);
 	case 5:
 		return how & 1 ? Q_STATUS : Q_SEAL;
 	case 6:
