@@ -115,7 +115,7 @@ struct ls_opts {
 	bool mine, active, reverse, json;
 };
 struct log_opts {
-	const char *user, *euid, *session, *exe, *tty, *source;
+	const char *user, *person, *euid, *session, *exe, *tty, *source;
 	uint64_t since, until;
 	unsigned count;
 	bool failed, forks, tree, verbose, reverse, follow, json;

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "person.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -321,8 +322,7 @@ describe_session_json(const struct session *s, bool utc, struct ops_buf *out)
 		put_import_json(&j, s, utc);
 	else
 		put_who_json(&j, o);
-	json_key(&j, "person");
-	json_nil(&j);
+	person_json(&j, s);
 	put_text(&j, "tty", &o->tty);
 	put_text(&j, "inner", &o->inner);
 	put_text(&j, "from", &o->from);

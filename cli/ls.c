@@ -126,26 +126,6 @@ cell_end(struct table *t, const struct session *s, bool utc)
 	table_cell_str(t, strncmp(start, end, 11) == 0 ? end + 11 : end);
 }
 
-/* Persons come with the key names; until then none is known. */
-static const char *
-person_text(const struct session *s)
-{
-	(void)s;
-	return "-";
-}
-
-/* Keep those whose column says so. */
-static void
-keep_person(struct session_list *l, const char *person)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(person_text(&l->s[i]), person) == 0)
-			l->s[n++] = l->s[i];
-	l->n = n;
-}
-
 static void
 cell_commands(struct table *t, const struct session *s)
 {
@@ -167,6 +147,7 @@ put_session(struct table *t, const struct cli *cli, const struct session *s,
 		[SESSION_LOST] = "31",
 		[SESSION_DAMAGED] = "31",
 	};
+	const struct event_text person = session_person(s);
 	const struct event_open *o = &s->open;
 	char start[OPS_TIME_TEXT];
 	bool on = describe_goes_on(s);
@@ -179,7 +160,7 @@ put_session(struct table *t, const struct cli *cli, const struct session *s,
 		table_cell_str(t, "-");
 	else
 		cell_text(t, &o->user);
-	table_cell_str(t, person_text(s));
+	cell_text(t, &person);
 	cell_text(t, &o->from);
 	cell_text(t, &o->tty);
 	table_cell_str(t, start);
@@ -295,6 +276,7 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 		.active = o->active,
 		.command = o->command,
 		.commands = true,
+		.person = o->person,
 	};
 	struct session_list list = { 0 };
 	struct choice c = { .reverse = o->reverse };
@@ -309,8 +291,6 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 		session_list_free(&list);
 		return cli_fail(cli, &err);
 	}
-	if (o->person != NULL)
-		keep_person(&list, o->person);
 	c.n = o->count > 0 && o->count < list.n ? o->count : list.n;
 	c.first = list.n - c.n;
 	if (c.n == 0) {

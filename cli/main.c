@@ -52,6 +52,7 @@ static const struct opt ls_options[] = {
 static const struct opt log_options[] = {
 #define AT(m) offsetof(struct log_opts, m)
 	{ "user",    'u', OPT_TEXT,  "NAME", "of who logged in as NAME, also through su and sudo", AT(user), 0 },
+	{ "person",  0,   OPT_TEXT,  "NAME", "of who came by this person's login", AT(person), 0 },
 	{ "euid",    0,   OPT_TEXT,  "NAME", "that ran with NAME's rights",         AT(euid), 0 },
 	{ "session", 's', OPT_TEXT,  "SESSION", "of this session",                  AT(session), 0 },
 	{ "exe",     0,   OPT_TEXT,  "PATTERN", "whose file's path matches, such as '/tmp/*'", AT(exe), 0 },

@@ -11,6 +11,7 @@
 #include "ending.h"
 #include "fate.h"
 #include "losses.h"
+#include "person.h"
 #include "programs.h"
 #include "screen.h"
 
@@ -460,6 +461,8 @@ put_text(struct cli *cli, const struct session *s, struct screen *sc,
 		put_claims(&out, &s->open);
 	} else {
 		put_who(&out, &s->open);
+		if (s->has_login)
+			person_put(&out, &s->login, LABEL);
 		put_where(&out, &s->open);
 	}
 	put_times(&out, cli, s);

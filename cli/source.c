@@ -158,6 +158,7 @@ load_sessions(struct source *s, const struct session_filter *f, bool mine,
 			.command = text_of(f->command),
 			.mine = mine,
 			.commands = f->commands,
+			.person = text_of(f->person),
 		};
 
 		return remote_sessions(s->remote, &remote, ret, err);
@@ -193,6 +194,7 @@ source_programs(struct source *s, const struct program_filter *f,
 		remote.name = text_of(f->name);
 		remote.exe = text_of(f->exe);
 		remote.tty = text_of(f->tty);
+		remote.person = text_of(f->person);
 		memcpy(remote.session, f->session, OPS_ID_LEN);
 		return remote_programs(s->remote, &remote, ret, err);
 	}

@@ -117,6 +117,34 @@ procid_see(pid_t pid, struct procid_seen *ret, struct ops_err *err)
 	return 0;
 }
 
+size_t
+procid_ancestors(pid_t pid, uint64_t start,
+    uint8_t out[static EVENT_ANCESTORS_MAX * EVENT_PROCESS_LEN])
+{
+	struct ops_buf b = { .data = out,
+		.cap = EVENT_ANCESTORS_MAX * EVENT_PROCESS_LEN,
+		.max = EVENT_ANCESTORS_MAX * EVENT_PROCESS_LEN };
+	struct procid_seen seen;
+	uint64_t younger = start;
+
+	if (procid_see(pid, &seen, NULL) < 0 || seen.start != start)
+		return 0;
+	for (size_t i = 0; i < EVENT_ANCESTORS_MAX; i++) {
+		struct event_process p;
+
+		pid = seen.parent;
+		/* A pid that is somebody else's by now began later than the
+		 * child of whom it was. */
+		if (pid <= 0 || procid_see(pid, &seen, NULL) < 0 ||
+		    seen.start > younger)
+			break;
+		p = (struct event_process){ (uint32_t)pid, seen.start };
+		event_process_put(&b, &p);
+		younger = seen.start;
+	}
+	return b.len;
+}
+
 bool
 procid_gone(int pidfd)
 {

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "record/event.h"
 
 struct procid {
 	uint64_t start; /* clock ticks since boot, field 22 of proc(5) stat */
@@ -44,6 +45,15 @@ struct procid_seen {
 	char comm[PROCID_COMM_MAX + 1];
 };
 int procid_see(pid_t pid, struct procid_seen *ret, struct ops_err *err);
+
+/*
+ * Whom this process descends from, nearest first, into out, which has room for
+ * EVENT_ANCESTORS_MAX of them; how many bytes.  start: that of the process itself,
+ * which is to be held or to wait for us.  Each of the others may end meanwhile:
+ * then it ends there, or goes on with whom its child was given to.
+ */
+size_t procid_ancestors(pid_t pid, uint64_t start,
+    uint8_t out[static EVENT_ANCESTORS_MAX * EVENT_PROCESS_LEN]);
 
 /* Has the process of this pidfd ended? */
 bool procid_gone(int pidfd);

@@ -9,7 +9,7 @@
 /* Texts of the filter that are given, each ended by a NUL. */
 struct texts {
 	char name[EVENT_TEXT_MAX + 1], exe[EVENT_TEXT_MAX + 1],
-	    tty[EVENT_TEXT_MAX + 1];
+	    tty[EVENT_TEXT_MAX + 1], person[EVENT_TEXT_MAX + 1];
 };
 
 static int
@@ -18,6 +18,7 @@ fill_filter(struct query_conn *q, const struct proto_programs *asked,
 {
 	*f = (struct program_filter){ .has_owner = !q->who.full,
 		.owner = q->who.peer.uid,
+		.reader = q->who.full ? NULL : &q->who.way,
 		.has_login = asked->has_login,
 		.has_euid = asked->has_euid,
 		.login = asked->login,
@@ -34,7 +35,9 @@ fill_filter(struct query_conn *q, const struct proto_programs *asked,
 	memcpy(f->session, asked->session, OPS_ID_LEN);
 	return query_text(&asked->name, t->name, &f->name, err) < 0 ||
 		       query_text(&asked->exe, t->exe, &f->exe, err) < 0 ||
-		       query_text(&asked->tty, t->tty, &f->tty, err) < 0
+		       query_text(&asked->tty, t->tty, &f->tty, err) < 0 ||
+		       query_text(&asked->person, t->person, &f->person, err) <
+			   0
 		   ? -1
 		   : 0;
 }

@@ -80,7 +80,8 @@ int
 query_on_sessions(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct query_conn *q = conn;
-	char user[EVENT_TEXT_MAX + 1], command[EVENT_TEXT_MAX + 1];
+	char user[EVENT_TEXT_MAX + 1], command[EVENT_TEXT_MAX + 1],
+	    person[EVENT_TEXT_MAX + 1];
 	struct session_filter f = { 0 };
 	struct session_list list = { 0 };
 	struct proto_filter asked;
@@ -90,7 +91,8 @@ query_on_sessions(void *conn, struct msg *m, struct ops_err *err)
 	if (proto_filter_get(m->p, m->n, &asked, err) < 0)
 		return -1;
 	if (query_text(&asked.user, user, &f.user, &why) < 0 ||
-	    query_text(&asked.command, command, &f.command, &why) < 0)
+	    query_text(&asked.command, command, &f.command, &why) < 0 ||
+	    query_text(&asked.person, person, &f.person, &why) < 0)
 		return query_fail(q, &why, err);
 	f.since = asked.since;
 	f.until = asked.until;
@@ -98,6 +100,7 @@ query_on_sessions(void *conn, struct msg *m, struct ops_err *err)
 	f.commands = asked.commands;
 	f.has_uid = asked.mine || !q->who.full;
 	f.uid = q->who.peer.uid;
+	f.reader = q->who.full ? NULL : &q->who.way;
 	if (lookup_sessions(q->role->store, q->vfs, &f, &list, &why) < 0)
 		return query_fail(q, &why, err);
 	rc = send_sessions(q, &list, err);
@@ -109,7 +112,9 @@ int
 query_owns(struct query_conn *q, const uint8_t id[static OPS_ID_LEN],
     struct ops_err *err)
 {
-	struct session_filter f = { .has_uid = true, .uid = q->who.peer.uid };
+	const struct session_filter f = {
+		.has_uid = true, .uid = q->who.peer.uid, .reader = &q->who.way
+	};
 	struct session_list list = { 0 };
 	int found = 0;
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "procid.h"
 
 #define GROUPS_MAX 65536 /* NGROUPS_MAX, limits.h */
@@ -73,6 +74,21 @@ is_reader(int conn, const struct msg_peer *peer, const struct passwd *pw)
 	       (pw != NULL && user_in_group(pw, gr->gr_gid));
 }
 
+/* A reader whose boot isn't known is nobody's, and reads no person's. */
+static void
+find_way(struct query_who *who, const struct procid *id)
+{
+	struct login_way *w = &who->way;
+
+	w->ses = id->ses;
+	w->self = (struct event_process){ (uint32_t)who->peer.pid, id->start };
+	w->ancestors.n =
+	    procid_ancestors(who->peer.pid, id->start, who->ancestors);
+	w->ancestors.p = who->ancestors;
+	if (ops_boot_id(w->boot, NULL) < 0)
+		memset(w->boot, 0, sizeof(w->boot));
+}
+
 int
 query_who(int conn, uid_t own, struct query_who *ret, struct ops_err *err)
 {
@@ -85,6 +101,8 @@ query_who(int conn, uid_t own, struct query_who *ret, struct ops_err *err)
 	    msg_peer_pidfd(conn, &pidfd, err) < 0)
 		return -1;
 	rc = procid_read(pidfd, who.peer.pid, &id, err);
+	if (rc == 0)
+		find_way(&who, &id);
 	close(pidfd);
 	if (rc < 0)
 		return -1;
@@ -95,5 +113,6 @@ query_who(int conn, uid_t own, struct query_who *ret, struct ops_err *err)
 	who.full = who.peer.uid == 0 || who.peer.uid == own ||
 		   is_reader(conn, &who.peer, pw);
 	*ret = who;
+	ret->way.ancestors.p = ret->ancestors;
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "ipc/msg.h"
+#include "store/logins.h"
 
 #define READERS_GROUP "opseal-read"
 
@@ -18,6 +19,10 @@ struct query_who {
 	uint32_t auid;  /* EVENT_UNSET if there is none */
 	char user[257]; /* name of the uid, or "" */
 	bool full;      /* may read everything */
+	/* By which login he came: who isn't full reads what is of the same
+	 * person only.  Its texts are here. */
+	struct login_way way;
+	uint8_t ancestors[EVENT_ANCESTORS_MAX * EVENT_PROCESS_LEN];
 };
 
 /* own: the daemon's uid. */

@@ -46,6 +46,7 @@ struct starting {
 	char user[NAME_MAX_LEN], login[NAME_MAX_LEN];
 	struct session_tty tty;
 	struct ops_buf command; /* without its secrets */
+	uint8_t ancestors[EVENT_ANCESTORS_MAX * EVENT_PROCESS_LEN];
 };
 
 void
@@ -139,6 +140,10 @@ fill_open(struct starting *t, const struct proto_open *o,
 	e.inner_dev = t->tty.inner_dev;
 	e.host = text_of(host->nodename);
 	e.realtime = now.realtime;
+	/* It waits for us. */
+	e.ancestors.n =
+	    procid_ancestors(s->peer.pid, s->id.start, t->ancestors);
+	e.ancestors.p = e.ancestors.n > 0 ? t->ancestors : NULL;
 	if (procid_start(getpid(), &e.recorder_start, err) < 0)
 		return -1;
 	if (hide_secrets(s->mask, &e, &t->command) < 0)

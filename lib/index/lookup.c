@@ -39,6 +39,7 @@ struct lookup {
 	struct store *s;
 	struct index_db *db;
 	const struct program_filter *f;
+	struct program_filter asked; /* what f is, with what was found out */
 	struct program_list list;
 	struct program_keep keep;
 	struct program_sink sink; /* keep's, that knows where it can't know */
@@ -185,7 +186,9 @@ take_start(struct lookup *l, const struct job *j, struct ops_err *err)
 	    (p.kind == PROGRAM_RAN && (p.exec.flags & PROGRAM_SEEDED) != 0))
 		return is_wrong(err, "its start");
 	if (!program_wanted(&p, l->f)) {
-		j->pick->apart = p.kind == PROGRAM_LOST;
+		/* The index knows of no persons. */
+		j->pick->apart =
+		    p.kind == PROGRAM_LOST || !program_person_fits(&p, l->f);
 		return j->pick->apart ? 0 : is_wrong(err, "what it is");
 	}
 	if (n > 0 && l->list.p[n - 1].record == j->record &&
@@ -217,6 +220,8 @@ take_later(struct lookup *l, const struct job *j, struct ops_err *err)
 	struct program p = { .ended = l->rec.time };
 	struct program *of;
 
+	if (j->pick->apart)
+		return 0;
 	if (j->pick->at == SIZE_MAX)
 		return is_wrong(err, "it ends before it starts");
 	of = &l->list.p[j->pick->at];
@@ -397,6 +402,20 @@ read_tail(struct lookup *l, struct ops_err *err)
 
 /* -- all of it -- */
 
+/* Of the newest of all, those of one person may be none: so all rows are asked for,
+ * and what is too many is cut off at the end. */
+static int
+ask_index(struct lookup *l, struct ops_err *err)
+{
+	struct program_filter f = *l->f;
+
+	if (program_asks_persons(&f)) {
+		program_walk_persons(l->walk, &l->asked);
+		f.newest = 0;
+	}
+	return pick_rows(l->db, &f, &l->picks, err);
+}
+
 /* The index first, then the store: so the index, which holds still from then on,
  * is never ahead of it.  why: the index can't be had, and l->db is NULL then. */
 static int
@@ -454,9 +473,9 @@ by_index(struct lookup *l, struct ops_err *err)
 	l->sink.gone = ask_gone;
 	l->sink.dropped = drop;
 	if (load_position(l, &sessions, &l->sink, err) == 0 &&
-	    pick_rows(l->db, l->f, &l->picks, err) == 0 &&
-	    make_jobs(l, err) == 0 && read_rows(l, err) == 0 &&
-	    hand_over(l, err) == 0 && read_tail(l, err) == 0)
+	    ask_index(l, err) == 0 && make_jobs(l, err) == 0 &&
+	    read_rows(l, err) == 0 && hand_over(l, err) == 0 &&
+	    read_tail(l, err) == 0)
 		rc = 0;
 	session_list_free(&sessions);
 	return rc;
@@ -467,11 +486,11 @@ lookup_programs(const char *store, struct vfs *v,
     const struct program_filter *f, struct program_list *ret, bool *used,
     struct ops_err *why, struct ops_err *err)
 {
-	struct lookup l = { .f = f };
+	struct lookup l = { .f = &l.asked, .asked = *f };
 	bool by = false;
 	int rc = -1;
 
-	l.keep = (struct program_keep){ .f = f, .l = &l.list };
+	l.keep = (struct program_keep){ .f = l.f, .l = &l.list };
 	if (!pick_helps(f))
 		ops_fail(why, OPS_EUSAGE, "index: everything is asked for");
 	if (open_both(&l, store, v, pick_helps(f), why, err) == 0) {

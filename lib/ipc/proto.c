@@ -52,6 +52,7 @@ static const struct map_field filter_fields[] = {
 	{ 5, MAP_VIEW, TEXT_AT(proto_filter, command) },
 	{ 6, MAP_FLAG, MAP_AT(proto_filter, mine) },
 	{ 7, MAP_FLAG, MAP_AT(proto_filter, commands) },
+	{ 8, MAP_VIEW, TEXT_AT(proto_filter, person) },
 };
 static const struct map_field programs_fields[] = {
 	{ 1,  MAP_UINT,  MAP_AT(proto_programs, login), .has = MAP_HAS(proto_programs, has_login) },
@@ -68,6 +69,7 @@ static const struct map_field programs_fields[] = {
 	{ 12, MAP_FLAG,  MAP_AT(proto_programs, coverage) },
 	{ 13, MAP_UINT,  MAP_AT(proto_programs, source) },
 	{ 14, MAP_FLAG,  MAP_AT(proto_programs, seeded) },
+	{ 15, MAP_VIEW,  TEXT_AT(proto_programs, person) },
 };
 /* clang-format on */
 

@@ -77,7 +77,7 @@
  *	cli -> C_STATUS		empty
  *	    <- C_STATUS_IS	CBOR as Q_STATUS_IS
  *	cli -> C_SESSIONS	CBOR filter: 1 user bytes, 2 since, 3 until, 4 active (1),
- *				5 command bytes, 6 mine (1)
+ *				5 command bytes, 6 mine (1), 7 commands (1), 8 person bytes
  *	    <- C_SESSION	CBOR of one session (store/session.h session_put), each
  *	    <- C_END		u32 how many; if frames of the events could not be read, so that
  *				this isn't all: u64 how many, u64 of how many, text: why the first
@@ -325,6 +325,7 @@ struct proto_filter {
 	struct event_text command; /* 5 */
 	bool mine;                 /* 6 */
 	bool commands;             /* 7: count them */
+	struct event_text person;  /* 8 */
 };
 void proto_filter_put(struct ops_buf *b, const struct proto_filter *f);
 int proto_filter_get(
@@ -346,6 +347,7 @@ struct proto_programs {
 	bool coverage;               /* 12 */
 	uint32_t source;             /* 13 */
 	bool seeded;                 /* 14 */
+	struct event_text person;    /* 15 */
 };
 void proto_programs_put(struct ops_buf *b, const struct proto_programs *f);
 int proto_programs_get(const uint8_t *p, size_t n, struct proto_programs *ret,

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "record/body.h"
 #include "record/record.h"
+#include "store_work.h"
 
 #define SECOND UINT64_C(1000000000)
 #define BEGIN_SLACK (SECOND + SECOND / 20) /* of one known to the second */
@@ -37,6 +38,8 @@ struct program_walk {
 	struct program_capturing capturing;
 	struct program_gone taken; /* what program_walk_gone() gave last */
 	const struct session_list *sessions;
+	bool persons;                /* say by whom entries are */
+	uint8_t newest[4];           /* boot of what isn't sealed yet */
 	struct session_count *count; /* by id */
 };
 
@@ -343,6 +346,27 @@ date_accounted(struct program *p, const struct session_count *s)
 	p->ended = p->boottime + a->elapsed;
 }
 
+void
+program_walk_persons(struct program_walk *w, struct program_filter *f)
+{
+	w->persons = true;
+	f->me = f->reader != NULL ? logins_of(&w->sessions->logins, f->reader)
+				  : NULL;
+}
+
+static const struct login *
+by_whom(const struct program_walk *w, const struct program *p,
+    const struct session_count *s, const struct stream_pos *pos)
+{
+	if (program_of_nobody(p) || program_imported(p))
+		return NULL;
+	if (s != NULL && s->s->has_login)
+		return &s->s->login;
+	return logins_of_ses(&w->sessions->logins,
+	    pos->frame != NULL ? pos->frame->boot : w->newest,
+	    p->kind == PROGRAM_FAILED ? p->failed.ses : p->exec.ses);
+}
+
 int
 program_walk_entry(const struct program_walk *w, const struct record *r,
     const struct stream_pos *pos, struct program *ret)
@@ -373,6 +397,8 @@ program_walk_entry(const struct program_walk *w, const struct record *r,
 	}
 	if (p.kind == PROGRAM_ACCOUNTED)
 		date_accounted(&p, s);
+	if (w->persons)
+		p.by = by_whom(w, &p, s, pos);
 	*ret = p;
 	return 1;
 }
@@ -746,6 +772,7 @@ program_walk_stream(struct program_walk *w, struct store *s,
 
 	span->next = span->from;
 	span->missing = 0;
+	memcpy(w->newest, s->h.boot_id, sizeof(w->newest));
 	if (span->stream >= n)
 		return ops_fail(err, OPS_EUSAGE, "programs: no such stream");
 	if (stream_open(s, streams[span->stream].id, span->from, &r, err) < 0)

@@ -66,6 +66,9 @@ struct program_sink {
 int program_walk_new(const struct session_list *sessions,
     const struct program_sink *sink, void *arg, struct program_walk **ret,
     struct ops_err *err);
+/* From now on entries say by whom they are (program.by), and who f's reader is is
+ * told in it (f->me), both of the sessions' list. */
+void program_walk_persons(struct program_walk *w, struct program_filter *f);
 void program_walk_free(struct program_walk *w); /* NULL is fine */
 
 /* Which records of a stream. */

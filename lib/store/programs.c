@@ -272,6 +272,14 @@ program_counts(const struct program *p)
 }
 
 bool
+program_person_fits(const struct program *p, const struct program_filter *f)
+{
+	return program_of_nobody(p) ||
+	       ((f->person == NULL || login_is_person(p->by, f->person)) &&
+		   (f->reader == NULL || login_may_read(f->me, p->by)));
+}
+
+bool
 program_wanted(const struct program *p, const struct program_filter *f)
 {
 	uint32_t euid =
@@ -279,7 +287,8 @@ program_wanted(const struct program *p, const struct program_filter *f)
 	uint64_t began;
 
 	if (program_seeded(p))
-		return f->seeded && (!f->has_owner || is_owned(p, f->owner));
+		return f->seeded && program_person_fits(p, f) &&
+		       (!f->has_owner || is_owned(p, f->owner));
 	if (!is_of_source(p, f))
 		return false;
 	began = p->kind == PROGRAM_LOST ? program_lost_from(p) : p->time;
@@ -290,6 +299,7 @@ program_wanted(const struct program *p, const struct program_filter *f)
 		p)) /* wherever it may be among what is asked for */
 		return true;
 	return (!f->has_owner || is_owned(p, f->owner)) &&
+	       program_person_fits(p, f) &&
 	       (!f->has_login || p->login == f->login) &&
 	       (!f->has_euid || euid == f->euid) &&
 	       (!f->has_session || is_in(p, f->session)) &&
@@ -377,7 +387,10 @@ keep_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
 		return 0;
 	*at = k->l->n;
 	k->args_follow = p->kind == PROGRAM_RAN;
-	return program_list_add(k->l, p, err);
+	if (program_list_add(k->l, p, err) < 0)
+		return -1;
+	k->l->p[*at].by = NULL; /* the walk's sessions don't live as long */
+	return 0;
 }
 
 static int
@@ -491,9 +504,10 @@ program_list_cut(struct program_list *l, const struct program_filter *f)
 }
 
 int
-program_list_load(struct store *s, const struct program_filter *f,
+program_list_load(struct store *s, const struct program_filter *asked,
     struct program_list *ret, struct ops_err *err)
 {
+	struct program_filter filter = *asked, *f = &filter;
 	struct program_list l = { 0 };
 	struct program_keep k = { .f = f, .l = &l };
 	struct session_list sessions = { 0 };
@@ -505,6 +519,8 @@ program_list_load(struct store *s, const struct program_filter *f,
 	if (rc == 0)
 		rc = program_walk_new(
 		    &sessions, &program_keep_sink, &k, &w, err);
+	if (rc == 0 && program_asks_persons(f))
+		program_walk_persons(w, f);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		struct program_span span = { .stream = i };
 

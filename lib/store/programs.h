@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "logins.h"
 #include "record/program.h"
 #include "store.h"
 
@@ -59,6 +60,9 @@ struct program {
 	bool is_hole;
 	size_t hole_stream;
 	uint64_t hole_record;
+	/* While it is walked over, where that is asked for: how who ran it came
+	 * here, by its session, else by its audit session.  NULL: not known. */
+	const struct login *by;
 };
 
 /* Was it read from a file?  Then it carries the session that did so. */
@@ -120,11 +124,16 @@ struct program_filter {
 	bool failed;           /* ended by a signal or with a status that is not
 				* 0, or could not be executed */
 	bool forks;            /* what executed nothing, too */
-	bool seeded;     /* what ran before capture did, too, but for owner
+	bool seeded;        /* what ran before capture did, too, but for owner
 				* whatever else is asked: PROGRAM_SEEDED */
-	bool coverage;   /* only what says how much of all is here:
+	bool coverage;      /* only what says how much of all is here:
 				* PROGRAM_LOST, _ACCOUNTED, _COVERAGE */
-	uint32_t source; /* enum program_source */
+	uint32_t source;    /* enum program_source */
+	const char *person; /* who ran it, as program.by says */
+	/* Who may see only what is of the same person, where one is known:
+	 * login_may_read(). */
+	const struct login_way *reader;
+	const struct login *me; /* for who loads: the reader's own */
 	uint32_t newest; /* at most so many that program_counts(), and what was
 				* lost since the oldest of them; 0: all */
 };
@@ -141,6 +150,15 @@ int program_list_args(struct program_list *l, struct ops_err *err);
 
 /* Is it asked for, as far as its start says?  Then, of all such: those that
  * failed if that is asked, in the order of their times, the newest. */
+/* By who ran it alone: is that asked for, and may it be seen? */
+bool program_person_fits(
+    const struct program *p, const struct program_filter *f);
+/* Does the filter take program.by? */
+static inline bool
+program_asks_persons(const struct program_filter *f)
+{
+	return f->person != NULL || f->reader != NULL;
+}
 bool program_wanted(const struct program *p, const struct program_filter *f);
 bool program_failed(const struct program *p);
 void program_list_cut(struct program_list *l, const struct program_filter *f);

@@ -7,7 +7,6 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "record/body.h"
-#include "record/map.h"
 #include "store_work.h"
 
 static int
@@ -36,6 +35,17 @@ keep_open(struct session_list *l, struct event_open *o)
 	       keep_text(l, &o->import) && keep_text(l, &o->ancestors);
 }
 
+static bool
+keep_login(struct session_list *l, struct login *in)
+{
+	return keep_text(l, &in->user) && keep_text(l, &in->service) &&
+	       keep_text(l, &in->from) && keep_text(l, &in->tty) &&
+	       keep_text(l, &in->method) && keep_text(l, &in->key) &&
+	       keep_text(l, &in->type) && keep_text(l, &in->cert_id) &&
+	       keep_text(l, &in->ca) && keep_text(l, &in->principals) &&
+	       keep_text(l, &in->comment) && keep_text(l, &in->person);
+}
+
 /* Room doubles when n is a power of two: the list has no capacity of its own. */
 static struct session *
 add_session(struct session_list *l)
@@ -53,10 +63,24 @@ add_session(struct session_list *l)
 	return &l->s[l->n++];
 }
 
+int
+session_list_add(
+    struct session_list *l, const struct session *s, struct ops_err *err)
+{
+	struct session mine = *s, *to;
+
+	if (!keep_open(l, &mine.open) || !keep_login(l, &mine.login) ||
+	    (to = add_session(l)) == NULL)
+		return no_memory(err);
+	*to = mine;
+	return 0;
+}
+
 void
 session_list_free(struct session_list *l)
 {
 	arena_free(&l->arena);
+	logins_free(&l->logins);
 	free(l->s);
 	*l = (struct session_list){ 0 };
 }
@@ -68,6 +92,7 @@ struct loader {
 	struct session_list *l;
 	struct history ids; /* its stream table only: id -> index into l->s */
 	const uint8_t *boot_id; /* of the events being read; NULL: unknown */
+	const uint8_t **boot;   /* of each session, as above */
 };
 
 /* The session with this id; NULL if its OPEN was not seen. */
@@ -77,6 +102,36 @@ known(struct loader *ld, const uint8_t *id)
 	struct history_stream *st = history_find(&ld->ids, id);
 
 	return st == NULL ? NULL : &ld->l->s[st - ld->ids.stream];
+}
+
+/* Of the session added last.  As with the sessions, room doubles. */
+static bool
+note_boot(struct loader *ld)
+{
+	size_t n = ld->l->n;
+	const uint8_t **grown;
+
+	if (n == 1 || (n > 8 && ((n - 1) & (n - 2)) == 0)) {
+		grown = reallocarray(ld->boot, n == 1 ? 8 : (n - 1) * 2,
+		    sizeof(const uint8_t *));
+		if (grown == NULL)
+			return false;
+		ld->boot = grown;
+	}
+	ld->boot[n - 1] = ld->boot_id;
+	return true;
+}
+
+static int
+take_login(struct loader *ld, const struct record *r, struct ops_err *err)
+{
+	struct login l;
+
+	if (ld->boot_id == NULL || login_get(r->payload, r->len, &l, NULL) < 0)
+		return 0;
+	if (!keep_login(ld->l, &l))
+		return no_memory(err);
+	return logins_add(&ld->l->logins, ld->boot_id, r->time, &l, err);
 }
 
 static int
@@ -92,7 +147,8 @@ take_open(struct loader *ld, const uint8_t *id, const struct record *r,
 	if (!keep_open(ld->l, &o))
 		return no_memory(err);
 	s = add_session(ld->l);
-	if (s == NULL || history_stream_get(&ld->ids, id, 0) == NULL)
+	if (s == NULL || history_stream_get(&ld->ids, id, 0) == NULL ||
+	    !note_boot(ld))
 		return no_memory(err);
 	memcpy(s->id, id, OPS_ID_LEN);
 	ops_id_text(id, s->id_text);
@@ -138,6 +194,8 @@ take_event(struct loader *ld, const struct record *r,
 	if ((r->flags & RECORD_PART) != 0 ||
 	    body_session(r->payload, r->len, id, NULL) < 0)
 		return 0;
+	if (r->type == REC_LOGIN)
+		return take_login(ld, r, err);
 	if (r->type == REC_SESSION_OPEN)
 		return take_open(ld, id, r, pos, err);
 	s = known(ld, id);
@@ -251,12 +309,33 @@ finish_import(struct session *s)
 }
 
 static void
+find_login(const struct loader *ld, size_t i)
+{
+	struct session *s = &ld->l->s[i];
+	struct login_way way = { .ses = s->open.ses,
+		.self = { s->open.pid, s->open.start },
+		.ancestors = s->open.ancestors };
+	const struct login *l;
+
+	if (ld->boot[i] == NULL || session_imported(s))
+		return;
+	memcpy(way.boot, ld->boot[i], sizeof(way.boot));
+	l = logins_of(&ld->l->logins, &way);
+	if (l == NULL)
+		return;
+	s->has_login = true;
+	s->login = *l;
+}
+
+static void
 finish_all(struct loader *ld)
 {
 	struct store *st = ld->s;
 
-	for (size_t i = 0; i < ld->l->n; i++)
+	for (size_t i = 0; i < ld->l->n; i++) {
 		finish(st, &ld->l->missing, &ld->l->s[i]);
+		find_login(ld, i);
+	}
 	for (size_t i = 0; i < st->n_unsealed; i++) {
 		const struct store_unsealed *u = &st->unsealed[i];
 		struct session *s = known(ld, st->h.stream[u->stream].id);
@@ -315,9 +394,12 @@ is_active(const struct session *s)
 	       s->state != SESSION_LOST && s->state != SESSION_DAMAGED;
 }
 
+/* me: how the filter's reader came here. */
 static bool
-wanted(const struct session *s, const struct session_filter *f)
+wanted(const struct session *s, const struct session_filter *f,
+    const struct login *me)
 {
+	const struct login *l = s->has_login ? &s->login : NULL;
 	uint64_t end = s->end;
 
 	if (f == NULL)
@@ -334,6 +416,8 @@ wanted(const struct session *s, const struct session_filter *f)
 	       (f->since == 0 || end >= f->since) &&
 	       (f->until == 0 || s->start <= f->until) &&
 	       (!f->active || is_active(s)) &&
+	       (f->person == NULL || login_is_person(l, f->person)) &&
+	       (f->reader == NULL || login_may_read(me, l)) &&
 	       (f->command == NULL ||
 		   command_has(&s->open.command, f->command));
 }
@@ -351,10 +435,13 @@ compare_sessions(const void *a, const void *b)
 void
 session_list_keep(struct session_list *l, const struct session_filter *f)
 {
+	const struct login *me = f != NULL && f->reader != NULL
+				     ? logins_of(&l->logins, f->reader)
+				     : NULL;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (wanted(&l->s[i], f))
+		if (wanted(&l->s[i], f, me))
 			l->s[kept++] = l->s[i];
 	l->n = kept;
 }
@@ -372,13 +459,16 @@ session_list_load(struct store *s, const struct session_filter *f,
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		if (stream[i].class == CLASS_EVENTS)
 			rc = read_events(&ld, &stream[i], err);
+	if (rc == 0)
+		rc = logins_sort(&l.logins, err);
+	if (rc == 0)
+		finish_all(&ld);
+	history_free(&ld.ids);
+	free(ld.boot);
 	if (rc < 0) {
-		history_free(&ld.ids);
 		session_list_free(&l);
 		return -1;
 	}
-	finish_all(&ld);
-	history_free(&ld.ids);
 	session_list_keep(&l, f);
 	if (l.n > 1)
 		qsort(l.s, l.n, sizeof(*l.s), compare_sessions);
@@ -460,130 +550,4 @@ const char *
 session_state_name(enum session_state s)
 {
 	return (size_t)s < OPS_ARRAY_LEN(state_names) ? state_names[s] : "?";
-}
-
-/* -- as bytes -- */
-
-/* OPEN and CLOSE travel as the payloads that they were. */
-struct wire {
-	uint8_t id[OPS_ID_LEN];
-	uint8_t state;
-	bool sealed;
-	uint64_t start, end, start_boottime, end_boottime;
-	uint64_t bytes_lost, bypasses, last, logged;
-	uint64_t commands; /* one more than there are; 0: unknown */
-	struct event_text open, close;
-};
-
-/* clang-format off */
-static const struct map_field fields[] = {
-	{ 1, MAP_BYTES, MAP_AT(wire, id), 0, NULL, 0 },
-	{ 2, MAP_UINT, MAP_AT(wire, state), 0, NULL, 0 },
-	{ 3, MAP_FLAG, MAP_AT(wire, sealed), 0, NULL, 0 },
-	{ 4, MAP_UINT, MAP_AT(wire, start), 0, NULL, 0 },
-	{ 5, MAP_UINT, MAP_AT(wire, end), 0, NULL, 0 },
-	{ 6, MAP_UINT, MAP_AT(wire, start_boottime), 0, NULL, 0 },
-	{ 7, MAP_UINT, MAP_AT(wire, end_boottime), 0, NULL, 0 },
-	{ 8, MAP_UINT, MAP_AT(wire, bytes_lost), 0, NULL, 0 },
-	{ 9, MAP_UINT, MAP_AT(wire, bypasses), 0, NULL, 0 },
-	{ 10, MAP_UINT, MAP_AT(wire, last), 0, NULL, 0 },
-	{ 11, MAP_VIEW, offsetof(struct wire, open), RECORD_PAYLOAD_MAX, 0, NULL, 0 },
-	{ 12, MAP_VIEW, offsetof(struct wire, close), RECORD_PAYLOAD_MAX, 0, NULL, 0 },
-	{ 13, MAP_UINT, MAP_AT(wire, logged), 0, NULL, 0 },
-	{ 14, MAP_UINT, MAP_AT(wire, commands), 0, NULL, 0 },
-};
-/* clang-format on */
-
-void
-session_put(struct ops_buf *b, const struct session *s)
-{
-	struct ops_buf open = { .max = RECORD_PAYLOAD_MAX };
-	struct ops_buf close = { .max = RECORD_PAYLOAD_MAX };
-	struct wire w = { .state = (uint8_t)s->state,
-		.sealed = s->sealed,
-		.start = s->start,
-		.end = s->end,
-		.start_boottime = s->start_boottime,
-		.end_boottime = s->end_boottime,
-		.bytes_lost = s->bytes_lost,
-		.bypasses = s->bypasses,
-		.last = s->last,
-		.logged = s->logged,
-		.commands = s->has_commands ? UINT64_C(1) + s->commands : 0 };
-
-	memcpy(w.id, s->id, OPS_ID_LEN);
-	event_open_put(&open, s->id, &s->open);
-	w.open = (struct event_text){ open.data, open.len };
-	if (s->has_close) {
-		event_close_put(&close, s->id, &s->close);
-		w.close = (struct event_text){ close.data, close.len };
-	}
-	if (open.failed || close.failed)
-		b->failed = true;
-	else
-		map_put(b, fields, OPS_ARRAY_LEN(fields), &w);
-	ops_buf_free(&open);
-	ops_buf_free(&close);
-}
-
-static int
-decode_wire(const uint8_t *p, size_t n, struct wire *w, struct session *s,
-    struct ops_err *err)
-{
-	struct cbor_reader r = { p, n };
-	uint8_t id[OPS_ID_LEN];
-
-	if (map_get(&r, fields, OPS_ARRAY_LEN(fields), MAP_REFUSE_UNKNOWN, w,
-		err) < 0 ||
-	    cbor_end(&r, err) < 0)
-		return -1;
-	if (w->state > SESSION_DAMAGED)
-		return ops_fail(err, OPS_EFORMAT, "no such state");
-	if (w->commands > UINT64_C(1) + UINT32_MAX)
-		return ops_fail(err, OPS_EFORMAT, "too many commands");
-	if (w->open.p == NULL)
-		return ops_fail(err, OPS_EFORMAT, "no SESSION-OPEN");
-	if (body_session(w->open.p, w->open.n, id, err) < 0 ||
-	    event_open_get(w->open.p, w->open.n, &s->open, err) < 0)
-		return -1;
-	if (memcmp(id, w->id, OPS_ID_LEN) != 0)
-		return ops_fail(err, OPS_EFORMAT, "another session's OPEN");
-	if (w->close.p == NULL)
-		return 0;
-	s->has_close = true;
-	if (body_session(w->close.p, w->close.n, id, err) < 0 ||
-	    event_close_get(w->close.p, w->close.n, &s->close, err) < 0)
-		return -1;
-	if (memcmp(id, w->id, OPS_ID_LEN) != 0)
-		return ops_fail(err, OPS_EFORMAT, "another session's CLOSE");
-	return 0;
-}
-
-int
-session_get(
-    const uint8_t *p, size_t n, struct session_list *l, struct ops_err *err)
-{
-	struct session s = { 0 }, *to;
-	struct wire w = { 0 };
-
-	if (decode_wire(p, n, &w, &s, err) < 0)
-		return ops_context(err, "session");
-	memcpy(s.id, w.id, OPS_ID_LEN);
-	ops_id_text(s.id, s.id_text);
-	s.state = w.state;
-	s.sealed = w.sealed;
-	s.start = w.start;
-	s.end = w.end;
-	s.start_boottime = w.start_boottime;
-	s.end_boottime = w.end_boottime;
-	s.bytes_lost = w.bytes_lost;
-	s.has_commands = w.commands != 0;
-	s.commands = s.has_commands ? (uint32_t)(w.commands - 1) : 0;
-	s.bypasses = w.bypasses;
-	s.last = w.last;
-	s.logged = w.logged;
-	if (!keep_open(l, &s.open) || (to = add_session(l)) == NULL)
-		return no_memory(err);
-	*to = s;
-	return 0;
 }

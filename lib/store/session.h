@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "logins.h"
 #include "record/event.h"
 #include "record/import.h"
 #include "store.h"
@@ -45,6 +46,9 @@ struct session {
 	uint64_t
 	    last; /* CLOCK_REALTIME of its newest screen record known, for idle */
 	uint64_t logged; /* CLOCK_REALTIME of its OPEN: when it was imported */
+	bool has_login;  /* how somebody came here is known; texts owned by the
+			  * list.  Of an imported session it isn't. */
+	struct login login;
 };
 
 /* What of the events could not be read.  Sessions that only those tell of are
@@ -61,6 +65,7 @@ struct session_list {
 	size_t n;
 	struct arena *arena;
 	struct session_missing missing;
+	struct logins logins; /* all of the store; none from session_get() */
 };
 
 /* Was it read from a file, and not recorded? */
@@ -68,6 +73,13 @@ static inline bool
 session_imported(const struct session *s)
 {
 	return s->open.import.p != NULL;
+}
+
+/* The person behind it; an absent text: not known. */
+static inline struct event_text
+session_person(const struct session *s)
+{
+	return s->has_login ? s->login.person : (struct event_text){ 0 };
 }
 
 /* Which to keep; zero-initialised keeps all. */
@@ -80,6 +92,10 @@ struct session_filter {
 	bool active;
 	const char *command; /* substring of the command */
 	bool commands;       /* say how many each had: lookup_sessions() can */
+	const char *person;
+	/* Who may see only what is of the same person, where one is known:
+	 * login_may_read().  Needs the logins of a store. */
+	const struct login_way *reader;
 };
 
 int session_list_load(struct store *s, const struct session_filter *f,
@@ -87,6 +103,9 @@ int session_list_load(struct store *s, const struct session_filter *f,
 /* Leave out what isn't wanted. */
 void session_list_keep(struct session_list *l, const struct session_filter *f);
 void session_list_free(struct session_list *l);
+/* Append a copy, with its texts. */
+int session_list_add(
+    struct session_list *l, const struct session *s, struct ops_err *err);
 
 /*
  * Find the one that `name` means: an id or a unique prefix of one, "last",

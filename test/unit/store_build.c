@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "merkle/checkpoint.h"
 #include "merkle/tile.h"
+#include "record/login.h"
 #include "record/walbatch.h"
 
 #define MS 1000000ull
@@ -558,6 +559,27 @@ build_open(struct build *b, size_t session, uint32_t uid, const char *user,
 		o.command.p = (const uint8_t *)argv;
 	event_open_put(&p, b->stream[session].id, &o);
 	build_record(b, b->events, REC_SESSION_OPEN, p.data, p.len);
+	ops_buf_free(&p);
+}
+
+void
+build_login(struct build *b, uint32_t ses, const char *person)
+{
+	const struct login l = { .auid = 1000,
+		.ses = ses,
+		.pid = 1000 + ses,
+		.start = 1,
+		.uid = 1000,
+		.user = text_of("alice"),
+		.service = text_of("sshd"),
+		.method = text_of("publickey"),
+		.key = text_of(person),
+		.person = text_of(person),
+		.how = person != NULL ? LOGIN_MAP : LOGIN_NOBODY };
+	struct ops_buf p = { .max = RECORD_PAYLOAD_MAX };
+
+	login_put(&p, &l);
+	build_record(b, b->events, REC_LOGIN, p.data, p.len);
 	ops_buf_free(&p);
 }
 

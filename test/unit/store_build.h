@@ -115,6 +115,9 @@ void build_record(
 void build_output(struct build *b, size_t stream, const char *text);
 void build_open(struct build *b, size_t session, uint32_t uid, const char *user,
     const char *tty, const char *command); /* argv joined by "|" */
+/* Somebody logged in; person by the map, NULL: none.  Sessions that build_open()
+ * makes have the audit session 7. */
+void build_login(struct build *b, uint32_t ses, const char *person);
 /* One was executed, in that session (0: in none); in front of a stream's first,
  * that capture began. */
 void build_program(

@@ -105,7 +105,7 @@ do_exec(uint32_t i)
 		.ppid = 1,
 		.uid = 1000 + throw(2),
 		.auid = throw(3) == 0 ? EVENT_UNSET : 1000 + throw(3),
-		.ses = EVENT_UNSET,
+		.ses = throw(3) == 0 ? EVENT_UNSET : 7 + throw(3),
 		.joined = throw(JOINED_INFERRED + 1),
 		.flags = throw(12) == 0 ? PROGRAM_SEEDED : 0,
 		.tty = throw(2) * (136u << 20 | 7),
@@ -297,6 +297,9 @@ next_boot(void)
 	b.until_sealed = 0;
 	build_boot(&b, BOOT_CLEAN, NULL);
 	build_seal(&b, false, false);
+	build_login(&b, 7, "ann");
+	build_login(&b, 8, "bob");
+	build_login(&b, 9, NULL);
 	stream = build_stream(&b, CLASS_PROGRAMS);
 	imports = NO_STREAM;
 }
@@ -373,12 +376,17 @@ same_list(struct store *s, const struct program_filter *f)
 	return used;
 }
 
+/* By the login of ann, of bob, of nobody. */
+static struct login_way readers[3] = { { .ses = 7 }, { .ses = 8 },
+	{ .ses = EVENT_UNSET } };
+
 static struct program_filter
 any_filter(void)
 {
 	static const char *const names[] = { "a", "b", "run", "", "called",
 		"forked", LONG_NAME, "acct" };
 	static const char *const exe[] = { "*", "/usr/*", "/tmp/*", "" };
+	static const char *const persons[] = { "ann", "bob", "-", "eve" };
 	struct program_filter f = { .forks = throw(2) == 0,
 		.newest = throw(3) == 0 ? 0 : 1 + throw(30) };
 
@@ -405,6 +413,10 @@ any_filter(void)
 		f.since = b.now + b.wall - throw(200) * 1000000;
 	if (throw(6) == 0)
 		f.until = b.now + b.wall - throw(200) * 1000000;
+	if (throw(5) == 0)
+		f.person = persons[throw(4)];
+	if (throw(5) == 0)
+		f.reader = &readers[throw(3)];
 	return f;
 }
 
@@ -460,6 +472,11 @@ setup(void **state)
 		build_open(
 		    &b, session[i], 1000 + (uint32_t)i, "alice", "pts/3", NULL);
 	}
+	build_login(&b, 7, "ann");
+	build_login(&b, 8, "bob");
+	build_login(&b, 9, NULL);
+	for (size_t i = 0; i < OPS_ARRAY_LEN(readers); i++)
+		memcpy(readers[i].boot, b.boot_id, sizeof(readers[i].boot));
 	stream = build_stream(&b, CLASS_PROGRAMS);
 	imports = NO_STREAM;
 	snprintf(dir, sizeof(dir), "/tmp/opseal-index-XXXXXX");
@@ -972,6 +989,67 @@ stop_at_once(void *arg, uint64_t done, uint64_t of)
 	return false;
 }
 
+/* 0: ann, as all sessions are; 1: bob; 2: nobody known. */
+static size_t
+whose(const struct program *p)
+{
+	if (!ops_all_zero(p->session, OPS_ID_LEN) || p->exec.ses == 7)
+		return 0;
+	return p->exec.ses == 8 ? 1 : 2;
+}
+
+/* What is of a person, and what may be read by whom, from the records and by
+ * way of the index. */
+static void
+test_persons(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *person;
+		int reader; /* place in readers; -1: all may be read */
+		bool ann, bob, nobody; /* what may be in it */
+	} rows[] = {
+		{ "ann", -1, true, false, false },
+		{ "bob", -1, false, true, false },
+		{ "-",	 -1, false, false, true },
+		{ "eve", -1, false, false, false },
+		{ NULL,	  0, true, false, true },
+		{ NULL,	  1, false, true, true },
+		{ NULL,	  2, false, false, true },
+		{ "ann",  1, false, false, false },
+	};
+	/* clang-format on */
+	struct program_list l;
+	struct store *s;
+
+	(void)state;
+	grow(12);
+	for (int turn = 0; turn < 2; turn++) {
+		assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+		for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
+			struct program_filter f = { .person = rows[i].person,
+				.reader = rows[i].reader >= 0
+					      ? &readers[rows[i].reader]
+					      : NULL,
+				.has_euid = true,
+				.euid = 1000 };
+			size_t n[3] = { 0 };
+
+			assert_int_equal(same_list(s, &f), turn == 1);
+			assert_int_equal(program_list_load(s, &f, &l, NULL), 0);
+			for (size_t j = 0; j < l.n; j++)
+				if (l.p[j].kind == PROGRAM_RAN)
+					n[whose(&l.p[j])]++;
+			CHECK((n[0] > 0) == rows[i].ann, "rows", "ann's");
+			CHECK((n[1] > 0) == rows[i].bob, "rows", "bob's");
+			CHECK((n[2] > 0) == rows[i].nobody, "rows", "others");
+			program_list_free(&l);
+		}
+		store_free(s);
+		update();
+	}
+}
+
 /* Commands of each session, as counted by who reads all. */
 static void
 test_commands(void **state)
@@ -1049,6 +1127,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_kept_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_persons, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_stop_and_lock, setup, teardown),

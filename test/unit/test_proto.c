@@ -374,7 +374,7 @@ static void
 test_filter(void **state)
 {
 	struct proto_filter f = { text("eva"), 1, UINT64_MAX, true, text("vi"),
-		true, true };
+		true, true, text("alice") };
 	struct ops_buf b = { .max = 4096 };
 	struct proto_filter got;
 	struct ops_err err;
@@ -387,6 +387,7 @@ test_filter(void **state)
 	assert_int_equal(got.until, UINT64_MAX);
 	assert_true(got.active && got.mine && got.commands);
 	assert_true(same(got.command, f.command));
+	assert_true(same(got.person, f.person));
 	/* The empty filter. */
 	assert_int_equal(
 	    proto_filter_get(
@@ -397,7 +398,7 @@ test_filter(void **state)
 	/* A condition that this reader does not know. */
 	assert_int_equal(
 	    proto_filter_get(
-		(const uint8_t *)"\xa3\x02\x00\x03\x00\x08\x01", 7, &got, &err),
+		(const uint8_t *)"\xa3\x02\x00\x03\x00\x09\x01", 7, &got, &err),
 	    -1);
 	assert_int_equal(err.code, OPS_EFORMAT);
 	ops_buf_free(&b);

@@ -1,3 +1,4 @@
+/* Covers: session, session_wire */
 #include "check.h"
 
 #include "store/session.h"
@@ -102,17 +103,36 @@ test_find(void **state)
 }
 
 static unsigned
-matches(struct session_filter f)
+matches_in(struct store *store, struct session_filter f)
 {
 	struct session_list some = { 0 };
 	unsigned bits = 0;
 
-	assert_int_equal(session_list_load(s, &f, &some, NULL), 0);
+	assert_int_equal(session_list_load(store, &f, &some, NULL), 0);
 	for (size_t i = 0; i < some.n; i++)
 		for (size_t j = 0; j < l.n; j++)
 			if (memcmp(some.s[i].id, l.s[j].id, OPS_ID_LEN) == 0)
 				bits |= 1u << j;
 	session_list_free(&some);
+	return bits;
+}
+
+static unsigned
+matches(struct session_filter f)
+{
+	return matches_in(s, f);
+}
+
+/* In the store as it has become. */
+static unsigned
+matches_now(struct session_filter f)
+{
+	struct store *store;
+	unsigned bits;
+
+	assert_int_equal(store_open(&b.mem.vfs, 0, &store, NULL), 0);
+	bits = matches_in(store, f);
+	store_free(store);
 	return bits;
 }
 
@@ -241,6 +261,56 @@ test_missing(void **state)
 	store_free(store);
 }
 
+/* Sessions before and after a login of the same audit session are its; those of
+ * another kernel boot aren't. */
+static void
+test_logins(void **state)
+{
+	struct session_list got = { 0 }, back = { 0 };
+	struct login_way alice = { .ses = 7 }, bob = { .ses = 8 };
+	struct session_filter f = { .person = "Alice A." };
+	struct ops_buf x = { .max = 65536 };
+	struct store *store;
+
+	(void)state;
+	build_login(&b, 7, "Alice A.");
+	build_login(&b, 8, "Bob");
+	build_sync(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &store, NULL), 0);
+	memcpy(alice.boot, b.boot_id, sizeof(alice.boot));
+	memcpy(bob.boot, b.boot_id, sizeof(bob.boot));
+	assert_int_equal(session_list_load(store, NULL, &got, NULL), 0);
+	assert_int_equal(got.logins.n, 2);
+	for (size_t i = 0; i < got.n; i++) {
+		assert_true(got.s[i].has_login);
+		assert_true(login_is_person(&got.s[i].login, "Alice A."));
+	}
+	session_put(&x, &got.s[0]);
+	assert_int_equal(session_get(x.data, x.len, &back, NULL), 0);
+	assert_int_equal(session_person(&back.s[0]).n, 8);
+	assert_memory_equal(session_person(&back.s[0]).p, "Alice A.", 8);
+	ops_buf_free(&x);
+	session_list_free(&back);
+	session_list_free(&got);
+	store_free(store);
+
+	assert_int_equal(matches_now(f), 7);
+	f.person = "Bob";
+	assert_int_equal(matches_now(f), 0);
+	f.person = "-";
+	assert_int_equal(matches_now(f), 0);
+	f.person = NULL;
+	f.reader = &alice;
+	assert_int_equal(matches_now(f), 7);
+	f.reader = &bob;
+	assert_int_equal(matches_now(f), 0);
+	bob.ses = 9;
+	assert_int_equal(matches_now(f), 0);
+	alice.boot[0] ^= 1;
+	f.reader = &alice;
+	assert_int_equal(matches_now(f), 0);
+}
+
 int
 main(void)
 {
@@ -251,6 +321,7 @@ main(void)
 		T(test_filter),
 		T(test_imported),
 		T(test_bytes),
+		T(test_logins),
 		T(test_missing),
 	};
 

@@ -1,0 +1,18 @@
+/*
+ * person - who is behind a session and how he came there, in words and as JSON.
+ */
+#ifndef OPS_CLI_PERSON_H
+#define OPS_CLI_PERSON_H
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "record/login.h"
+#include "store/session.h"
+
+/* Lines that begin with a label of `width` columns, with the mark of who says so. */
+void person_put(struct ops_buf *out, const struct login *l, int width);
+
+/* Keys of an object that is open: all null where nothing is known. */
+void person_json(struct json *j, const struct session *s);
+
+#endif

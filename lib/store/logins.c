@@ -1,0 +1,260 @@
+#include "logins.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+static int
+no_memory(struct ops_err *err)
+{
+	return ops_fail(err, OPS_ENOMEM, "logins: no memory");
+}
+
+int
+logins_add(struct logins *all, const uint8_t boot[static LOGINS_BOOT],
+    uint64_t time, const struct login *l, struct ops_err *err)
+{
+	struct login_seen *to;
+
+	if (all->n == all->cap) {
+		size_t cap = all->cap == 0 ? 64 : 2 * all->cap;
+
+		to = reallocarray(all->l, cap, sizeof(*to));
+		if (to == NULL)
+			return no_memory(err);
+		all->l = to;
+		all->cap = cap;
+	}
+	to = &all->l[all->n++];
+	memcpy(to->boot, boot, LOGINS_BOOT);
+	to->time = time;
+	to->l = *l;
+	return 0;
+}
+
+void
+logins_free(struct logins *all)
+{
+	free(all->l);
+	free(all->process);
+	*all = (struct logins){ 0 };
+}
+
+/* -- order -- */
+
+static int
+compare(uint64_t x, uint64_t y)
+{
+	return (x > y) - (x < y);
+}
+
+static int
+by_ses(const void *a, const void *b)
+{
+	const struct login_seen *x = a, *y = b;
+	int rc = memcmp(x->boot, y->boot, LOGINS_BOOT);
+
+	if (rc == 0)
+		rc = compare(x->l.ses, y->l.ses);
+	if (rc == 0)
+		rc = compare(x->time, y->time);
+	return rc != 0 ? rc : compare(x->l.pid, y->l.pid);
+}
+
+static int
+compare_process(const struct login_seen *x, const uint8_t *boot, uint32_t pid,
+    uint64_t start)
+{
+	int rc = memcmp(x->boot, boot, LOGINS_BOOT);
+
+	if (rc == 0)
+		rc = compare(x->l.pid, pid);
+	return rc != 0 ? rc : compare(x->l.start, start);
+}
+
+static int
+by_process(const void *a, const void *b, void *arg)
+{
+	const struct login_seen *l = arg;
+	const struct login_seen *x = &l[*(const size_t *)a];
+	const struct login_seen *y = &l[*(const size_t *)b];
+	int rc = compare_process(x, y->boot, y->l.pid, y->l.start);
+
+	return rc != 0 ? rc : (x > y) - (x < y); /* l is in order already */
+}
+
+int
+logins_sort(struct logins *all, struct ops_err *err)
+{
+	if (all->n == 0)
+		return 0;
+	all->process = calloc(all->n, sizeof(*all->process));
+	if (all->process == NULL)
+		return no_memory(err);
+	qsort(all->l, all->n, sizeof(*all->l), by_ses);
+	for (size_t i = 0; i < all->n; i++)
+		all->process[i] = i;
+	qsort_r(
+	    all->process, all->n, sizeof(*all->process), by_process, all->l);
+	return 0;
+}
+
+/* -- looking -- */
+
+bool
+login_has_person(const struct login *l)
+{
+	return l != NULL && l->how != LOGIN_NOBODY;
+}
+
+bool
+login_is_person(const struct login *l, const char *name)
+{
+	if (strcmp(name, "-") == 0)
+		return !login_has_person(l);
+	return login_has_person(l) && l->person.n == strlen(name) &&
+	       memcmp(l->person.p, name, l->person.n) == 0;
+}
+
+/* Did somebody show who he is?  A su or a sudo that PAM tells of has a LOGIN too,
+ * but says nothing of who is behind it. */
+static bool
+tells(const struct login *l)
+{
+	return login_has_person(l) || l->method.p != NULL;
+}
+
+/* The first of this boot and audit session; a prefix of the boot is enough. */
+static const struct login_seen *
+first_of_ses(
+    const struct logins *all, const uint8_t *boot, size_t n, uint32_t ses)
+{
+	size_t low = 0, high = all->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int rc = memcmp(all->l[mid].boot, boot, n);
+
+		if (rc == 0)
+			rc = compare(all->l[mid].l.ses, ses);
+		if (rc < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == all->n || memcmp(all->l[low].boot, boot, n) != 0 ||
+	    all->l[low].l.ses != ses)
+		return NULL;
+	return &all->l[low];
+}
+
+/* Of those that follow it with the same audit session, the first that tells a
+ * person; else itself. */
+static const struct login *
+best_of_ses(const struct logins *all, const struct login_seen *first)
+{
+	const struct login_seen *end = all->l + all->n;
+
+	for (const struct login_seen *l = first;
+	     l < end && l->l.ses == first->l.ses &&
+	     memcmp(l->boot, first->boot, LOGINS_BOOT) == 0;
+	     l++)
+		if (login_has_person(&l->l))
+			return &l->l;
+	return &first->l;
+}
+
+const struct login *
+logins_of_ses(
+    const struct logins *all, const uint8_t boot[static 4], uint32_t ses)
+{
+	const struct login_seen *first =
+	    ses == EVENT_UNSET ? NULL : first_of_ses(all, boot, 4, ses);
+
+	return first == NULL ? NULL : best_of_ses(all, first);
+}
+
+/* The last login by this process: it may have had several, one after the other
+ * (a pid and start time are one process). */
+static const struct login *
+of_process(const struct logins *all, const uint8_t *boot,
+    const struct event_process *p, uint32_t ses)
+{
+	size_t low = 0, high = all->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (compare_process(&all->l[all->process[mid]], boot, p->pid,
+			p->start) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	while (low > 0) {
+		const struct login_seen *l = &all->l[all->process[--low]];
+
+		if (compare_process(l, boot, p->pid, p->start) != 0)
+			return NULL;
+		if (l->l.ses == ses)
+			return &l->l;
+	}
+	return NULL;
+}
+
+/* By descent; *any: the nearest at all. */
+static const struct login *
+nearest(const struct logins *all, const struct login_way *w,
+    const struct login **any)
+{
+	struct event_process p = w->self;
+	size_t i = 0;
+
+	*any = NULL;
+	do {
+		const struct login *l = of_process(all, w->boot, &p, w->ses);
+
+		if (l != NULL && *any == NULL)
+			*any = l;
+		if (l != NULL && tells(l))
+			return l;
+	} while (event_process_get(w->ancestors, i++, &p));
+	return NULL;
+}
+
+const struct login *
+logins_of(const struct logins *all, const struct login_way *w)
+{
+	const struct login_seen *first;
+	const struct login *any, *l;
+
+	if (all->n == 0)
+		return NULL;
+	l = nearest(all, w, &any);
+	if (l != NULL || w->ses == EVENT_UNSET)
+		return l != NULL ? l : any;
+	first = first_of_ses(all, w->boot, LOGINS_BOOT, w->ses);
+	return first == NULL ? NULL : best_of_ses(all, first);
+}
+
+/* -- who may read -- */
+
+static bool
+same(struct event_text a, struct event_text b)
+{
+	return a.p != NULL && b.p != NULL && a.n == b.n &&
+	       memcmp(a.p, b.p, a.n) == 0;
+}
+
+bool
+login_may_read(const struct login *reader, const struct login *l)
+{
+	if (!login_has_person(l))
+		return true;
+	if (!login_has_person(reader))
+		return false;
+	if (reader->how == LOGIN_MAP && l->how == LOGIN_MAP)
+		return same(reader->person, l->person);
+	return same(reader->key, l->key);
+}

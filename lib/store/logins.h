@@ -1,0 +1,71 @@
+/*
+ * logins - the logins of a store, and by which of them something came.
+ *
+ * A session, a program or a reader is joined to the LOGIN of its boot that has
+ * its audit session; where several have it (a su within, a container whose
+ * logins the kernel doesn't tell apart), to the one whose process is the nearest
+ * it descends from and that tells a method or a person; else the first that
+ * tells a person; else the first.  Without an audit session only descent counts.
+ */
+#ifndef OPS_LOGINS_H
+#define OPS_LOGINS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "record/login.h"
+
+#define LOGINS_BOOT 16 /* bytes of a boot id */
+
+struct login_seen {
+	uint8_t boot[LOGINS_BOOT];
+	uint64_t time; /* BOOTTIME */
+	struct login l;
+};
+
+/* Zero-initialised there are none. */
+struct logins {
+	struct login_seen *l;
+	size_t n, cap;
+	size_t *process; /* places in l, by boot, process and time */
+};
+
+/* l's texts are borrowed. */
+int logins_add(struct logins *all, const uint8_t boot[static LOGINS_BOOT],
+    uint64_t time, const struct login *l, struct ops_err *err);
+/* After the last one, before any is looked for. */
+int logins_sort(struct logins *all, struct ops_err *err);
+void logins_free(struct logins *all);
+
+/* How something came to be: its boot, audit session (EVENT_UNSET: none), itself
+ * and whom it descends from, as in event_open. */
+struct login_way {
+	uint8_t boot[LOGINS_BOOT];
+	uint32_t ses;
+	struct event_process self;
+	struct event_text ancestors;
+};
+/* NULL: none is known. */
+const struct login *logins_of(
+    const struct logins *all, const struct login_way *w);
+
+/* By boot (its first bytes) and audit session alone. */
+const struct login *logins_of_ses(
+    const struct logins *all, const uint8_t boot[static 4], uint32_t ses);
+
+/* Is a person known?  NULL is fine, and nobody. */
+bool login_has_person(const struct login *l);
+/* Name "-": that none is. */
+bool login_is_person(const struct login *l, const char *name);
+
+/*
+ * May who came by `reader` see, behind a shared account, what came by `l`?  Where
+ * no person is known of that, nothing stands against it.  Else it must be the
+ * same one: by name only if root's map says so of both; by what else is known,
+ * only if it was the same key.  Anybody can write another's name into a comment.
+ */
+bool login_may_read(const struct login *reader, const struct login *l);
+
+#endif

@@ -1,0 +1,202 @@
+#include "check.h"
+
+#include "base/bytes.h"
+#include "store/logins.h"
+
+#define T(s)                                                                   \
+	{                                                                      \
+		(const uint8_t *)(s), sizeof(s) - 1                            \
+	}
+#define NONE                                                                   \
+	{                                                                      \
+		0                                                              \
+	}
+
+static const uint8_t boot1[LOGINS_BOOT] = "boot 1",
+		     boot2[LOGINS_BOOT] = "boot 2";
+
+/* In the order in which they are added, which is not that of their times. */
+/* clang-format off */
+static const struct {
+	const uint8_t *boot;
+	uint64_t time;
+	struct login l;
+} seen[] = {
+	/* One login, a su and a sudo within it. */
+	{ boot1, 10, { .ses = 5, .pid = 100, .start = 1, .service = T("sshd"),
+		.method = T("publickey"), .key = T("K1"), .person = T("alice"), .how = LOGIN_MAP } },
+	{ boot1, 30, { .ses = 5, .pid = 120, .start = 3, .service = T("su") } },
+	{ boot1, 20, { .ses = 5, .pid = 110, .start = 2, .service = T("sudo") } },
+	/* By password. */
+	{ boot1, 40, { .ses = 6, .pid = 130, .start = 4, .service = T("sshd"), .method = T("password") } },
+	/* The same numbers after a restart. */
+	{ boot2, 10, { .ses = 5, .pid = 100, .start = 1, .service = T("login"),
+		.method = T("x"), .key = T("K2"), .person = T("bob"), .how = LOGIN_COMMENT } },
+	/* A container: no audit session.  One comes from within the other. */
+	{ boot1, 50, { .ses = EVENT_UNSET, .pid = 200, .start = 5, .method = T("publickey"),
+		.person = T("carol"), .how = LOGIN_FINGERPRINT } },
+	{ boot1, 60, { .ses = EVENT_UNSET, .pid = 210, .start = 6, .method = T("password") } },
+	{ boot1, 70, { .ses = EVENT_UNSET, .pid = 220, .start = 7, .service = T("su") } },
+	/* Two that the kernel doesn't tell apart. */
+	{ boot1, 80, { .ses = 7, .pid = 300, .start = 8, .method = T("m"), .person = T("dave"), .how = LOGIN_MAP } },
+	{ boot1, 90, { .ses = 7, .pid = 310, .start = 9, .method = T("m"), .person = T("eve"), .how = LOGIN_MAP } },
+};
+
+#define P(pid, start) pid "\0\0\0" start "\0\0\0\0\0\0\0"
+static const struct {
+	const char *name;
+	const uint8_t *boot;
+	uint32_t ses, pid;
+	uint64_t start;
+	struct event_text ancestors;
+	int hit; /* place in seen; -1: none */
+} ways[] = {
+	{ "by its audit session",	boot1, 5, 9999, 9, NONE, 0 },
+	{ "of another boot",		boot2, 5, 9999, 9, NONE, 4 },
+	{ "of none",			boot2, 6, 9999, 9, NONE, -1 },
+	{ "by password",		boot1, 6, 9999, 9, NONE, 3 },
+	{ "below a su",			boot1, 5, 9999, 9, T(P("\x78", "\3") P("\x64", "\1")), 0 },
+	{ "su itself",			boot1, 5, 120, 3, NONE, 0 },
+	{ "first with a person",	boot1, 7, 9999, 9, NONE, 8 },
+	{ "nearer than the first",	boot1, 7, 310, 9, T(P("\x64", "\1")), 9 },
+	{ "only its own session's",	boot1, 6, 9999, 9, T(P("\x64", "\1")), 3 },
+	{ "no audit session",		boot1, EVENT_UNSET, 9999, 9, NONE, -1 },
+	{ "by descent",			boot1, EVENT_UNSET, 9999, 9, T(P("\1", "\1") P("\xc8", "\5")), 5 },
+	{ "password within",		boot1, EVENT_UNSET, 210, 6, T(P("\xc8", "\5")), 6 },
+	{ "su within",			boot1, EVENT_UNSET, 220, 7, T(P("\xc8", "\5")), 5 },
+	{ "su of nobody known",		boot1, EVENT_UNSET, 220, 7, NONE, 7 },
+	{ "a pid used again",		boot1, EVENT_UNSET, 9999, 9, T(P("\xc8", "\6")), -1 },
+	{ "of another boot's process",	boot2, EVENT_UNSET, 9999, 9, T(P("\xc8", "\5")), -1 },
+};
+/* clang-format on */
+
+static struct logins all;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(seen); i++)
+		if (logins_add(
+			&all, seen[i].boot, seen[i].time, &seen[i].l, NULL) < 0)
+			return -1;
+	return logins_sort(&all, NULL);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	logins_free(&all);
+	return 0;
+}
+
+static bool
+is(const struct login *l, int hit)
+{
+	if (hit < 0 || l == NULL)
+		return l == NULL && hit < 0;
+	return l->ses == seen[hit].l.ses && l->pid == seen[hit].l.pid &&
+	       l->service.p == seen[hit].l.service.p;
+}
+
+static void
+test_ways(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(ways); i++) {
+		struct login_way w = { .ses = ways[i].ses,
+			.self = { ways[i].pid, ways[i].start },
+			.ancestors = ways[i].ancestors };
+
+		memcpy(w.boot, ways[i].boot, sizeof(w.boot));
+		CHECK(is(logins_of(&all, &w), ways[i].hit), ways[i].name,
+		    "another login");
+	}
+}
+
+static void
+test_ses(void **state)
+{
+	static const struct logins none;
+	const struct login_way w = { .ses = 5 };
+
+	(void)state;
+	assert_true(is(logins_of_ses(&all, (const uint8_t *)"boot", 6), 3));
+	assert_true(is(logins_of_ses(&all, boot1, 7), 8));
+	assert_true(is(logins_of_ses(&all, boot1, 8), -1));
+	assert_true(is(logins_of_ses(&all, (const uint8_t *)"bop", 6), -1));
+	/* What has none is not all one. */
+	assert_true(is(logins_of_ses(&all, boot1, EVENT_UNSET), -1));
+	assert_null(logins_of_ses(&none, boot1, 5));
+	assert_null(logins_of(&none, &w));
+}
+
+static void
+test_names(void **state)
+{
+	(void)state;
+	assert_true(login_is_person(&seen[0].l, "alice"));
+	assert_false(login_is_person(&seen[0].l, "alic"));
+	assert_false(login_is_person(&seen[0].l, "-"));
+	assert_true(login_is_person(&seen[3].l, "-"));
+	assert_true(login_is_person(NULL, "-"));
+	assert_false(login_is_person(NULL, "alice"));
+}
+
+/* clang-format off */
+static const struct login
+	map_alice = { .how = LOGIN_MAP, .person = T("alice"), .key = T("K1") },
+	map_alice2 = { .how = LOGIN_MAP, .person = T("alice"), .key = T("K2") },
+	map_bob = { .how = LOGIN_MAP, .person = T("bob"), .key = T("K3") },
+	says_alice = { .how = LOGIN_COMMENT, .person = T("alice"), .key = T("K4") },
+	says_bob = { .how = LOGIN_COMMENT, .person = T("bob"), .key = T("K4") },
+	says_alice1 = { .how = LOGIN_COMMENT, .person = T("alice"), .key = T("K1") },
+	key4 = { .how = LOGIN_FINGERPRINT, .person = T("K4"), .key = T("K4") },
+	key5 = { .how = LOGIN_FINGERPRINT, .person = T("K5"), .key = T("K5") },
+	password = { .method = T("password") };
+
+static const struct {
+	const char *name;
+	const struct login *reader, *of;
+	bool may;
+} rights[] = {
+	{ "nobody known",		&map_alice, NULL, true },
+	{ "nobody known to nobody",	NULL, NULL, true },
+	{ "a password's",		&map_alice, &password, true },
+	{ "the same name in the map",	&map_alice, &map_alice2, true },
+	{ "another name in the map",	&map_alice, &map_bob, false },
+	{ "who isn't known",		NULL, &map_alice, false },
+	{ "by password",		&password, &map_alice, false },
+	{ "a claimed name",		&says_alice, &map_alice, false },
+	{ "of a claimed name",		&map_alice, &says_alice, false },
+	{ "two claimed names",		&says_alice, &says_alice1, false },
+	{ "the same key, renamed",	&says_alice, &says_bob, true },
+	{ "the same key, not mapped yet", &map_alice, &says_alice1, true },
+	{ "the same key, without a name", &says_alice, &key4, true },
+	{ "another key",		&key5, &key4, false },
+};
+/* clang-format on */
+
+static void
+test_rights(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(rights); i++)
+		CHECK(login_may_read(rights[i].reader, rights[i].of) ==
+			  rights[i].may,
+		    rights[i].name, "allowed or not");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ways),
+		cmocka_unit_test(test_ses),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_rights),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
