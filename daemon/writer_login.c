@@ -83,7 +83,7 @@ int
 writer_on_login(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	struct procid_seen who;
+	struct procid_seen who = { 0 };
 	struct ops_clock now;
 	struct login l;
 	int rc;
@@ -107,7 +107,7 @@ int
 writer_on_logout(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	struct procid_seen who;
+	struct procid_seen who = { 0 };
 	struct ops_clock now;
 	struct logout l;
 	int rc;

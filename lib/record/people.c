@@ -73,6 +73,8 @@ read_words(const char *s, size_t n, struct line *l)
 	const char *wrong;
 
 	l->words = 0;
+	for (size_t i = 0; i < WORDS_MAX; i++)
+		l->word[i] = "";
 	for (;;) {
 		while (at < n && (s[at] == ' ' || s[at] == '\t'))
 			at++;
@@ -200,7 +202,7 @@ people_find(const char *file, const char *p, size_t n,
     struct ops_err *err)
 {
 	char found[EVENT_TEXT_MAX + 1] = "";
-	struct line l;
+	struct line l = { 0 };
 	unsigned number = 0;
 
 	if (n > PEOPLE_MAX)

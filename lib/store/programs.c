@@ -504,12 +504,12 @@ program_list_cut(struct program_list *l, const struct program_filter *f)
 }
 
 int
-program_list_load(struct store *s, const struct program_filter *asked,
+program_list_load(struct store *s, const struct program_filter *f,
     struct program_list *ret, struct ops_err *err)
 {
-	struct program_filter filter = *asked, *f = &filter;
+	struct program_filter asked = *f;
 	struct program_list l = { 0 };
-	struct program_keep k = { .f = f, .l = &l };
+	struct program_keep k = { .f = &asked, .l = &l };
 	struct session_list sessions = { 0 };
 	struct program_walk *w = NULL;
 	const struct store_stream *stream;
@@ -520,7 +520,7 @@ program_list_load(struct store *s, const struct program_filter *asked,
 		rc = program_walk_new(
 		    &sessions, &program_keep_sink, &k, &w, err);
 	if (rc == 0 && program_asks_persons(f))
-		program_walk_persons(w, f);
+		program_walk_persons(w, &asked);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		struct program_span span = { .stream = i };
 

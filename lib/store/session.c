@@ -317,7 +317,7 @@ find_login(const struct loader *ld, size_t i)
 		.ancestors = s->open.ancestors };
 	const struct login *l;
 
-	if (ld->boot[i] == NULL || session_imported(s))
+	if (ld->boot == NULL || ld->boot[i] == NULL || session_imported(s))
 		return;
 	memcpy(way.boot, ld->boot[i], sizeof(way.boot));
 	l = logins_of(&ld->l->logins, &way);
