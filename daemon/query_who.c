@@ -81,6 +81,7 @@ find_way(struct query_who *who, const struct procid *id)
 	struct login_way *w = &who->way;
 
 	w->ses = id->ses;
+	w->when = ops_boottime();
 	w->self = (struct event_process){ (uint32_t)who->peer.pid, id->start };
 	w->ancestors.n =
 	    procid_ancestors(who->peer.pid, id->start, who->ancestors);

@@ -175,18 +175,17 @@ logins_of_ses(
 	return first == NULL ? NULL : best_of_ses(all, first);
 }
 
-/* The last login by this process: it may have had several, one after the other
- * (a pid and start time are one process). */
+/* The last one until then by this process, of that audit session. */
 static const struct login *
-of_process(const struct logins *all, const uint8_t *boot,
-    const struct event_process *p, uint32_t ses)
+of_process(const struct logins *all, const struct login_way *w,
+    const struct event_process *p)
 {
 	size_t low = 0, high = all->n;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (compare_process(&all->l[all->process[mid]], boot, p->pid,
+		if (compare_process(&all->l[all->process[mid]], w->boot, p->pid,
 			p->start) <= 0)
 			low = mid + 1;
 		else
@@ -195,9 +194,9 @@ of_process(const struct logins *all, const uint8_t *boot,
 	while (low > 0) {
 		const struct login_seen *l = &all->l[all->process[--low]];
 
-		if (compare_process(l, boot, p->pid, p->start) != 0)
+		if (compare_process(l, w->boot, p->pid, p->start) != 0)
 			return NULL;
-		if (l->l.ses == ses)
+		if (l->l.ses == w->ses && l->time <= w->when)
 			return &l->l;
 	}
 	return NULL;
@@ -213,7 +212,7 @@ nearest(const struct logins *all, const struct login_way *w,
 
 	*any = NULL;
 	do {
-		const struct login *l = of_process(all, w->boot, &p, w->ses);
+		const struct login *l = of_process(all, w, &p);
 
 		if (l != NULL && *any == NULL)
 			*any = l;

@@ -40,12 +40,14 @@ int logins_sort(struct logins *all, struct ops_err *err);
 void logins_free(struct logins *all);
 
 /* How something came to be: its boot, audit session (EVENT_UNSET: none), itself
- * and whom it descends from, as in event_open. */
+ * and whom it descends from, as in event_open; and when. */
 struct login_way {
 	uint8_t boot[LOGINS_BOOT];
 	uint32_t ses;
 	struct event_process self;
 	struct event_text ancestors;
+	uint64_t when; /* BOOTTIME; one process may log in several, one after
+			* the other */
 };
 /* NULL: none is known. */
 const struct login *logins_of(

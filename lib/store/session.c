@@ -314,7 +314,8 @@ find_login(const struct loader *ld, size_t i)
 	struct session *s = &ld->l->s[i];
 	struct login_way way = { .ses = s->open.ses,
 		.self = { s->open.pid, s->open.start },
-		.ancestors = s->open.ancestors };
+		.ancestors = s->open.ancestors,
+		.when = s->start_boottime };
 	const struct login *l;
 
 	if (ld->boot == NULL || ld->boot[i] == NULL || session_imported(s))

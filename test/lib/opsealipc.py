@@ -15,7 +15,7 @@ REC_HELLO, REC_HELD, REC_EVENT, REC_RECORDS, REC_ACK, REC_STATE = range(32, 38)
 Q_ACCESS, Q_DONE, Q_FAILED, Q_STATUS, Q_STATUS_IS, Q_SEAL = range(38, 44)
 REC_OUTER, REC_FOUND, Q_WATCH, Q_OUTER, Q_FOUND = range(44, 49)
 REC_INNER, Q_INNER, Q_OVER, CAP_HELLO, CAP_STATE, CAP_SYNC, CAP_SYNCED, CAP_KEY = range(49, 57)
-IMP_HELLO = 57
+IMP_HELLO, LOGIN, LOGOUT = 57, 58, 59
 (C_HELLO, C_WELCOME, C_STATUS, C_STATUS_IS, C_SESSIONS, C_SESSION, C_READ, C_READ_ALL, C_OPEN,
  C_FILE, C_LIST, C_NAMES, C_TAIL, C_TAIL_RECORDS, C_END, C_DONE, C_FAILED) = range(64, 81)
 
@@ -196,6 +196,20 @@ def import_payload(sid, **other):
 def accounted(sid):
     return record(102, sid + cbor({1: 4, 2: 1, 3: 0, 4: 0, 5: 0, 6: 9, 7: 0, 8: 0, 9: 0, 10: 0, 11: 0,
                                    12: 0, 13: 0, 14: 0, 16: b"true"}))
+
+
+def login_payload(person=None, how=1, **other):
+    """Of LOGIN: what is said of the process is not what is kept."""
+    body = dict.fromkeys((1, 2, 3, 4, 5, 14, 20), 4711)
+    body.update({6: b"shared", 7: b"sshd", 10: b"publickey", 11: b"SHA256:key", 19: 0})
+    if person is not None:
+        body.update({18: person, 19: how})
+    body.update(other.get("keys", {}))
+    return bytes(10) + cbor(body)
+
+
+def logout_payload():
+    return bytes(10) + cbor({1: 4711, 2: 4711, 3: 4711, 4: 4711, 5: b"shared", 6: b"sshd", 9: 4711})
 
 
 def close_payload(sid, records=0):

@@ -40,6 +40,11 @@ static const struct {
 	/* Two that the kernel doesn't tell apart. */
 	{ boot1, 80, { .ses = 7, .pid = 300, .start = 8, .method = T("m"), .person = T("dave"), .how = LOGIN_MAP } },
 	{ boot1, 90, { .ses = 7, .pid = 310, .start = 9, .method = T("m"), .person = T("eve"), .how = LOGIN_MAP } },
+	/* Twice by one process. */
+	{ boot1, 100, { .ses = EVENT_UNSET, .pid = 44, .start = 2, .service = T("1"),
+		.method = T("m"), .person = T("fay"), .how = LOGIN_MAP } },
+	{ boot1, 110, { .ses = EVENT_UNSET, .pid = 44, .start = 2, .service = T("2"),
+		.method = T("m"), .person = T("gus"), .how = LOGIN_MAP } },
 };
 
 #define P(pid, start) pid "\0\0\0" start "\0\0\0\0\0\0\0"
@@ -49,7 +54,8 @@ static const struct {
 	uint32_t ses, pid;
 	uint64_t start;
 	struct event_text ancestors;
-	int hit; /* place in seen; -1: none */
+	int hit;       /* place in seen; -1: none */
+	uint64_t when; /* 0: after all of them */
 } ways[] = {
 	{ "by its audit session",	boot1, 5, 9999, 9, NONE, 0 },
 	{ "of another boot",		boot2, 5, 9999, 9, NONE, 4 },
@@ -66,6 +72,9 @@ static const struct {
 	{ "su within",			boot1, EVENT_UNSET, 220, 7, T(P("\xc8", "\5")), 5 },
 	{ "su of nobody known",		boot1, EVENT_UNSET, 220, 7, NONE, 7 },
 	{ "a pid used again",		boot1, EVENT_UNSET, 9999, 9, T(P("\xc8", "\6")), -1 },
+	{ "one process, first",		boot1, EVENT_UNSET, 9999, 9, T(P("\x2c", "\2")), 10, 105 },
+	{ "one process, second",	boot1, EVENT_UNSET, 9999, 9, T(P("\x2c", "\2")), 11, 115 },
+	{ "one process, before",	boot1, EVENT_UNSET, 9999, 9, T(P("\x2c", "\2")), -1, 95 },
 	{ "of another boot's process",	boot2, EVENT_UNSET, 9999, 9, T(P("\xc8", "\5")), -1 },
 };
 /* clang-format on */
@@ -107,7 +116,8 @@ test_ways(void **state)
 	for (size_t i = 0; i < OPS_ARRAY_LEN(ways); i++) {
 		struct login_way w = { .ses = ways[i].ses,
 			.self = { ways[i].pid, ways[i].start },
-			.ancestors = ways[i].ancestors };
+			.ancestors = ways[i].ancestors,
+			.when = ways[i].when != 0 ? ways[i].when : 1000 };
 
 		memcpy(w.boot, ways[i].boot, sizeof(w.boot));
 		CHECK(is(logins_of(&all, &w), ways[i].hit), ways[i].name,
