@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "config.h"
+#include "config/config.h"
 #include "store/writer.h"
 
 #define ANCHOR_TEXT_MAX 256

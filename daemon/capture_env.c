@@ -4,17 +4,6 @@
 
 #define BETWEEN " \t,"
 
-int
-env_list_check(const char *list, struct ops_err *err)
-{
-	for (const char *p = list; *p != '\0'; p++)
-		if (*p == '=' || *p < ' ' || *p > '~')
-			return ops_fail(err, OPS_EUSAGE,
-			    "names of variables have no '=' and no control "
-			    "characters");
-	return 0;
-}
-
 static bool
 is_named(const char *list, const uint8_t *name, size_t n)
 {

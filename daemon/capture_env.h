@@ -19,11 +19,6 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define ENV_LIST_MAX 1000 /* bytes of the list */
-
-/* OPS_EUSAGE: what stands in the list can't be a variable's name. */
-int env_list_check(const char *list, struct ops_err *err);
-
 /* Append those of the n bytes of variables at p that the list names, each as
  * NAME=VALUE and a NUL.  One whose end isn't there is left out. */
 void env_keep(

@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 #include "capture_order.h"
-#include "config.h"
+#include "config/config.h"
 #include "tracefs.h"
 
 struct kernel;

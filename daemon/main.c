@@ -14,7 +14,7 @@
 
 #include "base/err.h"
 #include "capture_mask.h"
-#include "config.h"
+#include "config/config_files.h"
 #include "installed.h"
 #include "logline.h"
 #include "role.h"
@@ -22,6 +22,7 @@
 
 /* Where meson install puts the file (/etc, unless told). */
 #define CONFIG_DEFAULT_PATH OPSEAL_SYSCONFDIR "/opseal.conf"
+#define CONFIG_VENDOR_PATH OPSEAL_VENDORDIR "/opseal.conf.d"
 
 #define DEFAULT_STORE "/var/lib/opseal"
 #define DEFAULT_RUN "/run/opseal"
@@ -272,28 +273,42 @@ run_background(const struct supervisor_opts *o)
 	return supervise(&s);
 }
 
+static void
+say_fault(void *arg, const char *text)
+{
+	(void)arg;
+	logline("%s", text);
+}
+
 static int
 run_supervisor(const struct options *o)
 {
+	const struct config_where where = {
+		o->config != NULL ? o->config : CONFIG_DEFAULT_PATH,
+		o->config != NULL, o->config != NULL ? NULL : CONFIG_VENDOR_PATH
+	};
+	const struct conf_faults faults = { say_fault, NULL };
 	struct supervisor_opts s = { .store = o->store,
 		.run = o->run,
 		.no_drop = o->no_drop,
 		.no_capture = o->no_capture };
-	struct ops_buf text = { 0 };
+	struct ops_buf text = { .max = CONF_MAX };
 	struct ops_err err = { 0 };
-	struct config config;
-	const char *path = o->config != NULL ? o->config : CONFIG_DEFAULT_PATH;
+	struct config_set set = { .n_files = 0 };
 	int rc = 2;
 
-	if (config_read(path, o->config != NULL, &text, &err) < 0 ||
-	    config_parse(path, &text, &config, &err) < 0) {
+	if (config_load(&where, &set, &faults, &err) < 0)
+		return 2;
+	config_put(&text, &set.config);
+	if (ops_buf_check(&text, "configuration", &err) < 0) {
 		logline("%s", err.msg);
 	} else {
 		s.config = &text;
-		s.accounting = config.accounting;
+		s.accounting = set.config.accounting;
 		rc = o->foreground ? supervise(&s) : run_background(&s);
 	}
 	ops_buf_free(&text);
+	config_set_free(&set);
 	return rc;
 }
 

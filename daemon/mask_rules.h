@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "capture_mask.h"
-#include "config.h"
+#include "config/config.h"
 
 /* *ret NULL: arguments are kept as they are (mask = off); else the caller's, to be
  * freed, and without a key.  Errors name the file and the line. */

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "config.h"
+#include "config/config.h"
 #include "drop.h"
 #include "tracefs.h"
 

@@ -21,6 +21,7 @@ struct parser {
 	size_t n_keys;
 	unsigned set_on[CONF_KEYS_MAX]; /* line that set the key, 0: none */
 	void *ret;                      /* NULL: only check */
+	const struct conf_faults *faults;
 	struct ops_err *err;
 };
 
@@ -326,6 +327,8 @@ store(struct parser *ps, const struct conf_key *key, const char *s)
 			return ops_fail(ps->err, OPS_EFORMAT,
 			    "text of %zu bytes, not %ju to %ju", (size_t)number,
 			    (uintmax_t)key->min, (uintmax_t)key->max);
+		if (key->check != NULL && key->check(s, ps->err) < 0)
+			return -1;
 		if (to != NULL)
 			memcpy(to, s, (size_t)number + 1);
 		return 0;
@@ -401,22 +404,77 @@ take_line(struct parser *ps, struct span line)
 	return take_key(ps, line);
 }
 
+/* A mistake: -1, or 0 if the rest is to be looked at all the same.  The first
+ * one stays in the caller's err. */
 static int
-take_all(struct parser *ps, const char *p, size_t n)
+fault(struct parser *ps, struct ops_err *first, const struct ops_err *e)
 {
+	if (first->code == OPS_OK)
+		*first = *e;
+	if (ps->faults == NULL)
+		return -1;
+	ps->faults->say(ps->faults->arg, e->msg);
+	return 0;
+}
+
+static int
+take_all(struct parser *ps, const char *p, size_t n, struct ops_err *first)
+{
+	struct ops_err e;
+
 	memset(ps->set_on, 0, sizeof(ps->set_on));
 	ps->section = (struct span){ NULL, 0 };
 	for (ps->line = 1; n > 0; ps->line++) {
 		const char *nl = memchr(p, '\n', n);
 		size_t len = nl != NULL ? (size_t)(nl - p) : n;
 
-		if (take_line(ps, (struct span){ p, len }) < 0)
-			return ops_context(
-			    ps->err, "%s:%u", ps->file, ps->line);
+		e = (struct ops_err){ 0 };
+		ps->err = &e;
+		if (take_line(ps, (struct span){ p, len }) < 0) {
+			ops_context(&e, "%s:%u", ps->file, ps->line);
+			if (fault(ps, first, &e) < 0)
+				break;
+		}
 		len += nl != NULL;
 		p += len;
 		n -= len;
 	}
+	ps->err = NULL;
+	return first->code == OPS_OK ? 0 : -1;
+}
+
+int
+conf_take(const struct conf_file *file, const struct conf_key *keys,
+    size_t n_keys, void *ret, struct conf_place *places,
+    const struct conf_faults *faults, struct ops_err *err)
+{
+	struct parser ps = {
+		.file = file->name,
+		.keys = keys,
+		.n_keys = n_keys,
+		.faults = faults,
+	};
+	struct ops_err e = { 0 };
+
+	assert(n_keys <= CONF_KEYS_MAX);
+	if (file->n > CONF_MAX) {
+		ops_fail(&e, OPS_EFORMAT,
+		    "%s: larger than the limit of %d bytes", file->name,
+		    CONF_MAX);
+		(void)fault(&ps, &e, &e);
+	}
+	/* Twice, so that a bad file changes nothing. */
+	if (e.code != OPS_OK || take_all(&ps, file->p, file->n, &e) < 0) {
+		if (err != NULL)
+			*err = e;
+		return -1;
+	}
+	ps.ret = ret;
+	(void)take_all(&ps, file->p, file->n, &e);
+	for (size_t i = 0; i < n_keys && places != NULL; i++)
+		if (ps.set_on[i] != 0)
+			places[i] =
+			    (struct conf_place){ file->number, ps.set_on[i] };
 	return 0;
 }
 
@@ -424,20 +482,7 @@ int
 conf_parse(const char *file, const char *p, size_t n,
     const struct conf_key *keys, size_t n_keys, void *ret, struct ops_err *err)
 {
-	struct parser ps = {
-		.file = file,
-		.keys = keys,
-		.n_keys = n_keys,
-		.err = err,
-	};
+	const struct conf_file f = { file, 1, p, n };
 
-	assert(n_keys <= CONF_KEYS_MAX);
-	if (n > CONF_MAX)
-		return ops_fail(err, OPS_EFORMAT,
-		    "%s: larger than the limit of %d bytes", file, CONF_MAX);
-	/* Twice, so that a bad file changes nothing. */
-	if (take_all(&ps, p, n) < 0)
-		return -1;
-	ps.ret = ret;
-	return take_all(&ps, p, n);
+	return conf_take(&f, keys, n_keys, ret, NULL, NULL, err);
 }

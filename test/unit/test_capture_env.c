@@ -44,26 +44,11 @@ test_keep(void **state)
 	}
 }
 
-static void
-test_list(void **state)
-{
-	struct ops_err err = { 0 };
-
-	(void)state;
-	assert_int_equal(env_list_check("LANG, LC_ALL", &err), 0);
-	assert_int_equal(env_list_check("", &err), 0);
-	assert_int_equal(env_list_check("LANG=C", &err), -1);
-	assert_int_equal(err.code, OPS_EUSAGE);
-	assert_int_equal(env_list_check("A\x7f", &err), -1);
-	assert_int_equal(env_list_check("\xc3\xa4", &err), -1);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keep),
-		cmocka_unit_test(test_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
