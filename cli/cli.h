@@ -106,6 +106,7 @@ int cmd_verify(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_checkpoint(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_index(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_import(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_config(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
 
 struct ls_opts {
@@ -141,6 +142,9 @@ struct checkpoint_opts {
 };
 struct index_opts {
 	bool rebuild, status;
+};
+struct config_opts {
+	bool check, json;
 };
 struct status_opts {
 	uint64_t since, until;

@@ -130,6 +130,12 @@ static const struct opt status_options[] = {
 	{ 0 },
 };
 
+static const struct opt config_options[] = {
+	{ "check", 0, OPT_FLAG, NULL, "only say what is wrong", offsetof(struct config_opts, check), 0 },
+	{ "json",  0, OPT_FLAG, NULL, "one JSON object a key",  offsetof(struct config_opts, json), 0 },
+	{ 0 },
+};
+
 /* What the help of a command says after its options. */
 #define SESSION_IS \
 	"SESSION is the beginning of an id, last, last:USER, pts/N (the newest on that\n" \
@@ -172,6 +178,12 @@ static const char index_more[] =
 	"checked.  Removing STORE/index is always safe.  A daemon keeps it up to date; with\n"
 	"none, this does.\n"
 	"Exit status: 0 fine, 1 there is none (--status), 2 trouble, 4 not permitted.\n";
+static const char config_more[] =
+	"Without FILE: the distribution's drop-ins, /etc/opseal/opseal.conf and its drop-ins,\n"
+	"as opseald reads them.  With it: FILE and FILE.d/*.conf.  What a running opseald\n"
+	"goes by may be older: it reads them at its start and on SIGHUP.\n"
+	"Exit status: 0 fine, 2 there are mistakes, each told with its file and line, or\n"
+	"trouble, 4 not permitted.\n";
 static const char import_more[] =
 	"KIND is typescript or acct.\n"
 	"typescript: FILE is a log of script(1), TIMING its timing file, of either kind;\n"
@@ -212,6 +224,8 @@ static const struct command commands[] = {
 	    NO_STORE, 2, 3, NULL, 0, 0, cmd_import },
 	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
 	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, 0, cmd_record },
+	{ "config", GROUP_KEEP, "[FILE]", "Show or check the configuration", config_more,
+	    NO_STORE | NEED_PAGER, 0, 1, config_options, sizeof(struct config_opts), 0, cmd_config },
 	{ "index", GROUP_KEEP, "", "Make the index of what ran, which is derived", index_more,
 	    0, 0, 0, index_options, sizeof(struct index_opts), 0, cmd_index },
 };

@@ -17,6 +17,7 @@ JSON = (
     (("describe.c", "person.c", "show.c"), ("Of ls", "Of show")),
     (("status.c",), ("Of status",)),
     (("verify.c",), ("Of verify",)),
+    (("config.c",), ("Of config",)),
 )
 
 
@@ -123,7 +124,7 @@ class Manual(t.Test):
             for name in files:
                 with open(os.path.join(t.SOURCE, "cli", name)) as f:
                     written |= json_keys(f.read())
-            self.check(len(written) > 8, "few keys in " + " ".join(files))
+            self.check(len(written) >= 4, "few keys in " + " ".join(files))
             here = set().union(*(told[s] for s in sections))
             self.equal(sorted(written - here), [], "not in the manual, but in " + " ".join(files))
             self.equal(sorted(here - written), [], "in the manual, but not in " + " ".join(files))
@@ -165,7 +166,7 @@ class Manual(t.Test):
                 self.contains(text, "--" + option, name)
 
     def test_settings(self):
-        with open(os.path.join(t.SOURCE, "daemon/config.c")) as f:
+        with open(os.path.join(t.SOURCE, "lib/config/config.c")) as f:
             keys = re.findall(r'\{ NULL, "([a-z_]+)"', f.read())
         self.check(len(keys) >= 5, "no settings found")
         text = page("opseal.conf.5")
