@@ -135,7 +135,7 @@ struct export_opts {
 };
 struct verify_opts {
 	const char *against;
-	bool quick, json;
+	bool quick, json, report;
 };
 struct checkpoint_opts {
 	bool vkey, anchor;
@@ -148,7 +148,7 @@ struct config_opts {
 };
 struct status_opts {
 	uint64_t since, until;
-	bool coverage, json;
+	bool coverage, json, metrics;
 };
 
 #endif

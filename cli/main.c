@@ -101,6 +101,7 @@ static const struct opt verify_options[] = {
 #define AT(m) offsetof(struct verify_opts, m)
 	{ "quick",   'q', OPT_FLAG, NULL,   "stored bytes only: don't unpack them",       AT(quick), 0 },
 	{ "against", 'a', OPT_TEXT, "FILE", "remembered checkpoints in FILE, or \"journal\"", AT(against), 0 },
+	{ "report",  0,   OPT_FLAG, NULL,   "tell opseald if it fails: journal, notify", AT(report), 0 },
 	{ "json",    0,   OPT_FLAG, NULL,   "one JSON object a finding, the result last", AT(json), 0 },
 #undef AT
 	{ 0 },
@@ -124,6 +125,7 @@ static const struct opt index_options[] = {
 
 static const struct opt status_options[] = {
 	{ "coverage", 0, OPT_FLAG, NULL, "what capture missed, by the kernel's accounting", offsetof(struct status_opts, coverage), 0 },
+	{ "metrics", 0, OPT_FLAG, NULL, "as OpenMetrics text, for a Prometheus", offsetof(struct status_opts, metrics), 0 },
 	{ "since", 'S', OPT_TIME, "TIME", "with --coverage: what was seen after TIME", offsetof(struct status_opts, since), 0 },
 	{ "until", 'U', OPT_TIME, "TIME", "with --coverage: what was seen before TIME", offsetof(struct status_opts, until), 0 },
 	{ "json", 0, OPT_FLAG, NULL, "as one JSON object; with --coverage one a line", offsetof(struct status_opts, json), 0 },

@@ -10,6 +10,7 @@
 
 #include "answer.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "ipc/msg.h"
 
@@ -363,6 +364,29 @@ remote_status(struct remote *r, struct ops_buf *answer,
 	if (ops_buf_check(answer, "status", err) < 0)
 		return -1;
 	return proto_status_get(answer->data, answer->len, ret, err);
+}
+
+int
+remote_report(struct remote *r, enum alert_kind kind, uint64_t count,
+    const char *detail, struct ops_err *err)
+{
+	struct proto_alert a = { .kind = kind,
+		.count = count,
+		.detail = { (const uint8_t *)detail, strlen(detail) } };
+	struct ops_buf b = { .max = MSG_PAYLOAD_MAX };
+	struct msg m = { .type = 0 };
+	struct ops_clock now;
+	int rc;
+
+	ops_clock_read(&now);
+	a.time = now.realtime;
+	proto_alert_put(&b, &a);
+	rc = ops_buf_check(&b, "report", err);
+	if (rc == 0)
+		rc = request(
+		    r, C_REPORT, b.data, b.len, C_DONE, C_DONE, &m, err);
+	ops_buf_free(&b);
+	return rc;
 }
 
 int

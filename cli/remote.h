@@ -42,6 +42,10 @@ int remote_sessions(struct remote *r, const struct proto_filter *f,
     struct session_list *ret, struct ops_err *err);
 int remote_programs(struct remote *r, const struct proto_programs *f,
     struct program_list *ret, struct ops_err *err);
+/* Say what a check found (C_REPORT): opseald writes a line and tells who is to be
+ * notified.  Root's alone. */
+int remote_report(struct remote *r, enum alert_kind kind, uint64_t count,
+    const char *detail, struct ops_err *err);
 /* Announce reading a session, or (id NULL) everything. */
 int remote_read(struct remote *r, const uint8_t *id, struct ops_err *err);
 /* Records of the session that may not be sealed yet, back to back, appended

@@ -1,11 +1,14 @@
 /* opseal status - what is recorded now, and how well. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "cli.h"
 #include "coverage.h"
 #include "describe.h"
+#include "growth.h"
+#include "metrics.h"
 #include "source.h"
 
 #define OUT_MAX (1u << 20)
@@ -19,6 +22,18 @@ put_json_text(struct json *j, const char *key, const struct event_text *t)
 	}
 	json_key(j, key);
 	json_nil(j);
+}
+
+/* 0: there is none. */
+static void
+put_json_time(struct json *j, const char *key, uint64_t time, bool utc)
+{
+	char text[OPS_TIME_TEXT];
+
+	json_key(j, key);
+	if (time != 0)
+		ops_time_rfc3339(time, utc, text);
+	json_str(j, time != 0 ? text : NULL);
 }
 
 static void
@@ -47,20 +62,13 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 		{ "sealed_p50_ms", (double)s->sealed_p50 },
 		{ "sealed_p99_ms", (double)s->sealed_p99 },
 	};
-	char text[OPS_TIME_TEXT];
 	struct json j = { .out = out };
 
 	json_begin_object(&j);
 	json_key(&j, "state");
 	json_str(&j, s->ok ? "ok" : "failed");
 	put_json_text(&j, "reason", &s->reason);
-	json_key(&j, "since");
-	if (s->ok) {
-		json_nil(&j);
-	} else {
-		ops_time_rfc3339(s->since, utc, text);
-		json_str(&j, text);
-	}
+	put_json_time(&j, "since", s->ok ? 0 : s->since, utc);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		json_key(&j, numbers[i].key);
 		json_uint(&j, numbers[i].value);
@@ -87,9 +95,12 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 	put_json_text(&j, "anchor", &s->anchor);
 	put_json_text(&j, "store", &s->store);
 	put_json_text(&j, "version", &s->version);
-	ops_time_rfc3339(s->started, utc, text);
-	json_key(&j, "started");
-	json_str(&j, text);
+	put_json_time(&j, "started", s->started, utc);
+	put_json_time(&j, "anchored", s->anchored, utc);
+	put_json_time(&j, "config_read", s->config_read, utc);
+	put_json_text(&j, "config_hash", &s->config_hash);
+	put_json_text(&j, "config_fault", &s->config_fault);
+	put_json_time(&j, "config_fault_since", s->config_fault_time, utc);
 	json_end_object(&j);
 	ops_buf_put8(out, '\n');
 }
@@ -166,6 +177,23 @@ put_capture(const struct proto_status *s, struct ops_buf *out)
 }
 
 static void
+put_config(const struct proto_status *s, bool utc, struct ops_buf *out)
+{
+	char text[OPS_TIME_TEXT];
+
+	ops_time_short(s->config_read, utc, text);
+	line(out, "config");
+	ops_buf_printf(out, "as of %s\n", text);
+	if (s->config_fault.p == NULL)
+		return;
+	ops_time_short(s->config_fault_time, utc, text);
+	line(out, "");
+	ops_buf_printf(out, "NOT in force since %s: ", text);
+	describe_text(out, &s->config_fault);
+	ops_buf_puts(out, "\n");
+}
+
+static void
 put_text(const struct proto_status *s, bool utc, struct ops_buf *out)
 {
 	char bytes[24], started[OPS_TIME_TEXT];
@@ -188,6 +216,25 @@ put_text(const struct proto_status *s, bool utc, struct ops_buf *out)
 	ops_buf_printf(out, " not yet, lag %.1f s\n", (double)s->lag / 1e9);
 	put_latency(s, out);
 	put_store(s, out);
+	put_config(s, utc, out);
+}
+
+/* Who may read the store sees how much each day took; others have what the daemon
+ * counted. */
+static void
+put_metrics(const struct proto_status *s, struct ops_buf *out)
+{
+	struct metrics m = { 0 };
+	char store[PROTO_PATH_MAX + 1] = "";
+	struct ops_clock now;
+
+	ops_clock_read(&now);
+	m.now = now.realtime;
+	if (s->store.p != NULL && s->store.n <= PROTO_PATH_MAX)
+		memcpy(store, s->store.p, s->store.n);
+	m.has_growth = growth_of_store(store, m.now, &m.per_day) ||
+		       growth_since(s->started, s->stored, m.now, &m.per_day);
+	metrics_put(out, s, &m);
 }
 
 int
@@ -200,6 +247,12 @@ cmd_status(struct cli *cli, const void *opts, int argc, char **argv)
 	int status = CLI_FINE;
 
 	(void)argc, (void)argv;
+	if (o->metrics && (o->coverage || o->json)) {
+		ops_fail(&err, OPS_EUSAGE,
+		    "--metrics is a format of its own, without --json and "
+		    "--coverage");
+		return cli_fail(cli, &err);
+	}
 	if (o->coverage)
 		return coverage_status(cli, o);
 	if (o->since != 0 || o->until != 0) {
@@ -210,7 +263,9 @@ cmd_status(struct cli *cli, const void *opts, int argc, char **argv)
 	if (source_status(cli->source, &answer, &s, &err) < 0) {
 		status = cli_fail(cli, &err);
 	} else {
-		if (o->json)
+		if (o->metrics)
+			put_metrics(&s, &out);
+		else if (o->json)
 			put_json(&s, cli->global.utc, &out);
 		else
 			put_text(&s, cli->global.utc, &out);

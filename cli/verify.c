@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli.h"
 #include "describe.h"
+#include "remote.h"
 #include "screen.h"
 #include "source.h"
 #include "store/check.h"
@@ -21,6 +22,8 @@ struct verify {
 	struct anchors anchors;
 	struct checkpoint_anchor *use; /* those of this store */
 	size_t n_use;
+	char first[240]; /* finding that fails, in words; "": none */
+	uint64_t fails;
 };
 
 /* -- findings -- */
@@ -28,10 +31,13 @@ struct verify {
 static void
 put_finding(void *arg, const struct finding *f)
 {
-	const struct verify *v = arg;
+	struct verify *v = arg;
 	struct ops_buf out = { .max = OUT_MAX };
 	struct json j = { .out = &out };
 
+	if (finding_fails(f->kind) && v->fails++ == 0)
+		(void)snprintf(v->first, sizeof(v->first), "%s %s: %s",
+		    finding_name(f->kind), f->where, f->detail);
 	if (v->opts->json) {
 		json_begin_object(&j);
 		json_key(&j, "kind");
@@ -296,6 +302,29 @@ find_session(struct cli *cli, const char *arg, struct session_list *list,
 	return 0;
 }
 
+/* To the daemon, for the journal and who is notified.  It can't make the verdict
+ * another one. */
+static void
+report(const struct verify *v, int status, const char *trouble)
+{
+	struct remote *r = NULL;
+	struct ops_err err = { 0 };
+	char text[512];
+
+	if (status == CLI_FINE)
+		return;
+	if (status == CLI_TAMPER)
+		(void)snprintf(
+		    text, sizeof(text), "verify FAILED, %s", v->first);
+	else
+		(void)snprintf(
+		    text, sizeof(text), "verify could not check: %s", trouble);
+	if (remote_open(v->cli->run_dir, "verify", &r, &err) < 0 ||
+	    remote_report(r, ALERT_VERIFY, v->fails, text, &err) < 0)
+		cli_note(v->cli, "this could not be reported: %s", err.msg);
+	remote_free(r);
+}
+
 int
 cmd_verify(struct cli *cli, const void *opts, int argc, char **argv)
 {
@@ -312,6 +341,8 @@ cmd_verify(struct cli *cli, const void *opts, int argc, char **argv)
 		/* A store that can't be checked is trouble, not a verdict. */
 		status =
 		    cli_fail(cli, &err) == CLI_PERM ? CLI_PERM : CLI_TROUBLE;
+	if (v.opts->report)
+		report(&v, status, err.msg);
 	free(v.use);
 	anchors_free(&v.anchors);
 	session_list_free(&list);

@@ -12,10 +12,10 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "journal.h"
 #include "logline.h"
 #include "merkle/checkpoint.h"
 
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define SYSLOG_SOCKET "/dev/log"
 /* One id for all anchor lines: journalctl MESSAGE_ID=... lists them. */
 #define ANCHOR_MESSAGE_ID "7d0a1f1b6a7a4f4c9d5f0c2f8e4b6a31"
@@ -24,6 +24,7 @@
 
 /* What one anchoring works on; the thread's until `done`. */
 struct job {
+	struct config config;
 	char line[CHECKPOINT_ANCHOR_MAX + 1];
 	uint64_t size;
 	char where[64];     /* places that took it: "journal file" */
@@ -33,6 +34,7 @@ struct job {
 struct anchor {
 	struct config config;
 	int wake_fd;
+	uint64_t time; /* CLOCK_REALTIME of the newest that worked; 0: none */
 	uint64_t anchored;              /* newest size handed to some place */
 	char last[ANCHOR_TEXT_MAX / 2]; /* the newest that worked, in words */
 	char failure[ANCHOR_TEXT_MAX / 2 - 16]; /* "" if the newest worked */
@@ -63,19 +65,20 @@ send_line(const char *path, const char *text, size_t n, struct ops_err *err)
 	return rc;
 }
 
-/* systemd's native protocol: one "KEY=value" a line. */
 static int
 to_journal(const char *path, const char *line, struct ops_err *err)
 {
-	char text[CHECKPOINT_ANCHOR_MAX + 256];
-	int n = snprintf(text, sizeof(text),
-	    "MESSAGE=%s\nPRIORITY=5\nSYSLOG_FACILITY=10\n"
-	    "SYSLOG_IDENTIFIER=opseal\nMESSAGE_ID=" ANCHOR_MESSAGE_ID "\n",
-	    line);
+	uint8_t bytes[CHECKPOINT_ANCHOR_MAX + 256];
+	struct ops_buf b = OPS_BUF_FIXED(bytes);
 
-	if (n < 0 || (size_t)n >= sizeof(text))
-		return ops_fail(err, OPS_EUSAGE, "anchor line too long");
-	return send_line(path, text, (size_t)n, err);
+	journal_puts(&b, "MESSAGE", line);
+	journal_puts(&b, "PRIORITY", "5");
+	journal_puts(&b, "SYSLOG_FACILITY", "10");
+	journal_puts(&b, "SYSLOG_IDENTIFIER", "opseal");
+	journal_puts(&b, "MESSAGE_ID", ANCHOR_MESSAGE_ID);
+	if (ops_buf_check(&b, "anchor line", err) < 0)
+		return -1;
+	return send_line(path, (const char *)b.data, b.len, err);
 }
 
 static int
@@ -159,9 +162,9 @@ run_job(void *arg)
 	struct anchor *a = arg;
 	const uint64_t one = 1;
 
-	to_system_log(&a->config, &a->job);
-	if (a->config.anchor_file[0] != '\0' &&
-	    to_file(a->config.anchor_file, a->job.line, &a->job.err) == 0)
+	to_system_log(&a->job.config, &a->job);
+	if (a->job.config.anchor_file[0] != '\0' &&
+	    to_file(a->job.config.anchor_file, a->job.line, &a->job.err) == 0)
 		add_place(&a->job, "file");
 	pthread_mutex_lock(&a->lock);
 	a->done = true;
@@ -185,6 +188,13 @@ anchor_new(const struct config *c, int wake_fd, struct anchor **ret,
 	(void)pthread_mutex_init(&a->lock, NULL);
 	*ret = a;
 	return 0;
+}
+
+void
+anchor_set(struct anchor *a, const struct config *c)
+{
+	a->config = *c;
+	a->failure[0] = '\0';
 }
 
 static void
@@ -220,7 +230,7 @@ prepare(struct anchor *a, struct writer *w, struct ops_err *err)
 		(const char *)note.data, note.len, &key, &line, err) < 0 ||
 	    ops_buf_check(&line, "anchor line", err) < 0)
 		goto out;
-	a->job = (struct job){ .size = size };
+	a->job = (struct job){ .config = a->config, .size = size };
 	memcpy(a->job.line, line.data, line.len);
 	a->job.line[line.len] = '\0';
 	rc = 1;
@@ -279,6 +289,7 @@ anchor_done(struct anchor *a, char what[static ANCHOR_TEXT_MAX])
 		return false;
 	a->anchored = j->size;
 	ops_clock_read(&now);
+	a->time = now.realtime;
 	ops_time_short(now.realtime, 0, when);
 	(void)snprintf(a->last, sizeof(a->last), "size %llu %s %s",
 	    (unsigned long long)j->size, j->where, when);
@@ -296,6 +307,12 @@ anchor_text(const struct anchor *a, char out[static ANCHOR_TEXT_MAX])
 	(void)snprintf(out, ANCHOR_TEXT_MAX, "%s%s%s%s", a->last,
 	    a->last[0] != '\0' && a->failure[0] != '\0' ? "; " : "",
 	    a->failure[0] != '\0' ? "failed: " : "", a->failure);
+}
+
+uint64_t
+anchor_time(const struct anchor *a)
+{
+	return a != NULL ? a->time : 0;
 }
 
 void

@@ -23,6 +23,9 @@ struct anchor;
 int anchor_new(const struct config *c, int wake_fd, struct anchor **ret,
     struct ops_err *err);
 
+/* Another configuration, for what is anchored from now on. */
+void anchor_set(struct anchor *a, const struct config *c);
+
 /* Anchor the writer's checkpoint, if it grew and no anchoring is under way. */
 void anchor_start(struct anchor *a, struct writer *w);
 
@@ -33,6 +36,9 @@ bool anchor_done(struct anchor *a, char what[static ANCHOR_TEXT_MAX]);
 /* The newest anchor and the newest failure, for status; "" if there is none.
  * NULL is allowed. */
 void anchor_text(const struct anchor *a, char out[static ANCHOR_TEXT_MAX]);
+
+/* CLOCK_REALTIME of the newest that worked, 0: none.  NULL is allowed. */
+uint64_t anchor_time(const struct anchor *a);
 
 /* An anchoring that hangs is left behind: the process ends anyway. */
 void anchor_free(struct anchor *a);

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "ipc/msg.h"
@@ -82,6 +84,13 @@ hidden_name(enum role_id id, char out[static SOCKET_NAME_MAX])
 	(void)snprintf(out, SOCKET_NAME_MAX, ".%d.%d", (int)getpid(), (int)id);
 }
 
+/* A socket that we make, name and remove. */
+static bool
+is_own(const struct instance *in, int id)
+{
+	return role_table[id].socket != NULL && !in->passed[id];
+}
+
 static int
 bind_socket(struct instance *in, enum role_id id, struct ops_err *err)
 {
@@ -107,7 +116,7 @@ bind_sockets(struct instance *in, struct ops_err *err)
 	if (drop_act_as(&in->user, err) < 0)
 		return -1;
 	for (int id = 0; id < ROLES && rc == 0; id++)
-		if (role_table[id].socket != NULL)
+		if (is_own(in, id))
 			rc = bind_socket(in, (enum role_id)id, err);
 	drop_act_back(&in->user);
 	return rc;
@@ -146,9 +155,90 @@ look_at_locks(const char *store, const char *run, struct ops_err *err)
 	    err, OPS_EBUSY, "run %s: another opseald is running there", run);
 }
 
+/* -- sockets of the service manager -- */
+
+/* The role whose socket is NAME.sock, or -1. */
+static int
+role_of(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (int id = 0; id < ROLES; id++) {
+		const char *file = role_table[id].socket;
+
+		if (file != NULL && strncmp(file, name, n) == 0 &&
+		    strcmp(file + n, ".sock") == 0)
+			return id;
+	}
+	return -1;
+}
+
+static bool
+has_option(int fd, int option, int want)
+{
+	int value = 0;
+	socklen_t n = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &n) == 0 &&
+	       value == want;
+}
+
+/* One that listens at RUN/NAME.sock, as the doors expect it. */
+static int
+check_passed(const struct instance *in, int id, int fd, struct ops_err *err)
+{
+	const char *file = role_table[id].socket;
+	struct sockaddr_un sun = { .sun_family = AF_UNSPEC };
+	socklen_t n = sizeof(sun) - 1;
+	char path[PATH_MAX];
+	int len = snprintf(path, sizeof(path), "%s/%s", in->run, file);
+
+	if (!has_option(fd, SO_DOMAIN, AF_UNIX) ||
+	    !has_option(fd, SO_TYPE, SOCK_SEQPACKET) ||
+	    !has_option(fd, SO_ACCEPTCONN, 1))
+		return ops_fail(err, OPS_EUSAGE,
+		    "what was passed for %s is no sequential packet socket "
+		    "that listens",
+		    file);
+	if (getsockname(fd, (struct sockaddr *)&sun, &n) < 0)
+		return ops_fail_errno(err, "passed %s", file);
+	if (len < 0 || (size_t)len >= sizeof(path) ||
+	    strncmp(sun.sun_path, path, sizeof(sun.sun_path)) != 0)
+		return ops_fail(err, OPS_EUSAGE,
+		    "what was passed for %s is %.108s and not in %s", file,
+		    sun.sun_path, in->run);
+	return 0;
+}
+
+static int
+take_passed(
+    struct instance *in, const struct passed *passed, struct ops_err *err)
+{
+	for (size_t i = 0; i < passed->n; i++) {
+		int fd = PASSED_FIRST + (int)i, id = role_of(passed->name[i]);
+
+		if (id < 0 || in->passed[id])
+			return ops_fail(err, OPS_EUSAGE,
+			    "passed socket \"%s\": %s", passed->name[i],
+			    id < 0 ? "it is none of session, record, control"
+				   : "it is there twice");
+		if (check_passed(in, id, fd, err) < 0)
+			return -1;
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+		    fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+			return ops_fail_errno(
+			    err, "passed socket %s", passed->name[i]);
+		if (!role_table[id].takes_fds)
+			msg_without_fds(fd);
+		in->listener[id] = fd;
+		in->passed[id] = true;
+	}
+	return 0;
+}
+
 int
 instance_open(const char *store, const char *run, const struct drop_user *user,
-    struct instance *ret, struct ops_err *err)
+    const struct passed *passed, struct instance *ret, struct ops_err *err)
 {
 	struct instance in = { .user = *user, .run_fd = -1, .lock_fd = -1 };
 
@@ -163,7 +253,7 @@ instance_open(const char *store, const char *run, const struct drop_user *user,
 		ops_fail_errno(err, "run %s", in.run);
 		goto fail;
 	}
-	if (bind_sockets(&in, err) < 0)
+	if (take_passed(&in, passed, err) < 0 || bind_sockets(&in, err) < 0)
 		goto fail;
 	*ret = in;
 	return 0;
@@ -253,7 +343,7 @@ instance_show(struct instance *in, struct ops_err *err)
 	if (drop_act_as(&in->user, err) < 0)
 		return -1;
 	for (int id = 0; id < ROLES && rc == 0; id++)
-		if (role_table[id].socket != NULL)
+		if (is_own(in, id))
 			rc = show_socket(in, (enum role_id)id, err);
 	drop_act_back(&in->user);
 	in->shown = rc == 0;
@@ -268,7 +358,7 @@ remove_files(struct instance *in)
 	if (in->run_fd < 0 || drop_act_as(&in->user, NULL) < 0)
 		return;
 	for (int id = 0; id < ROLES; id++) {
-		if (role_table[id].socket == NULL)
+		if (!is_own(in, id))
 			continue;
 		hidden_name((enum role_id)id, hidden);
 		(void)unlinkat(in->run_fd, hidden, 0);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "capture_mask.h"
 #include "config/config_files.h"
@@ -95,7 +97,8 @@ static const char usage[] =
     "  --version      print the version\n"
     "  --help         print this\n"
     "\n"
-    "SIGTERM seals the store and ends it.  Settings: opseal.conf(5).\n";
+    "SIGTERM seals the store and ends it; SIGHUP reads the settings again:\n"
+    "opseal.conf(5).\n";
 
 /* A number, so that a --parent by hand gets a clear answer too. */
 static int
@@ -280,34 +283,67 @@ say_fault(void *arg, const char *text)
 	logline("%s", text);
 }
 
+/* The files are read again later, and not from here. */
+static int
+absolute(const char *path, char out[static PATH_MAX], struct ops_err *err)
+{
+	char here[PATH_MAX] = "";
+	int n;
+
+	if (path[0] != '/' && getcwd(here, sizeof(here)) == NULL)
+		return ops_fail_errno(err, "%s", path);
+	n = snprintf(
+	    out, PATH_MAX, "%s%s%s", here, here[0] != '\0' ? "/" : "", path);
+	if (n < 0 || n >= PATH_MAX)
+		return ops_fail(err, OPS_EUSAGE, "%.100s: too long", path);
+	return 0;
+}
+
+/* What is for us alone must not reach whom we start. */
+static int
+take_passed(struct supervisor_opts *s, struct ops_err *err)
+{
+	static const char *const names[] = { "LISTEN_PID", "LISTEN_FDS",
+		"LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID" };
+	int rc = passed_sockets_parse(getenv(names[0]), getenv(names[1]),
+	    getenv(names[2]), getpid(), &s->passed, err);
+
+	s->watchdog =
+	    passed_watchdog_parse(getenv(names[3]), getenv(names[4]), getpid());
+	for (size_t i = 0; i < OPS_ARRAY_LEN(names); i++)
+		(void)unsetenv(names[i]);
+	return rc;
+}
+
 static int
 run_supervisor(const struct options *o)
 {
-	const struct config_where where = {
-		o->config != NULL ? o->config : CONFIG_DEFAULT_PATH,
-		o->config != NULL, o->config != NULL ? NULL : CONFIG_VENDOR_PATH
-	};
+	char path[PATH_MAX];
+	const struct config_where where = { path, o->config != NULL,
+		o->config != NULL ? NULL : CONFIG_VENDOR_PATH };
 	const struct conf_faults faults = { say_fault, NULL };
+	struct config_set set = { .n_files = 0 };
 	struct supervisor_opts s = { .store = o->store,
 		.run = o->run,
+		.where = &where,
+		.config = &set.config,
 		.no_drop = o->no_drop,
 		.no_capture = o->no_capture };
-	struct ops_buf text = { .max = CONF_MAX };
 	struct ops_err err = { 0 };
-	struct config_set set = { .n_files = 0 };
-	int rc = 2;
+	int rc;
 
+	if (take_passed(&s, &err) < 0) {
+		logline("%s", err.msg);
+		return 2;
+	}
+	if (absolute(o->config != NULL ? o->config : CONFIG_DEFAULT_PATH, path,
+		&err) < 0) {
+		logline("%s", err.msg);
+		return 2;
+	}
 	if (config_load(&where, &set, &faults, &err) < 0)
 		return 2;
-	config_put(&text, &set.config);
-	if (ops_buf_check(&text, "configuration", &err) < 0) {
-		logline("%s", err.msg);
-	} else {
-		s.config = &text;
-		s.accounting = set.config.accounting;
-		rc = o->foreground ? supervise(&s) : run_background(&s);
-	}
-	ops_buf_free(&text);
+	rc = o->foreground ? supervise(&s) : run_background(&s);
 	config_set_free(&set);
 	return rc;
 }

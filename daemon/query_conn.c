@@ -10,6 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "alert.h"
 #include "base/bytes.h"
 #include "ipc/proto.h"
 #include "logline.h"
@@ -333,6 +334,26 @@ on_programs(void *conn, struct msg *m, struct ops_err *err)
 	return list_logged(conn, m, query_on_programs, err);
 }
 
+/* What a check of root's found; he may as well say it himself. */
+static int
+on_report(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct query_conn *q = conn;
+	struct proto_alert f;
+
+	if (proto_alert_get(m->p, m->n, &f, err) < 0)
+		return -1;
+	if (q->who.peer.uid != 0 && q->who.peer.uid != q->role->user.uid)
+		return refuse(q, NULL, "only root reports findings", err);
+	if (f.kind != ALERT_DOOR && f.kind != ALERT_VERIFY)
+		return ops_fail(err, OPS_EFORMAT,
+		    "a report of kind %u, which only opseald tells", f.kind);
+	alert_tell((enum alert_kind)f.kind, f.has_session ? f.session : NULL,
+	    f.count, "%.*s", (int)f.detail.n,
+	    f.detail.p != NULL ? (const char *)f.detail.p : "");
+	return done(q, err);
+}
+
 /* clang-format off */
 static const struct msg_rule rules[] = {
 	/* type        name          states          min         max              fds   handler */
@@ -345,6 +366,7 @@ static const struct msg_rule rules[] = {
 	{ C_OPEN,     "C_OPEN",     IN(QUERY_OPEN), 1,          QUERY_PATH_MAX,  0, 0, query_on_open },
 	{ C_LIST,     "C_LIST",     IN(QUERY_OPEN), 0,          QUERY_PATH_MAX,  0, 0, query_on_list },
 	{ C_TAIL,     "C_TAIL",     IN(QUERY_OPEN), OPS_ID_LEN, OPS_ID_LEN,      0, 0, query_on_tail },
+	{ C_REPORT,   "C_REPORT",   IN(QUERY_OPEN), 1,          1024,            0, 0, on_report },
 };
 /* clang-format on */
 

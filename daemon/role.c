@@ -14,12 +14,12 @@
 
 /* clang-format off */
 const struct role_info role_table[ROLES] = {
-	[ROLE_WRITER]  = { "writer",  "record.sock",  0600, false, false, 0,            0,   role_writer },
-	[ROLE_QUERY]   = { "query",   "control.sock", 0666, false, true,  0,            0,   role_query },
-	[ROLE_SESSION] = { "session", "session.sock", 0666, true,  true,  0,            0,   role_session },
-	[ROLE_SCAN]    = { "scan",    NULL,           0,    false, false, DROP_LOOK,    0,   role_scan },
-	[ROLE_CAPTURE] = { "capture", NULL,           0,    false, false, DROP_CAPTURE, -10, role_capture },
-	[ROLE_INDEX]   = { "index",   NULL,           0,    false, false, 0,            19,  role_index },
+	[ROLE_WRITER]  = { "writer",  "record.sock",  0600, false, false, true,  0,            0,   role_writer },
+	[ROLE_QUERY]   = { "query",   "control.sock", 0666, false, true,  false, 0,            0,   role_query },
+	[ROLE_SESSION] = { "session", "session.sock", 0666, true,  true,  true,  0,            0,   role_session },
+	[ROLE_SCAN]    = { "scan",    NULL,           0,    false, false, false, DROP_LOOK,    0,   role_scan },
+	[ROLE_CAPTURE] = { "capture", NULL,           0,    false, false, false, DROP_CAPTURE, -10, role_capture },
+	[ROLE_INDEX]   = { "index",   NULL,           0,    false, false, false, 0,            19,  role_index },
 };
 /* clang-format on */
 
@@ -41,8 +41,10 @@ forget(struct role *r, struct ops_err *err)
 {
 	struct stat st;
 
+	logline_release();
 	if (close_range(ROLE_FD_END, ~0U, 0) < 0)
 		return ops_fail_errno(err, "close_range");
+	logline_connect();
 	if (fstat(ROLE_FD_LISTEN, &st) < 0 ||
 	    (role_table[r->id].socket != NULL && !S_ISSOCK(st.st_mode)) ||
 	    fstat(ROLE_FD_READY, &st) < 0 || !S_ISFIFO(st.st_mode))
@@ -56,31 +58,18 @@ forget(struct role *r, struct ops_err *err)
 	return 0;
 }
 
-static int
-read_config(struct role *r, struct ops_err *err)
+int
+role_reread(struct role *r, struct ops_err *err)
 {
-	struct ops_buf text = { .max = 1 << 20 };
-	struct stat st;
-	uint8_t *p;
-	int rc = -1;
+	struct settings s;
 
-	if (fstat(ROLE_FD_CONFIG, &st) < 0)
-		return ops_fail_errno(err, "configuration");
-	/* The supervisor and each restart of a role share its file offset. */
-	p = ops_buf_reserve(&text, (size_t)st.st_size);
-	if (p == NULL) {
-		ops_fail(err, OPS_ENOMEM, "configuration: no memory");
-		goto out;
-	}
-	if (ops_pread_full(ROLE_FD_CONFIG, p, (size_t)st.st_size, 0, err) !=
-	    st.st_size)
-		goto out;
-	text.len = (size_t)st.st_size;
-	rc = config_parse("configuration", &text, &r->config, err);
-out:
-	ops_buf_free(&text);
-	close(ROLE_FD_CONFIG);
-	return rc;
+	if (settings_read(ROLE_FD_CONFIG, &s, err) < 0)
+		return -1;
+	r->config = s.config;
+	r->config_time = s.read;
+	memcpy(r->config_fault, s.fault, sizeof(s.fault));
+	r->config_fault_time = s.fault_time;
+	return 0;
 }
 
 /* Sessions need a descriptor each; the soft limit is for programs that use
@@ -124,7 +113,7 @@ enter(struct role *r, struct ops_err *err)
 	    name, sizeof(name), "opseald-%s", role_table[r->id].name);
 	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
 	ignore_signals();
-	return read_config(r, err);
+	return role_reread(r, err);
 }
 
 void

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "config/config.h"
 #include "drop.h"
+#include "settings.h"
 #include "tracefs.h"
 
 enum role_id {
@@ -33,9 +34,10 @@ enum role_id {
 enum role_fd {
 	ROLE_FD_READY = 3,  /* pipe to the supervisor */
 	ROLE_FD_LISTEN = 4, /* its listening socket; /dev/null: it has none */
-	ROLE_FD_CONFIG = 5, /* text of the configuration file */
+	ROLE_FD_CONFIG = 5, /* the configuration, see settings.h */
 	ROLE_FD_TROUBLE =
 	    6, /* the query role's, see trouble.h; else /dev/null */
+	ROLE_FD_ALERTS = 7, /* the query role's and the writer's: alert.h */
 	ROLE_FD_END,
 };
 
@@ -45,6 +47,10 @@ struct role {
 	const char *store; /* absolute paths */
 	const char *run;
 	struct config config;
+	uint64_t config_time; /* CLOCK_REALTIME: when its files were read */
+	/* Why newer ones are not in force, and since when; "": they are */
+	char config_fault[SETTINGS_FAULT_MAX];
+	uint64_t config_fault_time;
 	struct drop_user user; /* who it is, or became */
 	pid_t parent;
 	bool no_drop, to_syslog, no_capture; /* as it was told */
@@ -63,6 +69,7 @@ struct role_info {
 	/* Anybody may connect, so it is killed and started again if its loop
 	 * stands still.  Not the writer: a slow disk is no reason. */
 	bool watched;
+	bool rereads;  /* the settings, at SIGHUP: role_reread() */
 	uint64_t keep; /* capabilities */
 	/* nice(2), as far as the supervisor may.  Whoever makes the machine busy
 	 * must not make capture late: what it doesn't read in time is lost. */
@@ -86,6 +93,9 @@ int role_main(struct role *r);
 
 /* Tell the supervisor that the role is open for business. */
 void role_ready(struct role *r);
+
+/* Read the settings again.  -1: what was is still there. */
+int role_reread(struct role *r, struct ops_err *err);
 
 /* What goes over the ready pipe when it failed: this byte, enum ops_code as a
  * byte, text. */

@@ -65,8 +65,8 @@ find_place(struct query_role *r, uid_t uid)
 	return place;
 }
 
-/* In the child: of what the role had open only the connection is left, and what
- * tells of the writer. */
+/* In the child: of what the role had open only the connection is left, what
+ * tells of the writer, and what takes findings. */
 static void
 serve(const struct role *role, int fd, pid_t parent)
 {
@@ -81,7 +81,7 @@ serve(const struct role *role, int fd, pid_t parent)
 	if (dup2(fd, ROLE_FD_LISTEN) < 0 ||
 	    close_range(ROLE_FD_READY, ROLE_FD_LISTEN - 1, 0) < 0 ||
 	    close_range(ROLE_FD_LISTEN + 1, ROLE_FD_TROUBLE - 1, 0) < 0 ||
-	    close_range(ROLE_FD_TROUBLE + 1, ~0U, 0) < 0)
+	    close_range(ROLE_FD_ALERTS + 1, ~0U, 0) < 0)
 		_exit(1);
 	query_conn_serve(role, ROLE_FD_LISTEN);
 	_exit(0);

@@ -61,6 +61,7 @@ struct session_role {
 	struct started *list;
 	uint64_t quiet_until;
 	struct mask *mask; /* of commands; NULL: they are kept as they are */
+	uint8_t mask_key[MASK_KEY];
 	struct ops_err failed; /* why the loop was stopped; OPS_OK: SIGTERM */
 	char recorder[PATH_MAX];
 };
@@ -271,6 +272,34 @@ reap(struct session_role *r)
 	}
 }
 
+/* -- the settings -- */
+
+/* Equal secrets are seen to be equal as long as this process lives; the log's own
+ * key is for the role that parses nothing a user sends. */
+static int
+load_mask(struct session_role *r, struct ops_err *err)
+{
+	struct mask *mask;
+
+	if (mask_rules_load(&r->role->config, &mask, err) < 0)
+		return -1;
+	if (mask != NULL)
+		mask_key(mask, r->mask_key);
+	mask_free(r->mask);
+	r->mask = mask;
+	return 0;
+}
+
+/* For the sessions to come; those that are recorded keep theirs. */
+static void
+read_settings(struct session_role *r)
+{
+	struct ops_err err = { 0 };
+
+	if (role_reread(r->role, &err) < 0 || load_mask(r, &err) < 0)
+		logline("%s", err.msg);
+}
+
 static void
 on_signal(struct watch *w, uint32_t events)
 {
@@ -281,6 +310,8 @@ on_signal(struct watch *w, uint32_t events)
 	while (read(w->fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo == SIGCHLD)
 			reap(r);
+		else if (si.ssi_signo == SIGHUP)
+			read_settings(r);
 		else
 			r->loop.stop = true;
 	}
@@ -315,30 +346,16 @@ find_recorder(char out[static PATH_MAX], struct ops_err *err)
 	    self, OPSEAL_LIBEXECDIR);
 }
 
-/* Equal secrets are seen to be equal as long as this process lives; the log's own
- * key is for the role that parses nothing a user sends. */
-static int
-load_mask(struct session_role *r, struct ops_err *err)
-{
-	uint8_t key[MASK_KEY];
-
-	if (mask_rules_load(&r->role->config, &r->mask, err) < 0)
-		return -1;
-	ops_random(key, sizeof(key));
-	if (r->mask != NULL)
-		mask_key(r->mask, key);
-	return 0;
-}
-
 int
 role_session(struct role *role, struct ops_err *err)
 {
-	const int signals[] = { SIGTERM, SIGCHLD, 0 };
+	const int signals[] = { SIGTERM, SIGCHLD, SIGHUP, 0 };
 	static struct session_role r;
 	int rc = -1;
 
 	r.role = role;
 	logline_share();
+	ops_random(r.mask_key, sizeof(r.mask_key));
 	if (find_recorder(r.recorder, err) < 0 || loop_init(&r.loop, err) < 0 ||
 	    load_mask(&r, err) < 0)
 		return -1;

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "alert.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "installed.h"
@@ -33,6 +36,27 @@ writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
 	if (ticket != NULL)
 		*ticket = t;
 	return 0;
+}
+
+static int
+put_daemon_event(struct writer_role *r, enum daemon_what what, const char *text,
+    struct ops_err *err)
+{
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	struct event_daemon e = { .what = what, .pid = (uint32_t)getpid() };
+	struct ops_clock now;
+	int rc;
+
+	ops_clock_read(&now);
+	e.text = (struct event_text){ (const uint8_t *)text, strlen(text) };
+	e.realtime = now.realtime;
+	event_daemon_put(&b, &e);
+	rc = ops_buf_check(&b, "event", err);
+	if (rc == 0)
+		rc = writer_role_event(
+		    r, REC_DAEMON, now.boottime, b.data, b.len, NULL, err);
+	ops_buf_free(&b);
+	return rc;
 }
 
 /* -- what wakes it -- */
@@ -60,11 +84,11 @@ look_at_state(struct writer_role *r)
 	memory_status(r, &s);
 	if (s.state == r->state && strcmp(s.reason, r->reason) == 0)
 		return;
-	if (s.state != r->state)
-		logline("%s%s",
-		    s.state == WRITER_OK ? "the log is written again"
-					 : "the log can't be written: ",
-		    s.state == WRITER_OK ? "" : s.reason);
+	if (s.state != r->state && s.state == WRITER_OK)
+		alert_tell(ALERT_LOG_BACK, NULL, 0, "the log is written again");
+	else if (s.state != r->state)
+		alert_tell(ALERT_LOG_FAILED, NULL, 0,
+		    "the log can't be written: %s", s.reason);
 	r->state = s.state;
 	memcpy(r->reason, s.reason, sizeof(r->reason));
 	peers_tell_state(r);
@@ -120,11 +144,59 @@ on_connection(struct watch *w, uint32_t events)
 	peer_accept(ROLE_OF(w, listen));
 }
 
+/* Which settings the daemon goes by is in the log, too. */
+static void
+say_settings(struct writer_role *r, const char *changed)
+{
+	char text[EVENT_TEXT_MAX + 1], hex[2 * OPS_HASH_LEN + 1];
+	struct ops_err err = { 0 };
+	int rc = config_hash(&r->role->config, r->config_hash, &err);
+
+	ops_hex(r->config_hash, OPS_HASH_LEN, hex);
+	(void)snprintf(text, sizeof(text), "sha256 %s%s%s", hex,
+	    changed[0] != '\0' ? " changed " : "", changed);
+	if (rc < 0 || put_daemon_event(r, DAEMON_CONFIG, text, &err) < 0)
+		logline("configuration event: %s", err.msg);
+}
+
+static void
+read_settings(struct writer_role *r)
+{
+	struct ops_buf names = { .max = CONF_KEYS_MAX * 64 };
+	struct config before = r->role->config;
+	const struct config *c = &r->role->config;
+	struct ops_err err = { 0 };
+	unsigned changed;
+
+	if (role_reread(r->role, &err) < 0) {
+		logline("%s", err.msg);
+		return;
+	}
+	changed = config_compare(&before, c, &names);
+	ops_buf_put8(&names, '\0');
+	writer_set_seal_after(r->w, c->seal_after);
+	anchor_set(r->anchor, c);
+	if (c->anchor_interval != before.anchor_interval)
+		loop_timer_set(
+		    r->anchor_tick.fd, c->anchor_interval, c->anchor_interval);
+	if (changed != 0)
+		say_settings(r, names.failed ? "" : (const char *)names.data);
+	ops_buf_free(&names);
+}
+
 static void
 on_signal(struct watch *w, uint32_t events)
 {
+	struct writer_role *r = ROLE_OF(w, signals);
+	struct signalfd_siginfo si;
+
 	(void)events;
-	ROLE_OF(w, signals)->loop.stop = true;
+	while (read(w->fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo == SIGHUP)
+			read_settings(r);
+		else
+			r->loop.stop = true;
+	}
 }
 
 static void
@@ -150,26 +222,14 @@ static void
 on_anchored(struct watch *w, uint32_t events)
 {
 	struct writer_role *r = ROLE_OF(w, anchored);
-	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	struct event_daemon e = { .what = DAEMON_ANCHOR,
-		.pid = (uint32_t)getpid() };
 	char what[ANCHOR_TEXT_MAX];
-	struct ops_clock now;
 	struct ops_err err = { 0 };
 
 	(void)events;
 	loop_drain(w->fd);
-	if (!anchor_done(r->anchor, what))
-		return;
-	ops_clock_read(&now);
-	e.text = (struct event_text){ (const uint8_t *)what, strlen(what) };
-	e.realtime = now.realtime;
-	event_daemon_put(&b, &e);
-	if (ops_buf_check(&b, "anchor event", &err) < 0 ||
-	    writer_role_event(
-		r, REC_DAEMON, now.boottime, b.data, b.len, NULL, &err) < 0)
+	if (anchor_done(r->anchor, what) &&
+	    put_daemon_event(r, DAEMON_ANCHOR, what, &err) < 0)
 		logline("anchor event: %s", err.msg);
-	ops_buf_free(&b);
 }
 
 /* -- starting -- */
@@ -205,7 +265,7 @@ watch_timer(struct writer_role *r, struct watch *w,
 static int
 start_loop(struct writer_role *r, struct ops_err *err)
 {
-	const int signals[] = { SIGTERM, 0 };
+	const int signals[] = { SIGTERM, SIGHUP, 0 };
 	int sig, wake, bell;
 
 	if (loop_init(&r->loop, err) < 0 ||
@@ -230,11 +290,8 @@ static int
 start_anchors(struct writer_role *r, struct ops_err *err)
 {
 	const struct config *c = &r->role->config;
-	int done;
+	int done = new_eventfd(err);
 
-	if (c->anchor_interval == 0)
-		return 0;
-	done = new_eventfd(err);
 	if (done < 0 || watch_fd(r, &r->anchored, done, on_anchored, err) < 0 ||
 	    watch_timer(r, &r->anchor_tick, on_anchor_tick, err) < 0 ||
 	    anchor_new(c, done, &r->anchor, err) < 0)
@@ -322,6 +379,7 @@ run(struct writer_role *r, struct ops_err *err)
 		return -1;
 	ops_clock_read(&now);
 	r->started = now.realtime;
+	say_settings(r, "");
 	capture_gone(r);
 	lost_start(r);
 	look_at_state(r);

@@ -1,31 +1,32 @@
 #include "supervisor.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "account_switch.h"
+#include "alert.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/io.h"
 #include "instance.h"
 #include "logline.h"
 #include "loop.h"
+#include "notifier.h"
 #include "notify.h"
 #include "pulse.h"
+#include "reload.h"
 #include "report.h"
 #include "role.h"
+#include "role_start.h"
 #include "trouble.h"
 
 #define MS UINT64_C(1000000)
@@ -34,6 +35,7 @@
 #define BACKOFF_FORGET (10000 * MS) /* lived that long: start at MIN again */
 #define STOP_WAIT (5000 * MS)       /* for a role without data of its own */
 #define SEAL_WAIT (80000 * MS)      /* for the writer; systemd waits 90 s */
+#define NOTIFY_WAIT (10000 * MS)    /* for who is told of our end */
 #define KILL_WAIT (3000 * MS)       /* for the end of what was killed */
 
 enum state { DOWN, STARTING, READY };
@@ -45,7 +47,9 @@ struct child {
 	unsigned missed; /* looks in a row that found no pulse */
 	struct report report;
 	uint64_t started, restart_at, backoff;
-	int status; /* of its last end, wait(2) */
+	int status;        /* of its last end, wait(2) */
+	unsigned settings; /* how often they had changed when it was started */
+	bool anew;         /* was told to end, to be started again at once */
 };
 
 struct supervisor {
@@ -53,92 +57,44 @@ struct supervisor {
 	struct instance in;
 	struct child child[ROLES];
 	int signals; /* signalfd */
-	int config;  /* memfd */
 	int null;
 	struct trouble trouble; /* of the writer */
 	struct account_switch account;
 	struct tracepoints failed;
-	bool left;     /* accounting, by a daemon that was killed */
-	bool stop;     /* SIGTERM or SIGINT came */
-	bool restarts; /* what dies is started again */
-	uint64_t look; /* BOOTTIME of the next look at the pulses */
+	struct reload reload;
+	int alerts[2]; /* pipe from the roles, in packets */
+	struct notifier notifier;
+	unsigned settings; /* how often they changed */
+	bool left;         /* accounting, by a daemon that was killed */
+	bool stop;         /* SIGTERM or SIGINT came */
+	bool restarts;     /* what dies is started again */
+	uint64_t look;     /* BOOTTIME of the next look at the pulses */
+	uint64_t alive;    /* BOOTTIME of the next word to the watchdog */
 };
 
 /* -- starting -- */
-
-static int
-config_memfd(const struct ops_buf *text, int *ret, struct ops_err *err)
-{
-	int fd = memfd_create("opseald-config", MFD_CLOEXEC);
-
-	if (fd < 0)
-		return ops_fail_errno(err, "memfd_create");
-	if (ops_write_full(fd, text->data, text->len, err) < 0) {
-		close(fd);
-		return -1;
-	}
-	*ret = fd;
-	return 0;
-}
-
-/* Put each of from[] at its place 0.. in to[], whatever overlaps. */
-static void
-place_fds(const int *from, const int *to, size_t n)
-{
-	int high[8];
-
-	assert(n <= OPS_ARRAY_LEN(high));
-	for (size_t i = 0; i < n; i++) {
-		high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, ROLE_FD_END);
-		if (high[i] < 0)
-			_exit(127);
-	}
-	for (size_t i = 0; i < n; i++)
-		if (dup2(high[i], to[i]) < 0)
-			_exit(127);
-}
 
 /* In the child: become the role.  Returns only if that fails. */
 static void
 execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 {
-	char role[32], pid[16], execve[32], execveat[32];
-	const char *argv[] = { "opseald", role, "--parent", pid, "--store",
-		s->in.store, "--run", s->in.run, NULL, NULL, NULL, NULL, NULL,
-		NULL };
-	size_t n = 8;
-	sigset_t none;
-	const int from[] = { s->null, ready,
-		s->in.listener[id] >= 0 ? s->in.listener[id] : s->null,
-		s->config, id == ROLE_QUERY ? s->trouble.fd : s->null,
-		s->null };
-	const int to[] = { STDIN_FILENO, ROLE_FD_READY, ROLE_FD_LISTEN,
-		ROLE_FD_CONFIG, ROLE_FD_TROUBLE, STDERR_FILENO };
+	bool tells = id == ROLE_QUERY || id == ROLE_WRITER;
+	const struct role_start r = { .id = id,
+		.store = s->in.store,
+		.run = s->in.run,
+		.no_drop = s->o->no_drop,
+		.no_capture = s->o->no_capture,
+		.to_syslog = s->o->to_syslog,
+		.failed = s->failed,
+		.parent = parent,
+		.null = s->null,
+		.ready = ready,
+		.listener = s->in.listener[id],
+		.config = s->reload.page.fd,
+		.trouble = id == ROLE_QUERY ? s->trouble.fd : -1,
+		.alerts = tells ? s->alerts[1] : -1 };
 
-	(void)snprintf(role, sizeof(role), "--role=%s", role_table[id].name);
-	(void)snprintf(pid, sizeof(pid), "%d", (int)parent);
-	if (s->o->no_drop)
-		argv[n++] = "--no-drop";
-	if (s->o->no_capture)
-		argv[n++] = "--no-capture";
-	if (s->o->to_syslog)
-		argv[n++] = "--syslog";
-	if (id == ROLE_CAPTURE) {
-		(void)snprintf(execve, sizeof(execve), "--execve=%" PRIu32,
-		    s->failed.execve);
-		(void)snprintf(execveat, sizeof(execveat),
-		    "--execveat=%" PRIu32, s->failed.execveat);
-		argv[n++] = execve;
-		argv[n++] = execveat;
-	}
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)unsetenv("NOTIFY_SOCKET");
-	(void)setpriority(PRIO_PROCESS, 0, role_table[id].nice);
-	place_fds(from, to, s->o->to_syslog ? 6 : 5);
-	if (s->o->to_syslog && dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
-		return;
-	(void)execv("/proc/self/exe", (char *const *)(void *)argv);
+	role_start(&r);
 }
 
 static void
@@ -151,6 +107,8 @@ start(struct supervisor *s, enum role_id id)
 	c->started = ops_boottime();
 	c->report = (struct report){ 0 };
 	c->missed = 0;
+	c->anew = false;
+	c->settings = s->settings;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
 		logline(
 		    "role %s: pipe: %s", role_table[id].name, strerror(errno));
@@ -252,23 +210,93 @@ ended(struct supervisor *s, enum role_id id, int status)
 		c->backoff =
 		    c->backoff < BACKOFF_MAX / 2 ? 2 * c->backoff : BACKOFF_MAX;
 	c->restart_at = now + c->backoff;
+	if (c->anew) {
+		c->backoff = 0;
+		c->restart_at = now;
+		return;
+	}
 	end_text(c, why, sizeof(why));
 	if (id == ROLE_WRITER)
 		trouble_say(&s->trouble, why);
-	logline("role %s: %s; starting it again in %llu ms",
-	    role_table[id].name, why, (unsigned long long)(c->backoff / MS));
+	logline_event(LOGLINE_ROLE_ENDED, NULL,
+	    "role %s: %s; starting it again in %llu ms", role_table[id].name,
+	    why, (unsigned long long)(c->backoff / MS));
 }
 
 static void
 reap(struct supervisor *s)
 {
+	siginfo_t si = { 0 };
 	int status;
-	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       si.si_pid > 0) {
+		/* While its number is still its own. */
+		notifier_ends(&s->notifier, si.si_pid);
+		if (waitpid(si.si_pid, &status, 0) < 0)
+			break;
+		notifier_ended(&s->notifier, si.si_pid, status);
 		for (int id = 0; id < ROLES; id++)
-			if (s->child[id].pid == pid)
+			if (s->child[id].pid == si.si_pid)
 				ended(s, (enum role_id)id, status);
+		si.si_pid = 0;
+	}
+}
+
+/* -- another configuration -- */
+
+static void
+tell_settings(struct supervisor *s, enum role_id id)
+{
+	struct child *c = &s->child[id];
+
+	c->settings = s->settings;
+	if (role_table[id].rereads)
+		(void)kill(c->pid, SIGHUP);
+}
+
+/* Its settings are read as it starts. */
+static void
+start_anew(struct child *c)
+{
+	if (c->pid > 0 && kill(c->pid, SIGTERM) == 0)
+		c->anew = true;
+}
+
+static void
+set_notifier(struct supervisor *s)
+{
+	struct ops_err err = { 0 };
+
+	if (notifier_set(&s->notifier, &s->reload.now.config, s->in.user.change,
+		&err) < 0)
+		logline_event(LOGLINE_NOTIFY_FAILED, NULL, "%s", err.msg);
+}
+
+static void
+read_again(struct supervisor *s)
+{
+	char state[64];
+	struct ops_clock now;
+	unsigned kinds;
+
+	if (!s->restarts || s->stop)
+		return;
+	ops_clock_read(&now);
+	(void)snprintf(state, sizeof(state),
+	    "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now.monotonic / 1000);
+	notify_send(state);
+	kinds = reload_again(&s->reload);
+	if (kinds & RELOAD_TOLD)
+		s->settings++;
+	/* One that isn't ready yet may not listen to the signal yet. */
+	for (int id = 0; id < ROLES; id++)
+		if (s->child[id].state == READY && (kinds & RELOAD_TOLD))
+			tell_settings(s, (enum role_id)id);
+	if (kinds & CONFIG_CAPTURE)
+		start_anew(&s->child[ROLE_CAPTURE]);
+	set_notifier(s);
+	notify_send("READY=1");
 }
 
 static void
@@ -279,7 +307,9 @@ take_signals(struct supervisor *s)
 	while (read(s->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo == SIGCHLD)
 			reap(s);
-		else if (si.ssi_signo != SIGHUP)
+		else if (si.ssi_signo == SIGHUP)
+			read_again(s);
+		else
 			s->stop = true;
 	}
 }
@@ -321,20 +351,91 @@ look_at_pulses(struct supervisor *s, uint64_t now)
 	}
 }
 
+/* The service manager hears of us only while each role that shows a pulse has one,
+ * and the writer, which need not, is there. */
+static bool
+is_alive(const struct supervisor *s)
+{
+	for (int id = 0; id < ROLES; id++) {
+		const struct child *c = &s->child[id];
+
+		if ((role_table[id].watched || id == ROLE_WRITER) &&
+		    (c->state != READY || c->missed >= PULSE_MISSES))
+			return false;
+	}
+	return true;
+}
+
+static void
+feed_watchdog(struct supervisor *s, uint64_t now)
+{
+	if (!s->restarts || s->stop || now < s->alive)
+		return;
+	s->alive = now + s->o->watchdog / 3;
+	if (is_alive(s))
+		notify_send("WATCHDOG=1");
+}
+
 /* -- waiting -- */
 
 static bool
 is_wanted(const struct supervisor *s, int id)
 {
-	return id != ROLE_CAPTURE || !s->o->no_capture || s->o->accounting;
+	return id != ROLE_CAPTURE || !s->o->no_capture ||
+	       s->o->config->accounting;
 }
 
 static void
 hear(struct supervisor *s, enum role_id id)
 {
 	read_report(&s->child[id]);
-	if (id == ROLE_WRITER && s->child[id].state == READY)
+	if (s->child[id].state != READY)
+		return;
+	if (id == ROLE_WRITER)
 		trouble_say(&s->trouble, "");
+	if (s->child[id].settings != s->settings)
+		tell_settings(s, id);
+}
+
+static void pump(struct supervisor *s, uint64_t deadline);
+
+/* -- alerts -- */
+
+static void
+take_alerts(struct supervisor *s)
+{
+	uint8_t packet[PIPE_BUF];
+	struct proto_alert f;
+	struct ops_err err = { 0 };
+	ssize_t n;
+
+	while ((n = read(s->alerts[0], packet, sizeof(packet))) > 0) {
+		if (proto_alert_get(packet, (size_t)n, &f, &err) < 0)
+			logline("a role says: %s", err.msg);
+		else
+			notifier_add(&s->notifier, &f);
+	}
+}
+
+/* The daemon's end is a finding, too; it waits for the command, not for ever. */
+static void
+tell_end(struct supervisor *s)
+{
+	static const char text[] = "opseald ended: nothing is recorded";
+	struct proto_alert f = { .kind = ALERT_STOP };
+	uint64_t deadline = ops_boottime() + NOTIFY_WAIT;
+	struct ops_clock now;
+
+	logline_event(LOGLINE_STOPPED, NULL, "ended");
+	ops_clock_read(&now);
+	f.time = now.realtime;
+	f.detail =
+	    (struct event_text){ (const uint8_t *)text, sizeof(text) - 1 };
+	take_alerts(s);
+	notifier_add(&s->notifier, &f);
+	while (notifier_busy(&s->notifier) && ops_boottime() < deadline)
+		pump(s, deadline);
+	notifier_kill(&s->notifier);
 }
 
 static void
@@ -360,6 +461,8 @@ next_due(const struct supervisor *s, uint64_t now, uint64_t deadline)
 			first = s->child[id].restart_at;
 	if (s->restarts && !s->stop && s->look < first)
 		first = s->look;
+	if (s->restarts && !s->stop && s->alive < first)
+		first = s->alive;
 	if (first == UINT64_MAX)
 		return -1;
 	return first <= now ? 0 : (int)((first - now) / MS) + 1;
@@ -369,19 +472,27 @@ next_due(const struct supervisor *s, uint64_t now, uint64_t deadline)
 static void
 pump(struct supervisor *s, uint64_t deadline)
 {
-	struct pollfd p[1 + ROLES] = { { .fd = s->signals, .events = POLLIN } };
+	struct pollfd p[2 + ROLES] = { { .fd = s->signals, .events = POLLIN } };
+	uint64_t due;
 
 	look_at_pulses(s, ops_boottime());
 	start_what_is_due(s, ops_boottime());
+	feed_watchdog(s, ops_boottime());
+	due = notifier_look(&s->notifier, ops_boottime());
+	if (due < deadline)
+		deadline = due;
 	for (int id = 0; id < ROLES; id++)
 		p[1 + id] = (struct pollfd){ .fd = s->child[id].ready,
 			.events = POLLIN };
+	p[1 + ROLES] = (struct pollfd){ .fd = s->alerts[0], .events = POLLIN };
 	if (poll(p, OPS_ARRAY_LEN(p), next_due(s, ops_boottime(), deadline)) <
 	    0)
 		return; /* EINTR: nothing we handle comes that way */
 	for (int id = 0; id < ROLES; id++)
 		if (p[1 + id].revents != 0)
 			hear(s, (enum role_id)id);
+	if (p[1 + ROLES].revents != 0)
+		take_alerts(s);
 	if (p[0].revents != 0)
 		take_signals(s);
 }
@@ -426,7 +537,7 @@ start_all(struct supervisor *s, struct ops_err *err)
 	if (!s->stop && instance_lock(&s->in, err) < 0)
 		return -1;
 	/* Before capture attaches: it knows what ended earlier. */
-	if (!s->stop && s->o->accounting)
+	if (!s->stop && s->o->config->accounting)
 		account_switch_on(&s->account, s->in.run, &s->in.user);
 	if (!s->stop && s->left && end_left(s, err) < 0)
 		return -1;
@@ -494,7 +605,11 @@ prepare(struct supervisor *s, struct ops_err *err)
 
 	if (drop_find_user(s->o->no_drop, &user, err) < 0)
 		return -1;
-	if (config_memfd(s->o->config, &s->config, err) < 0 ||
+	/* In packets, so that two roles can't mix theirs. */
+	if (pipe2(s->alerts, O_CLOEXEC | O_NONBLOCK | O_DIRECT) < 0)
+		return ops_fail_errno(err, "pipe");
+	if (reload_init(&s->reload, s->o->where, s->o->config, &user, err) <
+		0 ||
 	    trouble_new(&s->trouble, err) < 0)
 		return -1;
 	s->null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -503,21 +618,24 @@ prepare(struct supervisor *s, struct ops_err *err)
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (loop_signalfd(signals, &s->signals, err) < 0)
 		return -1;
-	if (instance_open(s->o->store, s->o->run, &user, &s->in, err) < 0)
+	if (instance_open(
+		s->o->store, s->o->run, &user, &s->o->passed, &s->in, err) < 0)
 		return -1;
 	if (chdir("/") < 0)
 		return ops_fail_errno(err, "/");
-	s->left = !s->o->accounting && account_switch_left(s->in.run);
+	s->left = !s->o->config->accounting && account_switch_left(s->in.run);
 	if (!s->o->no_capture)
 		tracefs_find(&s->failed); /* who captures has no right to */
 	return drop_supervisor(
-	    &user, s->o->accounting || s->left ? DROP_ACCOUNT : 0, err);
+	    &user, s->o->config->accounting || s->left ? DROP_ACCOUNT : 0, err);
 }
 
 static void
 announce(struct supervisor *s)
 {
-	logline("ready, store %s run %s", s->in.store, s->in.run);
+	logline_event(LOGLINE_STARTED, NULL, "ready, store %s run %s",
+	    s->in.store, s->in.run);
+	set_notifier(s);
 	if (s->o->ready != NULL)
 		s->o->ready(s->o->arg);
 	notify_send("READY=1");
@@ -526,10 +644,13 @@ announce(struct supervisor *s)
 int
 supervise(const struct supervisor_opts *o)
 {
-	struct supervisor s = {
-		.o = o, .signals = -1, .config = -1, .null = -1
-	};
+	struct supervisor s = { .o = o,
+		.alerts = { -1, -1 },
+		.signals = -1,
+		.null = -1,
+		.alive = o->watchdog > 0 ? 0 : UINT64_MAX };
 	struct ops_err err = { 0 };
+	bool was_ready;
 	int rc = 2;
 
 	s.in.run_fd = s.in.lock_fd = -1;
@@ -549,12 +670,16 @@ supervise(const struct supervisor_opts *o)
 		notify_send("STOPPING=1");
 		rc = 0;
 	}
+	was_ready = s.restarts;
 	if (stop_all(&s) < 0 && rc == 0)
 		rc = 1;
+	if (was_ready)
+		tell_end(&s);
 	account_switch_close(&s.account);
 	instance_close(&s.in);
-	for (size_t i = 0; i < 3; i++) {
-		const int fd[] = { s.signals, s.config, s.null };
+	for (size_t i = 0; i < 4; i++) {
+		const int fd[] = { s.signals, s.null, s.alerts[0],
+			s.alerts[1] };
 
 		if (fd[i] >= 0)
 			close(fd[i]);

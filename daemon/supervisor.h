@@ -10,19 +10,24 @@
 
 #include <stdbool.h>
 
-#include "base/buf.h"
+#include "config/config_files.h"
+#include "passed.h"
 
 struct supervisor_opts {
 	const char *store, *run;
-	const struct ops_buf *config; /* text of the file, already checked */
+	const struct config_where *where; /* the files, by absolute paths */
+	const struct config *config;      /* what they say now */
+	struct passed passed;             /* sockets of the service manager */
+	uint64_t
+	    watchdog; /* ns within which it must hear of us; 0: it needn't */
 	bool no_drop, no_capture;
-	bool accounting; /* as the configuration says */
-	bool to_syslog;  /* the roles' lines, and ours once all are ready */
+	bool to_syslog; /* the roles' lines, and ours once all are ready */
 	void (*ready)(void *arg); /* called once all roles answer */
 	void *arg;
 };
 
-/* Until SIGTERM or SIGINT; gives the exit status.  Prints what went wrong. */
+/* Until SIGTERM or SIGINT; SIGHUP reads the configuration again (reload.h).  Gives
+ * the exit status.  Prints what went wrong. */
 int supervise(const struct supervisor_opts *o);
 
 #endif

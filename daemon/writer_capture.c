@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alert.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "ipc/proto.h"
@@ -73,6 +74,24 @@ say_again(struct writer_role *r)
 		    r->capture_again, r->capture_again == 1 ? "" : "s");
 }
 
+/* A flood is told of every ten seconds, with all that was lost since. */
+static void
+tell_loss(struct writer_role *r, uint64_t lost)
+{
+	uint64_t now = ops_boottime();
+
+	if (lost < r->loss_told)
+		r->loss_told = 0; /* another capture, which counts anew */
+	if (lost == r->loss_told ||
+	    (r->loss_time != 0 && now - r->loss_time < LOSS_EVERY))
+		return;
+	alert_tell(ALERT_LOSS, NULL, lost - r->loss_told,
+	    "capture lost %llu starts and ends of programs",
+	    (unsigned long long)(lost - r->loss_told));
+	r->loss_told = lost;
+	r->loss_time = now;
+}
+
 int
 capture_on_state(void *conn, struct msg *m, struct ops_err *err)
 {
@@ -86,6 +105,7 @@ capture_on_state(void *conn, struct msg *m, struct ops_err *err)
 		return -1;
 	say(r, c.state, (const char *)c.text.p, c.text.n);
 	say_again(r);
+	tell_loss(r, c.lost);
 	r->capture_lost = c.lost;
 	if (c.state != CAPTURE_ON || me->told)
 		return 0;

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert.h"
 #include "base/clock.h"
 #include "logline.h"
 #include "procid.h"
@@ -121,8 +122,9 @@ close_lost(struct writer_role *r, const struct lost *l, struct ops_err *err)
 	if (rc == 0) {
 		capture_over(r, l->id);
 		ops_id_text(l->id, text);
-		logline("session %s: its recorder (process %d) is gone; "
-			"closed as lost",
+		alert_tell(ALERT_LOST, l->id, 0,
+		    "session %s: its recorder (process %d) is gone; "
+		    "closed as lost",
 		    text, (int)l->pid);
 	}
 	return rc;

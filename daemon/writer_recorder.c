@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "alert.h"
 #include "base/bytes.h"
 #include "ipc/proto.h"
 #include "record/body.h"
@@ -236,6 +237,17 @@ check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
 	}
 }
 
+static void
+tell_gap(const struct peer *p, uint64_t bytes)
+{
+	char id[OPS_ID_TEXT_LEN + 1];
+
+	ops_id_text(p->id, id);
+	alert_tell(ALERT_GAP, p->id, bytes,
+	    "session %s: %llu bytes were shown and not recorded", id,
+	    (unsigned long long)bytes);
+}
+
 int
 recorder_on_event(void *conn, struct msg *m, struct ops_err *err)
 {
@@ -269,6 +281,8 @@ recorder_on_event(void *conn, struct msg *m, struct ops_err *err)
 	p->next_event++;
 	if (type == REC_SESSION_CLOSE)
 		capture_over(p->r, p->id);
+	if (type == REC_GAP_EVENT)
+		tell_gap(p, p->r->lost_bytes - lost);
 	expect_ack(p);
 	return 0;
 }

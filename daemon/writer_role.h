@@ -32,7 +32,8 @@
 #define MEMORY_AGAIN UINT64_C(1000000000) /* ns between looks for memory */
 #define WRITER_LOGIN_SLOTS                                                     \
 	256 /* users whose logins are counted, by login uid */
-#define LOST_GRACE UINT64_C(5000000000) /* ns for a recorder to come back */
+#define LOSS_EVERY UINT64_C(10000000000) /* ns between lines of losses */
+#define LOST_GRACE UINT64_C(5000000000)  /* ns for a recorder to come back */
 
 struct peer;
 
@@ -61,6 +62,7 @@ struct writer_role {
 	enum capture_state capture_state; /* as it said last */
 	char capture_text[PROTO_CAPTURE_TEXT + 1];
 	uint64_t capture_lost;
+	uint64_t loss_told, loss_time; /* of them; BOOTTIME, 0: never */
 	pid_t capture_pid;      /* of its process; 0: there was none yet */
 	uint64_t capture_start; /* the same process's, as it says */
 	unsigned capture_again; /* times that another took its place */
@@ -87,9 +89,10 @@ struct writer_role {
 	struct note_key key; /* the log's; its name is the origin */
 	struct lost *lost;
 	size_t n_lost, cap_lost;
-	struct anchor *anchor; /* NULL: off */
 	uint64_t
 	    login_used[WRITER_LOGIN_SLOTS]; /* BOOTTIME; see writer_login.c */
+	struct anchor *anchor;              /* NULL: not there yet */
+	uint8_t config_hash[OPS_HASH_LEN];  /* of role->config */
 };
 
 /* The role, from a watch that is its member. */

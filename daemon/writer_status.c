@@ -37,13 +37,28 @@ to_wall(uint64_t boottime, const struct ops_clock *now)
 		   : now->realtime - (now->boottime - boottime);
 }
 
+static void
+put_config(const struct writer_role *r, struct proto_status *s,
+    char hex[static 2 * OPS_HASH_LEN + 1])
+{
+	const struct role *role = r->role;
+
+	s->config_read = role->config_time;
+	/* Counted when it was read: here there may be no memory to do it. */
+	ops_hex(r->config_hash, OPS_HASH_LEN, hex);
+	s->config_hash = text_of(hex);
+	if (role->config_fault[0] != '\0')
+		s->config_fault = text_of(role->config_fault);
+	s->config_fault_time = role->config_fault_time;
+}
+
 int
 status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
 {
 	struct writer_status w;
 	struct proto_status s = { 0 };
 	struct ops_clock now;
-	char anchor[ANCHOR_TEXT_MAX];
+	char anchor[ANCHOR_TEXT_MAX], hash[2 * OPS_HASH_LEN + 1];
 
 	memory_status(r, &w);
 	ops_clock_read(&now);
@@ -80,6 +95,8 @@ status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
 	s.capture = r->capture_state;
 	s.capture_text = text_of(r->capture_text);
 	s.capture_lost = r->capture_lost;
+	s.anchored = anchor_time(r->anchor);
+	put_config(r, &s, hash);
 	proto_status_put(out, &s);
 	return ops_buf_check(out, "status", err);
 }

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/confput.h"
+#include "command.h"
 
 #define NS UINT64_C(1000000000)
 #define HOUR (3600 * NS)
@@ -38,6 +39,14 @@ check_env(const char *list, struct ops_err *err)
 	return 0;
 }
 
+static int
+check_notify(const char *value, struct ops_err *err)
+{
+	struct command c;
+
+	return value[0] == '\0' ? 0 : command_parse(value, &c, err);
+}
+
 #define AT(member) offsetof(struct config, member)
 /* clang-format off */
 static const struct conf_key keys[] = {
@@ -53,6 +62,9 @@ static const struct conf_key keys[] = {
 	{ NULL, "anchor_interval", CONF_DURATION, 0,         24 * HOUR,       AT(anchor_interval), NULL,          NULL },
 	{ NULL, "anchor_file",     CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(anchor_file),     NULL,          check_path },
 	{ NULL, "anchor_syslog",   CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(anchor_syslog),   NULL,          check_syslog },
+	{ NULL, "notify",          CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(notify),          NULL,          check_notify },
+	{ NULL, "notify_user",     CONF_TEXT,     1,         CONFIG_USER_MAX, AT(notify_user),     NULL,          NULL },
+	{ NULL, "notify_timeout",  CONF_DURATION, NS / 10,   600 * NS,        AT(notify_timeout),  NULL,          NULL },
 };
 
 /* What is not here is taken over in place. */
@@ -85,6 +97,8 @@ config_init(struct config *c)
 		.on_log_failure = ON_FAILURE_CONTINUE,
 		.seal_after = NS,
 		.anchor_interval = 60 * NS,
+		.notify_user = "nobody",
+		.notify_timeout = 30 * NS,
 		.mask = true };
 }
 

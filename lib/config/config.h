@@ -18,6 +18,7 @@
 #include "base/err.h"
 
 #define CONFIG_PATH_MAX 1023 /* bytes of a path in it */
+#define CONFIG_USER_MAX 32   /* bytes of a user's name */
 #define CONFIG_ENV_MAX 1000  /* bytes of a list of variables */
 
 /* capture_hooks */
@@ -43,6 +44,9 @@ struct config {
 	char environment[CONFIG_ENV_MAX + 1];    /* names; "": none */
 	char anchor_file[CONFIG_PATH_MAX + 1];   /* "": none */
 	char anchor_syslog[CONFIG_PATH_MAX + 1]; /* "": find one; "off" */
+	char notify[CONFIG_PATH_MAX + 1]; /* command.h; "": nobody is told */
+	char notify_user[CONFIG_USER_MAX + 1];
+	uint64_t notify_timeout; /* ns */
 };
 
 /* All keys, in the order of etc/opseal.conf. */

@@ -42,8 +42,20 @@ static const struct map_field status_fields[] = {
 	{ 23, MAP_UINT, MAP_AT(proto_status, capture) },
 	{ 24, MAP_VIEW, TEXT_AT(proto_status, capture_text) },
 	{ 25, MAP_UINT, MAP_AT(proto_status, capture_lost) },
+	{ 40, MAP_UINT, MAP_AT(proto_status, config_read) },
+	{ 41, MAP_VIEW, TEXT_AT(proto_status, config_hash) },
+	{ 42, MAP_VIEW, TEXT_AT(proto_status, config_fault) },
+	{ 43, MAP_UINT, MAP_AT(proto_status, config_fault_time) },
+	{ 44, MAP_UINT, MAP_AT(proto_status, anchored) },
 };
 
+static const struct map_field alert_fields[] = {
+	{ 1, MAP_UINT,  MAP_AT(proto_alert, kind) },
+	{ 2, MAP_UINT,  MAP_AT(proto_alert, time) },
+	{ 3, MAP_BYTES, MAP_AT(proto_alert, session), .has = MAP_HAS(proto_alert, has_session) },
+	{ 4, MAP_UINT,  MAP_AT(proto_alert, count) },
+	{ 5, MAP_VIEW,  TEXT_AT(proto_alert, detail) },
+};
 static const struct map_field filter_fields[] = {
 	{ 1, MAP_VIEW, TEXT_AT(proto_filter, user) },
 	{ 2, MAP_UINT, MAP_AT(proto_filter, since) },
@@ -293,6 +305,28 @@ proto_status_get(
 		MAP_SKIP_UNKNOWN, &s, sizeof(s), err) < 0)
 		return ops_context(err, "status");
 	*ret = s;
+	return 0;
+}
+
+void
+proto_alert_put(struct ops_buf *b, const struct proto_alert *f)
+{
+	map_put(b, alert_fields, OPS_ARRAY_LEN(alert_fields), f);
+}
+
+int
+proto_alert_get(
+    const uint8_t *p, size_t n, struct proto_alert *ret, struct ops_err *err)
+{
+	struct proto_alert f;
+
+	if (get_map(p, n, alert_fields, OPS_ARRAY_LEN(alert_fields),
+		MAP_SKIP_UNKNOWN, &f, sizeof(f), err) < 0)
+		return ops_context(err, "alert");
+	if (f.kind < ALERT_GAP || f.kind > ALERT_VERIFY)
+		return ops_fail(
+		    err, OPS_EFORMAT, "alert: none is of kind %u", f.kind);
+	*ret = f;
 	return 0;
 }
 

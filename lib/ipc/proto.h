@@ -101,6 +101,8 @@
  *	    <- C_TAIL_RECORDS	u64 number of the first, records back to back
  *	    <- C_END
  *	    <- C_DONE
+ *	cli -> C_REPORT		CBOR, struct proto_alert, of root: what a check found, for
+ *				the journal and who is notified; C_DONE
  *	    <- C_FAILED		u8 enum ops_code, text
  *
  * Fuzzed: proto
@@ -178,6 +180,7 @@ enum proto_type {
 	C_PROGRAMS,
 	C_PROGRAM,
 	C_PROGRAM_ARGS,
+	C_REPORT,
 };
 
 enum door_notice {
@@ -312,10 +315,42 @@ struct proto_status {
 	uint32_t capture;               /* 23 enum capture_state */
 	struct event_text capture_text; /* 24 how, or why not */
 	uint64_t capture_lost; /* 25 execs and exits that it couldn't see */
+	/* The configuration that is in force: when its files were read
+	 * (CLOCK_REALTIME ns), SHA-256 of what it says. */
+	uint64_t config_read;          /* 40 */
+	struct event_text config_hash; /* 41 hex */
+	struct event_text
+	    config_fault; /* 42 why newer ones aren't; absent: they are */
+	uint64_t config_fault_time; /* 43 */
+	uint64_t
+	    anchored; /* 44 CLOCK_REALTIME ns of the newest anchor; 0: none */
 };
 void proto_status_put(struct ops_buf *b, const struct proto_status *s);
 int proto_status_get(
     const uint8_t *p, size_t n, struct proto_status *ret, struct ops_err *err);
+
+/* What somebody should hear of.  C_REPORT; and from the roles to the supervisor. */
+enum alert_kind {
+	ALERT_GAP = 1,    /* shown and not recorded; bytes */
+	ALERT_LOSS,       /* programs that capture lost; count */
+	ALERT_LOST,       /* a session whose recorder vanished */
+	ALERT_LOG_FAILED, /* the log can't be written */
+	ALERT_LOG_BACK,
+	ALERT_STOP, /* the daemon ended */
+	ALERT_DOOR, /* a door was changed by somebody else; C_REPORT may say it */
+	ALERT_VERIFY, /* the log's check failed; C_REPORT may say it */
+};
+struct proto_alert {
+	uint32_t kind; /* 1 enum alert_kind */
+	uint64_t time; /* 2 CLOCK_REALTIME, ns */
+	bool has_session;
+	uint8_t session[OPS_ID_LEN]; /* 3 */
+	uint64_t count;              /* 4 bytes or programs, 0: not counted */
+	struct event_text detail;    /* 5 in words */
+};
+void proto_alert_put(struct ops_buf *b, const struct proto_alert *f);
+int proto_alert_get(
+    const uint8_t *p, size_t n, struct proto_alert *ret, struct ops_err *err);
 
 /* C_SESSIONS */
 struct proto_filter {

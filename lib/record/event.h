@@ -154,12 +154,15 @@ enum daemon_what {
 	DAEMON_LOG_FAILED = 3, /* the log could not be written since `since` */
 	DAEMON_LOG_BACK = 4,
 	DAEMON_ANCHOR = 5, /* a checkpoint was handed to an anchor */
+	/* What the daemon goes by, from its start or from here on: "sha256 H",
+	 * then " changed KEY..." */
+	DAEMON_CONFIG = 6,
 };
 /* REC_DAEMON */
 struct event_daemon {
 	uint32_t what;          /* 1 enum daemon_what */
 	uint32_t pid;           /* 2 */
-	struct event_text text; /* 3 version, reason, anchor name */
+	struct event_text text; /* 3 version, reason, anchor name, ... */
 	uint64_t since;         /* 4 BOOTTIME, 0 if not about a span */
 	uint64_t realtime;      /* 5 */
 };

@@ -262,6 +262,15 @@ writer_seal_soon(struct writer *w)
 }
 
 void
+writer_set_seal_after(struct writer *w, uint64_t ns)
+{
+	pthread_mutex_lock(&w->lock);
+	w->seal_after = ns;
+	pthread_cond_signal(&w->frame_cv);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void
 writer_secret(const struct writer *w, const char *purpose,
     uint8_t ret[static WRITER_SECRET])
 {

@@ -124,6 +124,9 @@ struct writer_status {
 };
 void writer_status(struct writer *w, struct writer_status *ret);
 
+/* From the next period on; see struct writer_opts. */
+void writer_set_seal_after(struct writer *w, uint64_t ns);
+
 /* Ask for a seal now (privilege gained, session ended, shutdown is near). */
 void writer_seal_soon(struct writer *w);
 

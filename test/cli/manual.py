@@ -165,6 +165,16 @@ class Manual(t.Test):
             for option in set(re.findall(r"--([a-z][a-z-]+)", result.text)):
                 self.contains(text, "--" + option, name)
 
+    def test_messages(self):
+        """Each MESSAGE_ID is in opseald(8), and no other is."""
+        found = set()
+        for name in ("logline.c", "anchor.c"):
+            with open(os.path.join(t.SOURCE, "daemon", name)) as f:
+                found |= set(re.findall(r'"([0-9a-f]{32})"', f.read()))
+        self.check(len(found) >= 12, "few ids")
+        told = re.findall(r"(?m)^([0-9a-f]{32})\|", page("opseald.8"))
+        self.equal(sorted(told), sorted(found), "MESSAGE_IDs")
+
     def test_settings(self):
         with open(os.path.join(t.SOURCE, "lib/config/config.c")) as f:
             keys = re.findall(r'\{ NULL, "([a-z_]+)"', f.read())

@@ -53,7 +53,7 @@ class Life(t.Test):
         for pid in pids:
             self.check(t.gone(pid), "process %d is left" % pid)
         self.equal(os.listdir(os.path.join(inst.store, "wal")), [], "wal after a clean stop")
-        self.equal(inst.log().count("\n"), 1, "lines of a daemon that had nothing to say")
+        self.equal(inst.log().count("\n"), 2, "lines of a daemon that had nothing to say but its start and end")
 
     def test_sigint_is_a_stop_too(self):
         inst = self.instance()

@@ -317,7 +317,7 @@ full_status(void)
 	s = (struct proto_status){ 1, text("disk full"), UINT64_MAX, 4, 5, 6, 7,
 		8, 9, 10, UINT32_MAX, 12, 13, 14, 15, 16, text("o"), text("a"),
 		text("1.0"), 20, 21, text("/var/lib/opseal"), CAPTURE_ON,
-		text("tp_btf"), 25 };
+		text("tp_btf"), 25, 40, text("00ff"), text("x:1: no"), 43, 44 };
 	return &s;
 }
 
@@ -358,6 +358,11 @@ test_status(void **state)
 	assert_int_equal(got.capture, CAPTURE_ON);
 	assert_true(same(got.capture_text, s->capture_text));
 	assert_int_equal(got.capture_lost, 25);
+	assert_int_equal(got.config_read, 40);
+	assert_true(same(got.config_hash, s->config_hash));
+	assert_true(same(got.config_fault, s->config_fault));
+	assert_int_equal(got.config_fault_time, 43);
+	assert_int_equal(got.anchored, 44);
 	for (size_t n = 0; n < b.len; n++) {
 		assert_int_equal(proto_status_get(b.data, n, &got, &err), -1);
 		assert_int_equal(err.code, OPS_EFORMAT);
@@ -367,6 +372,37 @@ test_status(void **state)
 	proto_status_put(&b, &cut);
 	assert_int_equal(proto_status_get(b.data, b.len, &got, &err), 0);
 	assert_int_equal(got.store.n, PROTO_PATH_MAX);
+	ops_buf_free(&b);
+}
+
+static void
+test_alert(void **state)
+{
+	struct proto_alert f = { ALERT_GAP, 2, true, { 9, 8 }, 4, text("why") };
+	struct ops_buf b = { .max = 4096 };
+	struct proto_alert got = { .kind = 99 };
+	struct ops_err err;
+
+	(void)state;
+	proto_alert_put(&b, &f);
+	assert_int_equal(proto_alert_get(b.data, b.len, &got, &err), 0);
+	assert_int_equal(got.kind, ALERT_GAP);
+	assert_int_equal(got.time, 2);
+	assert_true(got.has_session);
+	assert_memory_equal(got.session, f.session, OPS_ID_LEN);
+	assert_int_equal(got.count, 4);
+	assert_true(same(got.detail, f.detail));
+	for (size_t n = 0; n < b.len; n++)
+		assert_int_equal(proto_alert_get(b.data, n, &got, &err), -1);
+	/* No such kind. */
+	for (uint32_t kind = 0; kind <= ALERT_VERIFY + 1;
+	     kind += ALERT_VERIFY + 1) {
+		f.kind = kind;
+		ops_buf_reset(&b);
+		proto_alert_put(&b, &f);
+		assert_int_equal(
+		    proto_alert_get(b.data, b.len, &got, &err), -1);
+	}
 	ops_buf_free(&b);
 }
 
@@ -416,6 +452,7 @@ main(void)
 		cmocka_unit_test(test_inner),
 		cmocka_unit_test(test_capture),
 		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_alert),
 		cmocka_unit_test(test_filter),
 	};
 

@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OPEN, HELD, STATUS, FILTER, OUTER, FOUND, INNER, CAPTURE, KINDS };
+enum { OPEN, HELD, STATUS, FILTER, OUTER, FOUND, INNER, CAPTURE, ALERT, KINDS };
 
 union body {
 	struct proto_open open;
@@ -22,6 +22,7 @@ union body {
 	struct proto_found found;
 	struct proto_inner inner;
 	struct proto_capture capture;
+	struct proto_alert alert;
 };
 
 static int
@@ -51,6 +52,9 @@ get(unsigned kind, const uint8_t *p, size_t n, union body *ret)
 		break;
 	case CAPTURE:
 		rc = proto_capture_get(p, n, &ret->capture, &err);
+		break;
+	case ALERT:
+		rc = proto_alert_get(p, n, &ret->alert, &err);
 		break;
 	default:
 		rc = proto_found_get(p, n, &ret->found, &err);
@@ -90,6 +94,9 @@ put(unsigned kind, struct ops_buf *b, const union body *body)
 		break;
 	case CAPTURE:
 		proto_capture_put(b, &body->capture);
+		break;
+	case ALERT:
+		proto_alert_put(b, &body->alert);
 		break;
 	default:
 		proto_found_put(b, &body->found);
