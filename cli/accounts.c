@@ -144,29 +144,37 @@ note(const struct choice *c, const struct passwd_line *l, const char *why)
 	ops_buf_printf(c->notes, "%.*s: %s\n", (int)l->name_len, l->name, why);
 }
 
-/* Put it on the list if it has a shell that it can log in with. */
+/* Can it log in with that shell?  If not, why, or "" where that is usual. */
+static const char *
+unusable(const struct choice *c, const char *shell, bool named)
+{
+	if (strcmp(shell, c->host->door) == 0)
+		return NULL;
+	if (!accounts_is_shell(c->host->shells, c->host->shells_len, shell))
+		return named
+			   ? "left alone: its shell is not in /etc/shells, so "
+			     "nobody logs in with it"
+			   : "";
+	return access(shell, X_OK) < 0
+		   ? "left alone: its shell can't be executed"
+		   : NULL;
+}
+
 static int
 choose(const struct choice *c, const struct passwd_line *l, bool elsewhere,
     bool named, struct ops_err *err)
 {
 	char *shell = strndup(l->shell, l->shell_len);
-	const char *is;
+	const char *why;
 	int rc = 0;
 
 	if (shell == NULL)
 		return ops_fail(err, OPS_ENOMEM, "accounts: no memory");
-	is = accounts_shell(shell);
-	if (strcmp(is, c->host->door) == 0)
+	why = unusable(c, accounts_shell(shell), named);
+	if (why == NULL)
 		rc = list(c->ret, l, elsewhere, err);
-	else if (!accounts_is_shell(c->host->shells, c->host->shells_len, is)) {
-		if (named)
-			note(c, l,
-			    "left alone: its shell is not in /etc/shells, so "
-			    "nobody logs in with it");
-	} else if (access(is, X_OK) < 0)
-		note(c, l, "left alone: its shell can't be executed");
-	else
-		rc = list(c->ret, l, elsewhere, err);
+	else if (why[0] != '\0')
+		note(c, l, why);
 	free(shell);
 	return rc;
 }
@@ -220,8 +228,15 @@ choose_elsewhere(const struct choice *c, const char *name, struct ops_err *err)
 	return choose(c, &l, true, true, err);
 }
 
+/* Why an account is looked at. */
+enum asked {
+	BY_NAME,
+	BY_GROUP,  /* a group may have users that aren't there, or root */
+	AS_BEFORE, /* it is set up, and may be gone since */
+};
+
 static int
-choose_user(const struct choice *c, const char *name, bool gone_is_fine,
+choose_user(const struct choice *c, const char *name, enum asked asked,
     struct ops_err *err)
 {
 	struct passwd_line l;
@@ -236,7 +251,7 @@ choose_user(const struct choice *c, const char *name, bool gone_is_fine,
 		found = true;
 		if (is_listed(c->ret, l.name, l.name_len, l.uid))
 			continue;
-		if (l.uid == 0 && gone_is_fine)
+		if (l.uid == 0 && asked != BY_NAME)
 			note(c, &l,
 			    "left alone: it is root; --root asks for it");
 		else if (l.uid == 0)
@@ -247,9 +262,12 @@ choose_user(const struct choice *c, const char *name, bool gone_is_fine,
 	}
 	if (found)
 		return 0;
-	if (gone_is_fine && getpwnam(name) == NULL) {
-		ops_buf_printf(
-		    c->notes, "%s: there is no such user (any more)\n", name);
+	if (asked != BY_NAME && getpwnam(name) == NULL) {
+		if (asked == BY_GROUP)
+			ops_buf_printf(c->notes,
+			    "%s: left alone: the group has it, but there is no "
+			    "such user\n",
+			    name);
 		return 0;
 	}
 	return choose_elsewhere(c, name, err);
@@ -268,7 +286,7 @@ choose_group(const struct choice *c, const char *name, struct ops_err *err)
 		    "there is no group \"%.60s\" (getent group %.60s)", name,
 		    name);
 	for (char *const *member = g->gr_mem; *member != NULL; member++)
-		if (choose_user(c, *member, true, err) < 0)
+		if (choose_user(c, *member, BY_GROUP, err) < 0)
 			return -1;
 	while ((rc = passwd_next(
 		    c->host->passwd, c->host->passwd_len, &at, &l)) != 0)
@@ -292,11 +310,11 @@ accounts_choose(const struct accounts_host *host,
 	users = users != NULL ? users : &none;
 	groups = groups != NULL ? groups : &none;
 	for (size_t i = 0; rc == 0 && i < users->n; i++)
-		rc = choose_user(&c, users->v[i], false, err);
+		rc = choose_user(&c, users->v[i], BY_NAME, err);
 	for (size_t i = 0; rc == 0 && i < groups->n; i++)
 		rc = choose_group(&c, groups->v[i], err);
 	for (size_t i = 0; rc == 0 && i < wish->n_also; i++)
-		rc = choose_user(&c, wish->also[i], true, err);
+		rc = choose_user(&c, wish->also[i], AS_BEFORE, err);
 	if (rc < 0) {
 		accounts_free(&a);
 		return -1;

@@ -107,6 +107,8 @@ int cmd_checkpoint(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_index(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_import(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_setup(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_unsetup(struct cli *cli, const void *opts, int argc, char **argv);
 
 struct ls_opts {
 	const char *user, *person, *command, *source;
@@ -141,6 +143,14 @@ struct checkpoint_opts {
 };
 struct index_opts {
 	bool rebuild, status;
+};
+struct setup_opts {
+	struct opt_list users, groups;
+	const char *door, *print;
+	bool root, dry_run, yes, check;
+};
+struct unsetup_opts {
+	bool dry_run, yes;
 };
 struct status_opts {
 	uint64_t since, until;

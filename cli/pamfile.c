@@ -100,10 +100,10 @@ pamfile_wrong(const char *p, size_t n)
 static struct word
 module_of(struct word rest)
 {
-	struct word w = { 0 };
+	struct word control, w;
 
-	if (!next_word(&rest, &w) || !next_word(&rest, &w))
-		return (struct word){ 0 };
+	if (!next_word(&rest, &control) || !next_word(&rest, &w))
+		return (struct word){ "", 0 };
 	for (size_t i = w.n; i-- > 0;)
 		if (w.p[i] == '/')
 			return (struct word){ w.p + i + 1, w.n - i - 1 };

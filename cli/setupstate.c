@@ -83,14 +83,31 @@ setupstate_door(struct setupstate *s, const char *kind, const char *door,
 	return 0;
 }
 
+/* Where the line is; n_lines: nowhere. */
+static size_t
+find_line(const struct setupstate *s, const char *path, const char *text)
+{
+	size_t i = 0;
+
+	while (i < s->n_lines && (strcmp(s->lines[i].path, path) != 0 ||
+				     strcmp(s->lines[i].text, text) != 0))
+		i++;
+	return i;
+}
+
 int
 setupstate_add_line(struct setupstate *s, const char *path, const char *text,
     bool was_open, struct ops_err *err)
 {
 	struct setup_line row = { .was_open = was_open };
+	size_t i = find_line(s, path, text);
 
 	if (!writable(path, false) || !writable(text, true))
 		return unwritable(text, err);
+	if (i < s->n_lines) {
+		s->lines[i].was_open = was_open;
+		return 0;
+	}
 	if (grow(&s->lines, s->n_lines, sizeof(row), err) < 0)
 		return -1;
 	row.path = keep(s, path, strlen(path));
@@ -156,18 +173,6 @@ setupstate_drop_account(struct setupstate *s, size_t i)
 	s->n_accounts--;
 	memmove(s->accounts + i, s->accounts + i + 1,
 	    (s->n_accounts - i) * sizeof(*s->accounts));
-}
-
-/* Where the line is; n_lines: nowhere. */
-static size_t
-find_line(const struct setupstate *s, const char *path, const char *text)
-{
-	size_t i = 0;
-
-	while (i < s->n_lines && (strcmp(s->lines[i].path, path) != 0 ||
-				     strcmp(s->lines[i].text, text) != 0))
-		i++;
-	return i;
 }
 
 void

@@ -71,6 +71,7 @@ void setupstate_free(struct setupstate *s); /* and it is { 0 } again */
 /* Texts are copied.  OPS_ENOMEM or, for what can't be written down, OPS_EUSAGE. */
 int setupstate_door(struct setupstate *s, const char *kind, const char *door,
     struct ops_err *err);
+/* One that is there already is put in again. */
 int setupstate_add_line(struct setupstate *s, const char *path,
     const char *text, bool was_open, struct ops_err *err);
 /* One that is there already gets this shell. */

@@ -178,6 +178,9 @@ test_building(void **state)
 	    setupstate_add_line(&s, "/a", "x\ny", false, &err), -1);
 	assert_int_equal(setupstate_add_line(&s, "/a", "x", false, &err), 0);
 	assert_int_equal(setupstate_add_line(&s, "/b", "x", false, &err), 0);
+	assert_int_equal(setupstate_add_line(&s, "/b", "x", true, &err), 0);
+	assert_int_equal(s.n_lines, 2);
+	assert_true(s.lines[1].was_open);
 	setupstate_drop_line(&s, "/a", "x");
 	setupstate_drop_line(&s, "/a", "x");
 	assert_int_equal(s.n_lines, 1);

@@ -1,0 +1,126 @@
+#include "doorpath.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "installed.h"
+
+#define LOGIN_MAX 255 /* bytes: as long as a shell may be in the map */
+
+int
+doorpath_find(char *path, size_t size, struct ops_err *err)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		if (slash != NULL)
+			*slash = '\0';
+		snprintf(path, size, "%s/opseal-door", self);
+		if (access(path, X_OK) == 0)
+			return 0;
+		snprintf(path, size, "%s/../libexec/opseal/opseal-door", self);
+		if (access(path, X_OK) == 0)
+			return 0;
+	}
+	snprintf(path, size, "%s/opseal-door", OPSEAL_LIBEXECDIR);
+	if (access(path, X_OK) == 0)
+		return 0;
+	return ops_fail(err, OPS_ENOENT, "opseal-door is not installed");
+}
+
+static int
+check_one(const char *path, bool folder, struct ops_err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return ops_fail_errno(err, "%.150s", path);
+	if (st.st_uid != 0 || (st.st_mode & 022) != 0)
+		return ops_fail(err, OPS_EUSAGE,
+		    "%.150s is not root's alone (owner %u, mode %04o): whoever "
+		    "may change it would be at everybody's login",
+		    path, st.st_uid, st.st_mode & 07777);
+	if ((st.st_mode & 0001) == 0)
+		return ops_fail(err, OPS_EUSAGE,
+		    "%.150s: not everybody may %s it (mode %04o)", path,
+		    folder ? "enter" : "execute", st.st_mode & 07777);
+	return 0;
+}
+
+/* The folders from / on, then the file. */
+static int
+check_way(const char *path, struct ops_err *err)
+{
+	char part[LOGIN_MAX + 1];
+
+	if (check_one("/", true, err) < 0)
+		return -1;
+	for (size_t i = 1; path[i] != '\0'; i++) {
+		if (path[i] != '/')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (check_one(part, true, err) < 0)
+			return -1;
+	}
+	return check_one(path, false, err);
+}
+
+static int
+check_runs(const char *path, const char *word, struct ops_err *err)
+{
+	/* The form in which it looks at options, and asks nobody. */
+	const char *argv[] = { path, "--run", "/", "--help", NULL };
+	struct ops_buf out = { .max = 4096 };
+	int rc = child_run(argv, &out, err);
+
+	if (rc == 0 && word != NULL) {
+		argv[1] = word;
+		argv[2] = "--help";
+		argv[3] = NULL;
+		rc = child_run(argv, &out, err);
+		if (rc > 0)
+			rc = ops_fail(err, OPS_EUSAGE,
+			    "%.150s knows no %s: it can't be this kind of door",
+			    path, word);
+	} else if (rc > 0) {
+		rc = ops_fail(err, OPS_EUSAGE,
+		    "%.150s doesn't run (status %d): nobody could log in", path,
+		    rc);
+	}
+	ops_buf_free(&out);
+	return rc;
+}
+
+int
+doorpath_login(char *path, size_t size, const char *word, struct ops_err *err)
+{
+	char *real;
+	int rc = 0;
+
+	if (doorpath_find(path, size, err) < 0)
+		return -1;
+	real = realpath(path, NULL);
+	if (real == NULL)
+		return ops_fail_errno(err, "%.150s", path);
+	if (strlen(real) > LOGIN_MAX || strlen(real) >= size ||
+	    strpbrk(real, " \t\n:#\"'\\%") != NULL)
+		rc = ops_fail(err, OPS_EUSAGE,
+		    "%.150s can't be a login shell: its path is long, or has a "
+		    "character that passwd(5) or sshd can't have",
+		    real);
+	else
+		memcpy(path, real, strlen(real) + 1);
+	free(real);
+	if (rc < 0 || check_way(path, err) < 0)
+		return -1;
+	return check_runs(path, word, err);
+}
