@@ -231,8 +231,7 @@ choose_elsewhere(const struct choice *c, const char *name, struct ops_err *err)
 /* Why an account is looked at. */
 enum asked {
 	BY_NAME,
-	BY_GROUP,  /* a group may have users that aren't there, or root */
-	AS_BEFORE, /* it is set up, and may be gone since */
+	BY_GROUP, /* a group may have users that aren't there, or root */
 };
 
 static int
@@ -262,12 +261,11 @@ choose_user(const struct choice *c, const char *name, enum asked asked,
 	}
 	if (found)
 		return 0;
-	if (asked != BY_NAME && getpwnam(name) == NULL) {
-		if (asked == BY_GROUP)
-			ops_buf_printf(c->notes,
-			    "%s: left alone: the group has it, but there is no "
-			    "such user\n",
-			    name);
+	if (asked == BY_GROUP && getpwnam(name) == NULL) {
+		ops_buf_printf(c->notes,
+		    "%s: left alone: the group has it, but there is no such "
+		    "user\n",
+		    name);
 		return 0;
 	}
 	return choose_elsewhere(c, name, err);
@@ -296,6 +294,70 @@ choose_group(const struct choice *c, const char *name, struct ops_err *err)
 	return 0;
 }
 
+/* -- those of before -- */
+
+struct before {
+	const char *name;
+	bool found;
+};
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct before *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* The accounts of passwd that are in the sorted list. */
+static int
+choose_found(
+    const struct choice *c, struct before *b, size_t n, struct ops_err *err)
+{
+	struct passwd_line l;
+	size_t at = 0;
+	int rc;
+
+	while ((rc = passwd_next(
+		    c->host->passwd, c->host->passwd_len, &at, &l)) != 0) {
+		struct before *found, key;
+		char name[256];
+
+		if (rc < 0 || l.name_len >= sizeof(name))
+			continue;
+		memcpy(name, l.name, l.name_len);
+		name[l.name_len] = '\0';
+		key.name = name;
+		found = bsearch(&key, b, n, sizeof(*b), compare);
+		if (found == NULL)
+			continue;
+		found->found = true;
+		if (l.uid != 0 && choose(c, &l, false, true, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+choose_before(const struct choice *c, const struct accounts_wish *wish,
+    struct ops_err *err)
+{
+	struct before *b = calloc(wish->n_also + 1, sizeof(*b));
+	int rc;
+
+	if (b == NULL)
+		return ops_fail(err, OPS_ENOMEM, "accounts: no memory");
+	for (size_t i = 0; i < wish->n_also; i++)
+		b[i].name = wish->also[i];
+	qsort(b, wish->n_also, sizeof(*b), compare);
+	rc = choose_found(c, b, wish->n_also, err);
+	for (size_t i = 0; rc == 0 && i < wish->n_also; i++)
+		if (!b[i].found && getpwnam(b[i].name) != NULL)
+			rc = choose_elsewhere(c, b[i].name, err);
+	free(b);
+	return rc;
+}
+
 int
 accounts_choose(const struct accounts_host *host,
     const struct accounts_wish *wish, struct accounts *ret,
@@ -313,8 +375,8 @@ accounts_choose(const struct accounts_host *host,
 		rc = choose_user(&c, users->v[i], BY_NAME, err);
 	for (size_t i = 0; rc == 0 && i < groups->n; i++)
 		rc = choose_group(&c, groups->v[i], err);
-	for (size_t i = 0; rc == 0 && i < wish->n_also; i++)
-		rc = choose_user(&c, wish->also[i], AS_BEFORE, err);
+	if (rc == 0 && wish->n_also > 0)
+		rc = choose_before(&c, wish, err);
 	if (rc < 0) {
 		accounts_free(&a);
 		return -1;

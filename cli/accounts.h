@@ -39,7 +39,7 @@ struct accounts_host {
 
 struct accounts_wish {
 	const struct opt_list *users, *groups; /* NULL: none */
-	const char *const *also; /* as users, but they may be gone */
+	const char *const *also; /* those of before, which may be gone */
 	size_t n_also;
 	bool people, root;
 };

@@ -314,34 +314,85 @@ take_account(struct making *m, const struct account *a, struct ops_err *err)
 	    &m->h->state, a->name, a->uid, a->shell, err);
 }
 
+/* One that was set up, by its uid. */
+struct known {
+	const struct setup_account *account;
+	size_t i; /* in the state */
+};
+
+static int
+by_uid(const void *a, const void *b)
+{
+	const struct known *x = a, *y = b;
+
+	return (x->account->uid > y->account->uid) -
+	       (x->account->uid < y->account->uid);
+}
+
+/* there[i]: passwd has the i-th account of the state. */
+static int
+look_for(const struct making *m, bool *there, struct ops_err *err)
+{
+	const struct setupstate *s = &m->h->state;
+	struct known *k = calloc(s->n_accounts + 1, sizeof(*k));
+	struct passwd_line l;
+	size_t at = 0;
+	int rc;
+
+	if (k == NULL)
+		return ops_fail(err, OPS_ENOMEM, "accounts: no memory");
+	for (size_t i = 0; i < s->n_accounts; i++)
+		k[i] = (struct known){ &s->accounts[i], i };
+	qsort(k, s->n_accounts, sizeof(*k), by_uid);
+	while ((rc = passwd_next(
+		    text(&m->passwd), m->passwd.bytes.len, &at, &l)) != 0) {
+		struct setup_account wanted = { .uid = l.uid };
+		struct known key = { &wanted, 0 }, *found;
+
+		if (rc < 0)
+			continue;
+		found = bsearch(&key, k, s->n_accounts, sizeof(*k), by_uid);
+		/* Several names may have the uid. */
+		while (found != NULL && found > k &&
+		       found[-1].account->uid == l.uid)
+			found--;
+		for (; found != NULL && found < k + s->n_accounts &&
+		       found->account->uid == l.uid;
+		     found++)
+			there[found->i] |=
+			    passwd_is(&l, found->account->name, l.uid);
+	}
+	free(k);
+	return 0;
+}
+
 /* Accounts that are gone take their lines along. */
 static int
 drop_gone(struct making *m, struct ops_err *err)
 {
 	struct setupstate *s = &m->h->state;
+	bool *there = calloc(s->n_accounts + 1, sizeof(*there));
+	int rc;
 
-	for (size_t i = s->n_accounts; i-- > 0;) {
+	if (there == NULL)
+		return ops_fail(err, OPS_ENOMEM, "accounts: no memory");
+	rc = look_for(m, there, err);
+	for (size_t i = s->n_accounts; rc == 0 && i-- > 0;) {
 		const struct setup_account *a = &s->accounts[i];
-		struct passwd_line l;
 		char line[600];
-		size_t at = 0;
-		bool found = false;
-		int rc;
 
-		while (!found && (rc = passwd_next(text(&m->passwd),
-				      m->passwd.bytes.len, &at, &l)) != 0)
-			found = rc > 0 && passwd_is(&l, a->name, a->uid);
-		if (found || getpwnam(a->name) != NULL)
+		if (there[i] || getpwnam(a->name) != NULL)
 			continue;
 		setuphost_note(
 		    m->h, "%s: there is no such user any more", a->name);
 		(void)snprintf(line, sizeof(line), "%s:%u:%s", a->name, a->uid,
 		    accounts_shell(a->shell));
-		if (is_ours(m, line) && map_change(m, line, NULL, err) < 0)
-			return -1;
+		if (is_ours(m, line))
+			rc = map_change(m, line, NULL, err);
 		setupstate_drop_account(s, i);
 	}
-	return 0;
+	free(there);
+	return rc;
 }
 
 /* -- the door as ForceCommand -- */

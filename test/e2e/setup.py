@@ -15,6 +15,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import hosted
 import opsealtest as t
+import recorded as r
 from faults import Faults
 from hosted import DOOR
 
@@ -538,20 +539,23 @@ class Force(hosted.Hosted):
         self.equal(self.read(self.DROPIN), text, "the file")
 
     def test_sshd_is_told(self):
-        server = subprocess.Popen(self.argv(["/usr/sbin/sshd", "-D", "-e"]),
-                                  stderr=subprocess.PIPE)
-        self.later(server.wait)
-        self.later(server.terminate)
-        t.wait_for("sshd", lambda: os.path.exists(self.at("/run/sshd.pid")))
-        pid = int(self.read("/run/sshd.pid"))
+        log = open(self.path("sshd.log"), "wb")
+        self.later(log.close)
+        server = subprocess.Popen(self.argv(["/usr/sbin/sshd", "-D", "-e"]), stderr=log)
+        self.later(lambda: server.wait(20))
+        self.later(server.kill)
+
+        def said(what, times=1):
+            def look():
+                with open(self.path("sshd.log")) as f:
+                    return f.read().count(what) == times
+            t.wait_for("%r of sshd" % what, look)
+        said("Server listening")
         done = self.exits(self.opseal("setup", "--yes", "--door", "force"), 0)
-        self.contains(done.text, "SIGHUP to process %d" % pid, "told")
-        for line in server.stderr:
-            if b"SIGHUP" in line:
-                break
-        else:
-            self.fail("sshd got no SIGHUP")
-        t.wait_for("sshd, again", lambda: os.path.exists(self.at("/run/sshd.pid")))
+        self.contains(done.text, "SIGHUP to process %d" % server.pid, "told")
+        said("Received SIGHUP")
+        said("Server listening", 2)
+        self.equal(server.poll(), None, "its status, going on")
 
 
 class Snippets(hosted.Hosted):
@@ -575,6 +579,40 @@ class Snippets(hosted.Hosted):
         self.equal(bytes(term.out).count(b"no daemon answers"), 1, "told once")
         term.line("exit 7")
         self.equal(term.wait(), 7, "its status")
+
+
+class Login(hosted.Hosted):
+    """What it is for: with the real door and a daemon."""
+
+    def login(self):
+        """A login of al; what it showed, and its status."""
+        term = self.pty(self.argv(["su", "-", "al"]))
+        term.expect(r"\$ ")
+        term.line("echo $0 $SHELL; exit 3")
+        status = term.wait()
+        return bytes(term.out), status
+
+    def test_is_recorded_from_setup_to_unsetup(self):
+        inst = self.instance()
+        os.makedirs(self.at("/run/opseal"))
+        self.exits(self.enter(["mount", "--bind", inst.run_dir, "/run/opseal"]), 0)
+
+        def sessions():
+            return r.json_lines(inst.opseal("ls", "--json"))
+        before = self.login()
+        self.contains(before[0].decode(), "-bash /bin/bash", "before")
+        told = self.exits(self.opseal("setup", "--yes", "--user", "al"), 0).errtext
+        self.check("no daemon" not in told, told)
+        self.equal(sessions(), [], "sessions before")
+        after = self.login()
+        self.contains(after[0].decode(), "-bash /bin/bash", "after")
+        self.equal((before[1], after[1]), (3, 3), "status")
+        t.wait_for("the session's end", lambda: [s for s in sessions() if s["end"]])
+        self.equal(len(sessions()), 1, "sessions")
+        self.contains(inst.opseal("cat", "last").text, "-bash /bin/bash", "what is in the log")
+        self.exits(self.opseal("unsetup", "--yes"), 0)
+        self.equal(self.login()[1], 3, "status, unset up")
+        self.equal(len(sessions()), 1, "sessions, unset up")
 
 
 t.main()

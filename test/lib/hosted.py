@@ -74,6 +74,8 @@ class Hosted(t.Test):
         self.append("/etc/group", "team:x:2100:bo,nobody-there\n")
         for line in PEOPLE.splitlines():
             name, _, uid = line.split(":")[:3]
+            self.append("/etc/shadow", name + ":*:19000:0:99999:7:::\n")
+            self.append("/etc/group", "%s:x:%s:\n" % (name, uid))
             os.makedirs(self.at("/home/%s/.ssh" % name))
             os.chown(self.at("/home/" + name), int(uid), int(uid))
 
