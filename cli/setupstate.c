@@ -26,7 +26,8 @@ keep(struct setupstate *s, const char *p, size_t n)
 
 	if (copy == NULL)
 		return NULL;
-	memcpy(copy, p, n);
+	if (n > 0)
+		memcpy(copy, p, n);
 	copy[n] = '\0';
 	kept = arena_copy(&s->arena, copy, n + 1);
 	free(copy);

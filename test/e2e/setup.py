@@ -584,6 +584,11 @@ class Snippets(hosted.Hosted):
 class Login(hosted.Hosted):
     """What it is for: with the real door and a daemon."""
 
+    def setup(self):
+        if t.SANITIZE:
+            t.skip("the door keeps its words to its end, which LeakSanitizer makes its status")
+        super().setup()
+
     def login(self):
         """A login of al; what it showed, and its status."""
         term = self.pty(self.argv(["su", "-", "al"]))
@@ -606,7 +611,7 @@ class Login(hosted.Hosted):
         self.equal(sessions(), [], "sessions before")
         after = self.login()
         self.contains(after[0].decode(), "-bash /bin/bash", "after")
-        self.equal((before[1], after[1]), (3, 3), "status")
+        self.equal((before[1], after[1]), (3, 3), "status; %r" % after[0])
         t.wait_for("the session's end", lambda: [s for s in sessions() if s["end"]])
         self.equal(len(sessions()), 1, "sessions")
         self.contains(inst.opseal("cat", "last").text, "-bash /bin/bash", "what is in the log")
