@@ -37,7 +37,7 @@ doorpath_find(char *path, size_t size, struct ops_err *err)
 }
 
 static int
-check_one(const char *path, bool folder, struct ops_err *err)
+check_one(const char *path, const char *everybody, struct ops_err *err)
 {
 	struct stat st;
 
@@ -48,30 +48,31 @@ check_one(const char *path, bool folder, struct ops_err *err)
 		    "%.150s is not root's alone (owner %u, mode %04o): whoever "
 		    "may change it would be at everybody's login",
 		    path, st.st_uid, st.st_mode & 07777);
-	if ((st.st_mode & 0001) == 0)
+	if (everybody != NULL && (st.st_mode & 0001) == 0)
 		return ops_fail(err, OPS_EUSAGE,
 		    "%.150s: not everybody may %s it (mode %04o)", path,
-		    folder ? "enter" : "execute", st.st_mode & 07777);
+		    everybody, st.st_mode & 07777);
 	return 0;
 }
 
-/* The folders from / on, then the file. */
-static int
-check_way(const char *path, struct ops_err *err)
+int
+doorpath_is_roots(const char *path, bool executable, struct ops_err *err)
 {
 	char part[LOGIN_MAX + 1];
 
-	if (check_one("/", true, err) < 0)
+	if (strlen(path) > LOGIN_MAX)
+		return ops_fail(err, OPS_EUSAGE, "%.150s: a long path", path);
+	if (check_one("/", "enter", err) < 0)
 		return -1;
 	for (size_t i = 1; path[i] != '\0'; i++) {
 		if (path[i] != '/')
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		if (check_one(part, true, err) < 0)
+		if (check_one(part, "enter", err) < 0)
 			return -1;
 	}
-	return check_one(path, false, err);
+	return check_one(path, executable ? "execute" : NULL, err);
 }
 
 static int
@@ -120,7 +121,7 @@ doorpath_login(char *path, size_t size, const char *word, struct ops_err *err)
 	else
 		memcpy(path, real, strlen(real) + 1);
 	free(real);
-	if (rc < 0 || check_way(path, err) < 0)
+	if (rc < 0 || doorpath_is_roots(path, true, err) < 0)
 		return -1;
 	return check_runs(path, word, err);
 }

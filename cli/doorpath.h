@@ -1,7 +1,8 @@
-/* doorpath - where the door is, and whether it may stand at everybody's login. */
+/* doorpath - where the door is, and what may stand at everybody's login. */
 #ifndef OPS_CLI_DOORPATH_H
 #define OPS_CLI_DOORPATH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -19,5 +20,9 @@ int doorpath_find(char *path, size_t size, struct ops_err *err);
  */
 int doorpath_login(
     char *path, size_t size, const char *word, struct ops_err *err);
+
+/* Are the file and all folders above root's alone, and may everybody enter those?
+ * path has no links.  OPS_EUSAGE: not, and err says which. */
+int doorpath_is_roots(const char *path, bool executable, struct ops_err *err);
 
 #endif

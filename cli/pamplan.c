@@ -3,23 +3,27 @@
 #include <assert.h>
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "doorpath.h"
+#include "installed.h"
 #include "pamfile.h"
 
 #define FOLDER "/etc/pam.d/"
 #define MODULE "pam_opseal.so"
+#define MODULE_MAX 256 /* bytes of its name or path and NUL */
 
 enum { SESSION = 1, ACCOUNT = 2 };
 
 static const struct {
 	int kind;
-	const char *name, *line;
+	const char *name;
 } kinds[] = {
-	{ ACCOUNT, "account", "account optional " MODULE },
-	{ SESSION, "session", "session optional " MODULE },
+	{ ACCOUNT, "account" },
+	{ SESSION, "session" },
 };
 
 struct service {
@@ -46,9 +50,9 @@ static const struct service services[] = {
 static_assert(sizeof(services) / sizeof(services[0]) <= PAMPLAN_FILES,
     "each has its place");
 
-/* Is the module where PAM looks for modules: beside its own? */
+/* Where PAM looks for modules that are named without a folder: where its own are. */
 static bool
-is_installed(void)
+is_beside_pams(char *path, size_t size)
 {
 	static const char *const patterns[] = { "/lib/*/security/pam_permit.so",
 		"/usr/lib/*/security/pam_permit.so",
@@ -62,35 +66,65 @@ is_installed(void)
 	for (size_t i = 0; i < OPS_ARRAY_LEN(patterns); i++)
 		(void)glob(patterns[i], i > 0 ? GLOB_APPEND : 0, NULL, &g);
 	for (size_t i = 0; i < g.gl_pathc && !found; i++) {
-		char path[4096];
 		const char *slash = strrchr(g.gl_pathv[i], '/');
-		int n = snprintf(path, sizeof(path), "%.*s/" MODULE,
+		int n = snprintf(path, size, "%.*s/" MODULE,
 		    (int)(slash - g.gl_pathv[i]), g.gl_pathv[i]);
 
-		found = n > 0 && (size_t)n < sizeof(path) &&
-			access(path, R_OK) == 0;
+		found = n > 0 && (size_t)n < size && access(path, F_OK) == 0;
 	}
 	globfree(&g);
 	return found;
 }
 
+/* How the module is named in a line: alone, or by its path where it was installed.
+ * False: it can't be, and a note says why. */
+static bool
+find_module(struct setuphost *h, char name[static MODULE_MAX])
+{
+	char path[4096], *real;
+	struct ops_err err = { 0 };
+	bool pams = is_beside_pams(path, sizeof(path));
+	int rc;
+
+	if (!pams)
+		(void)snprintf(path, sizeof(path), "%s",
+		    OPSEAL_LIBDIR "/security/" MODULE);
+	real = realpath(path, NULL);
+	if (real == NULL) {
+		setuphost_note(h, MODULE
+		    " is not installed: /etc/pam.d is left as it is, and "
+		    "who logs in from where, by which key, is not in "
+		    "the log");
+		return false;
+	}
+	rc = doorpath_is_roots(real, false, &err);
+	if (rc < 0)
+		setuphost_note(h, "/etc/pam.d is left as it is: %s", err.msg);
+	else
+		rc = snprintf(name, MODULE_MAX, "%s", pams ? MODULE : real);
+	free(real);
+	return rc > 0 && rc < MODULE_MAX;
+}
+
 /* One line more in out, which holds the file. */
 static int
-add_line(struct setuphost *h, const char *path, size_t kind,
-    struct ops_buf *out, struct ops_err *err)
+add_line(struct setuphost *h, const char *path, const char *kind,
+    const char *module, struct ops_buf *out, struct ops_err *err)
 {
 	struct ops_buf next = { .max = PAMFILE_MAX };
-	bool open = pamfile_add((const char *)out->data, out->len,
-	    kinds[kind].name, kinds[kind].line, &next);
+	char line[MODULE_MAX + 32];
+	bool open;
 
+	(void)snprintf(line, sizeof(line), "%s optional %s", kind, module);
+	open =
+	    pamfile_add((const char *)out->data, out->len, kind, line, &next);
 	ops_buf_free(out);
 	*out = next;
-	return setupstate_add_line(
-	    &h->state, path, kinds[kind].line, open, err);
+	return setupstate_add_line(&h->state, path, line, open, err);
 }
 
 static int
-plan_service(struct setuphost *h, const struct service *s,
+plan_service(struct setuphost *h, const struct service *s, const char *module,
     struct pamplan_file *ret, struct ops_err *err)
 {
 	const char *p;
@@ -113,7 +147,8 @@ plan_service(struct setuphost *h, const struct service *s,
 	for (size_t k = 0; k < OPS_ARRAY_LEN(kinds); k++)
 		if ((s->kinds & kinds[k].kind) != 0 &&
 		    !pamfile_has(p, n, kinds[k].name, MODULE) &&
-		    add_line(h, s->path, k, &ret->after, err) < 0)
+		    add_line(h, s->path, kinds[k].name, module, &ret->after,
+			err) < 0)
 			return -1;
 	return 0;
 }
@@ -126,17 +161,14 @@ pamplan_make(struct setuphost *h, struct pamplan_file files[PAMPLAN_FILES],
 	const struct service *s = debian ? common : services;
 	size_t count = debian ? OPS_ARRAY_LEN(common) : OPS_ARRAY_LEN(services);
 
+	char module[MODULE_MAX];
+
 	*n = 0;
-	if (!is_installed()) {
-		setuphost_note(h, MODULE
-		    " is not installed: /etc/pam.d is left as it is, and "
-		    "who logs in from where, by which key, is not in "
-		    "the log");
+	if (!find_module(h, module))
 		return 0;
-	}
 	for (size_t i = 0; i < count; i++) {
 		struct pamplan_file f = { 0 };
-		int rc = plan_service(h, &s[i], &f, err);
+		int rc = plan_service(h, &s[i], module, &f, err);
 
 		if (rc == 0 && f.file.real != NULL) {
 			files[(*n)++] = f;

@@ -285,6 +285,30 @@ class Setup(hosted.Hosted):
         self.contains(self.read(PAM[1]), "pam_opseal.so", "what wasn't ours")
         self.check("pam_opseal" not in self.read(PAM[2]), "what was")
 
+    def test_pam_module_below_a_prefix(self):
+        """make install puts it where PAM doesn't look: then it is named by its path, and
+        only if it is root's."""
+        folder = "/usr/local/" + self.libdir() + "/security"
+        os.makedirs(self.at(folder))
+        self.put(folder + "/pam_opseal.so", "")
+        before = self.snapshot()
+        os.chmod(self.at(folder), 0o777)
+        told = self.set_up("--user", "al").errtext
+        self.contains(told, "/etc/pam.d is left as it is: %s is not root's alone" % folder, "told")
+        os.chmod(self.at(folder), 0o755)
+        self.set_up("--user", "al")
+        self.contains(self.read(PAM[1]), "\nsession optional %s/pam_opseal.so\n" % folder, PAM[1])
+        self.exits(self.opseal("setup", "--check"), 0)
+        self.unset()
+        self.same(before, "after unsetup")
+
+    def libdir(self):
+        with open(os.path.join(t.BUILD, "installed.h")) as f:
+            found = re.search(r'OPSEAL_LIBDIR "/usr/local/(.*)"', f.read())
+        if found is None:
+            t.skip("not built for /usr/local")
+        return found[1]
+
     def test_pam_elsewhere(self):
         """No common-*: the services' own files, with account lines first."""
         self.module()
