@@ -108,6 +108,8 @@ int cmd_index(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_import(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_config(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_setup(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_unsetup(struct cli *cli, const void *opts, int argc, char **argv);
 
 struct ls_opts {
 	const char *user, *person, *command, *source;
@@ -145,6 +147,14 @@ struct index_opts {
 };
 struct config_opts {
 	bool check, json;
+};
+struct setup_opts {
+	struct opt_list users, groups;
+	const char *door, *print;
+	bool root, dry_run, yes, check;
+};
+struct unsetup_opts {
+	bool dry_run, yes;
 };
 struct status_opts {
 	uint64_t since, until;

@@ -123,6 +123,28 @@ static const struct opt index_options[] = {
 	{ 0 },
 };
 
+static const struct opt setup_options[] = {
+#define AT(m) offsetof(struct setup_opts, m)
+	{ "user",    'u', OPT_LIST, "NAME", "this account; may be given again",    AT(users), 0 },
+	{ "group",   'g', OPT_LIST, "NAME", "the accounts in this group; may be given again", AT(groups), 0 },
+	{ "root",    0,   OPT_FLAG, NULL,   "root's own logins, too",              AT(root), 0 },
+	{ "door",    0,   OPT_ONCE, "KIND", "shell (the default) or force",        AT(door), 0 },
+	{ "print",   0,   OPT_ONCE, "WHAT", "print lines to paste: profile, ssm; change nothing", AT(print), 0 },
+	{ "dry-run", 'n', OPT_FLAG, NULL,   "show the changes, make none",         AT(dry_run), 0 },
+	{ "yes",     'y', OPT_FLAG, NULL,   "make them without asking",            AT(yes), 0 },
+	{ "check",   0,   OPT_FLAG, NULL,   "is all as it was set up?",            AT(check), 0 },
+#undef AT
+	{ 0 },
+};
+
+static const struct opt unsetup_options[] = {
+#define AT(m) offsetof(struct unsetup_opts, m)
+	{ "dry-run", 'n', OPT_FLAG, NULL, "show the changes, make none", AT(dry_run), 0 },
+	{ "yes",     'y', OPT_FLAG, NULL, "make them without asking",    AT(yes), 0 },
+#undef AT
+	{ 0 },
+};
+
 static const struct opt status_options[] = {
 	{ "coverage", 0, OPT_FLAG, NULL, "what capture missed, by the kernel's accounting", offsetof(struct status_opts, coverage), 0 },
 	{ "metrics", 0, OPT_FLAG, NULL, "as OpenMetrics text, for a Prometheus", offsetof(struct status_opts, metrics), 0 },
@@ -166,6 +188,18 @@ static const char play_more[] =
 	"  + or =   twice as fast\n"
 	"  -        half as fast\n"
 	"  q        quit\n\n" PLACE_IS READ_STATUS;
+static const char setup_more[] =
+	"Without NAME: all people with a login shell; root only with --root. Their shell\n"
+	"becomes opseal-shell, and their own one is kept behind it, in /etc/opseal/shells.\n"
+	"--door force: sshd's ForceCommand instead, where accounts can't be touched.\n"
+	"--print: lines to paste where there is nothing else: profile, ssm (AWS).\n"
+	"It may be run again at any time, and changes nothing that is right.\n"
+	"Exit status: 0 done, or nothing to do, 1 not wanted, or with --check: not as it\n"
+	"was set up, 2 trouble: nothing was changed, 4 not permitted, 5 done, but some\n"
+	"accounts were refused.\n";
+static const char unsetup_more[] =
+	"What others changed in these files since is kept, and named.\n"
+	"Exit status: 0 done, or nothing to do, 1 not wanted, 2 trouble, 4 not permitted.\n";
 static const char status_more[] =
 	"Exit status: 0 fine, 2 the log can't be written (state FAILED), or trouble, 4 not\n"
 	"permitted, 5 with --coverage: parts of the list are missing.\n";
@@ -230,6 +264,10 @@ static const struct command commands[] = {
 	    NO_STORE | NEED_PAGER, 0, 1, config_options, sizeof(struct config_opts), 0, cmd_config },
 	{ "index", GROUP_KEEP, "", "Make the index of what ran, which is derived", index_more,
 	    0, 0, 0, index_options, sizeof(struct index_opts), 0, cmd_index },
+	{ "setup", GROUP_KEEP, "", "Have every login recorded", setup_more,
+	    NO_STORE, 0, 0, setup_options, sizeof(struct setup_opts), 0, cmd_setup },
+	{ "unsetup", GROUP_KEEP, "", "Take back what setup did", unsetup_more,
+	    NO_STORE, 0, 0, unsetup_options, sizeof(struct unsetup_opts), 0, cmd_unsetup },
 };
 /* clang-format on */
 #define N_COMMANDS OPS_ARRAY_LEN(commands)
@@ -593,6 +631,7 @@ run_words(struct cli *cli, int argc, char **argv)
 		struct play_opts play;
 		struct export_opts export;
 		struct verify_opts verify;
+		struct setup_opts setup;
 	} values = { 0 };
 	int rest, n;
 

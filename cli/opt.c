@@ -135,6 +135,19 @@ parse_number(const struct opt *o, const char *s, void *at, struct ops_err *err)
 }
 
 static int
+store_item(const struct opt *o, struct opt_list *list, const char *s,
+    struct ops_err *err)
+{
+	if (*s == '\0')
+		return ops_fail(err, OPS_EUSAGE, "--%s: it is empty", o->name);
+	if (list->n == OPT_LIST_MAX)
+		return ops_fail(err, OPS_EUSAGE, "--%s: over %d of them",
+		    o->name, OPT_LIST_MAX);
+	list->v[list->n++] = s;
+	return 0;
+}
+
+static int
 store_value(
     const struct opt *o, void *values, const char *s, struct ops_err *err)
 {
@@ -162,6 +175,9 @@ store_value(
 			rc = ops_fail(
 			    err, OPS_EUSAGE, "--%s: it is empty", o->name);
 		*(const char **)at = s;
+		break;
+	case OPT_LIST:
+		rc = store_item(o, at, s, err);
 		break;
 	case OPT_COUNT:
 	case OPT_SPEED:

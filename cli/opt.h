@@ -20,11 +20,18 @@
 enum opt_kind {
 	OPT_FLAG,     /* nothing: bool */
 	OPT_TEXT,     /* const char *; of several the last counts */
+	OPT_LIST,     /* struct opt_list: all of several */
 	OPT_ONCE,     /* const char *; a second one is an error */
 	OPT_COUNT,    /* unsigned, 1.. */
 	OPT_TIME,     /* uint64_t, ns since the epoch; as ops_time_parse() */
 	OPT_DURATION, /* uint64_t ns; as ops_duration_parse() */
 	OPT_SPEED,    /* double, 0..1000 */
+};
+
+#define OPT_LIST_MAX 256
+struct opt_list {
+	const char *v[OPT_LIST_MAX];
+	size_t n;
 };
 
 struct opt {

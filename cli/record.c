@@ -7,34 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "installed.h"
-
-/* The door beside this program (a build, a private copy), in libexec beside
- * its prefix, or where it was installed. */
-static int
-find_door(char *path, size_t size, struct ops_err *err)
-{
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		if (slash != NULL)
-			*slash = '\0';
-		snprintf(path, size, "%s/opseal-door", self);
-		if (access(path, X_OK) == 0)
-			return 0;
-		snprintf(path, size, "%s/../libexec/opseal/opseal-door", self);
-		if (access(path, X_OK) == 0)
-			return 0;
-	}
-	snprintf(path, size, "%s/opseal-door", OPSEAL_LIBEXECDIR);
-	if (access(path, X_OK) == 0)
-		return 0;
-	return ops_fail(err, OPS_ENOENT, "opseal-door is not installed");
-}
+#include "doorpath.h"
 
 /* The door asks the same, and executes the command in place where it is not so;
  * it says nothing, since at a login nobody may notice it. */
@@ -59,7 +32,7 @@ cmd_record(struct cli *cli, const void *opts, int argc, char **argv)
 	int n = 0;
 
 	(void)opts;
-	if (find_door(path, sizeof(path), &err) < 0)
+	if (doorpath_find(door, path, sizeof(path), &err) < 0)
 		return cli_fail(cli, &err);
 	args = calloc((size_t)argc + 5, sizeof(*args));
 	if (args == NULL || strlen(cli->run_dir) >= sizeof(run_dir)) {

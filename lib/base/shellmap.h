@@ -18,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The one word that the door as a shell takes for itself: does it run? */
+#define DOOR_RUNS "--opseal-runs"
+
 #define SHELLMAP_MAX 4194304   /* bytes of the file */
 #define SHELLMAP_SHELL_MAX 255 /* bytes of a shell's path */
 #define SHELLMAP_NAME_MAX 255  /* of a name */

@@ -100,6 +100,16 @@ def snapshot(folder):
                 found[path] = f.read()
     return found
 
+# The same of commands that read no store.
+WRONG_ALONE = [
+    (["setup", "--user", ""], "--user: it is empty"),
+    (["setup", "--door", "back"], "\"back\" is no kind of door"),
+    (["setup", "--yes", "--check"], "only one of them"),
+    (["setup", "--print", "zsh"], "none of profile and ssm"),
+    (["setup", "alice"], "unexpected argument \"alice\""),
+    (["unsetup", "--yes", "--dry-run"], "only one of them"),
+    (["unsetup", "--store", "/"], "--store"),
+]
 
 class Arguments(t.Test):
     def store(self):
@@ -196,6 +206,12 @@ class Arguments(t.Test):
 
     def test_version(self):
         self.matches(self.exits(t.run(["opseal", "--version"]), 0).text, r"^opseal \d")
+
+    def test_wrong_without_a_store(self):
+        for row, says in WRONG_ALONE:
+            result = self.exits(t.run(["opseal"] + row), 2, row)
+            self.contains(self.one_line(result), says, row)
+            self.equal(result.out, b"", row)
 
 
 t.main()

@@ -34,7 +34,8 @@ class Faults:
 
     def fail(self, calls, number=errno.EIO, after=0, times=0, role=""):
         """Calls of these kinds ("pwrite sync ...") fail with that errno, after so
-        many that don't, so many times (0: until heal())."""
+        many that don't, so many times (0: until heal()).  Errno 0: the process is
+        killed where it calls."""
         self.heal()
         self.map[4:32] = struct.pack("<iqqQ", number, after, times, 0)
         self.map[ROLE:SIZE] = role.encode().ljust(SIZE - ROLE, b"\0")

@@ -5,13 +5,14 @@
  *
  * The file is mapped by every process and has the struct below.  Calls of its
  * kinds are counted down in all processes of its role together; at zero they
- * fail, `times` times (0: for ever).  Nothing here allocates, or uses memory
+ * fail, `times` times (0: for ever); where the error is 0 the process is killed.  Nothing here allocates, or uses memory
  * of a thread's own: malloc(3) is among what fails.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -100,6 +101,8 @@ fails(uint32_t kind)
 	if (n > 0 || (ctl->times != 0 && n <= -ctl->times))
 		return false;
 	ctl->failed++;
+	if (ctl->error == 0)
+		kill(getpid(), SIGKILL);
 	errno = ctl->error;
 	return true;
 }

@@ -1,0 +1,148 @@
+#include "sshdconf.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/bytes.h"
+#include "textline.h"
+
+/* Is the line that keyword's?  Then where its value begins. */
+static bool
+begins(const struct textline *l, const char *keyword, size_t *value)
+{
+	size_t from = 0, len = strlen(keyword);
+
+	while (from < l->n && (l->p[from] == ' ' || l->p[from] == '\t'))
+		from++;
+	if (l->n - from < len || strncasecmp(l->p + from, keyword, len) != 0)
+		return false;
+	from += len;
+	if (from < l->n && l->p[from] != ' ' && l->p[from] != '\t' &&
+	    l->p[from] != '=')
+		return false;
+	while (from < l->n &&
+	       (l->p[from] == ' ' || l->p[from] == '\t' || l->p[from] == '='))
+		from++;
+	*value = from;
+	return true;
+}
+
+bool
+sshdconf_value(const char *p, size_t n, const char *keyword,
+    char value[static SSHDCONF_VALUE])
+{
+	struct textline l;
+	size_t at = 0, from, len;
+
+	while (textline_next(p, n, &at, &l)) {
+		if (!begins(&l, keyword, &from))
+			continue;
+		len = l.n - from;
+		if (len >= SSHDCONF_VALUE)
+			len = SSHDCONF_VALUE - 1;
+		memcpy(value, l.p + from, len);
+		value[len] = '\0';
+		return true;
+	}
+	return false;
+}
+
+/* clang-format off */
+static const struct {
+	const char *keyword, *why;
+} refusals[] = {
+	{ "forcecommand", "sshd has a ForceCommand for it already" },
+	{ "chrootdirectory", "it is shut in (ChrootDirectory), where there is no door" },
+	{ "authorizedkeyscommand", "its keys come from AuthorizedKeysCommand, and may have a command of their own" },
+	{ "trustedusercakeys", "certificates are trusted (TrustedUserCAKeys), and may have a force-command of their own" },
+};
+/* clang-format on */
+
+static bool
+sftp_is_internal(const char *p, size_t n)
+{
+	struct textline l;
+	size_t at = 0, from;
+
+	while (textline_next(p, n, &at, &l)) {
+		static const char internal[] = "internal-sftp";
+
+		if (begins(&l, "subsystem", &from) &&
+		    memmem(l.p + from, l.n - from, internal,
+			strlen(internal)) != NULL)
+			return true;
+	}
+	return false;
+}
+
+bool
+sshdconf_refuses(const char *p, size_t n, const char *door,
+    char reason[static SSHDCONF_VALUE])
+{
+	char value[SSHDCONF_VALUE];
+
+	for (size_t i = 0; i < OPS_ARRAY_LEN(refusals); i++) {
+		if (!sshdconf_value(p, n, refusals[i].keyword, value) ||
+		    strcasecmp(value, "none") == 0)
+			continue;
+		if (i == 0 && strncmp(value, door, strlen(door)) == 0 &&
+		    value[strlen(door)] == ' ')
+			continue;
+		(void)snprintf(reason, SSHDCONF_VALUE, "%s", refusals[i].why);
+		return true;
+	}
+	if (!sftp_is_internal(p, n))
+		return false;
+	(void)snprintf(reason, SSHDCONF_VALUE,
+	    "its sftp is internal-sftp, which ForceCommand takes away");
+	return true;
+}
+
+bool
+sshdconf_is_name(const char *name)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-$";
+
+	return name[0] != '\0' && name[0] != '-' &&
+	       strspn(name, good) == strlen(name);
+}
+
+void
+sshdconf_put(
+    struct ops_buf *out, const char *door, const char *const *names, size_t n)
+{
+	ops_buf_puts(out,
+	    "# By opseal setup --door force; opseal unsetup removes it.\n");
+	if (n == 0)
+		return;
+	ops_buf_puts(out, "Match User ");
+	for (size_t i = 0; i < n; i++)
+		ops_buf_printf(out, "%s%s", i > 0 ? "," : "", names[i]);
+	ops_buf_printf(out, "\n\tForceCommand %s --forced\n", door);
+}
+
+bool
+sshdconf_with(const char *p, size_t n, const char *folder, const char *file,
+    struct ops_buf *out)
+{
+	struct textline l;
+	size_t at = 0, from;
+
+	while (textline_next(p, n, &at, &l)) {
+		if (begins(
+			&l, "match", &from)) /* what follows is for some only */
+			break;
+		if (!begins(&l, "include", &from) ||
+		    memmem(l.p + from, l.n - from, folder, strlen(folder)) ==
+			NULL)
+			continue;
+		ops_buf_put(out, p, l.start);
+		ops_buf_printf(out, "Include %s\n", file);
+		ops_buf_put(out, p + l.start, n - l.start);
+		return true;
+	}
+	ops_buf_put(out, p, n);
+	return false;
+}

@@ -1,0 +1,44 @@
+/*
+ * sshdconf - what sshd says of its configuration (sshd -T), and the file that makes
+ * the door its ForceCommand.
+ *
+ * Pure.
+ *
+ * Fuzzed: sshdconf
+ */
+#ifndef OPS_CLI_SSHDCONF_H
+#define OPS_CLI_SSHDCONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+#define SSHDCONF_MAX 1048576 /* bytes */
+#define SSHDCONF_VALUE 512 /* bytes of a value and NUL; what is longer is cut */
+
+/* The first value of the keyword ("usepam"), as sshd -T prints it.  False: it isn't
+ * there. */
+bool sshdconf_value(const char *p, size_t n, const char *keyword,
+    char value[static SSHDCONF_VALUE]);
+
+/* Why ForceCommand must not be set for whom sshd -T says this: what it would break.
+ * False: nothing.  reason is one clause, without a full stop.  One that is set to
+ * this door already is fine. */
+bool sshdconf_refuses(const char *p, size_t n, const char *door,
+    char reason[static SSHDCONF_VALUE]);
+
+/* May it stand in Match User as it is? */
+bool sshdconf_is_name(const char *name);
+
+/* The file for these accounts; their names are sshdconf_is_name(). */
+void sshdconf_put(
+    struct ops_buf *out, const char *door, const char *const *names, size_t n);
+
+/* p[0..n) is sshd_config.  Append it to out with one more file included before the
+ * first Include that names the folder.  False: there is none, so a file in that
+ * folder would have no effect. */
+bool sshdconf_with(const char *p, size_t n, const char *folder,
+    const char *file, struct ops_buf *out);
+
+#endif
