@@ -26,9 +26,13 @@ class Logins(t.Test):
         return r.json_lines(self.inst.opseal("ls", "--json", *args))
 
     def record(self):
+        before = len(self.rows())
         self.exits(t.run(self.inst.argv("record", "--", "true")), 0)
-        return t.wait_for("the session", lambda: [
-            s for s in self.rows() if s["status"] == "closed"])[-1]
+
+        def ended():
+            rows = self.rows()
+            return rows if len(rows) > before and rows[-1]["status"] == "closed" else None
+        return t.wait_for("the session", ended)[-1]
 
     def test_it_is_who_connects(self):
         """Pid, start and session are the kernel's: so what we start is that person's."""
