@@ -339,7 +339,7 @@ choose_found(
 
 	while ((rc = passwd_next(
 		    c->host->passwd, c->host->passwd_len, &at, &l)) != 0) {
-		struct before *found, key;
+		struct before *found, key = { 0 };
 		char name[256];
 
 		if (rc < 0 || l.name_len >= sizeof(name))

@@ -257,18 +257,15 @@ int
 shell_forced(struct door *d, struct ops_err *err)
 {
 	static char dash_c[] = "-c";
-	const char *sent = getenv("SSH_ORIGINAL_COMMAND");
-	char *args[] = { dash_c, NULL, NULL };
+	char *sent = getenv("SSH_ORIGINAL_COMMAND");
+	char *args[] = { dash_c, sent, NULL };
 
 	d->shell = shell_own(d);
 	d->login = sent == NULL;
-	if (sent == NULL) {
+	/* Its bytes stay where the kernel put them. */
+	if (sent == NULL)
 		args[0] = NULL;
-	} else {
-		args[1] = strdup(sent);
-		if (args[1] == NULL)
-			return ops_fail(err, OPS_ENOMEM, "command: no memory");
+	else
 		(void)unsetenv("SSH_ORIGINAL_COMMAND");
-	}
 	return set_words(d, last_part(d->shell), args, err);
 }

@@ -22,7 +22,8 @@ struct parser {
 	unsigned set_on[CONF_KEYS_MAX]; /* line that set the key, 0: none */
 	void *ret;                      /* NULL: only check */
 	const struct conf_faults *faults;
-	struct ops_err *err;
+	struct ops_err *err; /* e */
+	struct ops_err e;    /* of this line */
 };
 
 /* For messages: "%.*s" takes an int. */
@@ -420,19 +421,17 @@ fault(struct parser *ps, struct ops_err *first, const struct ops_err *e)
 static int
 take_all(struct parser *ps, const char *p, size_t n, struct ops_err *first)
 {
-	struct ops_err e;
-
 	memset(ps->set_on, 0, sizeof(ps->set_on));
 	ps->section = (struct span){ NULL, 0 };
 	for (ps->line = 1; n > 0; ps->line++) {
 		const char *nl = memchr(p, '\n', n);
 		size_t len = nl != NULL ? (size_t)(nl - p) : n;
 
-		e = (struct ops_err){ 0 };
-		ps->err = &e;
+		ps->e = (struct ops_err){ 0 };
+		ps->err = &ps->e;
 		if (take_line(ps, (struct span){ p, len }) < 0) {
-			ops_context(&e, "%s:%u", ps->file, ps->line);
-			if (fault(ps, first, &e) < 0)
+			ops_context(ps->err, "%s:%u", ps->file, ps->line);
+			if (fault(ps, first, ps->err) < 0)
 				break;
 		}
 		len += nl != NULL;

@@ -191,7 +191,8 @@ config_load(const struct config_where *where, struct config_set *ret,
     const struct conf_faults *faults, struct ops_err *err)
 {
 	struct loading *l = calloc(1, sizeof(*l));
-	struct names *vendor = calloc(2, sizeof(*vendor)), *own = vendor + 1;
+	struct names *vendor = calloc(2, sizeof(*vendor));
+	struct names *own = vendor != NULL ? vendor + 1 : NULL;
 	struct ops_err e = { 0 };
 	char dir[PATH_MAX];
 	int n, rc = -1;

@@ -3,8 +3,8 @@
 """OpenSSH's own regression suite (Debian's openssh-tests), as an account whose shell is
 the door and as one whose shell isn't: the same of its tests pass.
 
-Only those that test what a session does; OPSEAL_WHOLE_SUITE=1 takes all, which is half an
-hour: most of them are about keys, names and configuration, and never come by a shell."""
+Only some that test what a session does; OPSEAL_WHOLE_SUITE=1 takes all, which is more than
+half an hour: most of them are about keys, names and configuration, and never come by a shell."""
 import os
 import re
 import sys
@@ -14,9 +14,8 @@ import opsealtest as t
 import sshhost
 
 SUITE = "/usr/lib/openssh/regress"
-SESSIONS = """connect proxy-connect connect-privsep connect-uri exit-status exit-status-signal envpass transfer
-    banner stderr-data stderr-after-eof broken-pipe yes-head agent key-options scp scp3 sftp sftp-cmds sftp-batch
-    dynamic-forward forwarding multiplex localcommand forcecommand forward-control authinfo""".split()
+SESSIONS = """connect exit-status exit-status-signal envpass transfer stderr-data stderr-after-eof broken-pipe
+    yes-head multiplex forcecommand scp sftp""".split()
 
 
 class Suite(sshhost.Twin):
@@ -54,7 +53,7 @@ class Suite(sshhost.Twin):
         self.check(sum(plain.values()) > 0.8 * len(names), "without the door many fail:\n" + said)
         door, said = self.results(self.door, names)
         self.equal([n for n in names if door[n] != plain[n]], [], "results that the door changes:\n" + said)
-        self.check(len(self.sessions()) > 100, "%d sessions" % len(self.sessions()))
+        self.check(len(self.sessions()) > 50, "%d sessions" % len(self.sessions()))
         print("# pass: %d of %d; not, with the door or without: %s" % (
             sum(door.values()), len(names), " ".join(n for n in names if not plain[n])))
 
