@@ -106,6 +106,8 @@ int cmd_verify(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_checkpoint(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_index(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_import(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_backup(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_restore(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_config(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_setup(struct cli *cli, const void *opts, int argc, char **argv);
@@ -144,6 +146,9 @@ struct checkpoint_opts {
 };
 struct index_opts {
 	bool rebuild, status;
+};
+struct backup_opts {
+	bool expire;
 };
 struct config_opts {
 	bool check, json;

@@ -145,6 +145,11 @@ static const struct opt unsetup_options[] = {
 	{ 0 },
 };
 
+static const struct opt backup_options[] = {
+	{ "expire", 0, OPT_FLAG, NULL, "remove from DIR what has expired", offsetof(struct backup_opts, expire), 0 },
+	{ 0 },
+};
+
 static const struct opt status_options[] = {
 	{ "coverage", 0, OPT_FLAG, NULL, "what capture missed, by the kernel's accounting", offsetof(struct status_opts, coverage), 0 },
 	{ "metrics", 0, OPT_FLAG, NULL, "as OpenMetrics text, for a Prometheus", offsetof(struct status_opts, metrics), 0 },
@@ -214,6 +219,14 @@ static const char index_more[] =
 	"checked.  Removing STORE/index is always safe.  A daemon keeps it up to date; with\n"
 	"none, this does.\n"
 	"Exit status: 0 fine, 1 there is none (--status), 2 trouble, 4 not permitted.\n";
+static const char backup_more[] =
+	"DIR becomes a copy that verifies by itself, as the newest checkpoint has the store:\n"
+	"log/ and data/, without keys. What is there already isn't copied again.\n"
+	"Exit status: 0 the copy verifies, 2 trouble, 3 it does not, 4 not permitted.\n";
+static const char restore_more[] =
+	"DIR is a backup, or a snapshot of a store's folder. It is checked first, and copied\n"
+	"into the store's folder, which must be empty, with no opseald running.\n"
+	"Exit status: 0 the store verifies, 2 trouble, 3 DIR does not verify.\n";
 static const char config_more[] =
 	"Without FILE: the distribution's drop-ins, /etc/opseal/opseal.conf and its drop-ins,\n"
 	"as opseald reads them.  With it: FILE and FILE.d/*.conf.  What a running opseald\n"
@@ -258,6 +271,10 @@ static const struct command commands[] = {
 	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), 0, cmd_export },
 	{ "import", GROUP_KEEP, "KIND FILE [TIMING]", "Take others' recordings into the log", import_more,
 	    NO_STORE, 2, 3, NULL, 0, 0, cmd_import },
+	{ "backup", GROUP_KEEP, "DIR", "Copy the store, also while it is written", backup_more,
+	    NEED_STORE, 1, 1, backup_options, sizeof(struct backup_opts), 0, cmd_backup },
+	{ "restore", GROUP_KEEP, "DIR", "Make a store of a backup", restore_more,
+	    0, 1, 1, NULL, 0, 0, cmd_restore },
 	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
 	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, 0, cmd_record },
 	{ "config", GROUP_KEEP, "[FILE]", "Show or check the configuration", config_more,
