@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli.h"
+#include "complete.h"
 #include "installed.h"
 #include "pager.h"
 #include "source.h"
@@ -40,7 +41,7 @@ static const struct opt ls_options[] = {
 	{ "since",   'S', OPT_TIME,  "TIME", "that went on after TIME: 09:00, yesterday, -2h", AT(since), 0 },
 	{ "until",   'U', OPT_TIME,  "TIME", "that began before TIME",              AT(until), 0 },
 	{ "active",  0,   OPT_FLAG,  NULL,   "that are going on now",               AT(active), 0 },
-	{ "source",  0,   OPT_TEXT,  "WHAT", "record: recorded here; import: read from a file", AT(source), 0 },
+	{ "source",  0,   OPT_TEXT,  "WHAT", "record: recorded here; import: read from a file", AT(source), 0, "record import" },
 	{ "command", 0,   OPT_TEXT,  "TEXT", "whose command holds TEXT",            AT(command), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
 	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
@@ -61,7 +62,7 @@ static const struct opt log_options[] = {
 	{ "until",   'U', OPT_TIME,  "TIME", "started before TIME",                 AT(until), 0 },
 	{ "failed",  0,   OPT_FLAG,  NULL,   "that failed: status not 0, a signal, not executed", AT(failed), 0 },
 	{ "forks",   0,   OPT_FLAG,  NULL,   "ends of processes that executed nothing, too", AT(forks), 0 },
-	{ "source",  0,   OPT_TEXT,  "SOURCE", "capture; acct: the kernel's accounting alone; import", AT(source), 0 },
+	{ "source",  0,   OPT_TEXT,  "SOURCE", "capture; acct: the kernel's accounting alone; import", AT(source), 0, "capture acct import" },
 	{ "tree",    0,   OPT_FLAG,  NULL,   "who started whom",                    AT(tree), 0 },
 	{ "verbose", 'v', OPT_FLAG,  NULL,   "all that is stored of each",          AT(verbose), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
@@ -88,10 +89,10 @@ static const struct opt play_options[] = {
 
 static const struct opt export_options[] = {
 #define AT(m) offsetof(struct export_opts, m)
-	{ "format", 'f', OPT_TEXT, "FORMAT", "asciicast-v2, asciicast-v3, typescript, raw, text or json", AT(format), 0 },
+	{ "format", 'f', OPT_TEXT, "FORMAT", "asciicast-v2, asciicast-v3, typescript, raw, text or json", AT(format), 0, "asciicast-v2 asciicast-v3 typescript raw text json" },
 	{ "output", 'o', OPT_TEXT, "FILE",   "write to FILE, not stdout",               AT(output), 0 },
 	{ "timing", 't', OPT_TEXT, "FILE",   "typescript: write its timing to FILE",    AT(timing), 0 },
-	{ "timing-format", 0, OPT_TEXT, "KIND", "typescript: classic or advanced",      AT(timing_format), 0 },
+	{ "timing-format", 0, OPT_TEXT, "KIND", "typescript: classic or advanced",      AT(timing_format), 0, "classic advanced" },
 	{ "force",  0,   OPT_FLAG, NULL,     "overwrite files; raw bytes to a terminal", AT(force), 0 },
 #undef AT
 	{ 0 },
@@ -411,7 +412,7 @@ print_command_help(FILE *out, const struct command *c)
 		fprintf(out, "\n%s", c->more);
 }
 
-/* "opseal __table": the tables for tests and completion, a row a line. */
+/* "opseal __table": the tables for tests, a row a line. */
 static void
 print_table(void)
 {
@@ -421,42 +422,10 @@ print_table(void)
 		printf("command %s\n", commands[i].name);
 		for (const struct opt *o = commands[i].opts;
 		     o != NULL && o->name != NULL; o++)
-			printf("option %s %s\n", commands[i].name, o->name);
+			printf("option %s %s%s%s\n", commands[i].name, o->name,
+			    o->words != NULL ? " " : "",
+			    o->words != NULL ? o->words : "");
 	}
-}
-
-static void
-print_words(const struct opt *opts)
-{
-	for (const struct opt *o = opts; o != NULL && o->name != NULL; o++)
-		printf(" --%s", o->name);
-}
-
-/* "opseal __complete bash": a completion made from the tables. */
-static void
-print_completion(void)
-{
-	fputs("_opseal() {\n"
-	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} cmd=${COMP_WORDS[1]} "
-	      "words\n"
-	      "\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
-	      "\t\twords=\"help",
-	    stdout);
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		printf(" %s", commands[i].name);
-	fputs("\"\n\telse\n\t\tcase $cmd in\n", stdout);
-	for (size_t i = 0; i < N_COMMANDS; i++) {
-		printf("\t\t%s) words=\"", commands[i].name);
-		print_words(commands[i].opts);
-		fputs("\" ;;\n", stdout);
-	}
-	fputs("\t\tesac\n\t\twords=\"$words", stdout);
-	print_words(global_options);
-	fputs("\"\n\tfi\n"
-	      "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-	      "}\n"
-	      "complete -o default -F _opseal opseal\n",
-	    stdout);
 }
 
 /* -- choosing and running -- */
@@ -516,8 +485,8 @@ environment(const char *name)
 	return s != NULL && s[0] != '\0' ? s : NULL;
 }
 
-static void
-set_places(struct cli *cli)
+void
+cli_places(struct cli *cli)
 {
 	const char *store = environment("OPSEAL_STORE");
 	const char *run = environment("OPSEAL_RUN");
@@ -598,7 +567,7 @@ run_command(struct cli *cli, void *values, int argc, char **argv)
 
 /* Words that aren't commands but answered here.  -1: none of them. */
 static int
-run_special(const struct cli *cli, int argc, char **argv)
+run_special(struct cli *cli, int argc, char **argv)
 {
 	const struct command *c;
 	struct ops_err err = { 0 };
@@ -606,7 +575,8 @@ run_special(const struct cli *cli, int argc, char **argv)
 	if (strcmp(argv[0], "__table") == 0) {
 		print_table();
 	} else if (strcmp(argv[0], "__complete") == 0) {
-		print_completion();
+		return complete_words(cli, commands, N_COMMANDS, global_options,
+		    argc - 1, argv + 1);
 	} else if (strcmp(argv[0], "help") == 0 && argc == 1) {
 		print_help(stdout);
 	} else if (strcmp(argv[0], "help") == 0) {
@@ -655,7 +625,7 @@ run_words(struct cli *cli, int argc, char **argv)
 	if (check_count(cli->cmd, argc - rest, argv + rest, &err) < 0 ||
 	    check_store(cli, &err) < 0)
 		return cli_fail(cli, &err);
-	set_places(cli);
+	cli_places(cli);
 	set_terminal(cli);
 	return run_command(cli, &values, argc - rest, argv + rest);
 }

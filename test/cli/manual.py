@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# Help, completion and the manual: each knows every command and option.
+# Help and the manual: each knows every command and option.
 import os
 import re
 import sys
@@ -142,17 +142,6 @@ class Manual(t.Test):
         known = {o for _, o in options}
         for option in re.findall(r"--([a-z][a-z-]+)", page("opseal.1")):
             self.check(option in known, "opseal.1: --%s is no option" % option)
-
-    def test_completion_is_bash(self):
-        script = self.exits(t.run(["opseal", "__complete", "bash"]), 0).text
-        commands, options = table()
-        probe = script + 'COMP_WORDS=(opseal export --fo); COMP_CWORD=2; _opseal\n' \
-            'echo "${COMPREPLY[@]}"; COMP_WORDS=(opseal ""); COMP_CWORD=1; _opseal\n' \
-            'echo "${COMPREPLY[@]}"\n'
-        result = self.exits(t.run(["bash", "-c", probe]), 0)
-        first, second = result.text.splitlines()
-        self.equal(sorted(first.split()), ["--force", "--format"], "options")
-        self.equal(sorted(second.split()), sorted(commands + ["help"]), "commands")
 
     def test_pages_of_the_programs(self):
         for name, program in (("opseald.8", "opseald"), ("opseal-door.8", "opseal-door")):
