@@ -41,7 +41,7 @@ help:
 	@echo "make check      run every test; 'make quick' runs those that need no root, in under a minute"
 	@echo "make deps       install what building and testing need"
 	@echo "make install    install to PREFIX ($(PREFIX)) and SYSCONFDIR ($(SYSCONFDIR)); DESTDIR is honoured"
-	@echo "make lint       clang's warnings, clang-format, clang-tidy, cppcheck, tools/check-tree"
+	@echo "make lint       clang's warnings, clang-format, clang-tidy, cppcheck, mandoc, tools/check-tree"
 	@echo "make sanitize   the tests under AddressSanitizer and UBSan"
 	@echo "make fuzz       fuzz every parser for TIME=$(TIME) seconds each"
 	@echo "make bench      measure beside script, ttyrec, asciinema, tlog and sudo; QUICK=1 for a first look"

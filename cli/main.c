@@ -392,7 +392,7 @@ print_help(FILE *out)
 	opt_help(out, global_options);
 	fputs("\nSESSION is the beginning of an id, last, last:USER, pts/N, "
 	      "or . (this one).\n"
-	      "opseal COMMAND --help says more; so does opseal(1).\n",
+	      "opseal COMMAND --help says more; so does opseal-COMMAND(1).\n",
 	    out);
 }
 
