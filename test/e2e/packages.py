@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # The Debian package: built, installed, upgraded, removed and purged in a fresh
-# Debian of its own, a folder below /tmp.
+# Debian of its own, a folder below /tmp.  The rpm: built and linted.
 #
 # timeout: 1200 (it compiles all programs, and fetches a Debian)
 import atexit
@@ -57,7 +57,38 @@ def codename():
     return found[1] if found else None
 
 
-class Packages(t.Test):
+def copy_tree():
+    """A copy of the tree to build in; gives its folder."""
+    tree = os.path.join(folder(), "opseal-" + version())
+    if not os.path.exists(tree):
+        shutil.copytree(t.SOURCE, tree, symlinks=True, ignore=shutil.ignore_patterns(
+            ".git", "build", "build-*", "__pycache__", ".debhelper"))
+    return tree
+
+
+class Rpm(t.Test):
+    def test_builds_and_lints(self):
+        t.need_program("rpmbuild", "rpmlint", "meson", "ninja")
+        spec = os.path.join(t.SOURCE, "packaging/opseal.spec")
+        with open(spec) as f:
+            text = f.read()
+        self.equal(re.search(r"(?m)^Version: +(\S+)$", text)[1], version(), "its version")
+        top = self.path("rpm")
+        os.makedirs(top + "/SOURCES")
+        tree = copy_tree()
+        self.exits(t.run(["tar", "-C", folder(), "-czf", "%s/SOURCES/opseal-%s.tar.gz" % (top, version()),
+                          os.path.basename(tree)]), 0, "tar")
+        # Debian's rpm has no database to find what building needs in.
+        self.exits(t.run(["rpmbuild", "-bb", "--nodeps", "--quiet", "--define", "_topdir " + top, spec],
+                         timeout=900, env={"MAKEFLAGS": "", "LC_ALL": "C"}), 0, "rpmbuild")
+        rpms = glob.glob(top + "/RPMS/*/*.rpm")
+        self.equal(len(rpms), 1, "packages")
+        rc = os.path.join(t.SOURCE, "packaging/opseal.rpmlintrc")
+        result = t.run(["rpmlint", "-r", rc] + rpms + [spec], timeout=300)
+        self.contains(self.exits(result, 0, "rpmlint").text, " 0 errors, 0 warnings", "rpmlint")
+
+
+class Debian(t.Test):
     def setup(self):
         t.need_root("root: a chroot, and files of root's in it")
         t.need_program("dpkg-buildpackage", "dh", "mmdebstrap", "lintian", "unshare")
@@ -69,9 +100,7 @@ class Packages(t.Test):
         """The .deb files, built once from a copy of the tree."""
         global _packages
         if _packages is None:
-            tree = os.path.join(folder(), "opseal-" + version())
-            shutil.copytree(t.SOURCE, tree, symlinks=True, ignore=shutil.ignore_patterns(
-                ".git", "build", "build-*", "__pycache__", ".debhelper"))
+            tree = copy_tree()
             self.done(["dpkg-buildpackage", "-us", "-uc", "-b", "-d"], cwd=tree, env={
                 "DEB_BUILD_OPTIONS": "noautodbgsym parallel=%d" % (os.cpu_count() or 1),
                 "MAKEFLAGS": "", "CFLAGS": "", "LC_ALL": "C"})
