@@ -265,23 +265,27 @@ put_session(
 	ops_buf_free(&what);
 }
 
-/* Users, each once, of who ran it and who had logged in. */
+/* Who ran them, or the persons behind them, each once. */
 static void
-put_users(
-    const struct cursor *c, const struct session_list *l, const char *before)
+put_users(const struct cursor *c, const struct session_list *l, bool persons,
+    const char *before)
 {
 	static char seen[NAMES_MAX][WORD_BYTES];
 	size_t n = 0;
 
 	for (size_t i = l->n; i-- > 0 && n < NAMES_MAX;) {
+		const struct session *s = &l->s[i];
+		struct event_text who =
+		    persons ? session_person(s) : s->open.user;
 		size_t k = 0;
 
-		if (session_imported(&l->s[i]) ||
-		    !name_of(&l->s[i].open.user, before, seen[n]))
+		if (session_imported(s) || !name_of(&who, before, seen[n]))
 			continue;
 		while (k < n && strcmp(seen[k], seen[n]) != 0)
 			k++;
-		if (k == n && put(c, seen[n], "user of a session"))
+		if (k == n && put(c, seen[n],
+				  persons ? "person behind a session"
+					  : "user of a session"))
 			n++;
 	}
 }
@@ -316,17 +320,19 @@ put_sessions(struct cli *cli, const struct cursor *c)
 	for (size_t i = l.n; i-- > 0 && shown < NAMES_MAX; shown++)
 		put_session(cli, c, &l.s[i]);
 	if (strncmp(c->begun, "last:", 5) == 0)
-		put_users(c, &l, "last:");
+		put_users(c, &l, false, "last:");
 	session_list_free(&l);
 }
 
 static void
 put_names(struct cli *cli, const struct cursor *c)
 {
+	bool persons =
+	    c->value_of != NULL && strcmp(c->value_of->name, "person") == 0;
 	struct session_list l = { 0 };
 
 	if (load(cli, &l)) {
-		put_users(c, &l, "");
+		put_users(c, &l, persons, "");
 		session_list_free(&l);
 	}
 }

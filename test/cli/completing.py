@@ -119,6 +119,7 @@ class Offers(t.Test):
             self.in_time(["--session=" + ids[0]], *place, "log", "--session=" + ids[0][:15])
             self.in_time(["last:" + me], *place, "cat", "last:", what="users behind last:")
             self.in_time([me], *place, "ls", "-u", "", what="users")
+            self.in_time([], *place, "ls", "--person", "", what="persons, who are not known here")
             self.in_time([ids[1]], *place, "verify", ids[1], what="a whole id")
         line = ""
 
