@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# The Debian package: built, installed, upgraded, removed and purged in a fresh
+# The Debian packages: built, installed, upgraded, removed and purged in a fresh
 # Debian of its own, a folder below /tmp.  The rpm: built and linted.
 #
 # timeout: 1200 (it compiles all programs, and fetches a Debian)
@@ -16,18 +16,18 @@ import opsealtest as t
 
 MIRROR = "http://deb.debian.org/debian"
 # Of what is installed, what isn't 0755 (folders and programs) or 0644.
-MODES = {"/usr/libexec/opseal/opseal-door": 0o711}
+MODES = {"/usr/libexec/opseal/opseal-door": 0o711, "/usr/libexec/opseal/opseal-shell": 0o711}
 PROGRAMS = ["/usr/bin/opseal", "/usr/sbin/opseald", "/usr/libexec/opseal/opseal-rec",
-            "/usr/libexec/opseal/opseal-door"]
+            "/usr/libexec/opseal/opseal-door", "/usr/libexec/opseal/opseal-shell"]
 THERE = PROGRAMS + [
     "/etc/opseal/opseal.conf", "/etc/opseal/mask-rules",
-    "/usr/lib/sysusers.d/opseal.conf",
+    "/usr/lib/sysusers.d/opseal.conf", "/usr/lib/tmpfiles.d/opseal.conf",
     "/usr/share/bash-completion/completions/opseal",
     "/usr/share/zsh/vendor-completions/_opseal",
     "/usr/share/fish/vendor_completions.d/opseal.fish",
     "/usr/share/doc/opseal/README.Debian"] + [
     "/usr/share/man/man%s/%s.gz" % (name[-1], name)
-    for name in os.listdir(os.path.join(t.SOURCE, "doc/man"))]
+    for name in os.listdir(os.path.join(t.SOURCE, "doc/man")) if name != "pam_opseal.8"]
 # Own mounts, so that nothing of the host is in reach and nothing stays mounted.
 INSIDE = """mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/run" &&
 exec chroot "$0" "$@"
@@ -114,9 +114,10 @@ class Debian(t.Test):
         with open(tree + "/DEBIAN/control") as f:
             text = f.read()
         with open(tree + "/DEBIAN/control", "w") as f:
-            f.write(re.sub(r"(?m)^Version: .*$", "Version: 99", text))
-        with open(tree + "/usr/share/doc/opseal/README.Debian", "a") as f:
-            f.write("bumped\n")
+            f.write(re.sub(r"(?m)^Version: .*$", "Version: 99", text).replace("(= %s)" % version(), "(= 99)"))
+        for readme in glob.glob(tree + "/usr/share/doc/opseal/README.Debian"):
+            with open(readme, "a") as f:
+                f.write("bumped\n")
         self.done(["dpkg-deb", "--root-owner-group", "-b", tree, out])
         shutil.rmtree(tree)
         return out
@@ -149,16 +150,18 @@ class Debian(t.Test):
     def well(self, *argv):
         return self.exits(self.inside(*argv), 0, " ".join(argv))
 
-    def install(self, deb):
-        shutil.copy(deb, _root + "/opseal.deb")
-        return self.well("apt-get", "-qq", "-y", "--no-install-recommends",
-                         "-o", "Dpkg::Use-Pty=0", "install", "/opseal.deb")
+    def install(self, debs):
+        os.makedirs(_root + "/debs", exist_ok=True)
+        for deb in debs:
+            shutil.copy(deb, _root + "/debs")
+        return self.well("apt-get", "-qq", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0",
+                         "install", *("/debs/" + os.path.basename(d) for d in debs))
 
     def named(self):
         """All that has opseal in its name, but the log itself and the package file."""
         out = self.done(["find", _root, "-xdev", "-name", "*opseal*", "-not", "-path", _root + "/var/lib/opseal/*",
-                         "-not", "-path", _root + "/var/lib/dpkg/*"])
-        return sorted(p[len(_root):] for p in out.text.splitlines() if p != _root + "/opseal.deb")
+                         "-not", "-path", _root + "/var/lib/dpkg/*", "-not", "-path", _root + "/debs/*"])
+        return sorted(p[len(_root):] for p in out.text.splitlines())
 
     def test_versions_are_one(self):
         with open(os.path.join(t.SOURCE, "debian/changelog")) as f:
@@ -171,25 +174,37 @@ class Debian(t.Test):
             self.exits(result, 0, "lintian")
 
     def test_install_upgrade_remove_purge(self):
-        deb, = self.packages()
+        debs = self.packages()
+        self.equal([os.path.basename(d).split("_")[0] for d in debs], ["libpam-opseal", "opseal"], "packages")
         self.debian()
         self.equal(self.named(), [], "before")
-        self.install(deb)
+        self.install(debs)
         self.check_files()
         self.check_users()
-        self.check(not os.path.exists(_root + "/var/lib/opseal"), "the installer made a store")
+        self.equal(os.listdir(_root + "/var/lib/opseal"), [], "what the installer put into the store")
         self.first_start()
 
         config = _root + "/etc/opseal/opseal.conf"
         with open(config, "a") as f:
             f.write("# ours\n")
         owner = os.stat(_root + "/var/lib/opseal").st_uid
-        self.install(self.bumped(deb))
+        self.install([self.bumped(deb) for deb in debs])
         with open(_root + "/usr/share/doc/opseal/README.Debian") as f:
             self.contains(f.read(), "bumped", "the new version's file")
         with open(config) as f:
             self.contains(f.read(), "# ours", "what an administrator wrote, after the upgrade")
         self.check_files()
+
+        # A module that PAM is told to load stays where it is.
+        pam = self.write_in("/etc/pam.d/service", "session optional pam_opseal.so\n")
+        refused = self.inside("dpkg", "--remove", "libpam-opseal")
+        self.check(refused.status != 0, "removed, though PAM loads it")
+        self.contains(refused.errtext, "PAM's configuration names the module:\n/etc/pam.d/service\n", "why")
+        self.equal(len(self.module()), 1, "the module")
+        self.write_in("/etc/pam.d/service", "# session optional pam_opseal.so\n-session optional pam_opseal.so\n")
+        self.well("dpkg", "--remove", "libpam-opseal")
+        self.equal(self.module(), [], "the module after remove")
+        os.unlink(pam)
 
         # Of the accounts that have the door for a shell: unsetup first, or nothing.
         state = self.write_in("/etc/opseal/setup.state", "kept by the test\n")
@@ -210,12 +225,15 @@ class Debian(t.Test):
         self.check(os.path.exists(config), "remove took the configuration")
 
         self.write_in("/etc/opseal/people", "of the administrator's\n")
-        result = self.well("dpkg", "--purge", "opseal")
+        result = self.well("dpkg", "--purge", "opseal", "libpam-opseal")
         self.contains(result.errtext, "the log is kept in /var/lib/opseal", "purge's words")
         self.equal(self.named(), ["/var/lib/opseal"], "after purge")
         self.check(os.path.isdir(_root + "/var/lib/opseal/keys"), "purge took the log")
         self.equal(os.stat(_root + "/var/lib/opseal").st_uid, owner, "the log's owner")
         self.check_users()
+
+    def module(self):
+        return glob.glob(_root + "/usr/lib/*/security/pam_opseal.so")
 
     def write_in(self, path, text, mode=0o644):
         with open(_root + path, "w") as f:
