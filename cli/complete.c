@@ -351,6 +351,8 @@ put_kind(struct cli *cli, const struct cursor *c, const char *name, size_t n)
 		{ "FILE",    "files",    NULL },
 		{ "TIMING",  "files",    NULL },
 		{ "DIR",     "folders",  NULL },
+		{ "ACCOUNT", "users",    NULL },
+		{ "GROUP",   "groups",   NULL },
 		{ "PROGRAM", "programs", NULL },
 		{ "COMMAND", "programs", NULL },
 		{ "KIND",    NULL,       "typescript acct" },

@@ -17,7 +17,8 @@
  * is the one it stands in, and may be empty.  A line a candidate on stdout: the
  * whole word, a tab, what it is.  Names that can't be seen whole on a terminal
  * are left out: no line is anything else.  A last line "<tab>files",
- * "<tab>folders" or "<tab>programs" asks the shell for its own.
+ * "<tab>folders", "<tab>programs", "<tab>users" or "<tab>groups" asks the shell for
+ * its own.
  *
  * Silent whatever happens, and never long: what isn't known after 0.15 s is left
  * out.  Sessions are asked for only where one is wanted, as ls would: of who may

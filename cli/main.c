@@ -126,11 +126,11 @@ static const struct opt index_options[] = {
 
 static const struct opt setup_options[] = {
 #define AT(m) offsetof(struct setup_opts, m)
-	{ "user",    'u', OPT_LIST, "NAME", "this account; may be given again",    AT(users), 0 },
-	{ "group",   'g', OPT_LIST, "NAME", "the accounts in this group; may be given again", AT(groups), 0 },
+	{ "user",    'u', OPT_LIST, "ACCOUNT", "this account; may be given again",    AT(users), 0 },
+	{ "group",   'g', OPT_LIST, "GROUP", "the accounts in this group; may be given again", AT(groups), 0 },
 	{ "root",    0,   OPT_FLAG, NULL,   "root's own logins, too",              AT(root), 0 },
-	{ "door",    0,   OPT_ONCE, "KIND", "shell (the default) or force",        AT(door), 0 },
-	{ "print",   0,   OPT_ONCE, "WHAT", "print lines to paste: profile, ssm; change nothing", AT(print), 0 },
+	{ "door",    0,   OPT_ONCE, "KIND", "shell (the default) or force",        AT(door), 0, "shell force" },
+	{ "print",   0,   OPT_ONCE, "WHAT", "print lines to paste: profile, ssm; change nothing", AT(print), 0, "profile ssm" },
 	{ "dry-run", 'n', OPT_FLAG, NULL,   "show the changes, make none",         AT(dry_run), 0 },
 	{ "yes",     'y', OPT_FLAG, NULL,   "make them without asking",            AT(yes), 0 },
 	{ "check",   0,   OPT_FLAG, NULL,   "is all as it was set up?",            AT(check), 0 },

@@ -13,6 +13,10 @@ function __opseal_complete
                 for found in ($list "$path")
                     echo -- "$before$found"
                 end
+            case \tusers
+                __fish_complete_users
+            case \tgroups
+                __fish_complete_groups
             case \tprograms
                 __fish_complete_command
             case '*'

@@ -100,6 +100,7 @@ class Offers(t.Test):
         for argv, what in ((("--store", ""), "folders"), (("export", "-o", ""), "files"),
                            (("import", "acct", ""), "files"), (("record", ""), "programs"),
                            (("record", "--", ""), "programs"), (("record", "ls", "-"), "files"),
+                           (("setup", "--user", ""), "users"), (("setup", "-g", ""), "groups"),
                            (("log", ""), "programs"), (("verify", "--against=/x"), "files")):
             result = self.exits(t.run(["opseal", "__complete"] + list(argv)), 0)
             self.equal(result.text, "\t%s\n" % what, " ".join(argv))
@@ -338,6 +339,8 @@ printf '%%s\\n' "${COMPREPLY[@]}"
         self.equal(sorted(self.bash("opseal export last -o " + place)),
                    [self.path("file"), self.path("folder")], "files")
         self.equal(self.bash("opseal ls --store=" + place), [self.path("folder")], "folders")
+        self.check("root" in self.bash("opseal setup --user=roo"), "users")
+        self.check("daemon" in self.bash("opseal setup -g daem"), "groups")
 
     def test_fish_candidates(self):
         t.need_program("fish")

@@ -37,7 +37,7 @@ FILES = {
 }
 # Every manual page that there is.
 FILES.update(("share/man/man%s/%s" % (name[-1], name), 0o644)
-             for name in os.listdir(os.path.join(t.SOURCE, "doc/man")))
+             for name in os.listdir(os.path.join(t.SOURCE, "doc/man")) + ["opseal-shell.8"])
 _build = None
 
 
