@@ -94,6 +94,9 @@ int cli_check_span(
 /* Write b to stdout and empty it.  An error shows at the end (main). */
 void cli_put(struct ops_buf *b);
 
+/* Fill in where the store and the sockets are, as options and environment say. */
+void cli_places(struct cli *cli);
+
 /* -- the commands -- */
 int cmd_record(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_ls(struct cli *cli, const void *opts, int argc, char **argv);
