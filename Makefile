@@ -41,7 +41,7 @@ help:
 	@echo "make check      run every test; 'make quick' runs those that need no root, in under a minute"
 	@echo "make deps       install what building and testing need"
 	@echo "make install    install to PREFIX ($(PREFIX)) and SYSCONFDIR ($(SYSCONFDIR)); DESTDIR is honoured"
-	@echo "make lint       clang's warnings, clang-format, clang-tidy, cppcheck, tools/check-tree"
+	@echo "make lint       clang's warnings, clang-format, clang-tidy, cppcheck, mandoc, tools/check-tree"
 	@echo "make sanitize   the tests under AddressSanitizer and UBSan"
 	@echo "make fuzz       fuzz every parser for TIME=$(TIME) seconds each"
 	@echo "make bench      measure beside script, ttyrec, asciinema, tlog and sudo; QUICK=1 for a first look"
@@ -83,7 +83,7 @@ lint: deps-lint
 
 # Left to make check: hostile, hostile_terminal and evasion preload libraries, send
 # the signals that the sanitizers take for themselves, and limit the memory they
-# need; install, nocapture and readme build programs of their own; interop,
+# need; install, nocapture, packages and readme build programs of their own; interop,
 # openssh_suite and ansible try those of others; many_logins is about speed, and
 # transparent and transparent_terminal about what a program sees of its
 # environment.  A sanitizer's report ends the program, so that a test sees it.
@@ -92,7 +92,7 @@ lint: deps-lint
 sanitize: sanitize-build
 	@$(PYTHON) tools/run-tests --build $(SANITIZE) --suite unit,fuzz,cli,fault,e2e --sanitize \
 	    --skip hostile --skip hostile_terminal --skip evasion \
-	    --skip install --skip nocapture --skip readme --skip interop \
+	    --skip install --skip nocapture --skip packages --skip readme --skip interop \
 	    --skip openssh_suite --skip ansible --skip many_logins \
 	    --skip transparent --skip transparent_terminal
 

@@ -94,6 +94,9 @@ int cli_check_span(
 /* Write b to stdout and empty it.  An error shows at the end (main). */
 void cli_put(struct ops_buf *b);
 
+/* Fill in where the store and the sockets are, as options and environment say. */
+void cli_places(struct cli *cli);
+
 /* -- the commands -- */
 int cmd_record(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_ls(struct cli *cli, const void *opts, int argc, char **argv);
@@ -106,6 +109,8 @@ int cmd_verify(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_checkpoint(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_index(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_import(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_backup(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_restore(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_config(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_setup(struct cli *cli, const void *opts, int argc, char **argv);
@@ -144,6 +149,9 @@ struct checkpoint_opts {
 };
 struct index_opts {
 	bool rebuild, status;
+};
+struct backup_opts {
+	bool expire;
 };
 struct config_opts {
 	bool check, json;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "person.h"
+#include "store/expire.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -476,13 +477,20 @@ describe_gap(const struct screen_record *r, char out[static DESCRIBE_MARK])
 void
 describe_hole(const struct screen_hole *h, char out[static DESCRIBE_MARK])
 {
-	if (h->to - h->from == 1)
+	char text[EXPIRE_TEXT];
+
+	if (h->expired != NULL) {
+		expire_text(h->expired, text);
+		snprintf(out, DESCRIBE_MARK,
+		    "%" PRIu64 " records expired on %s", h->to - h->from, text);
+	} else if (h->to - h->from == 1) {
 		snprintf(out, DESCRIBE_MARK,
 		    "damaged: record %" PRIu64 " is missing", h->from);
-	else
+	} else {
 		snprintf(out, DESCRIBE_MARK,
 		    "damaged: records %" PRIu64 " to %" PRIu64 " are missing",
 		    h->from, h->to - 1);
+	}
 }
 
 void

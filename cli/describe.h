@@ -54,7 +54,7 @@ void describe_record_json(const struct session *s,
 bool describe_record(const struct screen_record *r, struct ops_buf *out);
 
 /* What stands in [] where something is missing: false where r is no gap. */
-#define DESCRIBE_MARK 96
+#define DESCRIBE_MARK 192
 bool describe_gap(
     const struct screen_record *r, char out[static DESCRIBE_MARK]);
 void describe_hole(const struct screen_hole *h, char out[static DESCRIBE_MARK]);

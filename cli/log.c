@@ -547,6 +547,27 @@ check_program(const struct log_opts *o, const char *name, struct ops_err *err)
 	return has_own_names(o) ? 0 : loghint_path(name, err);
 }
 
+/* Who asks for a time of which some has gone by a rule is told; and who finds
+ * nothing. */
+static void
+tell_expired(
+    struct cli *cli, const struct log_opts *o, uint64_t until, bool nothing)
+{
+	char text[OPS_TIME_TEXT];
+
+	if (until == 0)
+		return;
+	ops_time_short(until, cli->global.utc, text);
+	if ((o->since != 0 && o->since <= until) ||
+	    (o->until != 0 && o->until <= until))
+		cli_partial(cli,
+		    "programs up to %s have expired (opseal verify says by "
+		    "what rule)",
+		    text);
+	else if (nothing)
+		cli_note(cli, "programs up to %s have expired", text);
+}
+
 int
 cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 {
@@ -601,6 +622,7 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 		    "how they ended, may be missing here; opseal verify says "
 		    "more",
 		    list.missing);
+	tell_expired(cli, o, list.expired, status == CLI_NOTHING);
 	program_list_free(&list);
 	return status;
 }

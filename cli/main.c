@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli.h"
+#include "complete.h"
 #include "installed.h"
 #include "pager.h"
 #include "source.h"
@@ -40,7 +41,7 @@ static const struct opt ls_options[] = {
 	{ "since",   'S', OPT_TIME,  "TIME", "that went on after TIME: 09:00, yesterday, -2h", AT(since), 0 },
 	{ "until",   'U', OPT_TIME,  "TIME", "that began before TIME",              AT(until), 0 },
 	{ "active",  0,   OPT_FLAG,  NULL,   "that are going on now",               AT(active), 0 },
-	{ "source",  0,   OPT_TEXT,  "WHAT", "record: recorded here; import: read from a file", AT(source), 0 },
+	{ "source",  0,   OPT_TEXT,  "WHAT", "record: recorded here; import: read from a file", AT(source), 0, "record import" },
 	{ "command", 0,   OPT_TEXT,  "TEXT", "whose command holds TEXT",            AT(command), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
 	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
@@ -61,7 +62,7 @@ static const struct opt log_options[] = {
 	{ "until",   'U', OPT_TIME,  "TIME", "started before TIME",                 AT(until), 0 },
 	{ "failed",  0,   OPT_FLAG,  NULL,   "that failed: status not 0, a signal, not executed", AT(failed), 0 },
 	{ "forks",   0,   OPT_FLAG,  NULL,   "ends of processes that executed nothing, too", AT(forks), 0 },
-	{ "source",  0,   OPT_TEXT,  "SOURCE", "capture; acct: the kernel's accounting alone; import", AT(source), 0 },
+	{ "source",  0,   OPT_TEXT,  "SOURCE", "capture; acct: the kernel's accounting alone; import", AT(source), 0, "capture acct import" },
 	{ "tree",    0,   OPT_FLAG,  NULL,   "who started whom",                    AT(tree), 0 },
 	{ "verbose", 'v', OPT_FLAG,  NULL,   "all that is stored of each",          AT(verbose), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
@@ -88,10 +89,10 @@ static const struct opt play_options[] = {
 
 static const struct opt export_options[] = {
 #define AT(m) offsetof(struct export_opts, m)
-	{ "format", 'f', OPT_TEXT, "FORMAT", "asciicast-v2, asciicast-v3, typescript, raw, text or json", AT(format), 0 },
+	{ "format", 'f', OPT_TEXT, "FORMAT", "asciicast-v2, asciicast-v3, typescript, raw, text or json", AT(format), 0, "asciicast-v2 asciicast-v3 typescript raw text json" },
 	{ "output", 'o', OPT_TEXT, "FILE",   "write to FILE, not stdout",               AT(output), 0 },
 	{ "timing", 't', OPT_TEXT, "FILE",   "typescript: write its timing to FILE",    AT(timing), 0 },
-	{ "timing-format", 0, OPT_TEXT, "KIND", "typescript: classic or advanced",      AT(timing_format), 0 },
+	{ "timing-format", 0, OPT_TEXT, "KIND", "typescript: classic or advanced",      AT(timing_format), 0, "classic advanced" },
 	{ "force",  0,   OPT_FLAG, NULL,     "overwrite files; raw bytes to a terminal", AT(force), 0 },
 #undef AT
 	{ 0 },
@@ -125,11 +126,11 @@ static const struct opt index_options[] = {
 
 static const struct opt setup_options[] = {
 #define AT(m) offsetof(struct setup_opts, m)
-	{ "user",    'u', OPT_LIST, "NAME", "this account; may be given again",    AT(users), 0 },
-	{ "group",   'g', OPT_LIST, "NAME", "the accounts in this group; may be given again", AT(groups), 0 },
+	{ "user",    'u', OPT_LIST, "ACCOUNT", "this account; may be given again",    AT(users), 0 },
+	{ "group",   'g', OPT_LIST, "GROUP", "the accounts in this group; may be given again", AT(groups), 0 },
 	{ "root",    0,   OPT_FLAG, NULL,   "root's own logins, too",              AT(root), 0 },
-	{ "door",    0,   OPT_ONCE, "KIND", "shell (the default) or force",        AT(door), 0 },
-	{ "print",   0,   OPT_ONCE, "WHAT", "print lines to paste: profile, ssm; change nothing", AT(print), 0 },
+	{ "door",    0,   OPT_ONCE, "KIND", "shell (the default) or force",        AT(door), 0, "shell force" },
+	{ "print",   0,   OPT_ONCE, "WHAT", "print lines to paste: profile, ssm; change nothing", AT(print), 0, "profile ssm" },
 	{ "dry-run", 'n', OPT_FLAG, NULL,   "show the changes, make none",         AT(dry_run), 0 },
 	{ "yes",     'y', OPT_FLAG, NULL,   "make them without asking",            AT(yes), 0 },
 	{ "check",   0,   OPT_FLAG, NULL,   "is all as it was set up?",            AT(check), 0 },
@@ -142,6 +143,11 @@ static const struct opt unsetup_options[] = {
 	{ "dry-run", 'n', OPT_FLAG, NULL, "show the changes, make none", AT(dry_run), 0 },
 	{ "yes",     'y', OPT_FLAG, NULL, "make them without asking",    AT(yes), 0 },
 #undef AT
+	{ 0 },
+};
+
+static const struct opt backup_options[] = {
+	{ "expire", 0, OPT_FLAG, NULL, "remove from DIR what has expired", offsetof(struct backup_opts, expire), 0 },
 	{ 0 },
 };
 
@@ -214,6 +220,14 @@ static const char index_more[] =
 	"checked.  Removing STORE/index is always safe.  A daemon keeps it up to date; with\n"
 	"none, this does.\n"
 	"Exit status: 0 fine, 1 there is none (--status), 2 trouble, 4 not permitted.\n";
+static const char backup_more[] =
+	"DIR becomes a copy that verifies by itself, as the newest checkpoint has the store:\n"
+	"log/ and data/, without keys. What is there already isn't copied again.\n"
+	"Exit status: 0 the copy verifies, 2 trouble, 3 it does not, 4 not permitted.\n";
+static const char restore_more[] =
+	"DIR is a backup, or a snapshot of a store's folder. It is checked first, and copied\n"
+	"into the store's folder, which must be empty, with no opseald running.\n"
+	"Exit status: 0 the store verifies, 2 trouble, 3 DIR does not verify.\n";
 static const char config_more[] =
 	"Without FILE: the distribution's drop-ins, /etc/opseal/opseal.conf and its drop-ins,\n"
 	"as opseald reads them.  With it: FILE and FILE.d/*.conf.  What a running opseald\n"
@@ -258,6 +272,10 @@ static const struct command commands[] = {
 	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), 0, cmd_export },
 	{ "import", GROUP_KEEP, "KIND FILE [TIMING]", "Take others' recordings into the log", import_more,
 	    NO_STORE, 2, 3, NULL, 0, 0, cmd_import },
+	{ "backup", GROUP_KEEP, "DIR", "Copy the store, also while it is written", backup_more,
+	    NEED_STORE, 1, 1, backup_options, sizeof(struct backup_opts), 0, cmd_backup },
+	{ "restore", GROUP_KEEP, "DIR", "Make a store of a backup", restore_more,
+	    0, 1, 1, NULL, 0, 0, cmd_restore },
 	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
 	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, 0, cmd_record },
 	{ "config", GROUP_KEEP, "[FILE]", "Show or check the configuration", config_more,
@@ -391,7 +409,7 @@ print_help(FILE *out)
 	opt_help(out, global_options);
 	fputs("\nSESSION is the beginning of an id, last, last:USER, pts/N, "
 	      "or . (this one).\n"
-	      "opseal COMMAND --help says more; so does opseal(1).\n",
+	      "opseal COMMAND --help says more; so does opseal-COMMAND(1).\n",
 	    out);
 }
 
@@ -411,7 +429,7 @@ print_command_help(FILE *out, const struct command *c)
 		fprintf(out, "\n%s", c->more);
 }
 
-/* "opseal __table": the tables for tests and completion, a row a line. */
+/* "opseal __table": the tables for tests, a row a line. */
 static void
 print_table(void)
 {
@@ -421,42 +439,10 @@ print_table(void)
 		printf("command %s\n", commands[i].name);
 		for (const struct opt *o = commands[i].opts;
 		     o != NULL && o->name != NULL; o++)
-			printf("option %s %s\n", commands[i].name, o->name);
+			printf("option %s %s%s%s\n", commands[i].name, o->name,
+			    o->words != NULL ? " " : "",
+			    o->words != NULL ? o->words : "");
 	}
-}
-
-static void
-print_words(const struct opt *opts)
-{
-	for (const struct opt *o = opts; o != NULL && o->name != NULL; o++)
-		printf(" --%s", o->name);
-}
-
-/* "opseal __complete bash": a completion made from the tables. */
-static void
-print_completion(void)
-{
-	fputs("_opseal() {\n"
-	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} cmd=${COMP_WORDS[1]} "
-	      "words\n"
-	      "\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
-	      "\t\twords=\"help",
-	    stdout);
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		printf(" %s", commands[i].name);
-	fputs("\"\n\telse\n\t\tcase $cmd in\n", stdout);
-	for (size_t i = 0; i < N_COMMANDS; i++) {
-		printf("\t\t%s) words=\"", commands[i].name);
-		print_words(commands[i].opts);
-		fputs("\" ;;\n", stdout);
-	}
-	fputs("\t\tesac\n\t\twords=\"$words", stdout);
-	print_words(global_options);
-	fputs("\"\n\tfi\n"
-	      "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-	      "}\n"
-	      "complete -o default -F _opseal opseal\n",
-	    stdout);
 }
 
 /* -- choosing and running -- */
@@ -516,8 +502,8 @@ environment(const char *name)
 	return s != NULL && s[0] != '\0' ? s : NULL;
 }
 
-static void
-set_places(struct cli *cli)
+void
+cli_places(struct cli *cli)
 {
 	const char *store = environment("OPSEAL_STORE");
 	const char *run = environment("OPSEAL_RUN");
@@ -598,7 +584,7 @@ run_command(struct cli *cli, void *values, int argc, char **argv)
 
 /* Words that aren't commands but answered here.  -1: none of them. */
 static int
-run_special(const struct cli *cli, int argc, char **argv)
+run_special(struct cli *cli, int argc, char **argv)
 {
 	const struct command *c;
 	struct ops_err err = { 0 };
@@ -606,7 +592,8 @@ run_special(const struct cli *cli, int argc, char **argv)
 	if (strcmp(argv[0], "__table") == 0) {
 		print_table();
 	} else if (strcmp(argv[0], "__complete") == 0) {
-		print_completion();
+		return complete_words(cli, commands, N_COMMANDS, global_options,
+		    argc - 1, argv + 1);
 	} else if (strcmp(argv[0], "help") == 0 && argc == 1) {
 		print_help(stdout);
 	} else if (strcmp(argv[0], "help") == 0) {
@@ -655,7 +642,7 @@ run_words(struct cli *cli, int argc, char **argv)
 	if (check_count(cli->cmd, argc - rest, argv + rest, &err) < 0 ||
 	    check_store(cli, &err) < 0)
 		return cli_fail(cli, &err);
-	set_places(cli);
+	cli_places(cli);
 	set_terminal(cli);
 	return run_command(cli, &values, argc - rest, argv + rest);
 }

@@ -104,6 +104,30 @@ put_disk(
 	    (double)s->space / (double)m->per_day);
 }
 
+static void
+put_age(struct ops_buf *out, const struct metrics *m, const char *name,
+    uint64_t time, const char *help)
+{
+	if (time != 0)
+		seconds(out, name, m->now > time ? m->now - time : 0, help);
+}
+
+static void
+put_retention(
+    struct ops_buf *out, const struct proto_status *s, const struct metrics *m)
+{
+	gauge(out, "screens_left_out", NULL, s->no_screens,
+	    "1: the disk is nearly full, only events are recorded.");
+	gauge(out, "expired_frames", "frames", s->expired,
+	    "Removed by rules on how long what is kept, ever.");
+	gauge(out, "retention_trouble", NULL, s->expiry_trouble.p != NULL,
+	    "1: less is removed than the rules say.");
+	put_age(out, m, "oldest_screen_age_seconds", s->oldest_screen,
+	    "Age of the oldest screen that is kept.");
+	put_age(out, m, "oldest_event_age_seconds", s->oldest_event,
+	    "Age of the oldest event that is kept.");
+}
+
 void
 metrics_put(
     struct ops_buf *out, const struct proto_status *s, const struct metrics *m)
@@ -142,5 +166,6 @@ metrics_put(
 	gauge(out, "config_refused", NULL, s->config_fault.p != NULL,
 	    "1: the newest configuration is not in force.");
 	put_disk(out, s, m);
+	put_retention(out, s, m);
 	ops_buf_puts(out, "# EOF\n");
 }

@@ -38,10 +38,11 @@ struct opt {
 	const char *name; /* without the dashes; NULL ends the table */
 	char letter;      /* 0: none */
 	enum opt_kind kind;
-	const char *arg;  /* what it is called in the help; NULL for a flag */
-	const char *help; /* one line, no full stop */
-	size_t offset;    /* of the value's member */
-	size_t seen;      /* of a bool set when it was given; 0: none */
+	const char *arg;   /* what it is called in the help; NULL for a flag */
+	const char *help;  /* one line, no full stop */
+	size_t offset;     /* of the value's member */
+	size_t seen;       /* of a bool set when it was given; 0: none */
+	const char *words; /* all that it can be, spaces between; or NULL */
 };
 
 /* A table and the struct that its values go to; either may be NULL. */

@@ -443,10 +443,11 @@ static int
 end_of_programs(
     const struct msg *m, struct program_list *l, struct ops_err *err)
 {
-	if (m->p == NULL || m->n != 8 || ops_getle32(m->p) != l->n)
+	if (m->p == NULL || m->n != 16 || ops_getle32(m->p) != l->n)
 		return ops_fail(
 		    err, OPS_EFORMAT, "the daemon's list is not whole");
 	l->missing = ops_getle32(m->p + 4);
+	l->expired = ops_getle64(m->p + 8);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "describe.h"
 #include "record/parts.h"
 #include "remote.h"
+#include "store/expire.h"
 
 #define NOTES_MAX 5 /* lines on stderr about single missing parts */
 
@@ -33,6 +34,9 @@ struct screen {
 	struct screen_hole hole; /* not told yet; to 0: none */
 	uint64_t missing;        /* parts that screen_next_noted() met */
 	uint64_t gap_bytes;      /* not recorded, by GAP records */
+	/* By what rule some of it went; NULL: nothing did. */
+	const struct leaf_tombstone *expired;
+	bool shown; /* and something is left */
 };
 
 /* What a command wrote last is read from its terminal a little after its end;
@@ -254,6 +258,8 @@ screen_rewind(struct screen *sc, struct ops_err *err)
 	sc->hole = (struct screen_hole){ 0 };
 	sc->missing = 0;
 	sc->gap_bytes = 0;
+	sc->expired = NULL;
+	sc->shown = false;
 	if (parts_open(&sc->parts)) {
 		parts_free(&sc->parts);
 		sc->parts = (struct parts){ .payload.max = PARTS_PAYLOAD_MAX };
@@ -327,13 +333,40 @@ frames_end(const struct screen *sc)
 	return n == 0 ? 0 : f[n - 1].leaf.first + f[n - 1].leaf.count;
 }
 
+/* The rule that all records [from, to) went by; NULL: they didn't. */
+static const struct leaf_tombstone *
+expired_by(const struct screen *sc, uint64_t from, uint64_t to)
+{
+	const struct leaf_tombstone *t = NULL;
+	const struct store_frame *f;
+	size_t n = store_frames(sc->store, sc->session->id, &f);
+
+	for (size_t i = 0; i < n && f[i].leaf.first < to; i++) {
+		if (f[i].leaf.first + f[i].leaf.count <= from)
+			continue;
+		t = store_expired(sc->store, &f[i]);
+		if (t == NULL)
+			return NULL;
+	}
+	return t;
+}
+
 static void
 add_hole(struct screen *sc, uint64_t from, uint64_t to)
 {
+	const struct leaf_tombstone *t;
+
 	if (to <= from)
 		return;
-	if (sc->hole.to == 0)
+	t = expired_by(sc, from, to);
+	if (t != NULL)
+		sc->expired = t;
+	if (sc->hole.to == 0) {
 		sc->hole.from = from;
+		sc->hole.expired = t;
+	} else if (t == NULL) {
+		sc->hole.expired = NULL;
+	}
 	sc->hole.to = to;
 	sc->next = to > sc->next ? to : sc->next;
 }
@@ -410,6 +443,18 @@ screen_next(struct screen *sc, struct screen_record *ret, struct ops_err *err)
 	return 1;
 }
 
+/* Did screen_next() fail because of what has expired, or at the hole of it? */
+static bool
+is_excused(struct screen *sc)
+{
+	const struct store_frame *f =
+	    sc->in_tail ? NULL : stream_failed(sc->reader);
+
+	if (sc->held)
+		return sc->hole.to != 0 && sc->hole.expired != NULL;
+	return f != NULL && store_expired(sc->store, f) != NULL;
+}
+
 bool
 screen_next_noted(struct screen *sc, struct screen_record *ret)
 {
@@ -417,8 +462,12 @@ screen_next_noted(struct screen *sc, struct screen_record *ret)
 		struct ops_err err = { 0 };
 		int rc = screen_next(sc, ret, &err);
 
+		if (rc > 0)
+			sc->shown = true;
 		if (rc >= 0)
 			return rc > 0;
+		if (is_excused(sc))
+			continue;
 		if (sc->missing++ < NOTES_MAX)
 			cli_note(sc->cli, "%s", err.msg);
 	}
@@ -443,5 +492,14 @@ screen_status(struct screen *sc)
 		    "parts of %s are missing (%" PRIu64 "); opseal verify "
 		    "says why",
 		    sc->session->id_text, sc->missing);
-	return gaps > 0 || sc->missing > 0 ? CLI_PARTIAL : CLI_FINE;
+	if (sc->expired != NULL) {
+		char text[EXPIRE_TEXT];
+
+		expire_text(sc->expired, text);
+		cli_note(sc->cli, "%s of %s expired on %s",
+		    sc->shown ? "parts of the screen" : "the screen",
+		    sc->session->id_text, text);
+	}
+	return gaps > 0 || sc->missing > 0 || sc->expired != NULL ? CLI_PARTIAL
+								  : CLI_FINE;
 }

@@ -59,13 +59,15 @@ bool screen_next_noted(struct screen *sc, struct screen_record *ret);
 /* Records [from, to) are in the log, but not to be had. */
 struct screen_hole {
 	uint64_t from, to;
+	/* By what rule they went; NULL: they are missing.  The screen's. */
+	const struct leaf_tombstone *expired;
 };
 /* Is there one right before what screen_next() gave last (after the end: behind
  * all of it)?  Each is told once. */
 bool screen_take_hole(struct screen *sc, struct screen_hole *ret);
 
 /* CLI_FINE, or CLI_PARTIAL after a line that sums up what was missing: parts
- * that screen_next_noted() met, and gaps in the recording itself, also those
+ * that screen_next_noted() met, those that have expired, and gaps in the recording itself, also those
  * that lie behind what was read. */
 int screen_status(struct screen *sc);
 

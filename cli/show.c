@@ -14,6 +14,7 @@
 #include "person.h"
 #include "programs.h"
 #include "screen.h"
+#include "store/expire.h"
 
 #define OUT_MAX (64u << 20)
 #define LABEL 10 /* columns of a name in the header */
@@ -30,6 +31,8 @@ struct tally {
 	uint64_t records, output, input, unsealed;
 	struct ops_buf holes; /* records that are missing, in words */
 	uint64_t missing;     /* how many */
+	uint64_t gone;        /* and how many have expired, */
+	const struct leaf_tombstone *rule; /* by this rule */
 };
 
 static void
@@ -278,7 +281,7 @@ put_bytes_line(
 				      : "not recorded: it had no terminal\n");
 		return;
 	}
-	if (t->missing > 0 && s->has_close) {
+	if (t->missing + t->gone > 0 && s->has_close) {
 		describe_bytes(s->close.bytes_out, all);
 		describe_put_bytes(out, "of ", t->output);
 		ops_buf_printf(out, "%s shown in ", all);
@@ -297,6 +300,15 @@ put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 	if (!session_imported(s) || t->commands > 0) {
 		label(out, "commands");
 		ops_buf_printf(out, "%" PRIu64 "\n", t->commands);
+	}
+	if (t->gone > 0) {
+		char text[EXPIRE_TEXT];
+
+		expire_text(t->rule, text);
+		label(out, "expired");
+		ops_buf_printf(out, "%s, on %s\n",
+		    t->records == 0 ? "the screen" : "parts of the screen",
+		    text);
 	}
 	if (t->missing > 0) {
 		label(out, "MISSING");
@@ -438,6 +450,11 @@ take_record(
 static void
 take_hole(struct tally *t, const struct screen_hole *h)
 {
+	if (h->expired != NULL) {
+		t->gone += h->to - h->from;
+		t->rule = h->expired;
+		return;
+	}
 	if (t->missing > 0)
 		ops_buf_puts(&t->holes, ", ");
 	if (h->to - h->from == 1)
@@ -486,6 +503,7 @@ put_json(struct cli *cli, const struct session *s, const struct tally *t)
 	if (!out.failed && out.len > 0)
 		out.len--; /* the closing brace: one more member */
 	ops_buf_printf(&out, ",\"records_missing\":%" PRIu64, t->missing);
+	ops_buf_printf(&out, ",\"records_expired\":%" PRIu64, t->gone);
 	ops_buf_puts(&out, ",\"programs\":[");
 	for (size_t i = 0; i < t->programs->n; i++) {
 		if (i > 0)

@@ -10,6 +10,7 @@
 #include "growth.h"
 #include "metrics.h"
 #include "source.h"
+#include "store/expire.h"
 
 #define OUT_MAX (1u << 20)
 
@@ -34,6 +35,31 @@ put_json_time(struct json *j, const char *key, uint64_t time, bool utc)
 	if (time != 0)
 		ops_time_rfc3339(time, utc, text);
 	json_str(j, time != 0 ? text : NULL);
+}
+
+/* 0 is: no such rule. */
+static void
+put_json_retention(struct json *j, const struct proto_status *s, bool utc)
+{
+	json_key(j, "keep_screens");
+	json_seconds(j, s->keep_screens);
+	json_key(j, "keep_events");
+	json_seconds(j, s->keep_events);
+	json_key(j, "max_size");
+	json_uint(j, s->max_size);
+	json_key(j, "keep_free");
+	json_uint(j, s->keep_free);
+	json_key(j, "kept_bytes");
+	json_uint(j, s->kept_bytes);
+	json_key(j, "leaves_bytes");
+	json_uint(j, s->leaves_bytes);
+	put_json_time(j, "oldest_screen", s->oldest_screen, utc);
+	put_json_time(j, "oldest_event", s->oldest_event, utc);
+	json_key(j, "expired_frames");
+	json_uint(j, s->expired);
+	put_json_time(j, "expired_at", s->expired_at, utc);
+	put_json_text(j, "expired_by", &s->expired_by);
+	put_json_text(j, "expiry_trouble", &s->expiry_trouble);
 }
 
 static void
@@ -66,7 +92,7 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 
 	json_begin_object(&j);
 	json_key(&j, "state");
-	json_str(&j, s->ok ? "ok" : "failed");
+	json_str(&j, !s->ok ? "failed" : s->no_screens ? "no_screens" : "ok");
 	put_json_text(&j, "reason", &s->reason);
 	put_json_time(&j, "since", s->ok ? 0 : s->since, utc);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -91,6 +117,7 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 	put_json_text(&j, "capture", &s->capture_text);
 	json_key(&j, "capture_lost");
 	json_uint(&j, s->capture_lost);
+	put_json_retention(&j, s, utc);
 	put_json_text(&j, "origin", &s->origin);
 	put_json_text(&j, "anchor", &s->anchor);
 	put_json_text(&j, "store", &s->store);
@@ -117,6 +144,12 @@ put_state(const struct proto_status *s, bool utc, struct ops_buf *out)
 	char text[OPS_TIME_TEXT];
 
 	line(out, "state");
+	if (s->ok && s->no_screens) {
+		ops_buf_puts(out,
+		    "NO SCREENS: the disk is nearly full, what is left of it "
+		    "is for events and programs\n");
+		return;
+	}
 	if (s->ok) {
 		ops_buf_puts(out, "ok: what happens is recorded\n");
 		return;
@@ -160,6 +193,62 @@ put_store(const struct proto_status *s, struct ops_buf *out)
 	else
 		describe_text(out, &s->anchor);
 	ops_buf_puts(out, "\n");
+}
+
+static void
+put_rules(const struct proto_status *s, struct ops_buf *out)
+{
+	const struct {
+		uint32_t why;
+		uint64_t limit;
+	} rules[] = {
+		{ TOMBSTONE_SCREENS, s->keep_screens },
+		{ TOMBSTONE_EVENTS, s->keep_events },
+		{ TOMBSTONE_SIZE, s->max_size },
+		{ TOMBSTONE_FREE, s->keep_free },
+	};
+	char text[EXPIRE_TEXT];
+	bool any = false;
+
+	line(out, "kept");
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (rules[i].limit == 0)
+			continue;
+		expire_rule_text(rules[i].why, rules[i].limit, text);
+		ops_buf_printf(out, "%s%s", any ? ", " : "", text);
+		any = true;
+	}
+	ops_buf_puts(out, any ? "\n" : "for ever: no rule is set\n");
+}
+
+static void
+put_retention(const struct proto_status *s, bool utc, struct ops_buf *out)
+{
+	char text[OPS_TIME_TEXT];
+
+	put_rules(s, out);
+	if (s->oldest_screen != 0 || s->oldest_event != 0) {
+		line(out, "oldest");
+		ops_time_short(s->oldest_screen, utc, text);
+		ops_buf_printf(
+		    out, "screen %s, ", s->oldest_screen != 0 ? text : "-");
+		ops_time_short(s->oldest_event, utc, text);
+		ops_buf_printf(
+		    out, "event %s\n", s->oldest_event != 0 ? text : "-");
+	}
+	if (s->expired_at != 0) {
+		line(out, "expired");
+		describe_count(out, s->expired, "frame");
+		ops_time_short(s->expired_at, utc, text);
+		ops_buf_printf(out, ", the last on %s by ", text);
+		describe_text(out, &s->expired_by);
+		ops_buf_puts(out, "\n");
+	}
+	if (s->expiry_trouble.p != NULL) {
+		line(out, "EXPIRY");
+		describe_text(out, &s->expiry_trouble);
+		ops_buf_puts(out, "\n");
+	}
 }
 
 static void
@@ -216,6 +305,7 @@ put_text(const struct proto_status *s, bool utc, struct ops_buf *out)
 	ops_buf_printf(out, " not yet, lag %.1f s\n", (double)s->lag / 1e9);
 	put_latency(s, out);
 	put_store(s, out);
+	put_retention(s, utc, out);
 	put_config(s, utc, out);
 }
 
@@ -273,6 +363,10 @@ cmd_status(struct cli *cli, const void *opts, int argc, char **argv)
 		if (!s.ok) {
 			cli_note(cli, "the log can't be written: %.*s",
 			    (int)s.reason.n, (const char *)s.reason.p);
+			status = CLI_TROUBLE;
+		} else if (s.no_screens) {
+			cli_note(cli, "the disk is nearly full: screens are "
+				      "not recorded");
 			status = CLI_TROUBLE;
 		}
 	}

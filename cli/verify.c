@@ -210,6 +210,11 @@ put_summary(
 	describe_count(out, r->sessions, "session");
 	ops_buf_puts(out, " in ");
 	describe_count(out, r->logs, "log");
+	if (r->expired > 0) {
+		ops_buf_puts(out, ", ");
+		describe_count(out, r->expired, "frame");
+		ops_buf_puts(out, " expired");
+	}
 	ops_buf_puts(out, "; ");
 	describe_count(out, r->fails, "finding");
 	ops_buf_printf(
@@ -234,6 +239,7 @@ put_summary_json(
 		{ "frames", r->frames },
 		{ "records", r->records },
 		{ "sessions", r->sessions },
+		{ "expired", r->expired },
 		{ "stored_bytes", r->stored_bytes },
 		{ "raw_bytes", r->raw_bytes },
 	};

@@ -72,7 +72,7 @@ send_all(
     struct query_conn *q, const struct program_list *l, struct ops_err *err)
 {
 	struct ops_buf b = { .max = MSG_PAYLOAD_MAX };
-	uint8_t end[8];
+	uint8_t end[16];
 	int rc = 0;
 
 	for (size_t i = 0; i < l->n && rc == 0; i++) {
@@ -88,6 +88,7 @@ send_all(
 	ops_buf_free(&b);
 	ops_putle32(end, (uint32_t)l->n);
 	ops_putle32(end + 4, (uint32_t)l->missing);
+	ops_putle64(end + 8, l->expired);
 	return rc < 0 ? -1
 		      : msg_send(q->fd, C_END, end, sizeof(end), NULL, 0, err);
 }

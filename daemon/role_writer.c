@@ -81,6 +81,9 @@ look_at_state(struct writer_role *r)
 		return;
 	}
 	r->looked = now;
+	if (reserve_look(r))
+		loop_timer_set(r->look.fd, RESERVE_AGAIN, 0);
+	retention_tell(r);
 	memory_status(r, &s);
 	if (s.state == r->state && strcmp(s.reason, r->reason) == 0)
 		return;
@@ -179,6 +182,8 @@ read_settings(struct writer_role *r)
 	if (c->anchor_interval != before.anchor_interval)
 		loop_timer_set(
 		    r->anchor_tick.fd, c->anchor_interval, c->anchor_interval);
+	if (retention_start(r, &err) < 0)
+		logline("retention: %s", err.msg);
 	if (changed != 0)
 		say_settings(r, names.failed ? "" : (const char *)names.data);
 	ops_buf_free(&names);
@@ -382,6 +387,8 @@ run(struct writer_role *r, struct ops_err *err)
 	say_settings(r, "");
 	capture_gone(r);
 	lost_start(r);
+	if (retention_start(r, err) < 0)
+		return -1;
 	look_at_state(r);
 	if (start_anchors(r, err) < 0 ||
 	    watch_fd(r, &r->listen, r->role->listener, on_connection, err) < 0)
@@ -405,6 +412,7 @@ role_writer(struct role *role, struct ops_err *err)
 	}
 	vfs_free(r.vfs);
 	anchor_free(r.anchor);
+	free(r.retention);
 	free(r.lost);
 	free(r.spare);
 	loop_close(&r.loop);

@@ -23,9 +23,12 @@ send_ack(struct peer *p, struct ops_err *err)
 static bool
 send_state(struct peer *p, struct ops_err *err)
 {
-	uint8_t ok = p->r->state == WRITER_OK;
+	bool ok = p->r->state == WRITER_OK;
+	uint8_t state = !ok                                             ? 0
+			: p->r->no_screens && p->state == PEER_RECORDER ? 2
+									: 1;
 
-	return msg_send2(p->watch.fd, MSG_REC_STATE, &ok, 1, p->r->reason,
+	return msg_send2(p->watch.fd, MSG_REC_STATE, &state, 1, p->r->reason,
 		   ok ? 0 : strlen(p->r->reason), err) == 0;
 }
 

@@ -6,6 +6,7 @@
  *	writer_lost.c	sessions whose recorder vanished
  *	writer_memory.c	what is said while memory is short
  *	writer_status.c	the answer to Q_STATUS
+ *	writer_retention.c	rules on how long what is kept
  *	anchor.c	checkpoints to places outside the store
  *
  * Fuzzed: writer_peer
@@ -29,13 +30,15 @@
 #define LOOK_AFTER                                                             \
 	UINT64_C(100000000) /* ns between looks at the state, which
 					* takes the writer's lock and sorts */
-#define MEMORY_AGAIN UINT64_C(1000000000) /* ns between looks for memory */
+#define RESERVE_AGAIN UINT64_C(1000000000) /* ns between looks for room */
+#define MEMORY_AGAIN UINT64_C(1000000000)  /* ns between looks for memory */
 #define WRITER_LOGIN_SLOTS                                                     \
 	256 /* users whose logins are counted, by login uid */
 #define LOSS_EVERY UINT64_C(10000000000) /* ns between lines of losses */
 #define LOST_GRACE UINT64_C(5000000000)  /* ns for a recorder to come back */
 
 struct peer;
+struct retention;
 
 /* A session without a connection; closed as lost once its recorder is known
  * to be gone. */
@@ -93,6 +96,9 @@ struct writer_role {
 	    login_used[WRITER_LOGIN_SLOTS]; /* BOOTTIME; see writer_login.c */
 	struct anchor *anchor;              /* NULL: not there yet */
 	uint8_t config_hash[OPS_HASH_LEN];  /* of role->config */
+	struct retention *retention;
+	uint64_t reserve; /* bytes of the disk that screens may not have */
+	bool no_screens;  /* there are less */
 };
 
 /* The role, from a watch that is its member. */
@@ -149,6 +155,17 @@ void memory_status(const struct writer_role *r, struct writer_status *ret);
 /* Learn what doesn't change.  Once, with memory. */
 int status_start(struct writer_role *r, struct ops_err *err);
 int status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err);
+
+/* -- writer_retention.c -- */
+/* Give the writer its rules, once it is open; again, where they have changed. */
+int retention_start(struct writer_role *r, struct ops_err *err);
+/* After a wake: say what has changed. */
+void retention_tell(struct writer_role *r);
+/* Is the disk so full that screens may have no more of it?  Tells the recorders, if
+ * that has changed. */
+bool reserve_look(struct writer_role *r);
+/* The texts live until the next call. */
+void retention_status(struct writer_role *r, struct proto_status *s);
 
 /* -- role_writer.c -- */
 /* Queue an event; remembers the ticket. */

@@ -45,6 +45,13 @@ queue_has_room(const struct rec *r, size_t n)
 	return queue_bytes(&r->queue) + n <= QUEUE_MAX;
 }
 
+/* Where only events fit it is as if the queue were full. */
+static bool
+may_record(const struct rec *r)
+{
+	return !r->link.no_screens && queue_has_room(r, ROOM_OUTPUT);
+}
+
 /* -- when the log can't be written -- */
 
 static void
@@ -70,6 +77,7 @@ copy_gap_begin(struct rec *r)
 	if (r->gap_bytes == 0 && !r->left_out)
 		r->gap_from = r->now;
 	r->gap = true;
+	r->gap_full = r->link.no_screens;
 	r->hold_since = 0;
 	r->outer.gate = false;
 	if (r->terminal && !r->noticed)
@@ -94,13 +102,17 @@ gap_is_over(struct rec *r)
 	/* What told of the end of a session (hold_over()) stays said. */
 	if (r->gap)
 		r->noticed = false;
-	r->gap = r->left_out = false;
+	r->gap = r->left_out = r->gap_full = false;
 }
 
 bool
 copy_gap_end(struct rec *r)
 {
-	const struct event_gap e = { r->gap_bytes, r->gap_from, r->now };
+	const struct event_gap e = { .bytes = r->gap_bytes,
+		.from = r->gap_from,
+		.until = r->now,
+		.has_why = r->gap_full,
+		.why = r->gap_full ? GAP_FULL : 0 };
 	uint8_t p[24], bytes[QUEUE_EVENT_SMALL];
 	struct ops_buf b = OPS_BUF_FIXED(bytes);
 
@@ -149,7 +161,7 @@ hold_over(struct rec *r)
 void
 copy_flush(struct rec *r)
 {
-	bool room = copy_settle(r) && queue_has_room(r, ROOM_OUTPUT);
+	bool room = copy_settle(r) && may_record(r);
 	bool all = queue_all_sent(&r->queue) || link_flush(&r->link, r->now);
 
 	if (all && room) {
@@ -276,7 +288,7 @@ copy_wants_output(const struct rec *r)
 		return false;
 	if (r->phase != RUNNING && (r->phase != DRAINING || r->drain_left == 0))
 		return false;
-	return r->gap || (r->n_owed == 0 && queue_has_room(r, ROOM_OUTPUT));
+	return r->gap || (r->n_owed == 0 && may_record(r));
 }
 
 /* Bytes, 0 if there are none, or if nobody has the inner terminal open. */
@@ -451,13 +463,14 @@ copy_typed(struct rec *r)
 
 /* -- time -- */
 
-/* Slow is not failed: while the writer answers it only has a lot to do. */
+/* Slow is not failed: while the writer answers it only has a lot to do.  A full
+ * disk doesn't end by itself. */
 static uint64_t
 hold_until(const struct rec *r)
 {
 	uint64_t since = r->hold_since;
 
-	if (r->link.heard > since)
+	if (!r->link.no_screens && r->link.heard > since)
 		since = r->link.heard;
 	return since + r->hold_time;
 }

@@ -53,7 +53,9 @@ go_on(void *arg, const struct proto_held *h, uint64_t now, struct ops_err *err)
 	struct event_gap e;
 
 	queue_gap(q, h->next_record, now, &g);
-	e = (struct event_gap){ g.bytes, g.from, g.until };
+	e = (struct event_gap){
+		.bytes = g.bytes, .from = g.from, .until = g.until
+	};
 	event_gap_put(&b, u->link->id, &e);
 	assert(!b.failed);
 	ops_putle64(payload, g.bytes);

@@ -8,6 +8,7 @@
 
 #define NS UINT64_C(1000000000)
 #define HOUR (3600 * NS)
+#define CENTURY (876000 * HOUR)
 
 static const char *const failure_words[] = { "continue", "refuse", NULL };
 static const char *const hooks_words[] = { "auto", "tp_btf", "raw_tp", "old",
@@ -47,6 +48,14 @@ check_notify(const char *value, struct ops_err *err)
 	return value[0] == '\0' ? 0 : command_parse(value, &c, err);
 }
 
+static int
+check_free(const char *value, struct ops_err *err)
+{
+	uint64_t bytes;
+
+	return retention_free_parse(value, 0, &bytes, err);
+}
+
 #define AT(member) offsetof(struct config, member)
 /* clang-format off */
 static const struct conf_key keys[] = {
@@ -65,6 +74,12 @@ static const struct conf_key keys[] = {
 	{ NULL, "notify",          CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(notify),          NULL,          check_notify },
 	{ NULL, "notify_user",     CONF_TEXT,     1,         CONFIG_USER_MAX, AT(notify_user),     NULL,          NULL },
 	{ NULL, "notify_timeout",  CONF_DURATION, NS / 10,   600 * NS,        AT(notify_timeout),  NULL,          NULL },
+	{ NULL, "keep_screens",   CONF_DURATION, 0,         CENTURY,         AT(keep_screens),      NULL,          NULL },
+	{ NULL, "keep_events",    CONF_DURATION, 0,         CENTURY,         AT(keep_events),       NULL,          NULL },
+	{ NULL, "max_size",       CONF_SIZE,     0,         UINT64_MAX,      AT(max_size),          NULL,          NULL },
+	{ NULL, "keep_free",      CONF_TEXT,     0,         RETENTION_FREE_MAX,AT(keep_free),         NULL,          check_free },
+	{ NULL, "keep_at_least",  CONF_DURATION, NS,        CENTURY,         AT(keep_at_least),     NULL,          NULL },
+	{ NULL, "disk_reserve",   CONF_TEXT,     0,         RETENTION_FREE_MAX,AT(disk_reserve),      NULL,          check_free },
 };
 
 /* What is not here is taken over in place. */
@@ -99,20 +114,58 @@ config_init(struct config *c)
 		.anchor_interval = 60 * NS,
 		.notify_user = "nobody",
 		.notify_timeout = 30 * NS,
+		.keep_free = "0",
+		.keep_at_least = 7 * 24 * HOUR,
 		.mask = true };
+}
+
+/* The row of the key, if it was set after *last, which is one that was. */
+static void
+take_later(const char *name, const struct conf_place *places, size_t *last)
+{
+	for (size_t i = 0; i < OPS_ARRAY_LEN(keys); i++) {
+		const struct conf_place *p = &places[i], *q = &places[*last];
+
+		if (strcmp(keys[i].name, name) == 0 &&
+		    (p->file > q->file ||
+			(p->file == q->file && p->line > q->line)))
+			*last = i;
+	}
+}
+
+int
+config_check(const struct config *c, const struct conf_place *places,
+    size_t *key, struct ops_err *err)
+{
+	if (c->keep_events == 0 ||
+	    (c->keep_screens != 0 && c->keep_screens <= c->keep_events))
+		return 0;
+	*key = 0;
+	while (strcmp(keys[*key].name, "keep_events") != 0)
+		++*key;
+	take_later("keep_screens", places, key);
+	return ops_fail(err, OPS_EFORMAT,
+	    "keep_events is shorter than keep_screens%s: what happened in a "
+	    "session is kept as long as its screen",
+	    c->keep_screens == 0 ? ", which is for ever" : "");
 }
 
 int
 config_parse(const char *name, const struct ops_buf *text, struct config *ret,
     struct ops_err *err)
 {
+	struct conf_place places[OPS_ARRAY_LEN(keys)] = { 0 };
+	const struct conf_file f = { name, 1, (const char *)text->data,
+		text->len };
 	struct config c;
+	size_t key;
 
 	config_init(&c);
-	if (text->len > 0 &&
-	    conf_parse(name, (const char *)text->data, text->len, keys,
-		OPS_ARRAY_LEN(keys), &c, err) < 0)
+	if (f.n > 0 &&
+	    conf_take(&f, keys, OPS_ARRAY_LEN(keys), &c, places, NULL, err) < 0)
 		return -1;
+	if (config_check(&c, places, &key, err) < 0)
+		return ops_context(err, "%s:%u", name, places[key].line);
 	*ret = c;
 	return 0;
 }

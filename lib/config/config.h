@@ -16,6 +16,7 @@
 #include "base/conf.h"
 #include "base/crypto.h"
 #include "base/err.h"
+#include "retention.h"
 
 #define CONFIG_PATH_MAX 1023 /* bytes of a path in it */
 #define CONFIG_USER_MAX 32   /* bytes of a user's name */
@@ -47,6 +48,12 @@ struct config {
 	char notify[CONFIG_PATH_MAX + 1]; /* command.h; "": nobody is told */
 	char notify_user[CONFIG_USER_MAX + 1];
 	uint64_t notify_timeout; /* ns */
+	/* What these mean is store/expire.h's.  0: no such rule. */
+	uint64_t keep_screens, keep_events;        /* ns */
+	uint64_t max_size;                         /* bytes */
+	char keep_free[RETENTION_FREE_MAX + 1];    /* retention.h */
+	uint64_t keep_at_least;                    /* ns */
+	char disk_reserve[RETENTION_FREE_MAX + 1]; /* "": by the disk's size */
 };
 
 /* All keys, in the order of etc/opseal.conf. */
@@ -54,6 +61,11 @@ const struct conf_key *config_keys(size_t *n);
 
 /* The defaults. */
 void config_init(struct config *c);
+
+/* Do the values fit together?  OPS_EFORMAT, and *key is the row of config_keys()
+ * that was set last of those that don't; places has a row for each key. */
+int config_check(const struct config *c, const struct conf_place *places,
+    size_t *key, struct ops_err *err);
 
 /* Defaults, then what these bytes say.  name: for messages. */
 int config_parse(const char *name, const struct ops_buf *text,

@@ -186,6 +186,24 @@ take_all(struct loading *l, const struct config_where *where,
 		take_file(l, own->path[i], true);
 }
 
+/* What no file says alone: the fault is named where it was completed. */
+static void
+check_together(struct loading *l)
+{
+	struct ops_buf place = { .max = PATH_MAX + 16 };
+	struct ops_err err = { 0 };
+	size_t key;
+
+	if (config_check(&l->set.config, l->set.place, &key, &err) == 0)
+		return;
+	config_place_put(&place, &l->set, &l->set.place[key]);
+	ops_buf_put8(&place, '\0');
+	if (!place.failed)
+		(void)ops_context(&err, "%s", (const char *)place.data);
+	fault(l, &err);
+	ops_buf_free(&place);
+}
+
 int
 config_load(const struct config_where *where, struct config_set *ret,
     const struct conf_faults *faults, struct ops_err *err)
@@ -212,6 +230,8 @@ config_load(const struct config_where *where, struct config_set *ret,
 	    (where->vendor != NULL && list(where->vendor, vendor, &e) < 0))
 		fault(l, &e);
 	take_all(l, where, vendor, own);
+	if (l->first.code == OPS_OK)
+		check_together(l);
 	if (l->first.code == OPS_OK) {
 		*ret = l->set;
 		l->set.n_files = 0;

@@ -35,7 +35,8 @@ struct config_set {
 
 /*
  * Read them all, the rest also after a mistake: faults, if not NULL, hears of
- * each.  0, or -1 with the first in err and *ret untouched.
+ * each.  Whether values fit together (config_check()) is looked at if there is
+ * no other mistake.  0, or -1 with the first in err and *ret untouched.
  */
 int config_load(const struct config_where *where, struct config_set *ret,
     const struct conf_faults *faults, struct ops_err *err);

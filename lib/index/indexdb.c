@@ -47,7 +47,7 @@ struct index_db {
 static const char *const tables[] = {
 	"CREATE TABLE state(id INTEGER PRIMARY KEY, origin BLOB, boot BLOB,"
 	" unsynced TEXT, unended INTEGER, last INTEGER,"
-	" last_stream INTEGER, last_at INTEGER)",
+	" last_stream INTEGER, last_at INTEGER, expired INTEGER)",
 	"CREATE TABLE stream(id INTEGER PRIMARY KEY, stream BLOB,"
 	" next INTEGER, imported INTEGER)",
 	"CREATE TABLE session(id INTEGER PRIMARY KEY, session BLOB,"
@@ -345,9 +345,9 @@ make_tables(struct index_db *d, struct ops_err *err)
 	for (size_t i = 0; n == 0 && i < OPS_ARRAY_LEN(tables); i++)
 		if (index_exec(d, tables[i], err) < 0)
 			return -1;
-	if (n == 0 && index_exec(d, "PRAGMA user_version = 6", err) < 0)
+	if (n == 0 && index_exec(d, "PRAGMA user_version = 7", err) < 0)
 		return -1;
-	static_assert(INDEX_VERSION == 6, "the pragma above");
+	static_assert(INDEX_VERSION == 7, "the pragma above");
 	return index_exec(d, "COMMIT", err);
 }
 

@@ -83,7 +83,7 @@ static const char *const statements[STATEMENTS] = {
 	[PUT_DROPPED] = "UPDATE program SET kind = 0 WHERE id = ?1",
 	[PUT_STREAM] = "INSERT OR REPLACE INTO stream VALUES(?1, ?2, ?3, ?4)",
 	[PUT_STATE] = "INSERT OR REPLACE INTO state "
-		      "VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+		      "VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 };
 
 /* Ids of texts that came lately, by a hash of them. */
@@ -675,6 +675,7 @@ put_state(struct indexer *x, struct store *s, struct program_walk *w,
 	(void)sqlite3_bind_int64(st, 5, (int64_t)run->last);
 	(void)sqlite3_bind_int64(st, 6, run->known ? x->id[run->stream] : 0);
 	(void)sqlite3_bind_int64(st, 7, (int64_t)run->record);
+	(void)sqlite3_bind_int64(st, 8, (int64_t)store_expired_events(s));
 	return index_run(x->db, st, err);
 }
 
@@ -725,12 +726,16 @@ is_import(const struct indexer *x, struct store *s, size_t stream)
 	struct record rec;
 	struct program p;
 	bool is;
+	int rc;
 
 	(void)store_streams(s, &all);
 	if (stream_open(s, all[stream].id, 0, &r, NULL) < 0)
 		return false;
-	is = stream_next(r, &rec, &pos, NULL) == 1 &&
-	     program_walk_entry(x->walk, &rec, &pos, &p) == 1 &&
+	do
+		rc = stream_next(r, &rec, &pos, NULL);
+	while (rc < 0 && stream_failed(r) != NULL &&
+	       store_expired(s, stream_failed(r)) != NULL);
+	is = rc == 1 && program_walk_entry(x->walk, &rec, &pos, &p) == 1 &&
 	     program_imported(&p);
 	stream_free(r);
 	return is;

@@ -481,6 +481,26 @@ by_index(struct lookup *l, struct ops_err *err)
 	return rc;
 }
 
+/*
+ * Has more expired since the store was opened?  Its files may be gone then, with
+ * leaves that don't know of it: true, and a newer one is in its place.
+ */
+static bool
+expired_meanwhile(struct lookup *l, struct vfs *v)
+{
+	struct store *s;
+
+	if (store_open(v, 0, &s, NULL) < 0)
+		return false;
+	if (store_expired_events(s) == store_expired_events(l->s)) {
+		store_free(s);
+		return false;
+	}
+	store_free(l->s);
+	l->s = s;
+	return true;
+}
+
 int
 lookup_programs(const char *store, struct vfs *v,
     const struct program_filter *f, struct program_list *ret, bool *used,
@@ -496,6 +516,11 @@ lookup_programs(const char *store, struct vfs *v,
 	if (open_both(&l, store, v, pick_helps(f), why, err) == 0) {
 		by = l.db != NULL && by_index(&l, why) == 0;
 		rc = by ? 0 : program_list_load(l.s, f, ret, err);
+		if (!by && rc == 0 && ret->missing > 0 &&
+		    expired_meanwhile(&l, v)) {
+			program_list_free(ret);
+			rc = program_list_load(l.s, f, ret, err);
+		}
 	}
 	if (by) {
 		program_list_cut(&l.list, f);
@@ -503,6 +528,8 @@ lookup_programs(const char *store, struct vfs *v,
 	} else {
 		program_list_free(&l.list);
 	}
+	if (rc == 0)
+		ret->expired = store_expired_until(l.s, CLASS_PROGRAMS);
 	if (used != NULL)
 		*used = by;
 	close_both(&l);
@@ -569,11 +596,16 @@ lookup_sessions(const char *store, struct vfs *v,
     struct ops_err *err)
 {
 	struct lookup l = { 0 };
+	const struct session_filter *wanted = f->commands ? NULL : f;
 	struct session_list all;
 	int rc = -1;
 
 	if (open_both(&l, store, v, f->commands, NULL, err) == 0)
-		rc = session_list_load(l.s, f->commands ? NULL : f, &all, err);
+		rc = session_list_load(l.s, wanted, &all, err);
+	if (rc == 0 && all.missing.frames > 0 && expired_meanwhile(&l, v)) {
+		session_list_free(&all);
+		rc = session_list_load(l.s, wanted, &all, err);
+	}
 	if (rc == 0 && f->commands && count_tail(&l, &all) == 0)
 		for (size_t j = 0; j < all.n; j++) {
 			const uint32_t *n =

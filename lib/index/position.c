@@ -160,13 +160,13 @@ take_state(const char *kernel, struct index_db *d, struct store *s,
 	struct program_capturing *run = program_walk_capturing(w);
 	uint8_t origin[OPS_HASH_LEN];
 	sqlite3_stmt *st = NULL;
-	bool fits = true;
+	bool fits = true, forgets = false;
 	int rc;
 
 	position_origin(s, origin);
 	if (index_prepare(d,
 		"SELECT origin, boot, unsynced, unended, last, "
-		"last_stream, last_at FROM state WHERE id = 1",
+		"last_stream, last_at, expired FROM state WHERE id = 1",
 		&st, err) < 0)
 		return -1;
 	rc = index_step(d, st, err);
@@ -181,6 +181,8 @@ take_state(const char *kernel, struct index_db *d, struct store *s,
 		run->last = (uint64_t)sqlite3_column_int64(st, 4);
 		last->stream = sqlite3_column_int64(st, 5);
 		last->record = (uint64_t)sqlite3_column_int64(st, 6);
+		forgets = (uint64_t)sqlite3_column_int64(st, 7) !=
+			  store_expired_events(s);
 	}
 	if (rc == 1 && fits && !is_whole(kernel, st)) {
 		(void)sqlite3_finalize(st);
@@ -189,6 +191,10 @@ take_state(const char *kernel, struct index_db *d, struct store *s,
 	(void)sqlite3_finalize(st);
 	if (rc < 0)
 		return -1;
+	/* Nothing of it may be left. */
+	if (forgets)
+		return ops_fail(err, OPS_EFORMAT,
+		    "index: some of what it has has expired since");
 	return fits ? 0 : no_fit(err, "another log");
 }
 

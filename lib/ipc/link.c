@@ -55,6 +55,7 @@ link_connect(struct link *l, uint64_t now)
 	flags = fcntl(l->fd, F_GETFL);
 	l->opened++;
 	l->log_ok = true; /* until told otherwise */
+	l->no_screens = false;
 	if (flags < 0 || fcntl(l->fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
 	    msg_send(l->fd, l->owner->hello, hello, sizeof(hello), NULL, 0,
 		NULL) < 0)
@@ -127,7 +128,8 @@ got_state(void *conn, struct msg *m, struct ops_err *err)
 	struct link *l = conn;
 
 	(void)err;
-	l->log_ok = m->p[0] == 1;
+	l->log_ok = m->p[0] != 0;
+	l->no_screens = m->p[0] == 2;
 	return 0;
 }
 

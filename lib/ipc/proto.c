@@ -47,6 +47,19 @@ static const struct map_field status_fields[] = {
 	{ 42, MAP_VIEW, TEXT_AT(proto_status, config_fault) },
 	{ 43, MAP_UINT, MAP_AT(proto_status, config_fault_time) },
 	{ 44, MAP_UINT, MAP_AT(proto_status, anchored) },
+	{ 50, MAP_UINT, MAP_AT(proto_status, keep_screens) },
+	{ 51, MAP_UINT, MAP_AT(proto_status, keep_events) },
+	{ 52, MAP_UINT, MAP_AT(proto_status, max_size) },
+	{ 53, MAP_UINT, MAP_AT(proto_status, keep_free) },
+	{ 54, MAP_UINT, MAP_AT(proto_status, kept_bytes) },
+	{ 55, MAP_UINT, MAP_AT(proto_status, leaves_bytes) },
+	{ 56, MAP_UINT, MAP_AT(proto_status, oldest_screen) },
+	{ 57, MAP_UINT, MAP_AT(proto_status, oldest_event) },
+	{ 58, MAP_UINT, MAP_AT(proto_status, expired) },
+	{ 59, MAP_UINT, MAP_AT(proto_status, expired_at) },
+	{ 60, MAP_VIEW, TEXT_AT(proto_status, expired_by) },
+	{ 61, MAP_VIEW, TEXT_AT(proto_status, expiry_trouble) },
+	{ 62, MAP_FLAG, MAP_AT(proto_status, no_screens) },
 };
 
 static const struct map_field alert_fields[] = {

@@ -39,7 +39,8 @@
  *				u64 time, payload (event.h)
  *	rec -> REC_RECORDS	u64 number of the first, records back to back
  *	    <- REC_ACK		u64 next screen record, u64 next event: durable below these
- *	    <- REC_STATE	u8 1 ok / 0 log can't be written, text: reason
+ *	    <- REC_STATE	u8 1 ok / 0 log can't be written / 2 it can, but the disk is nearly
+ *				full: no output, events only; text: reason
  *	rec -> REC_INNER	struct proto_inner: the session's own terminal; after each
  *				REC_HELD, before DOOR_GO
  *	rec -> REC_OUTER	struct proto_outer: the session's outer terminal; after each
@@ -84,7 +85,8 @@
  *	cli -> C_PROGRAMS	CBOR, struct proto_programs
  *	    <- C_PROGRAM	one program (store/programs.h program_put), each
  *	    <- C_PROGRAM_ARGS	the rest of its arguments, in pieces
- *	    <- C_END		u32 how many, u32 frames that could not be read
+ *	    <- C_END		u32 how many, u32 frames that could not be read, u64 CLOCK_REALTIME
+ *				up to which more have expired (0: none)
  *	cli -> C_READ		id[10]: about to read this session; its access record is
  *				written before the answer; C_DONE or C_FAILED
  *	cli -> C_READ_ALL	empty: about to read everything (verify); full readers only
@@ -324,6 +326,19 @@ struct proto_status {
 	uint64_t config_fault_time; /* 43 */
 	uint64_t
 	    anchored; /* 44 CLOCK_REALTIME ns of the newest anchor; 0: none */
+	/* 50.. the rules on how long what is kept; 0: none */
+	uint64_t keep_screens, keep_events; /* 50, 51 ns */
+	uint64_t max_size, keep_free;       /* 52, 53 bytes */
+	/* As of the last look; 0: not known yet, or none. */
+	uint64_t kept_bytes,
+	    leaves_bytes; /* 54, 55 of segments, and of leaves */
+	uint64_t oldest_screen, oldest_event; /* 56, 57 CLOCK_REALTIME ns */
+	uint64_t expired;                     /* 58 frames, ever */
+	uint64_t expired_at;          /* 59 CLOCK_REALTIME ns, the last */
+	struct event_text expired_by; /* 60 the rule; absent: none has */
+	struct event_text
+	    expiry_trouble; /* 61 why it does less than it should */
+	bool no_screens;    /* 62 the disk is nearly full: events only */
 };
 void proto_status_put(struct ops_buf *b, const struct proto_status *s);
 int proto_status_get(

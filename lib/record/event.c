@@ -61,6 +61,7 @@ static const struct map_field gap_fields[] = {
 	{ 1, MAP_UINT, MAP_AT(event_gap, bytes) },
 	{ 2, MAP_UINT, MAP_AT(event_gap, from) },
 	{ 3, MAP_UINT, MAP_AT(event_gap, until) },
+	{ 4, MAP_UINT, MAP_AT(event_gap, why), .has = MAP_HAS(event_gap, has_why) },
 };
 
 static const struct map_field bypass_fields[] = {

@@ -141,6 +141,11 @@ struct event_gap {
 	uint64_t bytes; /* 1 not recorded */
 	uint64_t from;  /* 2 BOOTTIME */
 	uint64_t until; /* 3 */
+	bool has_why;
+	uint32_t why; /* 4 enum gap_why; absent: the log could not be written */
+};
+enum gap_why {
+	GAP_FULL = 1, /* the disk was nearly full: the rest is for events */
 };
 struct event_bypass {
 	uint32_t pid;           /* 1 */

@@ -108,6 +108,10 @@ static const struct map_field tombstone_fields[] = {
 	{ 2, MAP_UINT,  AT(u.tombstone.from) },
 	{ 3, MAP_UINT,  AT(u.tombstone.to) },
 	{ 4, MAP_UINT,  AT(u.tombstone.realtime) },
+	{ 5, MAP_UINT,  AT(u.tombstone.class), HAS(u.tombstone.has_rule) },
+	{ 6, MAP_UINT,  AT(u.tombstone.why), HAS(u.tombstone.has_rule) },
+	{ 7, MAP_UINT,  AT(u.tombstone.limit), HAS(u.tombstone.has_rule) },
+	{ 8, MAP_UINT,  AT(u.tombstone.age), HAS(u.tombstone.has_rule) },
 };
 /* clang-format on */
 
@@ -196,6 +200,15 @@ check_tombstone(const struct leaf_tombstone *t, struct ops_err *err)
 {
 	if (t->from >= t->to)
 		return ops_fail(err, OPS_EFORMAT, "no frames deleted");
+	if (!t->has_rule)
+		return 0;
+	if (t->class == 0 || t->class >= CLASSES)
+		return ops_fail(err, OPS_EFORMAT, "class %u", t->class);
+	if (t->why == 0 || t->why >= TOMBSTONE_WHYS || t->limit == 0 ||
+	    t->age == 0)
+		return ops_fail(err, OPS_EFORMAT,
+		    "rule %" PRIu32 " of %" PRIu64 ", age %" PRIu64, t->why,
+		    t->limit, t->age);
 	return 0;
 }
 

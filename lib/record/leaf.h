@@ -145,12 +145,26 @@ struct leaf_close {
 	    [OPS_HASH_LEN]; /* 6 c_0 = 32 zero bytes; c_i = SHA-256(c_{i-1} || record_i) */
 };
 
+/* The rule by which frames were deleted. */
+enum tombstone_why {
+	TOMBSTONE_SCREENS = 1, /* keep_screens; the limit is ns */
+	TOMBSTONE_EVENTS = 2,  /* keep_events; ns */
+	TOMBSTONE_SIZE = 3,    /* max_size; bytes */
+	TOMBSTONE_FREE = 4,    /* keep_free; bytes */
+};
+#define TOMBSTONE_WHYS 5
+
 /* Frames [from, to) of a stream were deleted under a retention rule. */
 struct leaf_tombstone {
 	uint8_t stream[OPS_ID_LEN]; /* 1 */
 	uint64_t from;              /* 2 frame numbers */
 	uint64_t to;                /* 3 */
 	uint64_t realtime;          /* 4 when */
+	bool has_rule;              /* 5 to 8 are there: since format 4 */
+	uint8_t class;              /* 5 enum stream_class */
+	uint32_t why;               /* 6 enum tombstone_why */
+	uint64_t limit;             /* 7 what the rule said: ns or bytes */
+	uint64_t age; /* 8 ns: the rule allows nothing that is younger */
 };
 
 struct leaf {

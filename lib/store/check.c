@@ -32,6 +32,7 @@ static const struct {
 	[FIND_UNKNOWN] = { "UNKNOWN", true },
 	[FIND_INCOMPLETE] = { "INCOMPLETE", true },
 	[FIND_TIME] = { "TIME", true },
+	[FIND_EARLY] = { "EARLY", true },
 	[FIND_ANCHOR] = { "ANCHOR", true },
 	[FIND_UNREADABLE] = { "UNREADABLE", true },
 };
@@ -401,6 +402,7 @@ clean_up(struct check *c)
 	}
 	free(c->found);
 	free(c->segment);
+	free(c->expired);
 	free(c->anchor);
 	free(c->anchor_good);
 	free(c->anchor_met);

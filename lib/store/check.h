@@ -35,6 +35,7 @@ enum finding_kind {
 	FIND_UNKNOWN,     /* a file or bytes nobody accounts for */
 	FIND_INCOMPLETE,  /* a session's records don't add up to its CLOSE */
 	FIND_TIME,   /* times outside their period, clocks running backwards */
+	FIND_EARLY,  /* deleted before the rule that it names allowed it */
 	FIND_ANCHOR, /* the log does not contain a remembered checkpoint */
 	FIND_UNREADABLE, /* could not be read, so not checked */
 };
@@ -74,6 +75,7 @@ struct check_result {
 	bool no_screen;
 	uint64_t events;
 	uint64_t stored_bytes, raw_bytes;
+	uint64_t expired; /* frames that went by a rule */
 	/* The newest remembered checkpoint, if the logs contain all of them. */
 	bool anchored;
 	struct checkpoint anchor;

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "check_work.h"
+#include "expire.h"
 #include "record/frame.h"
 
 /* A file beside the one that it is to replace. */
@@ -283,26 +284,96 @@ what(uint8_t class)
 	return class == CLASS_SCREEN ? "session" : stream_class_name(class);
 }
 
-static void
-say_missing(struct check *c, const struct check_segment *seg)
+/* The rule that all frames of a segment went by; NULL: they didn't. */
+static const struct leaf_tombstone *
+expired_by(const struct check *c, const struct check_segment *seg)
 {
 	const struct history_stream *s = &c->h.stream[seg->stream];
+	const struct leaf_tombstone *t = NULL;
+
+	for (size_t i = seg->l.first; i < seg->l.first + seg->l.n; i++) {
+		t = history_tombstone(&c->h, s->id, s->frame[i].leaf.number);
+		if (t == NULL)
+			return NULL;
+	}
+	return t;
+}
+
+static bool
+same_rule(const struct leaf_tombstone *a, const struct leaf_tombstone *b)
+{
+	return a->has_rule == b->has_rule && a->why == b->why &&
+	       a->limit == b->limit;
+}
+
+/* Thousands of segments may have gone by a rule: they are told together. */
+static int
+count_expired(struct check *c, const struct check_segment *seg,
+    const struct leaf_tombstone *t, bool there, struct ops_err *err)
+{
+	uint8_t class = c->h.stream[seg->stream].class;
+	struct check_expired *e = NULL;
+
+	for (size_t i = 0; e == NULL && i < c->n_expired; i++)
+		if (c->expired[i].class == class &&
+		    same_rule(&c->expired[i].rule, t))
+			e = &c->expired[i];
+	if (e == NULL) {
+		if (!history_grow(&c->expired, c->n_expired, &c->expired_cap,
+			sizeof(*c->expired)))
+			return check_no_memory(err);
+		e = &c->expired[c->n_expired++];
+		*e = (struct check_expired){ .class = class, .rule = *t };
+	}
+	if (t->realtime > e->rule.realtime)
+		e->rule = *t;
+	e->frames += seg->l.n;
+	e->segments++;
+	e->there += there;
+	c->r->expired += there ? 0 : seg->l.n;
+	return 0;
+}
+
+static void
+say_expired(struct check *c)
+{
+	for (size_t i = 0; i < c->n_expired; i++) {
+		const struct check_expired *e = &c->expired[i];
+		char where[CHECK_WHERE], text[EXPIRE_TEXT];
+
+		snprintf(where, sizeof(where), "data/%s",
+		    stream_class_name(e->class));
+		expire_text(&e->rule, text);
+		check_say(c, FIND_EXPIRED, where,
+		    "%" PRIu64 " frames in %" PRIu64 " files %s%s", e->frames,
+		    e->segments,
+		    e->segments > 1 ? "expired, the last of them on "
+				    : "expired on ",
+		    text);
+		if (e->there > 0)
+			check_say(c, FIND_CRASH, where,
+			    "%" PRIu64 " files that have expired are not "
+			    "removed yet",
+			    e->there);
+	}
+}
+
+static int
+say_missing(
+    struct check *c, const struct check_segment *seg, struct ops_err *err)
+{
+	const struct history_stream *s = &c->h.stream[seg->stream];
+	const struct leaf_tombstone *t = expired_by(c, seg);
 	const struct layout_segment *l = &seg->l;
 	char id[OPS_ID_TEXT_LEN + 1];
-	size_t expired = 0;
 
-	for (size_t i = l->first; i < l->first + l->n; i++)
-		expired +=
-		    history_expired(&c->h, s->id, s->frame[i].leaf.number);
+	if (t != NULL)
+		return count_expired(c, seg, t, false, err);
 	ops_id_text(s->id, id);
-	if (expired == l->n)
-		check_say(c, FIND_EXPIRED, l->path,
-		    "%s %s: frames %" PRIu64 " to %" PRIu64, what(s->class), id,
-		    l->first_frame, s->frame[l->first + l->n - 1].leaf.number);
-	else
-		check_say(c, FIND_MISSING, l->path,
-		    "%s %s: frames %" PRIu64 " to %" PRIu64, what(s->class), id,
-		    l->first_frame, s->frame[l->first + l->n - 1].leaf.number);
+	check_say(c, FIND_MISSING, l->path,
+	    "%s %s: frames %" PRIu64 " to %" PRIu64, what(s->class), id,
+	    l->first_frame, s->frame[l->first + l->n - 1].leaf.number);
+	return 0;
 }
 
 /*
@@ -410,6 +481,7 @@ check_segment(struct check *c, struct files *fs, struct check_segment *seg,
     bool last, struct ops_err *err)
 {
 	const struct history_stream *s = &c->h.stream[seg->stream];
+	const struct leaf_tombstone *gone;
 	struct file *f = find_file(fs, s, &seg->l);
 	struct ops_err why = { 0 };
 	uint8_t head[SEGMENT_HEADER];
@@ -419,11 +491,12 @@ check_segment(struct check *c, struct files *fs, struct check_segment *seg,
 	ssize_t n;
 	int rc = 0;
 
-	if (f == NULL) {
-		say_missing(c, seg);
-		return 0;
-	}
+	if (f == NULL)
+		return say_missing(c, seg, err);
 	f->used = true;
+	gone = expired_by(c, seg);
+	if (gone != NULL && count_expired(c, seg, gone, true, err) < 0)
+		return -1;
 	if (strcmp(f->day, seg->l.day) != 0) {
 		check_say(c, FIND_TAMPER, seg->l.path,
 		    "it lies in the folder of another day, %s", f->day);
@@ -525,6 +598,7 @@ check_data(struct check *c, struct ops_err *err)
 	for (size_t i = 0; rc == 0 && !c->one && i < fs.n; i++)
 		if (!fs.f[i].used)
 			rc = judge_extra(&fs, &fs.f[i], err);
+	say_expired(c);
 	say_surplus(&fs);
 	free(fs.surplus);
 	free(fs.f);

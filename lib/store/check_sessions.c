@@ -32,6 +32,8 @@ struct slot {
 
 struct account {
 	uint64_t events;
+	uint64_t holes; /* of the log before its SESSION-OPEN */
+	bool opened;    /* that was seen in this log */
 	uint8_t chain[OPS_HASH_LEN];
 };
 
@@ -45,9 +47,9 @@ struct sessions {
 	struct history ids; /* its stream table: session -> account */
 	struct account *account;
 	size_t accounts, account_cap;
-	uint32_t log;    /* the accounts are of this one */
-	bool incomplete; /* events of it have expired */
-	size_t close;    /* the next of h.close[] */
+	uint32_t log;   /* the accounts are of this one */
+	uint64_t holes; /* frames of it up to here that have expired */
+	size_t close;   /* the next of h.close[] */
 };
 
 static int
@@ -138,8 +140,10 @@ judge_close(struct sessions *ss, const struct history_close *cl)
 	ops_id_text(cl->leaf.stream, id);
 	snprintf(where, sizeof(where), "log/%" PRIu32 "/leaves leaf %" PRIu64,
 	    c->h.log[cl->log].pub.n, cl->index);
-	if (ss->incomplete)
-		; /* what has expired can't be counted */
+	/* What has expired can't be counted: it may have been of any session
+	 * that was open then. */
+	if (a->opened ? ss->holes != a->holes : ss->holes != 0)
+		;
 	else if (a->events != cl->leaf.events)
 		check_say(c, FIND_INCOMPLETE, where,
 		    "session %s had %" PRIu64 " events, but %" PRIu64
@@ -171,7 +175,7 @@ advance(struct sessions *ss, uint32_t log, uint64_t index)
 				memset(ss->account, 0,
 				    ss->accounts * sizeof(*ss->account));
 			ss->log = to;
-			ss->incomplete = false;
+			ss->holes = 0;
 		}
 		if (cl == NULL || cl->log > log ||
 		    (cl->log == log && cl->index > index))
@@ -196,8 +200,11 @@ say_gap(struct check *c, const char *where, const struct record *r)
 	ops_id_text(session, id);
 	if (r->type == REC_GAP_EVENT)
 		check_say(c, FIND_GAP, where,
-		    "session %s: %" PRIu64 " bytes were not recorded", id,
-		    g.bytes);
+		    "session %s: %" PRIu64 " bytes were not recorded%s", id,
+		    g.bytes,
+		    g.has_why && g.why == GAP_FULL
+			? ": the disk was nearly full"
+			: "");
 	else
 		check_say(c, FIND_GAP, where,
 		    "%" PRIu64 " records could not be captured", g.bytes);
@@ -230,6 +237,10 @@ take_records(
 
 			if (a == NULL)
 				return false;
+			if (r.type == REC_SESSION_OPEN && !a->opened) {
+				a->opened = true;
+				a->holes = ss->holes;
+			}
 			ops_sha256_parts(
 			    (struct ops_part[]){ { a->chain, OPS_HASH_LEN },
 				{ raw->data + at, (size_t)used } },
@@ -264,7 +275,7 @@ go_through(struct sessions *ss, struct ops_err *err)
 			if (!ss->slot[i].good &&
 			    history_expired(
 				&c->h, e->f->leaf.stream, e->f->leaf.number))
-				ss->incomplete = true;
+				ss->holes++;
 		}
 	}
 	if (c->h.logs > 0)

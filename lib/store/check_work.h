@@ -28,6 +28,14 @@ struct check_segment {
 	bool there;
 };
 
+/* What went by one rule. */
+struct check_expired {
+	uint8_t class;
+	struct leaf_tombstone rule; /* one of those that name it, the newest */
+	uint64_t frames, segments;
+	uint64_t there; /* of these files are still there */
+};
+
 struct check_tiles;
 struct check_tail;
 
@@ -45,6 +53,9 @@ struct check {
 
 	struct check_segment *segment; /* sorted by stream and number */
 	size_t segments, segment_cap;
+
+	struct check_expired *expired;
+	size_t n_expired, expired_cap;
 
 	pthread_mutex_t lock; /* of the findings and r's counts */
 	struct check_finding *found;

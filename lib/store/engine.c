@@ -24,6 +24,7 @@ engine_free(struct engine *e)
 	ops_signer_free(e->next_key);
 	resume_free(&e->resume);
 	log_append_free(&e->append);
+	free(e->stones);
 	pthread_mutex_destroy(&e->wal_lock);
 	pthread_mutex_destroy(&e->key_lock);
 	free(e);
@@ -232,6 +233,12 @@ engine_seal_go(struct engine *e, struct ops_err *err)
 		if (log_checkpoint(e->log, err) < 0)
 			return ops_context(err, "checkpoint");
 		e->step = SEAL_IDLE;
+		if (e->stones_in) {
+			free(e->stones);
+			e->stones = NULL;
+			e->n_stones = 0;
+			e->stones_in = false;
+		}
 		/* Files that can't be removed now are tried again with the
 		 * next seal. */
 		pthread_mutex_lock(&e->wal_lock);
@@ -252,9 +259,28 @@ engine_may_seal(struct engine *e)
 	return may;
 }
 
+static int
+put_stones(struct engine *e, void *arg, struct ops_err *err)
+{
+	(void)arg;
+	for (size_t i = 0; i < e->n_stones; i++) {
+		const struct leaf l = { .type = LEAF_TOMBSTONE,
+			.u.tombstone = e->stones[i] };
+		uint8_t bytes[LEAF_MAX];
+		long n = leaf_encode(&l, bytes, err);
+
+		if (n < 0 ||
+		    log_append_leaf(&e->append, bytes, (size_t)n, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 engine_seal(struct engine *e, bool final, struct ops_err *err)
 {
+	bool stones;
+
 	/* One that failed is finished first, byte for byte: a period is
 	 * signed once. */
 	if (e->step != SEAL_IDLE) {
@@ -265,8 +291,11 @@ engine_seal(struct engine *e, bool final, struct ops_err *err)
 		if (e->seal.final == final)
 			return 0;
 	}
-	if (engine_seal_begin(e, final, NULL, NULL, err) < 0)
+	stones = !final && e->n_stones > 0;
+	if (engine_seal_begin(e, final, stones ? put_stones : NULL, NULL, err) <
+	    0)
 		return -1;
+	e->stones_in = stones;
 	return engine_seal_go(e, err);
 }
 

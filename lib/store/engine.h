@@ -44,6 +44,7 @@ struct engine {
 	struct framer *framer;
 	uint8_t boot_id[16];
 	uint8_t events[OPS_ID_LEN]; /* this boot's events stream */
+	bool tombstones;            /* the logs had some at this start */
 	bool
 	    rebooted; /* the kernel was started since the log was last written */
 	/* Sessions closed last before this start: their recorders may not have
@@ -74,6 +75,11 @@ struct engine {
 	struct log_append append;
 	struct leaf_seal seal;
 	struct ops_signer *next_key;
+	/* TOMBSTONEs that the next SEAL is to cover; owned.  NULL once a
+	 * checkpoint does. */
+	struct leaf_tombstone *stones;
+	size_t n_stones;
+	bool stones_in; /* the append has them */
 };
 
 /* Lock, recover, append BOOT (and what recovery replays) and a first SEAL. */
@@ -102,7 +108,8 @@ int engine_consume(
  * or the framing is, and readers need only remember the last two keys.
  */
 bool engine_may_seal(struct engine *e);
-/* Seal all that was consumed.  After a failure call it again. */
+/* Seal all that was consumed, and `stones` unless final.  After a failure call
+ * it again. */
 int engine_seal(struct engine *e, bool final, struct ops_err *err);
 /* After a final seal: empty the WAL, write partial tiles. */
 int engine_finish(struct engine *e, struct ops_err *err);

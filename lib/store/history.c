@@ -201,7 +201,7 @@ settle_tombstones(struct history *h)
 		if (last == NULL ||
 		    memcmp(last->leaf.stream, t[i].leaf.stream, OPS_ID_LEN) !=
 			0 ||
-		    t[i].leaf.from > last->leaf.to)
+		    t[i].leaf.from >= last->leaf.to)
 			t[n++] = t[i];
 		else if (t[i].leaf.to > last->leaf.to)
 			last->leaf.to = t[i].leaf.to;
@@ -209,10 +209,11 @@ settle_tombstones(struct history *h)
 	h->tombstones = n;
 }
 
-bool
-history_expired(const struct history *h,
+const struct leaf_tombstone *
+history_tombstone(const struct history *h,
     const uint8_t stream[static OPS_ID_LEN], uint64_t number)
 {
+	const struct leaf_tombstone *found;
 	size_t lo = 0, hi = h->tombstones;
 
 	/* The first that begins behind it; the one before may cover it. */
@@ -226,10 +227,20 @@ history_expired(const struct history *h,
 		else
 			hi = mid;
 	}
-	return lo > 0 &&
-	       memcmp(h->tombstone[lo - 1].leaf.stream, stream, OPS_ID_LEN) ==
-		   0 &&
-	       number < h->tombstone[lo - 1].leaf.to;
+	if (lo == 0)
+		return NULL;
+	found = &h->tombstone[lo - 1].leaf;
+	return memcmp(found->stream, stream, OPS_ID_LEN) == 0 &&
+		       number < found->to
+		   ? found
+		   : NULL;
+}
+
+bool
+history_expired(const struct history *h,
+    const uint8_t stream[static OPS_ID_LEN], uint64_t number)
+{
+	return history_tombstone(h, stream, number) != NULL;
 }
 
 bool

@@ -102,8 +102,8 @@ struct history {
 	size_t marks, mark_cap;
 	struct history_close *close;
 	size_t closes, close_cap;
-	/* Once all is read: those that are sealed, by stream and number, none
-	 * over another. */
+	/* Once all is read: those that are sealed, by stream and number; what
+	 * lay over another became one with it. */
 	struct history_tombstone *tombstone;
 	size_t tombstones, tombstone_cap;
 	struct history_key *key;
@@ -150,7 +150,9 @@ const struct history_mark *history_mark_before(
 /* How many leaves the last BOOT or SEAL of a log ends: what stands behind is
  * signed by nothing. */
 uint64_t history_signed(const struct history *h, size_t log);
-/* Does a sealed TOMBSTONE cover this frame? */
+/* The sealed TOMBSTONE that covers this frame; NULL: none. */
+const struct leaf_tombstone *history_tombstone(const struct history *h,
+    const uint8_t stream[static OPS_ID_LEN], uint64_t number);
 bool history_expired(const struct history *h,
     const uint8_t stream[static OPS_ID_LEN], uint64_t number);
 /* Is batch b signed by a key that may? */

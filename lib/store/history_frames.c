@@ -1,5 +1,6 @@
 /* What FRAME, CLOSE and TOMBSTONE leaves must say (see history_rules.c). */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -143,6 +144,8 @@ history_rules_close(
 	return 0;
 }
 
+#define FORMAT_WITH_RULES 4
+
 int
 history_rules_tombstone(
     struct history_work *w, const struct leaf_tombstone *t, struct ops_err *err)
@@ -158,13 +161,118 @@ history_rules_tombstone(
 	if (w->final)
 		history_say_here(
 		    w, FIND_TAMPER, "it stands behind a closing seal");
-	if (s == NULL || t->from >= t->to || t->to > s->next_frame)
+	if (s == NULL || t->from >= t->to || t->to > s->next_frame ||
+	    (t->has_rule && t->class != s->class))
 		history_say_here(w, FIND_TAMPER,
 		    "stream %s: frames %" PRIu64 " to %" PRIu64
 		    " can't have expired",
 		    id, t->from, t->to);
+	else if (t->has_rule ? w->format < FORMAT_WITH_RULES
+			     : w->format >= FORMAT_WITH_RULES)
+		history_say_here(w, FIND_TAMPER,
+		    "stream %s: a TOMBSTONE %s rule, as version %" PRIu64
+		    " has none",
+		    id, t->has_rule ? "with a" : "without a", w->format);
 	h->tombstone[h->tombstones++] = (struct history_tombstone){
 		.leaf = *t, .log = (uint32_t)w->log, .index = w->index
 	};
 	return 0;
+}
+
+/* When it was made, by the TOMBSTONE itself; and not after the SEAL over it. */
+static uint64_t
+made_at(const struct history *h, const struct history_tombstone *t)
+{
+	const struct history_log *l = &h->log[t->log];
+	const struct history_mark *m = h->mark + l->first_mark;
+	size_t lo = 0, hi = l->marks;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (m[mid].index < t->index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < l->marks && m[lo].realtime < t->leaf.realtime
+		   ? m[lo].realtime
+		   : t->leaf.realtime;
+}
+
+static size_t
+frame_at(const struct history_stream *s, uint64_t number)
+{
+	size_t lo = 0, hi = s->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (s->frame[mid].leaf.number < number)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* The first frame that it names although it was too young, or NULL. */
+static const struct store_frame *
+too_young(const struct history *h, const struct history_tombstone *t)
+{
+	const struct history_stream *s = history_find(h, t->leaf.stream);
+	uint64_t made = made_at(h, t);
+
+	if (s == NULL)
+		return NULL; /* said where it stands */
+	for (size_t i = frame_at(s, t->leaf.from); i < s->n; i++) {
+		const struct store_frame *f = &s->frame[i];
+		uint64_t newest = f->leaf.arrived_last + (uint64_t)f->wall;
+
+		if (f->leaf.number >= t->leaf.to)
+			break;
+		if (newest > made || made - newest < t->leaf.age ||
+		    f->index >= history_signed(h, f->log))
+			return f;
+	}
+	return NULL;
+}
+
+/*
+ * Behind the last BOOT or SEAL a crash may leave one whose append was cut short;
+ * it explains nothing until a checkpoint covers it.
+ */
+void
+history_judge_tombstones(struct history_work *w)
+{
+	const struct history *h = w->h;
+
+	for (size_t i = 0; i < h->tombstones; i++) {
+		const struct history_tombstone *t = &h->tombstone[i];
+		const struct store_frame *f = NULL;
+		char where[HISTORY_WHERE], id[OPS_ID_TEXT_LEN + 1];
+		bool sealed = t->log + 1 != h->logs ||
+			      t->index < history_signed(h, t->log);
+
+		snprintf(where, sizeof(where),
+		    "log/%" PRIu32 "/leaves leaf %" PRIu64,
+		    h->log[t->log].pub.n, t->index);
+		if (t->leaf.has_rule)
+			f = too_young(h, t);
+		if (f != NULL) {
+			ops_id_text(t->leaf.stream, id);
+			history_say(w, FIND_EARLY, where,
+			    "stream %s frame %" PRIu64
+			    " was younger than the rule that it says it was "
+			    "deleted by",
+			    id, f->leaf.number);
+		} else if (!sealed && !t->leaf.has_rule) {
+			history_say(w, FIND_TAMPER, where,
+			    "a TOMBSTONE that no SEAL signed");
+		} else if (!sealed) {
+			history_say(w, FIND_CRASH, where,
+			    "a TOMBSTONE that no SEAL signed yet: it explains "
+			    "nothing");
+		}
+	}
 }

@@ -210,33 +210,12 @@ check_unsigned(struct history_work *w)
 	    w->since);
 }
 
-/* FRAME and CLOSE leaves may stand there: check_tail.c looks at them. */
-static void
-check_last_tombstones(struct history_work *w)
-{
-	const struct history *h = w->h;
-
-	for (size_t i = h->tombstones; i > 0; i--) {
-		const struct history_tombstone *t = &h->tombstone[i - 1];
-		char where[HISTORY_WHERE];
-
-		if (t->log + 1 != h->logs ||
-		    t->index < history_signed(h, t->log))
-			break;
-		snprintf(where, sizeof(where),
-		    "log/%" PRIu32 "/leaves leaf %" PRIu64,
-		    h->log[t->log].pub.n, t->index);
-		history_say(
-		    w, FIND_TAMPER, where, "a TOMBSTONE that no SEAL signed");
-	}
-}
-
 void
 history_rules_end(struct history_work *w)
 {
-	check_last_tombstones(w);
 	w->h->unfinished = w->since > 0;
 	settle(w, NULL);
+	history_judge_tombstones(w);
 }
 
 /* -- keys of the WAL -- */
@@ -439,6 +418,7 @@ rules_boot(struct history_work *w, const struct leaf *l,
 			  (w->first_period && w->crash_period);
 	w->first_period = true;
 	w->boot_why = b->why;
+	w->format = b->format;
 	w->boot_at = b->clock.at.boottime;
 	w->final = false;
 	w->since = 0;

@@ -42,6 +42,7 @@ struct history_work {
 	bool has_resume;
 	uint8_t resume_pub[OPS_PUB_LEN];
 	bool has_boot;
+	uint64_t format; /* of the last BOOT */
 	uint8_t boot_id[16];
 	struct ops_clock clock; /* last seen in this boot */
 	bool has_seal;          /* of any log: the next two are of the last */
@@ -88,6 +89,8 @@ int history_rules_close(
     struct history_work *w, const struct leaf_close *c, struct ops_err *err);
 int history_rules_tombstone(struct history_work *w,
     const struct leaf_tombstone *t, struct ops_err *err);
+/* Once all leaves are read: were the frames as old as the rule wanted? */
+void history_judge_tombstones(struct history_work *w);
 /* Check the signatures that wait. */
 void history_run_jobs(struct history_work *w);
 /* All leaves were read: what waits for a SEAL gets the newest times. */

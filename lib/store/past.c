@@ -147,6 +147,7 @@ seen(void *arg, const struct leaf *l, const uint8_t *bytes, size_t len,
 		engine_remember_closed(p->e, l->u.close.stream);
 		return 0;
 	case LEAF_TOMBSTONE:
+		p->e->tombstones = true;
 		return 0;
 	}
 	return 0;
@@ -213,9 +214,16 @@ replay_stream(
 
 	if (stream_open(st, p->events[i].id, p->events[i].first, &sr, err) < 0)
 		return -1;
-	while ((rc = stream_next(sr, &rec, &pos, err)) > 0) {
-		size_t n = record_encode(&rec, bytes);
+	while ((rc = stream_next(sr, &rec, &pos, err)) != 0) {
+		const struct store_frame *f = stream_failed(sr);
+		size_t n;
 
+		/* What has expired was of sessions that are closed. */
+		if (rc < 0 && f != NULL && store_expired(st, f))
+			continue;
+		if (rc < 0)
+			break;
+		n = record_encode(&rec, bytes);
 		rc = framer_seen_event(p->e->framer, &rec, bytes, n, err);
 		if (rc < 0)
 			break;

@@ -733,9 +733,10 @@ note_time(struct program_walk *w, size_t stream, const struct record *r,
 
 /* 1: taken.  0: no more.  -1: err. */
 static int
-take_next(struct program_walk *w, struct stream_reader *r,
+take_next(struct program_walk *w, struct store *s, struct stream_reader *r,
     struct program_span *span, struct ops_err *err)
 {
+	const struct store_frame *f;
 	struct ops_err why = { 0 };
 	struct stream_pos pos;
 	struct record rec;
@@ -745,6 +746,12 @@ take_next(struct program_walk *w, struct stream_reader *r,
 		if (err != NULL)
 			*err = why;
 		return -1;
+	}
+	/* What has expired is gone by right. */
+	f = rc < 0 ? stream_failed(r) : NULL;
+	if (f != NULL && store_expired(s, f) != NULL) {
+		span->next = f->leaf.first + f->leaf.count;
+		return 1;
 	}
 	if (rc < 0) {
 		span->missing++;
@@ -779,7 +786,7 @@ program_walk_stream(struct program_walk *w, struct store *s,
 		return -1;
 	while (
 	    rc > 0 && (span->most == 0 || span->next - span->from < span->most))
-		rc = take_next(w, r, span, err);
+		rc = take_next(w, s, r, span, err);
 	if (rc >= 0 && w->sink->args != NULL)
 		rc = w->sink->args(w->arg, NULL, err);
 	stream_free(r);

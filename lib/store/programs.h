@@ -84,6 +84,8 @@ struct program_list {
 	struct program *p; /* in the order of their times */
 	size_t n;
 	uint64_t missing; /* frames that can't be read, or don't fit */
+	uint64_t
+	    expired; /* REALTIME up to which there were more; 0: they are all */
 	size_t cap;
 	struct arena *arena;
 	struct ops_buf args; /* of the last one, behind those that it has */

@@ -75,7 +75,8 @@ note_sealed(struct writer *w, struct framing *fr)
 	w->sealed_size = w->e->log->sealed;
 	ops_buf_reset(&w->note);
 	ops_buf_put(&w->note, w->e->log->note.data, w->e->log->note.len);
-	w->seal_soon = false;
+	/* TOMBSTONEs that came meanwhile wait for the next one. */
+	w->seal_soon = w->stones != NULL;
 	pthread_mutex_unlock(&w->lock);
 	fr->first = 0;
 	fr->bytes = 0;
@@ -88,6 +89,8 @@ seal(struct writer *w, struct framing *fr, bool final)
 {
 	struct ops_err err = { 0 };
 
+	if (!final)
+		writer_stones_take(w);
 	while (engine_seal(w->e, final, &err) < 0) {
 		writer_report(w, FRAME_SIDE, &err);
 		if (!writer_pause(w, &w->frame_cv, &fr->tries))
@@ -95,6 +98,7 @@ seal(struct writer *w, struct framing *fr, bool final)
 	}
 	writer_report(w, FRAME_SIDE, NULL);
 	note_sealed(w, fr);
+	writer_stones_done(w);
 	return true;
 }
 

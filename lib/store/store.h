@@ -113,6 +113,17 @@ int stream_next(struct stream_reader *r, struct record *ret,
  * something else. */
 const struct store_frame *stream_failed(const struct stream_reader *r);
 
+/* The rule that a frame went by; NULL: it is to be there. */
+const struct leaf_tombstone *store_expired(
+    const struct store *s, const struct store_frame *f);
+
+/* Frames of events and programs that went by a rule: the more, the older is what
+ * was derived from them. */
+uint64_t store_expired_events(const struct store *s);
+
+/* REALTIME of the newest record of this class that went by a rule; 0: none did. */
+uint64_t store_expired_until(const struct store *s, uint8_t class);
+
 /* Where a stored frame lies: path of its segment and offset.  Found by walking
  * the stream's segments once; cached. */
 int store_locate(struct store *s, const struct store_frame *f,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "expire.h"
 #include "store_work.h"
 
 struct stream_reader {
@@ -169,7 +170,9 @@ find_segment(struct store *s, const struct history_stream *st, uint64_t number,
 	struct store_extra *x = &s->extra[stream];
 	const struct layout_segment *seg;
 	char id[OPS_ID_TEXT_LEN + 1];
-	bool expired = history_expired(&s->h, st->id, number);
+	const struct leaf_tombstone *gone =
+	    history_tombstone(&s->h, st->id, number);
+	char text[EXPIRE_TEXT];
 
 	if (x->segment == NULL && !x->listed &&
 	    layout_segments(&s->h, st, &x->segment, &x->segments, err) < 0)
@@ -179,7 +182,7 @@ find_segment(struct store *s, const struct history_stream *st, uint64_t number,
 		x->checked = is_segment(s, st, seg) ? seg : NULL;
 	if (!x->listed && (seg == NULL || seg != x->checked)) {
 		seg = NULL;
-		if (!expired) {
+		if (gone == NULL) {
 			if (list_segments(s, stream, err) < 0)
 				return NULL;
 			seg = segment_of(x, number);
@@ -188,9 +191,58 @@ find_segment(struct store *s, const struct history_stream *st, uint64_t number,
 	if (seg != NULL)
 		return seg;
 	ops_id_text(st->id, id);
-	ops_fail(err, OPS_ENOENT, "%s frame %" PRIu64 ": %s", id, number,
-	    expired ? "expired" : "its segment is missing");
+	if (gone == NULL) {
+		ops_fail(err, OPS_ENOENT,
+		    "%s frame %" PRIu64 ": its segment is missing", id, number);
+		return NULL;
+	}
+	expire_text(gone, text);
+	ops_fail(err, OPS_ENOENT, "%s frame %" PRIu64 ": expired on %s", id,
+	    number, text);
 	return NULL;
+}
+
+const struct leaf_tombstone *
+store_expired(const struct store *s, const struct store_frame *f)
+{
+	return history_tombstone(&s->h, f->leaf.stream, f->leaf.number);
+}
+
+uint64_t
+store_expired_events(const struct store *s)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s->h.tombstones; i++) {
+		const struct leaf_tombstone *t = &s->h.tombstone[i].leaf;
+
+		if (t->has_rule && t->class != CLASS_SCREEN)
+			n += t->to - t->from;
+	}
+	return n;
+}
+
+uint64_t
+store_expired_until(const struct store *s, uint8_t class)
+{
+	uint64_t until = 0;
+
+	for (size_t i = 0; i < s->h.tombstones; i++) {
+		const struct leaf_tombstone *t = &s->h.tombstone[i].leaf;
+		const struct history_stream *st =
+		    history_find(&s->h, t->stream);
+		const struct store_frame *f;
+		size_t k;
+
+		if (st == NULL || st->class != class || t->to == 0)
+			continue;
+		k = frame_index(st, t->to - 1);
+		f = k < st->n ? &st->frame[k] : NULL;
+		if (f != NULL &&
+		    f->leaf.arrived_last + (uint64_t)f->wall > until)
+			until = f->leaf.arrived_last + (uint64_t)f->wall;
+	}
+	return until;
 }
 
 int

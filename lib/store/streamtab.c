@@ -165,6 +165,7 @@ stream_note_event(struct stream *s, const struct record *r)
 	if (r->type == REC_SESSION_OPEN) {
 		s->pub.recorder_events++;
 		s->pub.opened = true;
+		s->pub.opened_at = r->time;
 		if (event_open_get(r->payload, r->len, &o, NULL) == 0) {
 			s->pub.recorder_pid = o.recorder_pid;
 			s->pub.recorder_start = o.recorder_start;

@@ -40,6 +40,8 @@ free_writer(struct writer *w)
 	batches_free(&w->pool);
 	streamtab_free(w->known);
 	ops_buf_free(&w->note);
+	free(w->stones);
+	pthread_cond_destroy(&w->expire_cv);
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->sync_cv);
 	pthread_cond_destroy(&w->frame_cv);
@@ -56,6 +58,7 @@ init_locks(struct writer *w)
 	pthread_condattr_setclock(&ca, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->sync_cv, &ca);
 	pthread_cond_init(&w->frame_cv, &ca);
+	pthread_cond_init(&w->expire_cv, &ca);
 	pthread_condattr_destroy(&ca);
 }
 
@@ -148,7 +151,10 @@ writer_close(struct writer *w, struct ops_err *err)
 	w->stop = true;
 	pthread_cond_broadcast(&w->sync_cv);
 	pthread_cond_broadcast(&w->frame_cv);
+	pthread_cond_broadcast(&w->expire_cv);
 	pthread_mutex_unlock(&w->lock);
+	if (w->expire_running)
+		pthread_join(w->expire_thread, NULL);
 	pthread_join(w->sync_thread, NULL);
 	if (w->frame_running)
 		pthread_join(w->frame_thread, &sealed);

@@ -23,6 +23,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "expire.h"
 #include "record/leaf.h"
 #include "record/record.h"
 #include "vfs.h"
@@ -126,6 +127,30 @@ void writer_status(struct writer *w, struct writer_status *ret);
 
 /* From the next period on; see struct writer_opts. */
 void writer_set_seal_after(struct writer *w, uint64_t ns);
+/*
+ * How long what is kept.  From the first call with a rule on (or where an expiry
+ * of an earlier run may be unfinished) a third thread looks once an hour, or ten
+ * times in the shortest time that a rule names: TOMBSTONEs go into the next SEAL,
+ * then files are removed, so many at a time that records need not wait.  May be
+ * called again: the thread looks at once.
+ */
+void writer_retention(struct writer *w, const struct expire_rules *r);
+
+struct writer_retention_status {
+	struct expire_rules rules;
+	bool looked;            /* what follows is known */
+	uint64_t at;            /* REALTIME of that look; 0: it waits */
+	uint64_t bytes, leaves; /* as in struct expire_plan */
+	uint64_t screens, events;
+	uint64_t expired, over;
+	bool clock_waits, damaged;
+	bool has_last;
+	struct leaf_tombstone last;
+	uint64_t removed;  /* files, since the start */
+	char trouble[240]; /* why the last try ended early; "": it didn't */
+};
+void writer_retention_status(
+    struct writer *w, struct writer_retention_status *ret);
 
 /* Ask for a seal now (privilege gained, session ended, shutdown is near). */
 void writer_seal_soon(struct writer *w);

@@ -1,7 +1,7 @@
 /*
  * writer_work - the inside of a struct writer; between writer.c (open, close,
- * ask), intake.c (the callers' side), notices.c (events of its own), syncer.c and
- * sealer.c (the two threads) and outage.c (when the log can't be written).
+ * ask), intake.c (the callers' side), notices.c (events of its own), syncer.c,
+ * sealer.c and expirer.c (the threads) and outage.c (when the log can't be written).
  */
 #ifndef OPS_WRITER_WORK_H
 #define OPS_WRITER_WORK_H
@@ -67,6 +67,15 @@ struct writer {
 	struct ops_buf note;
 	struct latency durable_time, sealed_time;
 
+	/* expirer.c */
+	pthread_t expire_thread;
+	bool expire_running, expire_now, expire_left;
+	pthread_cond_t expire_cv;
+	struct leaf_tombstone *stones; /* on their way to the framing side */
+	size_t n_stones;
+	bool stones_out; /* not under a checkpoint yet */
+	struct writer_retention_status retention;
+
 	atomic_uint_fast64_t done; /* highest durable ticket */
 };
 
@@ -97,6 +106,12 @@ void writer_say_back(struct writer *w, const char *reason);
 /* -- syncer.c, sealer.c: the threads -- */
 void *writer_sync_main(void *arg);
 void *writer_frame_main(void *arg); /* NULL: there is no final SEAL */
+
+/* -- expirer.c -- */
+/* Before a seal that isn't final, by the framing side: what it is to cover. */
+void writer_stones_take(struct writer *w);
+/* After it. */
+void writer_stones_done(struct writer *w);
 
 /* -- outage.c -- */
 void writer_wake(const struct writer *w);

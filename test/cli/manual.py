@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# Help, completion and the manual: each knows every command and option.
+# Help and the manual: each knows every command and option.
 import os
 import re
 import sys
@@ -48,6 +48,12 @@ def page(name):
         return f.read().replace("\\-", "-").replace("\\fB", "").replace("\\fP", "")
 
 
+def summary(command):
+    """Its line in the help, as a page says it."""
+    text = t.run(["opseal", command, "--help"]).text.splitlines()[1].rstrip(".")
+    return text[0].lower() + text[1:]
+
+
 class Manual(t.Test):
     def test_table_is_there(self):
         commands, options = table()
@@ -93,20 +99,56 @@ class Manual(t.Test):
         at = [text.index("\n%s:\n" % g) for g in ("See", "Prove", "Run")]
         self.equal(at, sorted(at), "groups")
 
-    def test_every_command_and_option_is_in_the_manual(self):
+    def test_every_command_has_a_page(self):
+        """With its options and no others; and opseal(1) names it, and those of all commands."""
         commands, options = table()
-        text = page("opseal.1")
+        overview = page("opseal.1")
         for name in commands:
-            self.matches(text, r"^\.SS %s\b" % name, "opseal.1")
-            section = text[text.index("\n.SS " + name):]
-            end = re.search(r"\n\.S[SH] ", section[4:])
-            section = section[:end.start() + 4] if end else section
-            for of, option in options:
-                if of == name:
-                    self.contains(section, "--" + option, "section " + name)
+            self.matches(overview, r"(?m)^\.BR opseal-%s \(1\)\n%s$" % (name, re.escape(summary(name))),
+                         "opseal.1")
+            text = page("opseal-%s.1" % name)
+            self.matches(text, r"(?m)^\.TH OPSEAL-%s 1 " % name.upper(), name)
+            self.matches(text, r"(?m)^opseal-%s \\?- %s$" % (name, re.escape(summary(name))), "NAME")
+            self.matches(text, r"\.SH SYNOPSIS\n\.B opseal %s\n" % name, "SYNOPSIS")
+            usage = t.run(["opseal", name, "--help"]).text.splitlines()[0]
+            synopsis = text.split("\n.SH SYNOPSIS\n")[1].split("\n.SH ")[0]
+            words = re.sub(r"\\f.|^\.\w+ ", "", synopsis, flags=re.M)
+            self.equal(re.findall(r"[A-Z]+", words), re.findall(r"[A-Z]+", usage), "SYNOPSIS of " + name)
+            defined = set()
+            for line in re.findall(r"(?m)^\.TP\n(.*)$", text):
+                defined |= set(re.findall(r"--([a-z][a-z-]+)", line))
+            self.equal(sorted(defined), sorted(o for c, o in options if c == name), "options of " + name)
         for of, option in options:
             if of == "-":
-                self.contains(text, "--" + option, "opseal.1")
+                self.contains(overview, "--" + option, "opseal.1")
+        pages = {n[len("opseal-"):-2] for n in os.listdir(MAN) if re.match(r"opseal-\w+\.1$", n)}
+        self.equal(sorted(pages), sorted(commands), "pages of commands")
+
+    def test_pages_that_are_named(self):
+        there = set()
+        for name in os.listdir(MAN):
+            for other in re.search(r"\.SH NAME\n(.*?) \\?- ", page(name))[1].split(", "):
+                there.add((other, name[-1]))
+        for name in os.listdir(MAN):
+            for other, section in re.findall(r"(?m)^\.BR (opseal[a-z.-]*) \((\d)\)", page(name)):
+                self.check((other, section) in there, "%s names %s(%s)" % (name, other, section))
+
+    def test_format(self):
+        """opseal-format(5) says nothing that doc/format.md doesn't."""
+        with open(os.path.join(t.SOURCE, "doc/format.md")) as f:
+            told = f.read()
+        text = page("opseal-format.5")
+        self.equal(re.search(r"format has version (\d+)", text)[1],
+                   re.search(r"This is format version (\d+)", told)[1], "version")
+        for magic in re.findall(r"OPS[A-Z]+\d+", told):
+            if magic in ("OPSFRM01", "OPSSEG01"):
+                self.contains(text, magic, "magic")
+        for first in ("50 2A 4D 18", "51 2A 4D 18"):
+            self.contains(text, first, "first bytes")
+            self.contains(told, "0x" + "".join(reversed(first.split())), "the same in format.md")
+        files = re.sub(r"\\f.", "", text).split("\n.SH FILES\n")[1].split("\n.TE")[0]
+        for path in re.findall(r"(?m)^  (\S+?)/", told.split("## 2. Files")[1].split("## 3.")[0]):
+            self.matches(files, r"(?m)^%s/" % path, "files")
 
     def test_json_names(self):
         """What can be written stands in a table of the manual, and nothing else does."""
@@ -140,19 +182,10 @@ class Manual(t.Test):
     def test_manual_names_no_other_option(self):
         _, options = table()
         known = {o for _, o in options}
-        for option in re.findall(r"--([a-z][a-z-]+)", page("opseal.1")):
-            self.check(option in known, "opseal.1: --%s is no option" % option)
-
-    def test_completion_is_bash(self):
-        script = self.exits(t.run(["opseal", "__complete", "bash"]), 0).text
-        commands, options = table()
-        probe = script + 'COMP_WORDS=(opseal export --fo); COMP_CWORD=2; _opseal\n' \
-            'echo "${COMPREPLY[@]}"; COMP_WORDS=(opseal ""); COMP_CWORD=1; _opseal\n' \
-            'echo "${COMPREPLY[@]}"\n'
-        result = self.exits(t.run(["bash", "-c", probe]), 0)
-        first, second = result.text.splitlines()
-        self.equal(sorted(first.split()), ["--force", "--format"], "options")
-        self.equal(sorted(second.split()), sorted(commands + ["help"]), "commands")
+        for name in os.listdir(MAN):
+            if name.endswith(".1"):
+                for option in re.findall(r"--([a-z][a-z-]+)", page(name)):
+                    self.check(option in known, "%s: --%s is no option" % (name, option))
 
     def test_pages_of_the_programs(self):
         for name, program in (("opseald.8", "opseald"), ("opseal-door.8", "opseal-door")):

@@ -109,6 +109,49 @@ class Full(r.Recorded):
         return s
 
 
+class Reserve(Full):
+    def test_screens_stop_first(self):
+        """What is left of the disk is for events: sessions begin and end in the log
+        while screens are counted gaps; with room again they are recorded."""
+        inst = self.small("size=60m", config="hold_time = 300ms\ndisk_reserve = 30M\n")
+        term = self.filler(inst, 45 * MB)
+        term.expect("this part is not recorded", 60)
+        term.expect("all shown", 60)
+        s = t.wait_for("a state that says so", lambda: (
+            lambda s: s if s["state"] == "no_screens" else None)(self.status(inst)))
+        self.check(s["space_free"] > 15 * MB, "what is left: %d" % s["space_free"])
+        result = self.exits(inst.opseal("status"), 2)
+        self.matches(result.text, r"^state +NO SCREENS: the disk is nearly full", "status")
+        self.matches(inst.log(), "the disk is nearly full: screens are not recorded", "log")
+        # A command, without a terminal, and a session on one: both are in the log.
+        self.exits(inst.opseal("record", "--", "true"), 0)
+        late = self.record_pty(inst, ["sh", "-c", "echo unseen; exit 4"])
+        self.equal(late.wait(60), 4, "exit status")
+        found = t.wait_for("its end", lambda: (
+            lambda s: s if s["end"] is not None else None)(self.session(inst, late)))
+        self.equal((found["exit"], found["status"], found["bytes_lost"]),
+                   (4, "gapped", found["bytes_out"]), "the late session")
+        self.equal(len(self.sessions(inst)), 3, "sessions")
+        self.remount("size=160m")
+        t.wait_for("the state ok", lambda: self.status(inst)["state"] == "ok", 8)
+        t.wait_for("the gap", lambda: self.session(inst, term)["bytes_lost"])
+        term.line("")
+        self.gapped(inst, term, 5)
+        self.matches(inst.log(), "the disk has room again", "log")
+        result = self.exits(inst.opseal("verify"), 0)
+        self.matches(result.text, r"^GAP .* bytes were not recorded: the disk was nearly full$", "verify")
+        self.works(inst)
+
+    def test_refuse(self):
+        """on_log_failure = refuse holds for it as for a log that can't be written."""
+        inst = self.small("size=60m", config=(
+            "hold_time = 300ms\ndisk_reserve = 30M\non_log_failure = refuse\n"))
+        term = self.filler(inst, 45 * MB)
+        term.expect("the session ends here", 60)
+        self.check(self.status(inst)["state"] == "no_screens", "state")
+        self.check(term.wait(60) != 0, "exit status")
+
+
 class Space(Full):
     def test_continue(self):
         inst = self.small("size=20m", config="hold_time = 500ms\n")

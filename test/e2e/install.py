@@ -31,13 +31,13 @@ FILES = {
     "lib/systemd/system/opseal-verify.timer": 0o644,
     "lib/sysusers.d/opseal.conf": 0o644,
     "lib/tmpfiles.d/opseal.conf": 0o644,
-    "share/man/man1/opseal.1": 0o644,
-    "share/man/man5/opseal.people.5": 0o644,
-    "share/man/man8/pam_opseal.8": 0o644,
-    "share/man/man5/opseal.conf.5": 0o644,
-    "share/man/man8/opseald.8": 0o644,
-    "share/man/man8/opseal-door.8": 0o644,
+    "share/bash-completion/completions/opseal": 0o644,
+    "share/fish/vendor_completions.d/opseal.fish": 0o644,
+    "share/zsh/site-functions/_opseal": 0o644,
 }
+# Every manual page that there is.
+FILES.update(("share/man/man%s/%s" % (name[-1], name), 0o644)
+             for name in os.listdir(os.path.join(t.SOURCE, "doc/man")) + ["opseal-shell.8"])
 _build = None
 
 

@@ -185,6 +185,8 @@ class Logins(t.Test):
         self.matches(shown, r"came by +sshd from 127\.0\.0\.1, by publickey\n")
         self.contains(shown, "ssh-ed25519 " + self.alice, "the key")
         self.contains(self.inst.opseal("ls").text, "alice@laptop", "column")
+        t.wait_for("its completion", lambda: "alice@laptop\t" in t.run(
+            ["opseal", "__complete", "--store", self.inst.store, "ls", "--person", "al"]).text)
         t.wait_for("the logout", lambda: "pam_opseal" not in self.syslogged())
         events = self.events()
         self.equal([kind for kind, _ in events], [LOGIN, LOGOUT], "events")

@@ -83,6 +83,24 @@ class Reload(recorded.Recorded):
         self.reload(inst, "hold_time = 2s\n", want="nothing")
         self.until(inst, "config_fault", None)
 
+    def test_rules_of_retention(self):
+        """In force at once; a drop-in that contradicts the main file is at fault."""
+        inst = self.instance()
+        self.equal(self.status(inst)["keep_screens"], 0, "keep_screens")
+        said = self.reload(inst, "keep_screens = 90d\nkeep_events = 400d\nkeep_free = 1G\n")
+        self.equal(said[1], "keep_screens keep_events keep_free", "changed")
+        self.until(inst, "keep_screens", 90 * 86400)
+        self.until(inst, "keep_events", 400 * 86400)
+        self.until(inst, "keep_free", 1 << 30)
+        os.mkdir(inst.config_path + ".d")
+        with open(inst.config_path + ".d/a.conf", "w") as f:
+            f.write("\nkeep_events = 30d\n")
+        before = len(inst.log())
+        self.reload(inst, want="refused")
+        self.contains(inst.log()[before:], "configuration: %s.d/a.conf:2: keep_events is shorter than"
+                      " keep_screens" % inst.config_path)
+        self.equal(self.status(inst)["keep_events"], 400 * 86400, "keep_events")
+
     def test_rules_that_cannot_be_read(self):
         inst = self.instance()
         rules = self.write("rules", b"include default\nnonsense\n")

@@ -10,6 +10,7 @@
 #include "record/body.h"
 #include "record/event.h"
 #include "store/check.h"
+#include "store/expire.h"
 #include "store/store.h"
 
 static const uint8_t zero[OPS_HASH_LEN];
@@ -169,6 +170,62 @@ driver_seal(struct driver *d, bool final, struct ops_err *err)
 	return engine_seal(d->e, final, err);
 }
 
+static int
+look(struct driver *d, const struct expire_rules *rules, struct expire_plan *p,
+    struct ops_err *err)
+{
+	/* No event goes: sessions are open through all of it. */
+	struct expire_now now = { .open_since = 0 };
+	struct ops_clock c;
+
+	ops_clock_read(&c);
+	now.realtime = c.realtime;
+	memcpy(now.boot_id, d->boot_id, sizeof(now.boot_id));
+	return expire_look(&d->m->vfs, rules, &now, true, p, err);
+}
+
+int
+driver_expire(struct driver *d, size_t *n, struct ops_err *err)
+{
+	const struct expire_rules rules = { .keep_screens = 1 };
+	struct expire_plan p;
+	int rc;
+
+	if (look(d, &rules, &p, err) < 0)
+		return -1;
+	*n = p.n;
+	d->e->stones = calloc(p.n + 1, sizeof(*d->e->stones));
+	if (d->e->stones == NULL)
+		abort();
+	for (size_t i = 0; i < p.n; i++) {
+		d->e->stones[d->e->n_stones++] = p.old[i].t;
+		for (unsigned k = 0; k < d->n; k++)
+			d->s[k].expiring |=
+			    memcmp(d->s[k].id, p.old[i].t.stream, OPS_ID_LEN) ==
+			    0;
+	}
+	rc = driver_seal(d, false, err);
+	if (rc == 0)
+		rc = expire_remove(&d->m->vfs, p.old, p.n, err);
+	expire_plan_free(&p);
+	return rc;
+}
+
+int
+driver_expire_rest(struct driver *d, size_t *n, struct ops_err *err)
+{
+	const struct expire_rules none = { 0 };
+	struct expire_plan p;
+	int rc;
+
+	if (look(d, &none, &p, err) < 0)
+		return -1;
+	*n = p.n_left;
+	rc = expire_remove(&d->m->vfs, p.left, p.n_left, err);
+	expire_plan_free(&p);
+	return rc;
+}
+
 void
 driver_drop(struct driver *d)
 {
@@ -217,7 +274,16 @@ compare_screen(struct store *st, const struct driver_session *s)
 		return why;
 	}
 	why[0] = '\0';
-	while ((rc = stream_next(r, &rec, &pos, &err)) > 0) {
+	while ((rc = stream_next(r, &rec, &pos, &err)) != 0) {
+		const struct store_frame *f = stream_failed(r);
+
+		if (rc < 0 && s->expiring && f != NULL &&
+		    store_expired(st, f) != NULL) {
+			n = f->leaf.first + f->leaf.count;
+			continue;
+		}
+		if (rc < 0)
+			break;
 		if (n >= s->put || pos.number != n || rec.time != n ||
 		    rec.len != driver_content(s->id, n, bytes) ||
 		    memcmp(rec.payload, bytes, rec.len) != 0) {

@@ -21,6 +21,7 @@ struct driver_session {
 	uint64_t put, acked;               /* screen records */
 	uint64_t put_events, acked_events; /* OPEN, GAPs..., CLOSE */
 	bool closed;
+	bool expiring; /* its screen may be gone, under a TOMBSTONE */
 };
 
 struct driver {
@@ -49,6 +50,11 @@ size_t driver_content(
 /* Make the batch durable and frame it; everything put is acknowledged then. */
 int driver_flush(struct driver *d, struct ops_err *err);
 int driver_seal(struct driver *d, bool final, struct ops_err *err);
+/* All screens of sessions that ended before go: TOMBSTONEs, a seal, and the files;
+ * *n counts these. */
+int driver_expire(struct driver *d, size_t *n, struct ops_err *err);
+/* What a start does: files that a TOMBSTONE names go. */
+int driver_expire_rest(struct driver *d, size_t *n, struct ops_err *err);
 /* Final seal, empty WAL, engine freed. */
 int driver_close(struct driver *d, struct ops_err *err);
 void driver_drop(struct driver *d); /* as a kill would: no writes */

@@ -1,7 +1,7 @@
 /*
  * Power cuts: the writer's last megabyte of writes, syncs and renames, cut at
  * every call with any subset of what was not synced, and inside the last
- * batch, append and checkpoint at every byte.  Each state must recover, keep
+ * batch, append and checkpoint at every byte; expiries of screens, too.  Each state must recover, keep
  * all that was acknowledged, and verify as clean or as a crash.
  *
  * usage: fault-powercut [SEED [VARIANTS]]
@@ -28,6 +28,7 @@
 #define WRITTEN_MIN (1u << 20) /* bytes, besides zeros */
 #define LAST_BLOCKS_MIN 3      /* of the WAL, in the last batch */
 #define STATES_MIN 20000
+#define GONE_MIN 3  /* segments that expired */
 #define CPU_MAX 180 /* seconds */
 
 static struct {
@@ -37,6 +38,8 @@ static struct {
 	unsigned part;
 	bool few; /* not every call, and not every byte */
 	uint64_t states, calls, crashes;
+	uint64_t gone;       /* files that the workload's expiries removed */
+	uint64_t left;       /* and those that were left to a start */
 	bool every_byte;     /* of the writes to come */
 	uint64_t written;    /* bytes, but not the zeros */
 	uint64_t last_batch; /* bytes of its write to the WAL */
@@ -45,7 +48,7 @@ static struct {
 
 /* What a part tells its parent. */
 struct tally {
-	uint64_t states, written, last_batch;
+	uint64_t states, written, last_batch, gone, left;
 };
 
 /* The reason in the newest BOOT, for a message. */
@@ -74,6 +77,7 @@ try_state(struct memfs *c, const char *how, uint64_t detail)
 	struct ops_err err = { 0 };
 	uint64_t explained = 0;
 	const char *bad;
+	size_t left = 0, again = 0;
 
 	t.states++;
 	memcpy(r.boot_id, t.d.boot_id, sizeof(r.boot_id));
@@ -91,6 +95,13 @@ try_state(struct memfs *c, const char *how, uint64_t detail)
 	} else if (r.e->log->n != 0) {
 		printf("# %s\n", bad = "a successor log was opened");
 		printf("# why %u\n", boot_why(&r));
+	} else if (r.e->tombstones &&
+		   (driver_expire_rest(&r, &left, &err) < 0 ||
+		       (left > 0 &&
+			   driver_expire_rest(&r, &again, &err) < 0))) {
+		printf("# unfinished expiry: %s\n", bad = err.msg);
+	} else if (again != 0) {
+		printf("# %s\n", bad = "an expiry stays unfinished");
 	} else if (driver_close(&r, &err) < 0) {
 		printf("# closing: %s\n", bad = err.msg);
 	} else if ((bad = driver_check(c, false, &explained)) != NULL) {
@@ -99,6 +110,7 @@ try_state(struct memfs *c, const char *how, uint64_t detail)
 		printf("# read back: %s\n", bad);
 	}
 	t.crashes += explained > 0;
+	t.left += left;
 	if (bad != NULL) {
 		printf("# state: %s %" PRIu64 ", call %" PRIu64
 		       ", seed %" PRIu64 "\n",
@@ -190,6 +202,13 @@ workload(struct ops_err *err)
 			return -1;
 		if (round % 3 == 2 && driver_seal(d, false, err) < 0)
 			return -1;
+		if (round == 6 || round == 13 || round == 21) {
+			size_t n = 0;
+
+			if (driver_expire(d, &n, err) < 0)
+				return -1;
+			t.gone += n;
+		}
 		if (round == 8) {
 			/* killed, and started again */
 			driver_drop(d);
@@ -249,8 +268,8 @@ run_parts(struct tally *all)
 		fflush(stdout);
 		if (fork() == 0) {
 			int rc = run_part(i);
-			struct tally mine = { t.states, t.written,
-				t.last_batch };
+			struct tally mine = { t.states, t.written, t.last_batch,
+				t.gone, t.left };
 
 			if (write(pipes[i][1], &mine, sizeof(mine)) !=
 			    sizeof(mine))
@@ -269,6 +288,8 @@ run_parts(struct tally *all)
 		/* each went all the way */
 		all->written = part.written;
 		all->last_batch = part.last_batch;
+		all->gone = part.gone;
+		all->left += part.left;
 		if (wait(&status) < 0 || status != 0)
 			fine = false;
 		close(pipes[i][0]);
@@ -316,6 +337,8 @@ main(int argc, char **argv)
 	failed |= result(all.last_batch >= LAST_BLOCKS_MIN * SECTOR,
 	    t.few ? "at least 3 blocks in the last batch"
 		  : "at least 3 blocks in the last batch, cut at every byte");
+	failed |= result(all.gone >= GONE_MIN && all.left > 0,
+	    "screens expired, and starts finished what was cut short");
 	if (!few) {
 		failed |=
 		    result(all.states >= STATES_MIN, "at least 20,000 states");

@@ -356,8 +356,9 @@ mem_open(struct vfs *v, const char *path, unsigned flags, struct vfs_file **ret,
 
 	if (n == 0 && (flags & VFS_CREATE) == 0)
 		return missing(err);
-	if (n != 0 && (flags & VFS_EXCL) != 0) {
-		errno = EEXIST;
+	/* and a folder is no file. */
+	if (n != 0 && ((flags & VFS_EXCL) != 0 || m->inode[n]->dir)) {
+		errno = m->inode[n]->dir ? EISDIR : EEXIST;
 		return ops_fail_errno(err, "memfs");
 	}
 	if (n == 0) {
@@ -638,7 +639,8 @@ mem_list(
 	unsigned n = resolve(m, path, NULL, NULL);
 	const struct names *names;
 
-	if (n == 0)
+	/* vfs.h: a file can't be listed, */
+	if (n == 0 || !m->inode[n]->dir)
 		return missing(err);
 	names = &m->inode[n]->now;
 	ret->n = names->n;

@@ -485,8 +485,14 @@ leaf_seeds(void)
 		    .from = 0,
 		    .to = 2,
 		    .realtime = at.realtime } };
+	struct leaf expired = tombstone;
 	struct ops_buf file = { .max = 8192 };
 
+	expired.u.tombstone.has_rule = true;
+	expired.u.tombstone.class = CLASS_SCREEN;
+	expired.u.tombstone.why = TOMBSTONE_SCREENS;
+	expired.u.tombstone.limit = expired.u.tombstone.age =
+	    UINT64_C(7776000000000000);
 	next.u.boot.why = BOOT_ROTATE;
 	next.u.boot.has_pred = true;
 	memcpy(next.u.boot.pred_origin, "opseal/zyxwvuts", 16);
@@ -497,6 +503,7 @@ leaf_seeds(void)
 	save_leaf("seal", &seal, &file);
 	save_leaf("close", &close, &file);
 	save_leaf("tombstone", &tombstone, &file);
+	save_leaf("tombstone-rule", &expired, &file);
 	save_buf("leaf", "leaves-file", &file);
 	ops_buf_free(&file);
 }

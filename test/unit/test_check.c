@@ -965,28 +965,148 @@ test_tiles(void **state)
 
 /* -- the rest -- */
 
+/* All of a stream's frames, by a rule. */
+static void
+tombstone(
+    struct build *b, size_t stream, uint32_t why, uint64_t limit, uint64_t age)
+{
+	struct leaf l = { .type = LEAF_TOMBSTONE };
+	struct leaf_tombstone *t = &l.u.tombstone;
+
+	memcpy(t->stream, b->stream[stream].id, OPS_ID_LEN);
+	t->to = b->stream[stream].next_frame;
+	t->realtime = b->now + b->wall;
+	t->has_rule = why != 0;
+	t->class = b->stream[stream].class;
+	t->why = why;
+	t->limit = limit;
+	t->age = age;
+	build_leaf(b, &l);
+}
+
+static void
+remove_all(struct build *b, size_t stream)
+{
+	char id[OPS_ID_TEXT_LEN + 1];
+
+	ops_id_text(b->stream[stream].id, id);
+	for (size_t i = b->mem.n; i > 0; i--)
+		if (strstr(b->mem.file[i - 1].path, id) != NULL)
+			mem_remove(&b->mem, b->mem.file[i - 1].path);
+}
+
+#define HOUR (3600 * UINT64_C(1000000000))
+
 static void
 test_expired(void **state)
 {
-	struct leaf l = { .type = LEAF_TOMBSTONE };
 	struct check_result r;
 	struct found f;
 	struct build b;
 
 	(void)state;
 	build_example(&b);
+	b.now += 2 * HOUR;
 	build_boot(&b, BOOT_CLEAN, NULL);
-	memcpy(l.u.tombstone.stream, b.stream[2].id, OPS_ID_LEN);
-	l.u.tombstone.to = 1;
-	build_leaf(&b, &l);
+	tombstone(&b, 2, TOMBSTONE_SCREENS, HOUR, HOUR);
 	build_seal(&b, true, false);
-	expect_pass(&b.mem, "to be deleted");
-	mem_remove(&b.mem, b.stream[2].path);
+	expect_text(&b.mem, "to be deleted", FIND_CRASH, "not removed yet");
+	remove_all(&b, 2);
+	expect_text(&b.mem, "expired", FIND_EXPIRED, "by keep_screens = 1h");
 	CHECK(run(&b.mem, false, NULL, 0, &f, &r) == 0, "expired", f.text);
-	CHECK(r.fails == 0 && f.count[FIND_EXPIRED] == 1, "expired", f.text);
+	CHECK(r.fails == 0 && f.count[FIND_EXPIRED] == 1 && r.expired == 1,
+	    "expired", f.text);
 	mem_remove(&b.mem, b.stream[1].path);
 	expect_fail(&b.mem, "more than that", FIND_MISSING);
 	build_free(&b);
+}
+
+/* What went by a rule must have been as old as the rule has it; the clock is the
+ * TOMBSTONE's and that of the SEAL over it. */
+static void
+test_expired_early(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t stream;
+		uint32_t why;
+		uint64_t later, ahead;
+		enum finding_kind kind;
+	} rows[] = {
+		{ "old enough", 2, TOMBSTONE_SCREENS, 2 * HOUR, 0,
+		    FIND_EXPIRED },
+		{ "too young", 2, TOMBSTONE_SCREENS, HOUR / 2, 0, FIND_EARLY },
+		{ "by a clock of its own", 2, TOMBSTONE_SCREENS, HOUR / 2, HOUR,
+		    FIND_EARLY },
+		{ "by size", 2, TOMBSTONE_SIZE, 2 * HOUR, 0, FIND_EXPIRED },
+		{ "by size, too young", 2, TOMBSTONE_SIZE, 1, 0, FIND_EARLY },
+		{ "without a rule", 2, 0, 2 * HOUR, 0, FIND_TAMPER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
+		struct build b;
+
+		build_init(&b);
+		build_boot(&b, BOOT_FIRST, NULL);
+		build_seal(&b, false, false);
+		build_stream(&b, CLASS_SCREEN);
+		build_stream(&b, CLASS_SCREEN);
+		build_open(&b, 2, 1000, "alice", "pts/3", NULL);
+		build_output(&b, 2, "hello");
+		build_close(&b, 2, CLOSE_CLOSED);
+		build_seal(&b, false, false);
+		b.now += rows[i].later;
+		b.wall += rows[i].ahead;
+		tombstone(&b, rows[i].stream, rows[i].why, HOUR, HOUR);
+		b.wall -= rows[i].ahead;
+		build_seal(&b, true, false);
+		remove_all(&b, 2);
+		if (finding_fails(rows[i].kind))
+			expect_fail(&b.mem, rows[i].name, rows[i].kind);
+		else
+			expect_pass(&b.mem, rows[i].name);
+		build_free(&b);
+	}
+}
+
+/* Events that went don't make later sessions unproven. */
+static void
+test_expired_events(void **state)
+{
+	(void)state;
+	for (int wrong = 0; wrong < 2; wrong++) {
+		struct build b;
+		size_t old, one;
+
+		build_init(&b);
+		build_boot(&b, BOOT_FIRST, NULL);
+		build_seal(&b, false, false);
+		old = build_stream(&b, CLASS_SCREEN);
+		build_open(&b, old, 1000, "alice", "pts/3", NULL);
+		build_close(&b, old, CLOSE_CLOSED);
+		build_seal(&b, true, false);
+		/* another boot, so another events stream */
+		b.boot_id[0]++;
+		b.now = 1000000;
+		b.wall += 24 * HOUR;
+		build_boot(&b, BOOT_CLEAN, NULL);
+		build_seal(&b, false, false);
+		tombstone(&b, 0, TOMBSTONE_EVENTS, HOUR, HOUR);
+		build_seal(&b, false, false);
+		remove_all(&b, 0);
+		one = build_stream(&b, CLASS_SCREEN);
+		build_open(&b, one, 1001, "bob", "pts/4", NULL);
+		b.wrong_events = wrong;
+		build_close(&b, one, CLOSE_CLOSED);
+		build_seal(&b, true, false);
+		if (wrong)
+			expect_fail(
+			    &b.mem, "an event too few", FIND_INCOMPLETE);
+		else
+			expect_pass(&b.mem, "old events expired");
+		build_free(&b);
+	}
 }
 
 /* A changed byte of a stream of programs, wherever it is, is found by every
@@ -1198,6 +1318,8 @@ main(void)
 		cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_tiles),
 		cmocka_unit_test(test_expired),
+		cmocka_unit_test(test_expired_early),
+		cmocka_unit_test(test_expired_events),
 		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_one_session),
 		cmocka_unit_test(test_no_screen),

@@ -94,6 +94,23 @@ unsigned_tombstone(struct build *b)
 	build_leaf(b, &l);
 }
 
+/* As an expiry that a power cut ended may leave it. */
+static void
+unfinished_tombstone(struct build *b)
+{
+	struct leaf l = { .type = LEAF_TOMBSTONE,
+		.u.tombstone = { .to = 1,
+		    .realtime = b->now + b->wall,
+		    .has_rule = true,
+		    .class = CLASS_SCREEN,
+		    .why = TOMBSTONE_SCREENS,
+		    .limit = 1,
+		    .age = 1 } };
+
+	memcpy(l.u.tombstone.stream, b->stream[1].id, OPS_ID_LEN);
+	build_leaf(b, &l);
+}
+
 /* clang-format off */
 static const struct {
 	const char *name;
@@ -110,6 +127,7 @@ static const struct {
 	{ "screen left out",		screen_left_out,	FIND_TAMPER,	"more of that session" },
 	{ "CLOSE without frames",	frames_left_out,	FIND_TAMPER,	"no end of that session" },
 	{ "a TOMBSTONE",		unsigned_tombstone,	FIND_TAMPER,	"a TOMBSTONE that no SEAL signed" },
+	{ "one of an expiry",		unfinished_tombstone,	FIND_CRASH,	"it explains nothing" },
 };
 /* clang-format on */
 

@@ -1,3 +1,4 @@
+/* Covers: config, retention */
 #include "check.h"
 
 #include "base/bytes.h"
@@ -27,6 +28,13 @@ test_checks(void **state)
 		{ "\nanchor_file = a",		"x.conf:2: anchor_file: a is no absolute path" },
 		{ "anchor_syslog = no",		"x.conf:1: anchor_syslog: no is no absolute path" },
 		{ "mask_rules = rules",		"x.conf:1: mask_rules: rules is no absolute path" },
+		{ "keep_screens = 90d\nkeep_events = 90d",	NULL },
+		{ "keep_screens = 90d",		NULL },
+		{ "keep_free = 5%\ndisk_reserve = 20G",	NULL },
+		{ "keep_screens = 90d\nkeep_events = 30d",	"x.conf:2: keep_events is shorter than keep_screens: what happened in a session is kept as long as its screen" },
+		{ "\nkeep_events = 30d\nkeep_screens = 90d",	"x.conf:3: keep_events is shorter than keep_screens: what happened in a session is kept as long as its screen" },
+		{ "keep_events = 30d",		"x.conf:1: keep_events is shorter than keep_screens, which is for ever: what happened in a session is kept as long as its screen" },
+		{ "keep_free = 95%",		"x.conf:1: keep_free: \"95%\" is neither a size (a number, then K, M, G or T) nor a part of the disk (0% to 90%)" },
 		{ "environment = LANG=C",	"x.conf:1: environment: names of variables have no '=' and no control characters" },
 		{ "environment = \xc3\xa4",	"x.conf:1: environment: names of variables have no '=' and no control characters" },
 	};
@@ -119,10 +127,42 @@ test_keep(void **state)
 	assert_true(c.input);
 }
 
+static void
+test_disk_part(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *text; uint64_t bytes; } rows[] = {
+		{ "", 0 }, { "0", 0 }, { "0%", 0 }, { "4096", 4096 }, { "5%", 50 },
+		{ "90%", 900 }, { "2K", 2048 }, { "3M", 3 << 20 }, { "1G", 1 << 30 },
+		{ "1048575T", UINT64_C(1048575) << 40 },
+		{ "999999999999999", UINT64_C(999999999999999) },
+	};
+	static const char *const bad[] = { "91%", "1048576T", "5P", "5k", "5%%",
+		"5 %", "-1", "%", "G", "5KB", "1000000000000000", " 5", "5." };
+	/* clang-format on */
+	uint64_t got;
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
+		got = 1;
+		CHECK(retention_free_parse(rows[i].text, 1000, &got, NULL) == 0,
+		    rows[i].text, "refused");
+		CHECK(got == rows[i].bytes, rows[i].text, "other bytes");
+	}
+	for (size_t i = 0; i < OPS_ARRAY_LEN(bad); i++) {
+		struct ops_err err = { 0 };
+
+		CHECK(retention_free_parse(bad[i], 1000, &got, &err) == -1,
+		    bad[i], "taken");
+		assert_int_equal(err.code, OPS_EFORMAT);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_disk_part),
 		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_compare),

@@ -175,6 +175,43 @@ test_all_faults(void **state)
 	empty();
 }
 
+/* Values that contradict: the one that was set last is at fault. */
+static void
+test_together(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *file[3]; const char *want; } rows[] = {
+		{ { "main.conf|keep_events = 9d\n", "main.conf.d/10.conf|keep_screens = 8d\n" }, NULL },
+		{ { "main.conf|keep_events = 9d\n" },	"/main.conf:1: keep_events is shorter" },
+		{ { "main.conf|keep_screens = 8d\nkeep_events = 9d\n", "main.conf.d/10.conf|\nkeep_screens = 10d\n" },
+		    "/main.conf.d/10.conf:2: keep_events is shorter" },
+		{ { "vendor/10.conf|keep_events = 9d\nkeep_screens = 8d\n", "main.conf|keep_events = 7d\n" },
+		    "/main.conf:1: keep_events is shorter" },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
+		const char *want = rows[i].want != NULL ? rows[i].want : "";
+		struct ops_buf said = { .max = 4096 };
+		struct config_set set = { .n_files = 0 };
+		struct ops_err err = { 0 };
+
+		for (size_t f = 0; f < 3 && rows[i].file[f] != NULL; f++)
+			put(rows[i].file[f]);
+		CHECK(
+		    load(&set, &said, &err) == (rows[i].want == NULL ? 0 : -1),
+		    want, err.msg);
+		ops_buf_put8(&said, '\0');
+		CHECK(strncmp((char *)said.data, want, strlen(want)) == 0, want,
+		    (char *)said.data);
+		assert_int_equal(said.len > 1, rows[i].want != NULL);
+		config_set_free(&set);
+		ops_buf_free(&said);
+		empty();
+	}
+}
+
 static void
 test_missing(void **state)
 {
@@ -194,6 +231,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_all_faults),
+		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_missing),
 	};
 

@@ -303,7 +303,8 @@ test_access(void **state)
 static void
 test_others(void **state)
 {
-	const struct event_gap gap = { 10, 20, 30 };
+	const struct event_gap gap = { 10, 20, 30, true, GAP_FULL };
+	const struct event_gap plain = { .bytes = 1 };
 	const struct event_bypass bypass = { 1, 2, T("tmux") };
 	const struct event_daemon d = { DAEMON_LOG_FAILED, 7, T("disk full"), 8,
 		9 };
@@ -316,6 +317,10 @@ test_others(void **state)
 	event_gap_put(&b, id, &gap);
 	assert_int_equal(event_gap_get(b.data, b.len, &got_gap, NULL), 0);
 	assert_memory_equal(&got_gap, &gap, sizeof(gap));
+	ops_buf_reset(&b);
+	event_gap_put(&b, id, &plain);
+	assert_int_equal(event_gap_get(b.data, b.len, &got_gap, NULL), 0);
+	assert_memory_equal(&got_gap, &plain, sizeof(plain));
 	ops_buf_reset(&b);
 	event_bypass_put(&b, id, &bypass);
 	assert_int_equal(event_bypass_get(b.data, b.len, &got_bypass, NULL), 0);

@@ -24,7 +24,7 @@ struct hex {
 	size_t n;
 };
 static struct hex records, frame, hashes, chunks, chunkhashes, leaf, leafhash,
-    entry, exec, accounted, import;
+    entry, exec, accounted, import, tombstone;
 
 /* The bytes of the block that starts with "```hex NAME". */
 static void
@@ -84,6 +84,7 @@ setup(void **state)
 	read_block("exec", &exec);
 	read_block("accounted", &accounted);
 	read_block("import", &import);
+	read_block("tombstone", &tombstone);
 	return n == sizeof(doc) - 1 ? -1 : 0;
 }
 
@@ -327,6 +328,29 @@ test_leaf(void **state)
 }
 
 static void
+test_tombstone(void **state)
+{
+	const uint64_t day = 86400 * UINT64_C(1000000000);
+	struct ops_err err = { 0 };
+	struct leaf l;
+
+	(void)state;
+	CHECK(leaf_decode(tombstone.p, tombstone.n, &l, &err) == 0, "tombstone",
+	    err.msg);
+	assert_int_equal(l.type, LEAF_TOMBSTONE);
+	assert_memory_equal(l.u.tombstone.stream, leaf.p + 5, OPS_ID_LEN);
+	assert_int_equal(l.u.tombstone.from, 0);
+	assert_int_equal(l.u.tombstone.to, 1);
+	/* 1970-01-01 to 2026-11-28 */
+	assert_int_equal(l.u.tombstone.realtime, 20785 * day);
+	assert_true(l.u.tombstone.has_rule);
+	assert_int_equal(l.u.tombstone.class, CLASS_SCREEN);
+	assert_int_equal(l.u.tombstone.why, TOMBSTONE_SCREENS);
+	assert_int_equal(l.u.tombstone.limit, 90 * day);
+	assert_int_equal(l.u.tombstone.age, 90 * day);
+}
+
+static void
 test_entry(void **state)
 {
 	const uint8_t *p;
@@ -379,6 +403,7 @@ main(void)
 		cmocka_unit_test(test_frame_of_chunks),
 		cmocka_unit_test(test_hashes),
 		cmocka_unit_test(test_leaf),
+		cmocka_unit_test(test_tombstone),
 		cmocka_unit_test(test_entry),
 		cmocka_unit_test(test_limits),
 	};

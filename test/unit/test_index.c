@@ -877,7 +877,7 @@ test_lies(void **state)
 		 "program; END"),
 		"CREATE VIEW v AS SELECT 1",
 		"DROP TABLE called",
-		"PRAGMA user_version = 7",
+		"PRAGMA user_version = 8",
 	};
 
 	(void)state;

@@ -48,6 +48,15 @@ static const struct leaf_close close_leaf = { .stream = "stream-id",
 static const struct leaf_tombstone tombstone = {
 	.stream = "stream-id", .from = 2, .to = 5, .realtime = 6
 };
+static const struct leaf_tombstone ruled = { .stream = "stream-id",
+	.from = 2,
+	.to = 5,
+	.realtime = 6,
+	.has_rule = true,
+	.class = CLASS_SCREEN,
+	.why = TOMBSTONE_SIZE,
+	.limit = 7,
+	.age = 8 };
 
 /* One leaf of each shape: even ones with as little as can be, odd ones full. */
 static struct leaf
@@ -94,13 +103,17 @@ make(unsigned shape)
 		if (shape == 7)
 			memset(l.u.close.last, 0xdd, OPS_HASH_LEN);
 		break;
-	default:
+	case 8:
 		l.type = LEAF_TOMBSTONE;
 		memcpy(&l.u.tombstone, &tombstone, sizeof(tombstone));
+		break;
+	default:
+		l.type = LEAF_TOMBSTONE;
+		memcpy(&l.u.tombstone, &ruled, sizeof(ruled));
 	}
 	return l;
 }
-#define SHAPES 9
+#define SHAPES 10
 
 static void
 test_round_trip(void **state)
@@ -200,16 +213,16 @@ test_refused(void **state)
 {
 	(void)state;
 	/* clang-format off */
-	for (unsigned i = 0; i < 27; i++) {
+	for (unsigned i = 0; i < 32; i++) {
 		static const char *const names[] = {
 			"class", "codec", "prev of 0", "no records", "records", "stored",
 			"raw", "arrival", "first", "origin space", "origin empty",
 			"origin newline", "origin UTF-8", "why 0", "why 8", "pred missing",
 			"pred unexpected", "pred origin", "format 0", "incompat", "period",
 			"state 0", "state 3", "last missing", "last unexpected",
-			"tombstone", "type" };
+			"tombstone", "type", "rule's class", "rule 0", "rule 5", "limit", "age" };
 		static const unsigned shape[] = { 1, 1, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
-			2, 2, 3, 2, 3, 2, 2, 4, 6, 6, 7, 6, 8, 8 };
+			2, 2, 3, 2, 3, 2, 2, 4, 6, 6, 7, 6, 8, 8, 9, 9, 9, 9, 9 };
 		struct leaf l = make(shape[i]);
 		const uint8_t *now = (const uint8_t *)&l;
 		uint8_t before[sizeof(l)];
@@ -245,6 +258,11 @@ test_refused(void **state)
 		case 24: l.u.close.last[31] = 1; break;
 		case 25: l.u.tombstone.to = 2; break;
 		case 26: l.type = (enum leaf_type)6; break;
+		case 27: l.u.tombstone.class = CLASSES; break;
+		case 28: l.u.tombstone.why = 0; break;
+		case 29: l.u.tombstone.why = TOMBSTONE_WHYS; break;
+		case 30: l.u.tombstone.limit = 0; break;
+		case 31: l.u.tombstone.age = 0; break;
 		}
 		CHECK(memcmp(now, before, sizeof(before)) != 0, names[i], "unchanged");
 		CHECK(leaf_encode(&l, p, &err) == -1, names[i], "encoded");
@@ -292,7 +310,14 @@ test_decode_raw(void **state)
 		enum ops_code code;
 	} rows[] = {
 		{ "tombstone",		B("\xa5\x00\x05\x01" S10 "\x02\x02\x03\x05\x04\x06"), OPS_OK },
-		{ "unknown key",	B("\xa6\x00\x05\x01" S10 "\x02\x02\x03\x05\x04\x06\x05\x00"), OPS_EFORMAT },
+		{ "tombstone, rule",	B("\xa9\x00\x05\x01" S10 "\x02\x02\x03\x05\x04\x06\x05\x01\x06\x01\x07\x09\x08\x09"), OPS_OK },
+		{ "rule without class",	B("\xa8\x00\x05\x01" S10 "\x02\x02\x03\x05\x04\x06\x06\x01\x07\x09\x08\x09"), OPS_EFORMAT },
+		{ "rule without why",	B("\xa8\x00\x05\x01" S10 "\x02\x02\x03\x05\x04\x06\x05\x01\x07\x09\x08\x09"), OPS_EFORMAT },
+		{ "rule without limit",	B("\xa8\x00\x05\x01" S10 "\x02\x02\x03\x05\x04\x06\x05\x01\x06\x01\x08\x09"), OPS_EFORMAT },
+		{ "rule without age",	B("\xa8\x00\x05\x01" S10 "\x02\x02\x03\x05\x04\x06\x05\x01\x06\x01\x07\x09"), OPS_EFORMAT },
+		{ "rule of class 4",	B("\xa9\x00\x05\x01" S10 "\x02\x02\x03\x05\x04\x06\x05\x04\x06\x01\x07\x09\x08\x09"), OPS_EFORMAT },
+		{ "rule 5",		B("\xa9\x00\x05\x01" S10 "\x02\x02\x03\x05\x04\x06\x05\x01\x06\x05\x07\x09\x08\x09"), OPS_EFORMAT },
+		{ "unknown key",	B("\xa6\x00\x05\x01" S10 "\x02\x02\x03\x05\x04\x06\x09\x00"), OPS_EFORMAT },
 		{ "missing key",	B("\xa4\x00\x05\x01" S10 "\x02\x02\x03\x05"), OPS_EFORMAT },
 		{ "long integer",	B("\xa5\x00\x05\x01" S10 "\x02\x18\x02\x03\x05\x04\x06"), OPS_EFORMAT },
 		{ "deleting nothing",	B("\xa5\x00\x05\x01" S10 "\x02\x05\x03\x05\x04\x06"), OPS_EFORMAT },

@@ -31,6 +31,8 @@ test_left_out(void **state)
 	(void)state;
 	assert_null(strstr(got, "anchor_age"));
 	assert_null(strstr(got, "growth"));
+	assert_null(strstr(got, "oldest_screen"));
+	assert_non_null(strstr(got, "\nopseal_screens_left_out 0\n"));
 	assert_null(strstr(got, "left_days"));
 	m.has_growth = true;
 	got = put(&s, &m, &out);
@@ -38,10 +40,18 @@ test_left_out(void **state)
 	assert_null(strstr(got, "left_days"));
 	m.per_day = 2000;
 	s.anchored = 40;
+	s.oldest_screen = 30;
+	s.expired = 7;
+	s.no_screens = true;
 	got = put(&s, &m, &out);
 	assert_non_null(strstr(got, "\nopseal_space_left_days 1.5\n"));
 	assert_non_null(
 	    strstr(got, "\nopseal_anchor_age_seconds 0.000000060\n"));
+	assert_non_null(
+	    strstr(got, "\nopseal_oldest_screen_age_seconds 0.000000070\n"));
+	assert_non_null(strstr(got, "\nopseal_expired_frames 7\n"));
+	assert_non_null(strstr(got, "\nopseal_screens_left_out 1\n"));
+	assert_non_null(strstr(got, "\nopseal_retention_trouble 0\n"));
 	/* The clock was set back. */
 	s.anchored = 200;
 	got = put(&s, &m, &out);

@@ -584,9 +584,58 @@ test_unseen(void **state)
 	expect((struct program_filter){ .tty = "pts/7" }, 1, "prog");
 }
 
+/* The first run's programs have expired: they are not missing. */
+static int
+set_up_expired(void **state)
+{
+	struct leaf l = { .type = LEAF_TOMBSTONE };
+	struct leaf_tombstone *t = &l.u.tombstone;
+	char path[128];
+
+	(void)state;
+	build_init(&b);
+	build_boot(&b, BOOT_FIRST, NULL);
+	build_seal(&b, false, false);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	exec(0, 5, 500, EVENT_UNSET, T("old\0"), 4, T("/bin/old"), 0);
+	build_seal(&b, false, false);
+	memcpy(t->stream, b.stream[stream].id, OPS_ID_LEN);
+	t->to = 1;
+	t->realtime = b.now + b.wall;
+	t->has_rule = true;
+	t->class = CLASS_PROGRAMS;
+	t->why = TOMBSTONE_EVENTS;
+	t->limit = t->age = 1;
+	memcpy(path, b.stream[stream].path, sizeof(path));
+	build_leaf(&b, &l);
+	build_seal(&b, false, false);
+	mem_remove(&b.mem, path);
+	stream = build_stream(&b, CLASS_PROGRAMS);
+	exec(0, 6, 600, EVENT_UNSET, T("new\0"), 4, T("/bin/new"), 0);
+	build_seal(&b, false, false);
+	return store_open(&b.mem.vfs, 0, &s, NULL);
+}
+
+static void
+test_expired(void **state)
+{
+	struct program_list l = load((struct program_filter){ 0 });
+	uint64_t until = store_expired_until(s, CLASS_PROGRAMS);
+
+	(void)state;
+	assert_int_equal(l.missing, 0);
+	assert_int_equal(l.n, 1);
+	assert_int_equal(l.p[0].exec.pid, 6);
+	assert_true(until > 0 && until < l.p[0].time);
+	assert_int_equal(store_expired_until(s, CLASS_SCREEN), 0);
+	assert_int_equal(store_expired_events(s), 1);
+	program_list_free(&l);
+}
+
 int
 main(void)
 {
+	const struct CMUnitTest expired[] = { cmocka_unit_test(test_expired) };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all),
 		cmocka_unit_test(test_filters),
@@ -601,5 +650,6 @@ main(void)
 
 	return cmocka_run_group_tests(tests, setup, teardown) +
 	       cmocka_run_group_tests(holes, setup_holes, teardown) +
-	       cmocka_run_group_tests(unseen, setup_unseen, teardown);
+	       cmocka_run_group_tests(unseen, setup_unseen, teardown) +
+	       cmocka_run_group_tests(expired, set_up_expired, teardown);
 }

@@ -1,4 +1,4 @@
-/* Covers: writer, intake, syncer, sealer, outage, notices */
+/* Covers: writer, intake, syncer, sealer, expirer, outage, notices */
 #include <time.h>
 #include <unistd.h>
 
@@ -421,6 +421,83 @@ test_many(void **state)
 	end();
 }
 
+static size_t
+files_in(const char *class)
+{
+	struct vfs_names days, files;
+	char dir[64];
+	size_t n = 0;
+
+	snprintf(dir, sizeof(dir), "data/%s", class);
+	if (vfs_list(t.v, dir, &days, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < days.n; i++) {
+		snprintf(
+		    dir, sizeof(dir), "data/%s/%.10s", class, days.name[i]);
+		if (vfs_list(t.v, dir, &files, NULL) < 0)
+			continue;
+		n += files.n;
+		vfs_names_free(&files);
+	}
+	vfs_names_free(&days);
+	return n;
+}
+
+/* Until so many frames have gone; false: they don't. */
+static bool
+expires(uint64_t frames, struct writer_retention_status *s)
+{
+	uint64_t until = ops_boottime() + 20 * SEC;
+
+	do {
+		nap();
+		writer_retention_status(t.w, s);
+	} while (
+	    (s->expired < frames || s->removed == 0) && ops_boottime() < until);
+	return s->expired >= frames && s->removed > 0;
+}
+
+/* What is old goes, with its TOMBSTONE; the open session, and its events, stay. */
+static void
+test_expires(void **state)
+{
+	const struct expire_rules rules = { .keep_screens = 1,
+		.keep_events = 1 };
+	const struct expire_rules none = { 0 };
+	struct writer_retention_status s;
+
+	(void)state;
+	begin();
+	writer_retention(t.w, &none);
+	assert_int_equal(event(REC_SESSION_OPEN, A, NULL), 0);
+	assert_int_equal(screen(A, 0, 5, NULL), 0);
+	wait_durable();
+	close_writer();
+	open_with(1, 0);
+	assert_int_equal(event(REC_SESSION_OPEN, B, NULL), 0);
+	assert_int_equal(screen(B, 0, 5, NULL), 0);
+	assert_int_equal(event(REC_SESSION_CLOSE, A, NULL), 0);
+	wait_durable();
+	close_writer();
+	open_with(1, 0);
+	assert_int_equal(files_in("screen"), 2);
+	writer_retention(t.w, &rules);
+	/* A's screen, and the events of the first run: later ones are B's too */
+	CHECK(expires(2, &s), "expires", s.trouble);
+	assert_int_equal(s.expired, 2);
+	assert_int_equal(s.removed, 2);
+	assert_true(s.looked && s.has_last && !s.damaged && !s.clock_waits);
+	assert_int_equal(files_in("screen"), 1);
+	assert_int_equal(files_in("events"), 2); /* of three runs */
+	/* The account of B is rebuilt beside what has expired. */
+	close_writer();
+	open_with(1, 0);
+	writer_retention(t.w, &none);
+	check_numbers(B, 5);
+	assert_int_equal(event(REC_SESSION_CLOSE, B, NULL), 0);
+	end();
+}
+
 int
 main(void)
 {
@@ -433,6 +510,7 @@ main(void)
 		cmocka_unit_test(test_seal_timing),
 		cmocka_unit_test(test_reboot),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_expires),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

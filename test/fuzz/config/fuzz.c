@@ -18,6 +18,8 @@ same(const struct config *a, const struct config *b)
 static void
 check_limits(const struct config *c)
 {
+	uint64_t bytes;
+
 	REQUIRE(c->hold_time <= 3600 * SECOND);
 	REQUIRE(c->on_log_failure == ON_FAILURE_CONTINUE ||
 		c->on_log_failure == ON_FAILURE_REFUSE);
@@ -25,6 +27,13 @@ check_limits(const struct config *c)
 	REQUIRE(c->anchor_interval <= 24 * 3600 * SECOND);
 	REQUIRE(memchr(c->anchor_file, 0, sizeof(c->anchor_file)) != NULL);
 	REQUIRE(memchr(c->anchor_syslog, 0, sizeof(c->anchor_syslog)) != NULL);
+	/* No event goes before the screen of its session. */
+	REQUIRE(c->keep_events == 0 ||
+		(c->keep_screens != 0 && c->keep_screens <= c->keep_events));
+	REQUIRE(c->keep_at_least >= SECOND);
+	REQUIRE(retention_free_parse(c->keep_free, 100, &bytes, NULL) == 0);
+	REQUIRE(bytes <= 90 || strchr(c->keep_free, '%') == NULL);
+	REQUIRE(retention_free_parse(c->disk_reserve, 100, &bytes, NULL) == 0);
 	/* The daemon's working directory is /. */
 	REQUIRE(c->anchor_file[0] == '\0' || c->anchor_file[0] == '/');
 	REQUIRE(c->anchor_syslog[0] == '\0' || c->anchor_syslog[0] == '/' ||

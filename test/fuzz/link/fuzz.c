@@ -371,7 +371,7 @@ say_state(uint8_t ok)
 
 	(void)msg_send(t.fd, MSG_REC_STATE, &ok, 1, NULL, 0, NULL);
 	link_read(&t.l, t.now);
-	REQUIRE(t.l.fd < 0 || !there || t.l.log_ok == (ok == 1));
+	REQUIRE(t.l.fd < 0 || !there || t.l.log_ok == (ok != 0));
 }
 
 static void

@@ -1,0 +1,279 @@
+#!/usr/bin/python3
+# The Debian packages: built, installed, upgraded, removed and purged in a fresh
+# Debian of its own, a folder below /tmp.  The rpm: built and linted.
+#
+# timeout: 1200 (it compiles all programs, and fetches a Debian)
+import atexit
+import glob
+import os
+import re
+import shutil
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import opsealtest as t
+
+MIRROR = "http://deb.debian.org/debian"
+# Of what is installed, what isn't 0755 (folders and programs) or 0644.
+MODES = {"/usr/libexec/opseal/opseal-door": 0o711, "/usr/libexec/opseal/opseal-shell": 0o711}
+PROGRAMS = ["/usr/bin/opseal", "/usr/sbin/opseald", "/usr/libexec/opseal/opseal-rec",
+            "/usr/libexec/opseal/opseal-door", "/usr/libexec/opseal/opseal-shell"]
+THERE = PROGRAMS + [
+    "/etc/opseal/opseal.conf", "/etc/opseal/mask-rules",
+    "/usr/lib/sysusers.d/opseal.conf", "/usr/lib/tmpfiles.d/opseal.conf",
+    "/usr/share/bash-completion/completions/opseal",
+    "/usr/share/zsh/vendor-completions/_opseal",
+    "/usr/share/fish/vendor_completions.d/opseal.fish",
+    "/usr/share/doc/opseal/README.Debian"] + [
+    "/usr/share/man/man%s/%s.gz" % (name[-1], name)
+    for name in os.listdir(os.path.join(t.SOURCE, "doc/man")) if name != "pam_opseal.8"]
+# Own mounts, so that nothing of the host is in reach and nothing stays mounted.
+INSIDE = """mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/run" &&
+exec chroot "$0" "$@"
+"""
+_folder = None
+_packages = None
+_root = None
+
+
+def folder():
+    global _folder
+    if _folder is None:
+        _folder = tempfile.mkdtemp(prefix="opspkg.", dir="/tmp")
+        os.chmod(_folder, 0o755)
+        atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+    return _folder
+
+
+def version():
+    with open(os.path.join(t.SOURCE, "meson.build")) as f:
+        return re.search(r"\n  version : '([^']+)'", f.read())[1]
+
+
+def codename():
+    with open("/etc/os-release") as f:
+        found = re.search(r"^VERSION_CODENAME=(\w+)", f.read(), re.M)
+    return found[1] if found else None
+
+
+def copy_tree():
+    """A copy of the tree to build in; gives its folder."""
+    tree = os.path.join(folder(), "opseal-" + version())
+    if not os.path.exists(tree):
+        shutil.copytree(t.SOURCE, tree, symlinks=True, ignore=shutil.ignore_patterns(
+            ".git", "build", "build-*", "__pycache__", ".debhelper"))
+    return tree
+
+
+class Rpm(t.Test):
+    def test_builds_and_lints(self):
+        t.need_program("rpmbuild", "rpmlint", "meson", "ninja")
+        spec = os.path.join(t.SOURCE, "packaging/opseal.spec")
+        with open(spec) as f:
+            text = f.read()
+        self.equal(re.search(r"(?m)^Version: +(\S+)$", text)[1], version(), "its version")
+        top = self.path("rpm")
+        os.makedirs(top + "/SOURCES")
+        tree = copy_tree()
+        self.exits(t.run(["tar", "-C", folder(), "-czf", "%s/SOURCES/opseal-%s.tar.gz" % (top, version()),
+                          os.path.basename(tree)]), 0, "tar")
+        # Debian's rpm has no database to find what building needs in.
+        self.exits(t.run(["rpmbuild", "-bb", "--nodeps", "--quiet", "--define", "_topdir " + top, spec],
+                         timeout=900, env={"MAKEFLAGS": "", "LC_ALL": "C"}), 0, "rpmbuild")
+        rpms = glob.glob(top + "/RPMS/*/*.rpm")
+        self.equal(len(rpms), 1, "packages")
+        rc = os.path.join(t.SOURCE, "packaging/opseal.rpmlintrc")
+        result = t.run(["rpmlint", "-r", rc] + rpms + [spec], timeout=300)
+        self.contains(self.exits(result, 0, "rpmlint").text, " 0 errors, 0 warnings", "rpmlint")
+
+
+class Debian(t.Test):
+    def setup(self):
+        t.need_root("root: a chroot, and files of root's in it")
+        t.need_program("dpkg-buildpackage", "dh", "mmdebstrap", "lintian", "unshare")
+
+    def done(self, argv, **options):
+        return self.exits(t.run(argv, timeout=900, **options), 0, " ".join(map(str, argv))[:60])
+
+    def packages(self):
+        """The .deb files, built once from a copy of the tree."""
+        global _packages
+        if _packages is None:
+            tree = copy_tree()
+            self.done(["dpkg-buildpackage", "-us", "-uc", "-b", "-d"], cwd=tree, env={
+                "DEB_BUILD_OPTIONS": "noautodbgsym parallel=%d" % (os.cpu_count() or 1),
+                "MAKEFLAGS": "", "CFLAGS": "", "LC_ALL": "C"})
+            _packages = sorted(glob.glob(os.path.join(folder(), "*.deb")))
+        return _packages
+
+    def bumped(self, deb):
+        """The same package as a later version."""
+        tree, out = self.path("bumped"), self.path(os.path.basename(deb).replace(version(), "99"))
+        self.done(["dpkg-deb", "-R", deb, tree])
+        with open(tree + "/DEBIAN/control") as f:
+            text = f.read()
+        with open(tree + "/DEBIAN/control", "w") as f:
+            f.write(re.sub(r"(?m)^Version: .*$", "Version: 99", text).replace("(= %s)" % version(), "(= 99)"))
+        for readme in glob.glob(tree + "/usr/share/doc/opseal/README.Debian"):
+            with open(readme, "a") as f:
+                f.write("bumped\n")
+        self.done(["dpkg-deb", "--root-owner-group", "-b", tree, out])
+        shutil.rmtree(tree)
+        return out
+
+    def debian(self):
+        """A fresh Debian; the first takes minutes, others are copies of it."""
+        global _root
+        if _root is None:
+            name = codename()
+            if name is None or not os.path.exists("/etc/debian_version"):
+                t.skip("needs a Debian with a codename")
+            probe = ["/usr/lib/apt/apt-helper", "download-file",
+                     "%s/dists/%s/InRelease" % (MIRROR, name), self.path("InRelease")]
+            if t.run(probe, timeout=120).status != 0:
+                t.skip("needs Debian's mirror, %s" % MIRROR)
+            _root = os.path.join(folder(), "debian")
+            # With apt's lists: it fetches what the package depends on.
+            self.done(["mmdebstrap", "--quiet", "--mode=root", "--variant=apt",
+                       "--skip=cleanup/apt/lists",
+                       "--dpkgopt=path-exclude=/usr/share/locale/*", name, _root, MIRROR])
+            shutil.copy("/etc/resolv.conf", _root + "/etc/resolv.conf")
+        return _root
+
+    def inside(self, *argv, **options):
+        return t.run(["unshare", "-m", "--propagation", "private", "sh", "-c", INSIDE, _root] + list(argv),
+                     timeout=600, env={"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C",
+                                       "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+                     **options)
+
+    def well(self, *argv):
+        return self.exits(self.inside(*argv), 0, " ".join(argv))
+
+    def install(self, debs):
+        os.makedirs(_root + "/debs", exist_ok=True)
+        for deb in debs:
+            shutil.copy(deb, _root + "/debs")
+        return self.well("apt-get", "-qq", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0",
+                         "install", *("/debs/" + os.path.basename(d) for d in debs))
+
+    def named(self):
+        """All that has opseal in its name, but the log itself and the package file."""
+        out = self.done(["find", _root, "-xdev", "-name", "*opseal*", "-not", "-path", _root + "/var/lib/opseal/*",
+                         "-not", "-path", _root + "/var/lib/dpkg/*", "-not", "-path", _root + "/debs/*"])
+        return sorted(p[len(_root):] for p in out.text.splitlines())
+
+    def test_versions_are_one(self):
+        with open(os.path.join(t.SOURCE, "debian/changelog")) as f:
+            self.equal(re.match(r"opseal \(([^)]+)\)", f.readline())[1], version(), "debian/changelog")
+
+    def test_lintian(self):
+        for deb in self.packages():
+            result = t.run(["lintian", "--allow-root", "-EvIL", "+pedantic", "--fail-on",
+                            "error,warning,info,pedantic", deb], timeout=300)
+            self.exits(result, 0, "lintian")
+
+    def test_install_upgrade_remove_purge(self):
+        debs = self.packages()
+        self.equal([os.path.basename(d).split("_")[0] for d in debs], ["libpam-opseal", "opseal"], "packages")
+        self.debian()
+        self.equal(self.named(), [], "before")
+        self.install(debs)
+        self.check_files()
+        self.check_users()
+        self.equal(os.listdir(_root + "/var/lib/opseal"), [], "what the installer put into the store")
+        self.first_start()
+
+        config = _root + "/etc/opseal/opseal.conf"
+        with open(config, "a") as f:
+            f.write("# ours\n")
+        owner = os.stat(_root + "/var/lib/opseal").st_uid
+        self.install([self.bumped(deb) for deb in debs])
+        with open(_root + "/usr/share/doc/opseal/README.Debian") as f:
+            self.contains(f.read(), "bumped", "the new version's file")
+        with open(config) as f:
+            self.contains(f.read(), "# ours", "what an administrator wrote, after the upgrade")
+        self.check_files()
+
+        # A module that PAM is told to load stays where it is.
+        pam = self.write_in("/etc/pam.d/service", "session optional pam_opseal.so\n")
+        refused = self.inside("dpkg", "--remove", "libpam-opseal")
+        self.check(refused.status != 0, "removed, though PAM loads it")
+        self.contains(refused.errtext, "PAM's configuration names the module:\n/etc/pam.d/service\n", "why")
+        self.equal(len(self.module()), 1, "the module")
+        self.write_in("/etc/pam.d/service", "# session optional pam_opseal.so\n-session optional pam_opseal.so\n")
+        self.well("dpkg", "--remove", "libpam-opseal")
+        self.equal(self.module(), [], "the module after remove")
+        os.unlink(pam)
+
+        # Of the accounts that have the door for a shell: unsetup first, or nothing.
+        state = self.write_in("/etc/opseal/setup.state", "kept by the test\n")
+        stub = self.write_in("/usr/local/sbin/opseal", "#!/bin/sh\necho \"$@\" >> /ran; exit 2\n", 0o755)
+        refused = self.inside("dpkg", "--remove", "opseal")
+        self.check(refused.status != 0, "removed, though accounts have the door")
+        self.contains(refused.errtext, "opseal: not removed, since", "why")
+        for path in PROGRAMS:
+            self.check(os.path.exists(_root + path), path + " is gone, though it was refused")
+        self.write_in("/usr/local/sbin/opseal", "#!/bin/sh\necho \"$@\" >> /ran; rm /etc/opseal/setup.state\n", 0o755)
+        self.well("dpkg", "--remove", "opseal")
+        with open(_root + "/ran") as f:
+            self.equal(f.read(), "unsetup --yes\n" * 2, "what prerm ran")
+        self.check(not os.path.exists(state), "setup's state")
+        os.unlink(stub)
+        for path in PROGRAMS:
+            self.check(not os.path.exists(_root + path), path + " after remove")
+        self.check(os.path.exists(config), "remove took the configuration")
+
+        self.write_in("/etc/opseal/people", "of the administrator's\n")
+        result = self.well("dpkg", "--purge", "opseal", "libpam-opseal")
+        self.contains(result.errtext, "the log is kept in /var/lib/opseal", "purge's words")
+        self.equal(self.named(), ["/var/lib/opseal"], "after purge")
+        self.check(os.path.isdir(_root + "/var/lib/opseal/keys"), "purge took the log")
+        self.equal(os.stat(_root + "/var/lib/opseal").st_uid, owner, "the log's owner")
+        self.check_users()
+
+    def module(self):
+        return glob.glob(_root + "/usr/lib/*/security/pam_opseal.so")
+
+    def write_in(self, path, text, mode=0o644):
+        with open(_root + path, "w") as f:
+            f.write(text)
+        os.chmod(_root + path, mode)
+        return _root + path
+
+    def check_files(self):
+        listed = self.well("dpkg", "-L", "opseal").text.split()
+        for path in THERE:
+            self.check(path in listed, path + " is not in the package")
+        self.check(any(p.endswith("/systemd/system/opseald.service") for p in listed), "no unit")
+        for path in listed:
+            if path == "/.":
+                continue
+            entry = os.lstat(_root + path)
+            self.equal((entry.st_uid, entry.st_gid), (0, 0), "owner of " + path)
+            if os.path.islink(_root + path):
+                continue
+            wanted = 0o755 if os.path.isdir(_root + path) or path in PROGRAMS else 0o644
+            self.equal(oct(entry.st_mode & 0o7777), oct(MODES.get(path, wanted)), "mode of " + path)
+        conffiles = self.well("dpkg-query", "-W", "-f", "${Conffiles}", "opseal").text
+        for path in listed:
+            if path.startswith("/etc/opseal/"):
+                self.contains(conffiles, " %s " % path, "conffiles")
+
+    def check_users(self):
+        user = self.well("getent", "passwd", "opseal").text.strip().split(":")
+        self.equal(user[5:], ["/nonexistent", "/usr/sbin/nologin"], "home and shell of opseal")
+        self.check(0 < int(user[2]) < 1000, "opseal is no system user")
+        self.well("getent", "group", "opseal-read")
+
+    def first_start(self):
+        """Keys and origin are made by the daemon, not before; as the user opseal."""
+        result = self.inside("timeout", "-s", "TERM", "5", "opseald", "--foreground", "--no-capture")
+        self.check(result.status in (0, 124), "opseald: %r" % result)
+        uid = int(self.well("getent", "passwd", "opseal").text.split(":")[2])
+        store = os.stat(_root + "/var/lib/opseal")
+        self.equal((store.st_uid, oct(store.st_mode & 0o7777)), (uid, "0o700"), "the store")
+        self.check(os.path.isdir(_root + "/var/lib/opseal/keys"), "no keys")
+
+
+t.main()
