@@ -210,7 +210,8 @@ class Notify(recorded.Recorded):
         for user, says in (("root", "root is root; nobody is told"), ("no-such-user", "there is no user no-such-user")):
             inst = self.instance(config=self.config(script, "notify_user = %s\n" % user))
             if "--no-drop" not in inst.daemon_args:
-                self.contains(inst.log(), "notify_user: ")
+                # The daemon is ready before its helper has looked the user up.
+                t.wait_for("what is said of " + user, lambda: "notify_user: " in inst.log())
                 self.contains(inst.log(), says)
 
     def test_wrong_commands(self):
