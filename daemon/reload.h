@@ -19,7 +19,7 @@ struct reload {
 	const struct config_where *where; /* absolute; borrowed */
 	struct drop_user user; /* who must be able to read the rules */
 	struct settings now;   /* what is in force */
-	struct settings_page page;
+	struct page page;
 	uint8_t rules[OPS_HASH_LEN]; /* of the file mask_rules; zero: none */
 };
 

@@ -1,17 +1,10 @@
 #include "settings.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/io.h"
-
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010 /* Linux 5.1 */
-#endif
 
 /* hash[32] of the rest; u64 read; u64 fault_time; fault; u32 length; text */
 #define AT_READ OPS_HASH_LEN
@@ -24,40 +17,13 @@
 #define NAP 1000000 /* ns */
 
 int
-settings_new(struct settings_page *ret, struct ops_err *err)
+settings_new(struct page *ret, struct ops_err *err)
 {
-	int fd =
-	    memfd_create("opseald-settings", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	void *p;
-
-	if (fd < 0 || ftruncate(fd, SIZE) < 0) {
-		ops_fail_errno(err, "memfd_create");
-		goto fail;
-	}
-	p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED) {
-		ops_fail_errno(err, "mmap");
-		goto fail;
-	}
-	/* What is mapped already may go on writing. */
-	if (fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE |
-		    F_SEAL_SEAL) < 0) {
-		ops_fail_errno(err, "memfd seals");
-		munmap(p, SIZE);
-		goto fail;
-	}
-	*ret = (struct settings_page){ p, fd };
-	return 0;
-fail:
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	return page_new(ret, "opseald-settings", SIZE, err);
 }
 
 int
-settings_write(
-    struct settings_page *page, const struct settings *s, struct ops_err *err)
+settings_write(struct page *page, const struct settings *s, struct ops_err *err)
 {
 	struct ops_buf text = { .max = SIZE - AT_TEXT };
 	int rc;

@@ -58,7 +58,7 @@ struct supervisor {
 	struct child child[ROLES];
 	int signals; /* signalfd */
 	int null;
-	struct trouble trouble; /* of the writer */
+	struct page trouble; /* of the writer */
 	struct account_switch account;
 	struct tracepoints failed;
 	struct reload reload;

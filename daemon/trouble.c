@@ -1,56 +1,23 @@
 #include "trouble.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/io.h"
 
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010 /* Linux 5.1 */
-#endif
-
 int
-trouble_new(struct trouble *ret, struct ops_err *err)
+trouble_new(struct page *ret, struct ops_err *err)
 {
-	int fd =
-	    memfd_create("opseald-trouble", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	void *p;
-
-	if (fd < 0 || ftruncate(fd, TROUBLE_MAX) < 0) {
-		ops_fail_errno(err, "memfd_create");
-		goto fail;
-	}
-	p = mmap(NULL, TROUBLE_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED) {
-		ops_fail_errno(err, "mmap");
-		goto fail;
-	}
-	/* What is mapped already may go on writing. */
-	if (fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE |
-		    F_SEAL_SEAL) < 0) {
-		ops_fail_errno(err, "memfd seals");
-		munmap(p, TROUBLE_MAX);
-		goto fail;
-	}
-	*ret = (struct trouble){ p, fd };
-	return 0;
-fail:
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	return page_new(ret, "opseald-trouble", TROUBLE_MAX, err);
 }
 
 void
-trouble_say(struct trouble *t, const char *text)
+trouble_say(struct page *page, const char *text)
 {
 	size_t n = strnlen(text, TROUBLE_MAX - 1);
 
 	/* Who reads it at this moment finds a text that ends. */
-	memset(t->text, 0, TROUBLE_MAX);
-	memcpy(t->text, text, n);
+	memset(page->p, 0, TROUBLE_MAX);
+	memcpy(page->p, text, n);
 }
 
 bool

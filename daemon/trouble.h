@@ -3,7 +3,7 @@
  *
  * A page that the supervisor fills in and the query role reads: while the
  * writer is down nobody answers on its socket, and only the supervisor knows
- * what it died of.  It is sealed, so that nobody else can write it.
+ * what it died of (see page.h).
  */
 #ifndef OPS_DAEMON_TROUBLE_H
 #define OPS_DAEMON_TROUBLE_H
@@ -11,18 +11,14 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "page.h"
 
 #define TROUBLE_MAX 512 /* bytes of text, NUL included */
 
-struct trouble {
-	char *text; /* TROUBLE_MAX bytes, mapped */
-	int fd;     /* for the reader to inherit */
-};
-
-/* An empty one.  It is left to exit(). */
-int trouble_new(struct trouble *ret, struct ops_err *err);
+/* An empty one. */
+int trouble_new(struct page *ret, struct ops_err *err);
 /* "": there is none any more.  What is too long is cut. */
-void trouble_say(struct trouble *t, const char *text);
+void trouble_say(struct page *page, const char *text);
 /* By the descriptor alone: true if there is any. */
 bool trouble_read(int fd, char out[static TROUBLE_MAX]);
 
