@@ -64,7 +64,7 @@ static const char *const tables[] = {
 	"n INTEGER,"
 	" login INTEGER, uid INTEGER, euid INTEGER, tty TEXT, kind INTEGER,"
 	" failed INTEGER, exe INTEGER, forked INTEGER, hole_stream INTEGER,"
-	" hole_at INTEGER, names BLOB)",
+	" hole_at INTEGER, ses INTEGER, names BLOB)",
 	"CREATE TABLE called(name BLOB, time INTEGER, program INTEGER,"
 	" login INTEGER, uid INTEGER, euid INTEGER,"
 	" PRIMARY KEY(name, time, program)) WITHOUT ROWID",
@@ -84,6 +84,8 @@ static const char *const tables[] = {
 	"CREATE INDEX by_euid ON program(euid, time, login, uid)",
 	"CREATE INDEX by_tty ON program(tty, time, login, uid, euid, failed)",
 	"CREATE INDEX by_session ON program(session, time)",
+	/* By persons, whose sessions don't say all. */
+	"CREATE INDEX by_ses ON program(ses, time) WHERE ses IS NOT NULL",
 	"CREATE INDEX by_exe ON program(exe, time, login, uid, euid, failed)",
 	"CREATE INDEX by_failed ON program(time, login, uid, euid)"
 	" WHERE failed = 1",
@@ -345,9 +347,9 @@ make_tables(struct index_db *d, struct ops_err *err)
 	for (size_t i = 0; n == 0 && i < OPS_ARRAY_LEN(tables); i++)
 		if (index_exec(d, tables[i], err) < 0)
 			return -1;
-	if (n == 0 && index_exec(d, "PRAGMA user_version = 7", err) < 0)
+	if (n == 0 && index_exec(d, "PRAGMA user_version = 8", err) < 0)
 		return -1;
-	static_assert(INDEX_VERSION == 7, "the pragma above");
+	static_assert(INDEX_VERSION == 8, "the pragma above");
 	return index_exec(d, "COMMIT", err);
 }
 

@@ -46,8 +46,9 @@ enum statement {
 static const char *const statements[STATEMENTS] = {
 	[PUT_PROGRAM] = "INSERT INTO program(id, stream, start_at, time, "
 			"session, n, login, uid, euid, tty, kind, failed, exe, "
-			"forked, hole_stream, hole_at, names) VALUES(?1,?2,?3,"
-			"?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
+			"forked, hole_stream, hole_at, names, ses) VALUES(?1,"
+			"?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
+			"?17,?18)",
 	[PUT_CALLED] = "INSERT OR IGNORE INTO called "
 		       "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[PUT_FAILING] = "INSERT OR IGNORE INTO failing "
@@ -526,6 +527,8 @@ sink_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
 		(void)sqlite3_bind_int64(st, 15, x->id[p->hole_stream]);
 		(void)sqlite3_bind_int64(st, 16, (int64_t)p->hole_record);
 	}
+	if (p->ses != 0)
+		(void)sqlite3_bind_int64(st, 18, (int64_t)p->ses);
 	if (p->kind == PROGRAM_RAN)
 		(void)sqlite3_bind_blob(st, 17, kept,
 		    (int)keep_names(names, n, kept), SQLITE_STATIC);

@@ -9,6 +9,7 @@
 #include "pick.h"
 #include "position.h"
 #include "record/record.h"
+#include "whose.h"
 
 static int
 no_memory(struct ops_err *err)
@@ -402,18 +403,26 @@ read_tail(struct lookup *l, struct ops_err *err)
 
 /* -- all of it -- */
 
-/* Of the newest of all, those of one person may be none: so all rows are asked for,
- * and what is too many is cut off at the end. */
-static int
-ask_index(struct lookup *l, struct ops_err *err)
-{
-	struct program_filter f = *l->f;
+/* Nobody's are not joined to anything. */
+#define NOBODY "-"
 
-	if (program_asks_persons(&f)) {
+static int
+ask_index(
+    struct lookup *l, const struct session_list *sessions, struct ops_err *err)
+{
+	const char *person = l->f->person;
+	struct whose w = { 0 };
+	int rc;
+
+	if (program_asks_persons(l->f))
 		program_walk_persons(l->walk, &l->asked);
-		f.newest = 0;
-	}
-	return pick_rows(l->db, &f, &l->picks, err);
+	if (person == NULL || strcmp(person, NOBODY) == 0)
+		return pick_rows(l->db, l->f, NULL, &l->picks, err);
+	if (whose_find(sessions, person, &w, err) < 0)
+		return -1;
+	rc = pick_rows(l->db, l->f, &w, &l->picks, err);
+	whose_free(&w);
+	return rc;
 }
 
 /* The index first, then the store: so the index, which holds still from then on,
@@ -473,7 +482,7 @@ by_index(struct lookup *l, struct ops_err *err)
 	l->sink.gone = ask_gone;
 	l->sink.dropped = drop;
 	if (load_position(l, &sessions, &l->sink, err) == 0 &&
-	    ask_index(l, err) == 0 && make_jobs(l, err) == 0 &&
+	    ask_index(l, &sessions, err) == 0 && make_jobs(l, err) == 0 &&
 	    read_rows(l, err) == 0 && hand_over(l, err) == 0 &&
 	    read_tail(l, err) == 0)
 		rc = 0;
@@ -501,39 +510,91 @@ expired_meanwhile(struct lookup *l, struct vfs *v)
 	return true;
 }
 
+/* The index knows no persons, so of the rows that it was asked for some may be
+ * somebody else's. */
+static uint32_t
+more_than(uint32_t newest)
+{
+	uint64_t n = newest + newest / UINT64_C(4) + 16;
+
+	return n > UINT32_MAX ? 0 : (uint32_t)n;
+}
+
+/* Were they so many that not all of the newest are there?  Of a list that is cut. */
+static bool
+is_short(const struct lookup *l, const struct program_filter *f)
+{
+	uint32_t n = 0;
+
+	if (!l->picks.cut || l->f->newest == f->newest)
+		return false;
+	for (size_t i = 0; i < l->list.n; i++) {
+		const struct program *p = &l->list.p[i];
+
+		if (program_counts(p) && p->time >= l->picks.since)
+			n++;
+	}
+	return n < f->newest;
+}
+
+/* 1: it is done.  0: not without all records; why.  Asked for again with more rows
+ * as long as those of others leave too few. */
+static int
+ask_all(struct lookup *l, const char *store, struct vfs *v,
+    const struct program_filter *f, struct ops_err *why, struct ops_err *err)
+{
+	uint32_t newest = f->newest;
+
+	if (newest != 0 && program_asks_persons(f))
+		newest = more_than(newest);
+	for (;;) {
+		*l = (struct lookup){ .f = &l->asked, .asked = *f };
+		l->asked.newest = newest;
+		l->keep = (struct program_keep){ .f = l->f, .l = &l->list };
+		if (open_both(l, store, v, pick_helps(f), why, err) < 0)
+			return -1;
+		if (l->db == NULL || by_index(l, why) < 0)
+			return 0;
+		program_list_cut(&l->list, f);
+		if (!is_short(l, f))
+			return 1;
+		newest = newest > UINT32_MAX / 8 ? 0 : 8 * newest;
+		program_list_free(&l->list);
+		close_both(l);
+	}
+}
+
 int
 lookup_programs(const char *store, struct vfs *v,
     const struct program_filter *f, struct program_list *ret, bool *used,
     struct ops_err *why, struct ops_err *err)
 {
-	struct lookup l = { .f = &l.asked, .asked = *f };
-	bool by = false;
-	int rc = -1;
+	struct lookup l;
+	int rc;
+	bool by;
 
-	l.keep = (struct program_keep){ .f = l.f, .l = &l.list };
 	if (!pick_helps(f))
 		ops_fail(why, OPS_EUSAGE, "index: everything is asked for");
-	if (open_both(&l, store, v, pick_helps(f), why, err) == 0) {
-		by = l.db != NULL && by_index(&l, why) == 0;
-		rc = by ? 0 : program_list_load(l.s, f, ret, err);
-		if (!by && rc == 0 && ret->missing > 0 &&
-		    expired_meanwhile(&l, v)) {
-			program_list_free(ret);
-			rc = program_list_load(l.s, f, ret, err);
-		}
-	}
+	rc = ask_all(&l, store, v, f, why, err);
+	by = rc == 1;
 	if (by) {
-		program_list_cut(&l.list, f);
 		*ret = l.list;
 	} else {
 		program_list_free(&l.list);
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		rc = program_list_load(l.s, f, ret, err);
+		if (rc == 0 && ret->missing > 0 && expired_meanwhile(&l, v)) {
+			program_list_free(ret);
+			rc = program_list_load(l.s, f, ret, err);
+		}
+	}
+	if (rc >= 0)
 		ret->expired = store_expired_until(l.s, CLASS_PROGRAMS);
 	if (used != NULL)
 		*used = by;
 	close_both(&l);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }
 
 /* -- counts -- */

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "indexdb.h"
 #include "store/programs.h"
+#include "whose.h"
 
 struct pick_place {
 	int64_t stream; /* id in the index; 0: none */
@@ -37,15 +38,20 @@ struct pick {
 struct pick_list {
 	struct pick *p;
 	size_t n, cap;
+	/* Were there as many as were asked for, or more?  Then all that are not
+	 * older than this are there, and of those of nobody no others. */
+	bool cut;
+	uint64_t since;
 };
 
 /* Can the index tell less than everything? */
 bool pick_helps(const struct program_filter *f);
 
 /* All rows that may be among what is asked for: the newest of them, with all of
- * the oldest one's time, and those whose end may still come. */
+ * the oldest one's time, and those whose end may still come.  w: only what is of
+ * these logins, but where one session is asked for; NULL: of anybody. */
 int pick_rows(struct index_db *d, const struct program_filter *f,
-    struct pick_list *ret, struct ops_err *err);
+    const struct whose *w, struct pick_list *ret, struct ops_err *err);
 void pick_free(struct pick_list *l);
 
 #endif

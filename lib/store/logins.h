@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "record/login.h"
 
@@ -56,6 +57,13 @@ const struct login *logins_of(
 /* By boot (its first bytes) and audit session alone. */
 const struct login *logins_of_ses(
     const struct logins *all, const uint8_t boot[static 4], uint32_t ses);
+
+/* Both as one number. */
+static inline uint64_t
+logins_key(const uint8_t boot[static 4], uint32_t ses)
+{
+	return (uint64_t)ops_getle32(boot) << 32 | ses;
+}
 
 /* Is a person known?  NULL is fine, and nobody. */
 bool login_has_person(const struct login *l);

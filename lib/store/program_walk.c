@@ -354,6 +354,32 @@ program_walk_persons(struct program_walk *w, struct program_filter *f)
 				  : NULL;
 }
 
+static uint32_t
+ses_of(const struct program *p)
+{
+	return p->kind == PROGRAM_FAILED ? p->failed.ses : p->exec.ses;
+}
+
+static const uint8_t *
+boot_of(const struct program_walk *w, const struct stream_pos *pos)
+{
+	return pos->frame != NULL ? pos->frame->boot : w->newest;
+}
+
+/* A session that has no login can't be joined by its audit session, so what is of
+ * the same one can't either. */
+static uint64_t
+key_of(const struct program_walk *w, const struct program *p,
+    const struct session_count *s, const struct stream_pos *pos)
+{
+	uint32_t ses = ses_of(p);
+
+	if (program_of_nobody(p) || program_imported(p) || ses == EVENT_UNSET ||
+	    (s != NULL && s->s->open.ses == ses))
+		return 0;
+	return logins_key(boot_of(w, pos), ses);
+}
+
 static const struct login *
 by_whom(const struct program_walk *w, const struct program *p,
     const struct session_count *s, const struct stream_pos *pos)
@@ -362,9 +388,7 @@ by_whom(const struct program_walk *w, const struct program *p,
 		return NULL;
 	if (s != NULL && s->s->has_login)
 		return &s->s->login;
-	return logins_of_ses(&w->sessions->logins,
-	    pos->frame != NULL ? pos->frame->boot : w->newest,
-	    p->kind == PROGRAM_FAILED ? p->failed.ses : p->exec.ses);
+	return logins_of_ses(&w->sessions->logins, boot_of(w, pos), ses_of(p));
 }
 
 int
@@ -397,6 +421,7 @@ program_walk_entry(const struct program_walk *w, const struct record *r,
 	}
 	if (p.kind == PROGRAM_ACCOUNTED)
 		date_accounted(&p, s);
+	p.ses = key_of(w, &p, s, pos);
 	if (w->persons)
 		p.by = by_whom(w, &p, s, pos);
 	*ret = p;

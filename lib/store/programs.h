@@ -60,6 +60,9 @@ struct program {
 	bool is_hole;
 	size_t hole_stream;
 	uint64_t hole_record;
+	/* Its audit session, logins_key(), where that isn't its session's, which
+	 * then says nothing new; 0: none. */
+	uint64_t ses;
 	/* While it is walked over, where that is asked for: how who ran it came
 	 * here, by its session, else by its audit session.  NULL: not known. */
 	const struct login *by;

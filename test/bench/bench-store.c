@@ -16,9 +16,16 @@
 
 #include "base/clock.h"
 #include "record/event.h"
+#include "record/login.h"
 #include "record/program.h"
 #include "record/record.h"
 #include "store/writer.h"
+
+#define USERS 20 /* each a person, too: person-0 to person-19 */
+#define FIRST_UID 1000
+/* Audit sessions: of the sessions by their number, then one of each user without
+ * a session. */
+#define FIRST_SES 100
 
 static struct writer *w;
 static uint8_t programs_id[OPS_ID_LEN] = { 0xb0 };
@@ -63,18 +70,42 @@ put_event(uint8_t type, const struct ops_buf *b)
 }
 
 static void
+put_login(uint64_t user, uint32_t ses)
+{
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	char person[32];
+	int len = snprintf(person, sizeof(person), "person-%u", (unsigned)user);
+	struct login l = { .auid = FIRST_UID + (uint32_t)user,
+		.ses = ses,
+		.pid = ses,
+		.start = 1,
+		.uid = FIRST_UID + (uint32_t)user,
+		.user = { (const uint8_t *)"someone", 7 },
+		.service = { (const uint8_t *)"sshd", 4 },
+		.method = { (const uint8_t *)"publickey", 9 },
+		.person = { (const uint8_t *)person, (size_t)len },
+		.how = LOGIN_MAP };
+
+	login_put(&b, &l);
+	put_event(REC_LOGIN, &b);
+	ops_buf_free(&b);
+}
+
+static void
 put_session(uint64_t n)
 {
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
 	uint8_t id[OPS_ID_LEN];
 	struct event_open o = { .kind = SESSION_TERMINAL,
-		.uid = 1000 + (uint32_t)(n % 20),
-		.auid = 1000 + (uint32_t)(n % 20),
+		.uid = FIRST_UID + (uint32_t)(n % USERS),
+		.auid = FIRST_UID + (uint32_t)(n % USERS),
+		.ses = FIRST_SES + (uint32_t)n,
 		.user = { (const uint8_t *)"someone", 7 },
 		.recorder_pid = 77,
 		.recorder_start = 88 };
 	struct event_close c = { .state = CLOSE_CLOSED, .why = CLOSE_EXIT };
 
+	put_login(n % USERS, o.ses);
 	session_id(n, id);
 	event_open_put(&b, id, &o);
 	put_event(REC_SESSION_OPEN, &b);
@@ -105,7 +136,8 @@ session_of(uint64_t n)
 	return (n / group * at_once + n % at_once) % sessions;
 }
 
-/* One ran and ended: of 200 names, 20 users, 50 terminals, one in 50 failing. */
+/* One ran and ended: of 200 names, 50 terminals, one in 50 failing, one in 50 of a
+ * login without a session. */
 static void
 put_program(struct ops_buf *out, uint64_t n)
 {
@@ -115,10 +147,10 @@ put_program(struct ops_buf *out, uint64_t n)
 	struct program_exec e = { .pid = 2 + (uint32_t)(n % 30000),
 		.start = ops_boottime(),
 		.ppid = 1,
-		.uid = 1000 + (uint32_t)(n % 20),
-		.euid = n % 97 == 0 ? 0 : 1000 + (uint32_t)(n % 20),
-		.auid = 1000 + (uint32_t)(n % 20),
-		.joined = sessions > 0 ? JOINED_DESCENT : JOINED_NOTHING,
+		.uid = FIRST_UID + (uint32_t)(n % USERS),
+		.euid = n % 97 == 0 ? 0 : FIRST_UID + (uint32_t)(n % USERS),
+		.auid = FIRST_UID + (uint32_t)(n % USERS),
+		.ses = FIRST_SES + (uint32_t)(sessions + n % USERS),
 		.tty = 136u << 20 | (uint32_t)(n % 50),
 		.argc = 3,
 		.exe_mode = 0755,
@@ -131,8 +163,11 @@ put_program(struct ops_buf *out, uint64_t n)
 		.maxrss = 4000 + n % 100 };
 	int len;
 
-	if (sessions > 0)
+	if (sessions > 0 && n % 50 != 3) {
 		session_id(session_of(n), id);
+		e.joined = JOINED_DESCENT;
+		e.ses = FIRST_SES + (uint32_t)session_of(n);
+	}
 	len = snprintf(
 	    exe, sizeof(exe), "/usr/bin/tool-%u", (unsigned)(n * 7 % 200));
 	e.exe = (struct event_text){ (const uint8_t *)exe, (size_t)len };
@@ -203,6 +238,8 @@ main(int argc, char **argv)
 	    writer_open(v, &o, &w, &err) < 0 ||
 	    writer_programs(w, programs_id, &err) < 0)
 		die("open", &err);
+	for (uint64_t n = 0; n < USERS; n++)
+		put_login(n, FIRST_SES + (uint32_t)(sessions + n));
 	for (uint64_t n = 0; n < sessions; n++)
 		put_session(n);
 	put_all(programs);

@@ -260,6 +260,7 @@ build_init(struct build *b)
 	b->now = 5000 * MS;
 	b->wall = 1795600000ull * 1000 * MS; /* 2026-11-25, 11:46 UTC */
 	memset(b->boot_id, 0xb1, sizeof(b->boot_id));
+	b->ses = 7;
 	b->next_batch = 1;
 }
 
@@ -541,7 +542,7 @@ build_open(struct build *b, size_t session, uint32_t uid, const char *user,
 	struct event_open o = { .kind = SESSION_TERMINAL,
 		.uid = uid,
 		.auid = uid,
-		.ses = 7,
+		.ses = b->ses,
 		.user = text_of(user),
 		.login = text_of(user),
 		.tty = text_of(tty),

@@ -83,6 +83,7 @@ struct build {
 	uint64_t now;  /* BOOTTIME */
 	uint64_t wall; /* REALTIME - BOOTTIME */
 	uint64_t from; /* of the period */
+	uint32_t ses;  /* of sessions that are opened */
 	uint64_t until_sealed;
 	uint8_t boot_id[16];
 	uint64_t mark_realtime; /* of the last BOOT or SEAL */

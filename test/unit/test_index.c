@@ -3,7 +3,7 @@
  * many filters, with an index that is behind, damaged, or made by somebody who
  * means harm.
  *
- * Covers: indexdb, indexer, lookup, pick, position
+ * Covers: indexdb, indexer, lead, lookup, pick, position, whose
  */
 #include "check.h"
 
@@ -467,8 +467,10 @@ setup(void **state)
 	build_init(&b);
 	build_boot(&b, BOOT_FIRST, NULL);
 	build_seal(&b, false, false);
+	/* Ann's, bob's, and one of an audit session without a login. */
 	for (int i = 0; i < 3; i++) {
 		session[i] = build_stream(&b, CLASS_SCREEN);
+		b.ses = i == 2 ? 11 : 7 + (uint32_t)i;
 		build_open(
 		    &b, session[i], 1000 + (uint32_t)i, "alice", "pts/3", NULL);
 	}
@@ -877,7 +879,7 @@ test_lies(void **state)
 		 "program; END"),
 		"CREATE VIEW v AS SELECT 1",
 		"DROP TABLE called",
-		"PRAGMA user_version = 8",
+		"PRAGMA user_version = 9",
 	};
 
 	(void)state;
@@ -989,11 +991,15 @@ stop_at_once(void *arg, uint64_t done, uint64_t of)
 	return false;
 }
 
-/* 0: ann, as all sessions are; 1: bob; 2: nobody known. */
+/* 0: ann; 1: bob; 2: nobody known. */
 static size_t
 whose(const struct program *p)
 {
-	if (!ops_all_zero(p->session, OPS_ID_LEN) || p->exec.ses == 7)
+	for (size_t i = 0; i < 2; i++)
+		if (memcmp(p->session, b.stream[session[i]].id, OPS_ID_LEN) ==
+		    0)
+			return i;
+	if (p->exec.ses == 7)
 		return 0;
 	return p->exec.ses == 8 ? 1 : 2;
 }
