@@ -197,6 +197,21 @@ cbor_next(struct cbor_reader *r, struct cbor_item *ret, struct ops_err *err)
 	return next(r, ret, err);
 }
 
+/* Most keys, and many numbers, are one byte: a third of the time that reading the
+ * leaves of a log takes went into its being looked at as anything. */
+static inline bool
+is_small(const struct cbor_reader *r)
+{
+	return r->n > 0 && r->p[0] < 24;
+}
+
+static inline void
+pass_small(struct cbor_reader *r)
+{
+	r->p++;
+	r->n--;
+}
+
 int
 cbor_expect(struct cbor_reader *r, enum cbor_kind kind, struct cbor_item *ret,
     struct ops_err *err)
@@ -204,6 +219,12 @@ cbor_expect(struct cbor_reader *r, enum cbor_kind kind, struct cbor_item *ret,
 	struct cbor_reader at = *r;
 	struct cbor_item item;
 
+	if (kind == CBOR_UINT && is_small(r)) {
+		*ret =
+		    (struct cbor_item){ .kind = CBOR_UINT, .value = r->p[0] };
+		pass_small(r);
+		return 0;
+	}
 	if (next(&at, &item, err) < 0)
 		return -1;
 	if (item.kind != kind)
@@ -255,6 +276,11 @@ cbor_map_key(
 	struct cbor_reader at = *r;
 	struct cbor_item item;
 
+	if (is_small(r) && (*last == UINT64_MAX || r->p[0] > *last)) {
+		*last = *key = r->p[0];
+		pass_small(r);
+		return 0;
+	}
 	if (cbor_expect(&at, CBOR_UINT, &item, err) < 0)
 		return ops_context(err, "map key");
 	/* The largest integer stands for "none yet" and so cannot be a key. */
