@@ -66,28 +66,33 @@ static const char *const tables[] = {
 	" failed INTEGER, exe INTEGER, forked INTEGER, hole_stream INTEGER,"
 	" hole_at INTEGER, ses INTEGER, names BLOB)",
 	"CREATE TABLE called(name BLOB, time INTEGER, program INTEGER,"
-	" login INTEGER, uid INTEGER, euid INTEGER,"
+	" login INTEGER, uid INTEGER, euid INTEGER, session INTEGER,"
+	" ses INTEGER,"
 	" PRIMARY KEY(name, time, program)) WITHOUT ROWID",
 	/* The same of those that failed. */
 	"CREATE TABLE failing(name BLOB, time INTEGER, program INTEGER,"
-	" login INTEGER, uid INTEGER, euid INTEGER,"
+	" login INTEGER, uid INTEGER, euid INTEGER, session INTEGER,"
+	" ses INTEGER,"
 	" PRIMARY KEY(name, time, program)) WITHOUT ROWID",
 	"CREATE TABLE also(session INTEGER, time INTEGER, program INTEGER,"
 	" PRIMARY KEY(session, time, program)) WITHOUT ROWID",
 	"CREATE UNIQUE INDEX session_id ON session(session)",
 	"CREATE UNIQUE INDEX exe_path ON exe(path)",
 	"CREATE INDEX by_time ON program(time)",
-	"CREATE INDEX by_login ON program(login, time)",
+	"CREATE INDEX by_login ON program(login, time, session, ses)",
 	"CREATE INDEX by_uid ON program(uid, time)",
 	/* Behind the time: what else may be asked for, so that a row which
 	 * doesn't fit needn't be looked up, each in another page. */
-	"CREATE INDEX by_euid ON program(euid, time, login, uid)",
-	"CREATE INDEX by_tty ON program(tty, time, login, uid, euid, failed)",
+	"CREATE INDEX by_euid ON program(euid, time, login, uid, session, ses)",
+	"CREATE INDEX by_tty ON program(tty, time, login, uid, euid, failed,"
+	" session, ses)",
 	"CREATE INDEX by_session ON program(session, time)",
 	/* By persons, whose sessions don't say all. */
 	"CREATE INDEX by_ses ON program(ses, time) WHERE ses IS NOT NULL",
-	"CREATE INDEX by_exe ON program(exe, time, login, uid, euid, failed)",
-	"CREATE INDEX by_failed ON program(time, login, uid, euid)"
+	"CREATE INDEX by_exe ON program(exe, time, login, uid, euid, failed,"
+	" session, ses)",
+	"CREATE INDEX by_failed ON program(time, login, uid, euid, session, "
+	"ses)"
 	" WHERE failed = 1",
 	"CREATE INDEX by_lost ON program(time) WHERE kind = 3",
 	"CREATE INDEX by_accounted ON program(time) WHERE kind = 5",
@@ -192,6 +197,18 @@ index_prepare(struct index_db *d, const char *sql, sqlite3_stmt **ret,
 {
 	int rc = sqlite3_prepare_v3(
 	    d->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+
+	return rc == SQLITE_OK ? 0 : fail(d, rc, err);
+}
+
+int
+index_function(struct index_db *d, const char *name, int n, index_call *f,
+    void *arg, struct ops_err *err)
+{
+	/* Not from what the file's schema may call. */
+	int rc = sqlite3_create_function_v2(d->db, name, n,
+	    SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, arg, f,
+	    NULL, NULL, NULL);
 
 	return rc == SQLITE_OK ? 0 : fail(d, rc, err);
 }

@@ -56,6 +56,10 @@ int index_exec(struct index_db *d, const char *sql, struct ops_err *err);
 /* *ret is the caller's, for sqlite3_finalize(). */
 int index_prepare(struct index_db *d, const char *sql, sqlite3_stmt **ret,
     struct ops_err *err);
+/* What statements may call from now on, with integers; f NULL: not any more. */
+typedef void index_call(sqlite3_context *c, int n, sqlite3_value **v);
+int index_function(struct index_db *d, const char *name, int n, index_call *f,
+    void *arg, struct ops_err *err);
 /* 1: a row.  0: no more; it is reset then.  -1: err, reset as well. */
 int index_step(struct index_db *d, sqlite3_stmt *st, struct ops_err *err);
 /* The same for rows in the order of their ids, which come first; *seen is theirs,

@@ -50,11 +50,11 @@ static const char *const statements[STATEMENTS] = {
 			"?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
 			"?17,?18)",
 	[PUT_CALLED] = "INSERT OR IGNORE INTO called "
-		       "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+		       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[PUT_FAILING] = "INSERT OR IGNORE INTO failing "
-			"VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-	[GET_NAMES] =
-	    "SELECT names, time, login, uid, euid FROM program WHERE id = ?1",
+			"VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[GET_NAMES] = "SELECT names, time, login, uid, euid, session, ses "
+		      "FROM program WHERE id = ?1",
 	[PUT_ALSO] = "INSERT OR IGNORE INTO also VALUES(?1, ?2, ?3)",
 	/* The place of the names is now that of the end. */
 	[PUT_END] = "UPDATE program SET end_stream = ?2, end_at = ?3, "
@@ -323,6 +323,13 @@ bind_who(sqlite3_stmt *st, int first, const struct program *p)
 	    st, first + 2, tried ? p->failed.euid : p->exec.euid);
 }
 
+static void
+bind_ses(sqlite3_stmt *st, int at, const struct program *p)
+{
+	if (p->ses != 0)
+		(void)sqlite3_bind_int64(st, at, (int64_t)p->ses);
+}
+
 /* A name, as index_name() has it. */
 struct name {
 	uint8_t n, text[INDEX_NAME_MAX];
@@ -367,7 +374,7 @@ put_names(struct indexer *x, sqlite3_stmt *st, const struct name *names,
 
 static int
 put_called(struct indexer *x, const struct program *p, int64_t row,
-    const struct name *names, size_t n, struct ops_err *err)
+    int64_t session, const struct name *names, size_t n, struct ops_err *err)
 {
 	static const enum statement into[] = { PUT_CALLED, PUT_FAILING };
 
@@ -376,6 +383,8 @@ put_called(struct indexer *x, const struct program *p, int64_t row,
 
 		(void)sqlite3_clear_bindings(st);
 		bind_who(st, 4, p);
+		(void)sqlite3_bind_int64(st, 7, session);
+		bind_ses(st, 8, p);
 		(void)sqlite3_bind_int64(st, 2, index_time(p->time));
 		(void)sqlite3_bind_int64(st, 3, row);
 		if (put_names(x, st, names, n, err) < 0)
@@ -435,7 +444,7 @@ put_failing(struct indexer *x, int64_t row, struct ops_err *err)
 	(void)sqlite3_clear_bindings(put);
 	(void)sqlite3_bind_int64(put, 2, sqlite3_column_int64(get, 1));
 	(void)sqlite3_bind_int64(put, 3, row);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 5; i++)
 		(void)sqlite3_bind_value(
 		    put, 4 + i, sqlite3_column_value(get, 2 + i));
 	(void)sqlite3_reset(get);
@@ -527,13 +536,12 @@ sink_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
 		(void)sqlite3_bind_int64(st, 15, x->id[p->hole_stream]);
 		(void)sqlite3_bind_int64(st, 16, (int64_t)p->hole_record);
 	}
-	if (p->ses != 0)
-		(void)sqlite3_bind_int64(st, 18, (int64_t)p->ses);
+	bind_ses(st, 18, p);
 	if (p->kind == PROGRAM_RAN)
 		(void)sqlite3_bind_blob(st, 17, kept,
 		    (int)keep_names(names, n, kept), SQLITE_STATIC);
 	if (index_run(x->db, st, err) < 0 ||
-	    put_called(x, p, row, names, n, err) < 0 ||
+	    put_called(x, p, row, session, names, n, err) < 0 ||
 	    put_also(x, p, row, err) < 0)
 		return -1;
 	x->rows = row;

@@ -1,12 +1,19 @@
 #include "lead.h"
 
 #include <stdio.h>
+#include <string.h>
 
 bool
 lead_accounted(const struct program_filter *f)
 {
 	return f->coverage || f->source == SOURCE_ACCT ||
 	       f->source == SOURCE_IMPORT;
+}
+
+bool
+lead_person(const struct program_filter *f)
+{
+	return f->person != NULL && strcmp(f->person, "-") != 0;
 }
 
 struct lead
@@ -89,12 +96,12 @@ kinds_of(const struct program_filter *f)
 
 /* Who it was; of the names, if they lead: what an index has besides its row SQLite
  * looks at first, and the row of each would be in another page. */
-enum who { WHO_EUID, WHO_OWNER, WHO_LOGIN, WHO_ALL };
+enum who { WHO_EUID, WHO_OWNER, WHO_LOGIN, WHO_WHOSE, WHO_ALL };
 static const char *const who_of[2][WHO_ALL] = {
 	{ " AND +p.euid = ?4", " AND (+p.login = ?5 OR +p.uid = ?5)",
-	    " AND +p.login = ?6" },
+	    " AND +p.login = ?6", " AND whose(+p.session, +p.ses)" },
 	{ " AND c.euid = ?4", " AND (c.login = ?5 OR c.uid = ?5)",
-	    " AND c.login = ?6" },
+	    " AND c.login = ?6", " AND whose(c.session, c.ses)" },
 };
 
 const char *
@@ -103,7 +110,7 @@ lead_rest(const struct program_filter *f, const struct lead *l,
 {
 	const char *const *who = who_of[l->name];
 
-	(void)snprintf(out, LEAD_SQL_MAX / 2, "%s%s%s%s%s%s%s%s AND %s",
+	(void)snprintf(out, LEAD_SQL_MAX / 2, "%s%s%s%s%s%s%s%s%s AND %s",
 	    f->name != NULL && !l->name
 		? " AND EXISTS(SELECT 1 FROM called n WHERE n.name = ?1 AND "
 		  "n.time = p.time AND n.program = p.id)"
@@ -118,7 +125,8 @@ lead_rest(const struct program_filter *f, const struct lead *l,
 	    f->has_euid && !l->euid ? who[WHO_EUID] : "",
 	    f->has_owner && !l->owner ? who[WHO_OWNER] : "",
 	    f->has_owner ? " AND NOT (+p.kind = 5 AND +p.session <> 0)" : "",
-	    f->has_login && !l->login ? who[WHO_LOGIN] : "", kinds_of(f));
+	    f->has_login && !l->login ? who[WHO_LOGIN] : "",
+	    lead_person(f) && !l->person ? who[WHO_WHOSE] : "", kinds_of(f));
 	return out;
 }
 

@@ -41,11 +41,15 @@ enum lead_bound {
 struct lead {
 	const char *from, *where;
 	const char *time; /* the table whose times they are ordered by */
-	bool name, session, tty, exe, failed, euid, owner, login;
+	bool name, session, tty, exe, failed, euid, owner, login, person;
 };
 
 /* Is only what the kernel's accounting tells of asked for? */
 bool lead_accounted(const struct program_filter *f);
+
+/* Is one person asked for, whom the store knows by a name?  Then statements call
+ * whose(): see whose.h. */
+bool lead_person(const struct program_filter *f);
 
 /* few_exes: the paths that fit f->exe are known, and each is asked for. */
 struct lead lead_of(const struct program_filter *f, bool few_exes);

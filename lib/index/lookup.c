@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "indexdb.h"
+#include "lead.h"
 #include "pick.h"
 #include "position.h"
 #include "record/record.h"
@@ -403,24 +404,23 @@ read_tail(struct lookup *l, struct ops_err *err)
 
 /* -- all of it -- */
 
-/* Nobody's are not joined to anything. */
-#define NOBODY "-"
-
 static int
 ask_index(
     struct lookup *l, const struct session_list *sessions, struct ops_err *err)
 {
-	const char *person = l->f->person;
 	struct whose w = { 0 };
 	int rc;
 
 	if (program_asks_persons(l->f))
 		program_walk_persons(l->walk, &l->asked);
-	if (person == NULL || strcmp(person, NOBODY) == 0)
+	if (!lead_person(l->f))
 		return pick_rows(l->db, l->f, NULL, &l->picks, err);
-	if (whose_find(sessions, person, &w, err) < 0)
+	if (whose_find(sessions, l->f->person, &w, err) < 0)
 		return -1;
-	rc = pick_rows(l->db, l->f, &w, &l->picks, err);
+	rc = whose_offer(&w, l->db, err);
+	if (rc == 0)
+		rc = pick_rows(l->db, l->f, &w, &l->picks, err);
+	whose_withdraw(l->db);
 	whose_free(&w);
 	return rc;
 }

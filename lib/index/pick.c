@@ -359,11 +359,13 @@ take_whose(struct index_db *d, const struct program_filter *f,
     const struct whose *w, const struct ids *exes, struct pick_list *ret,
     struct ops_err *err)
 {
-	const struct lead session = { .time = "p",
+	const struct lead session = { .person = true,
+		.time = "p",
 		.from = "program p INDEXED BY by_session",
 		.where = "p.session = (SELECT id FROM session s WHERE "
 			 "s.session = ?10)" };
-	const struct lead ses = { .time = "p",
+	const struct lead ses = { .person = true,
+		.time = "p",
 		.from = "program p INDEXED BY by_ses",
 		.where = "p.ses = ?10" };
 	struct persons x = { .w = w, .exes = exes, .now = *f };
@@ -469,10 +471,10 @@ pick_rows(struct index_db *d, const struct program_filter *f,
 	if (fit != NULL && find_exes(d, f->exe, &exes, err) < 0)
 		goto out;
 	lead = lead_of(f, exes.n <= EXES_MAX);
-	if (w != NULL && !f->has_session)
-		rc = take_whose(d, f, w, fit, &l, err);
-	else if (strcmp(lead.where, "1") == 0 && f->has_owner)
+	if (strcmp(lead.where, "1") == 0 && f->has_owner)
 		rc = take_owned(d, f, fit, &l, err);
+	else if (strcmp(lead.where, "1") == 0 && w != NULL)
+		rc = take_whose(d, f, w, fit, &l, err);
 	else if (lead.session)
 		rc = take_session(d, f, &lead, fit, &l, err);
 	else

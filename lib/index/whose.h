@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "indexdb.h"
 #include "store/session.h"
 
 struct whose {
@@ -19,7 +20,14 @@ struct whose {
 	size_t sessions;
 	uint64_t *ses; /* logins_key(), none twice */
 	size_t n;
+	int64_t *row; /* the index's ids of those sessions, in order */
+	size_t rows;
 };
+
+/* SQL: whose(program.session, program.ses) is true of what may be theirs, until it is
+ * withdrawn; w must not move meanwhile. */
+int whose_offer(struct whose *w, struct index_db *d, struct ops_err *err);
+void whose_withdraw(struct index_db *d);
 
 /* Of all sessions there are, those of a person that is known by this name. */
 int whose_find(const struct session_list *all, const char *person,
