@@ -86,7 +86,7 @@ static const char *const tables[] = {
 	"CREATE INDEX by_euid ON program(euid, time, login, uid, session, ses)",
 	"CREATE INDEX by_tty ON program(tty, time, login, uid, euid, failed,"
 	" session, ses)",
-	"CREATE INDEX by_session ON program(session, time)",
+	"CREATE INDEX by_session ON program(session, time, ses)",
 	/* By persons, whose sessions don't say all. */
 	"CREATE INDEX by_ses ON program(ses, time) WHERE ses IS NOT NULL",
 	"CREATE INDEX by_exe ON program(exe, time, login, uid, euid, failed,"

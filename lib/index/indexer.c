@@ -14,6 +14,7 @@
 #include "indexdb.h"
 #include "position.h"
 #include "record/acct.h"
+#include "whose.h"
 
 #define BATCH 20000 /* records in a transaction */
 #define KNOWN 4096  /* ids of sessions and paths that are remembered */
@@ -323,10 +324,13 @@ bind_who(sqlite3_stmt *st, int first, const struct program *p)
 	    st, first + 2, tried ? p->failed.euid : p->exec.euid);
 }
 
+/* What was imported is in its session, but not by who had that. */
 static void
 bind_ses(sqlite3_stmt *st, int at, const struct program *p)
 {
-	if (p->ses != 0)
+	if (program_imported(p))
+		(void)sqlite3_bind_int64(st, at, WHOSE_NOBODY);
+	else if (p->ses != 0)
 		(void)sqlite3_bind_int64(st, at, (int64_t)p->ses);
 }
 

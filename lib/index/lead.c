@@ -1,19 +1,12 @@
 #include "lead.h"
 
 #include <stdio.h>
-#include <string.h>
 
 bool
 lead_accounted(const struct program_filter *f)
 {
 	return f->coverage || f->source == SOURCE_ACCT ||
 	       f->source == SOURCE_IMPORT;
-}
-
-bool
-lead_person(const struct program_filter *f)
-{
-	return f->person != NULL && strcmp(f->person, "-") != 0;
 }
 
 struct lead
@@ -126,7 +119,7 @@ lead_rest(const struct program_filter *f, const struct lead *l,
 	    f->has_owner && !l->owner ? who[WHO_OWNER] : "",
 	    f->has_owner ? " AND NOT (+p.kind = 5 AND +p.session <> 0)" : "",
 	    f->has_login && !l->login ? who[WHO_LOGIN] : "",
-	    lead_person(f) && !l->person ? who[WHO_WHOSE] : "", kinds_of(f));
+	    program_asks_persons(f) ? who[WHO_WHOSE] : "", kinds_of(f));
 	return out;
 }
 

@@ -2,7 +2,8 @@
  * lead - the words in which the index is asked for programs.
  *
  * One condition leads: its index is gone through from the newest row on; the
- * others are looked at for each row.  All texts are ours; what somebody asks
+ * others are looked at for each row.  Where persons are asked for one of those
+ * is whose(), see whose.h.  All texts are ours; what somebody asks
  * for is bound to the numbers of enum lead_bound.
  */
 #ifndef OPS_INDEX_LEAD_H
@@ -30,7 +31,7 @@ enum lead_bound {
 	BOUND_SINCE,
 	BOUND_UNTIL,
 	BOUND_EXE,
-	BOUND_WHOSE /* bind_whose() */
+	BOUND_WHOSE /* a session, or an audit session */
 };
 
 /* The session that is asked for. */
@@ -41,15 +42,11 @@ enum lead_bound {
 struct lead {
 	const char *from, *where;
 	const char *time; /* the table whose times they are ordered by */
-	bool name, session, tty, exe, failed, euid, owner, login, person;
+	bool name, session, tty, exe, failed, euid, owner, login;
 };
 
 /* Is only what the kernel's accounting tells of asked for? */
 bool lead_accounted(const struct program_filter *f);
-
-/* Is one person asked for, whom the store knows by a name?  Then statements call
- * whose(): see whose.h. */
-bool lead_person(const struct program_filter *f);
 
 /* few_exes: the paths that fit f->exe are known, and each is asked for. */
 struct lead lead_of(const struct program_filter *f, bool few_exes);

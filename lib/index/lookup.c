@@ -6,7 +6,6 @@
 
 #include "base/bytes.h"
 #include "indexdb.h"
-#include "lead.h"
 #include "pick.h"
 #include "position.h"
 #include "record/record.h"
@@ -411,17 +410,13 @@ ask_index(
 	struct whose w = { 0 };
 	int rc;
 
-	if (program_asks_persons(l->f))
-		program_walk_persons(l->walk, &l->asked);
-	if (!lead_person(l->f))
+	if (!program_asks_persons(l->f))
 		return pick_rows(l->db, l->f, NULL, &l->picks, err);
-	if (whose_find(sessions, l->f->person, &w, err) < 0)
-		return -1;
-	rc = whose_offer(&w, l->db, err);
+	program_walk_persons(l->walk, &l->asked);
+	rc = whose_find(&w, l->db, sessions, l->f, err);
 	if (rc == 0)
 		rc = pick_rows(l->db, l->f, &w, &l->picks, err);
-	whose_withdraw(l->db);
-	whose_free(&w);
+	whose_free(&w, l->db);
 	return rc;
 }
 

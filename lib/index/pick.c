@@ -267,20 +267,6 @@ since_of(const struct program_filter *f, const struct pick_list *l,
 
 /* -- of one person -- */
 
-/* One of its sessions, and behind them of its audit sessions. */
-static int
-bind_whose(
-    sqlite3_stmt *st, const struct whose *w, size_t i, struct ops_err *err)
-{
-	int rc = i < w->sessions ? sqlite3_bind_blob(st, BOUND_WHOSE,
-				       w->session[w->sessions - 1 - i]->id,
-				       OPS_ID_LEN, SQLITE_STATIC)
-				 : sqlite3_bind_int64(st, BOUND_WHOSE,
-				       (int64_t)w->ses[i - w->sessions]);
-
-	return rc == SQLITE_OK ? 0 : no_memory(err);
-}
-
 /* Only the newest stay, once there are more than twice as many: of what comes then,
  * what is older needn't be looked at. */
 static int
@@ -301,16 +287,15 @@ keep_newest(struct program_filter *f, struct pick_list *l, struct ops_err *err)
 }
 
 struct persons {
-	const struct whose *w;
 	const struct ids *exes;
 	struct ids taken; /* rows, by their sessions */
 	struct program_filter now;
 };
 
-/* From one to another of them: bind_whose(). */
+/* The newest of them first. */
 static int
 take_of(struct index_db *d, struct persons *x, const struct lead *lead,
-    size_t from, size_t to, struct pick_list *ret, struct ops_err *err)
+    const struct whose_ids *of, struct pick_list *ret, struct ops_err *err)
 {
 	uint8_t name[INDEX_NAME_MAX];
 	sqlite3_stmt *st = NULL;
@@ -319,13 +304,15 @@ take_of(struct index_db *d, struct persons *x, const struct lead *lead,
 
 	if (index_prepare(d, lead_newest(&x->now, lead, sql), &st, err) < 0)
 		return -1;
-	for (size_t i = from; rc == 0 && i < to; i++) {
+	for (size_t i = of->n; rc == 0 && i > 0; i--) {
 		(void)sqlite3_reset(st);
-		if (bind(st, &x->now, 0, name, err) < 0 ||
-		    bind_whose(st, x->w, i, err) < 0 ||
-		    step_rows(d, st, &x->now, x->exes, &x->taken, ret, err) <
-			0 ||
-		    keep_newest(&x->now, ret, err) < 0)
+		if (sqlite3_bind_int64(st, BOUND_WHOSE, of->id[i - 1]) !=
+		    SQLITE_OK)
+			rc = no_memory(err);
+		else if (bind(st, &x->now, 0, name, err) < 0 ||
+			 step_rows(d, st, &x->now, x->exes, &x->taken, ret,
+			     err) < 0 ||
+			 keep_newest(&x->now, ret, err) < 0)
 			rc = -1;
 	}
 	(void)sqlite3_finalize(st);
@@ -359,23 +346,19 @@ take_whose(struct index_db *d, const struct program_filter *f,
     const struct whose *w, const struct ids *exes, struct pick_list *ret,
     struct ops_err *err)
 {
-	const struct lead session = { .person = true,
-		.time = "p",
+	const struct lead session = { .time = "p",
 		.from = "program p INDEXED BY by_session",
-		.where = "p.session = (SELECT id FROM session s WHERE "
-			 "s.session = ?10)" };
-	const struct lead ses = { .person = true,
-		.time = "p",
+		.where = "p.session = ?10" };
+	const struct lead ses = { .time = "p",
 		.from = "program p INDEXED BY by_ses",
 		.where = "p.ses = ?10" };
-	struct persons x = { .w = w, .exes = exes, .now = *f };
-	int rc = -1;
+	struct persons x = { .exes = exes, .now = *f };
+	int rc = take_of(d, &x, &session, &w->asked, ret, err);
 
-	if (take_of(d, &x, &session, 0, w->sessions, ret, err) == 0 &&
-	    note_taken(&x, ret, err) == 0 &&
-	    take_of(d, &x, &ses, w->sessions, w->sessions + w->n, ret, err) ==
-		0)
-		rc = 0;
+	if (rc == 0)
+		rc = note_taken(&x, ret, err);
+	if (rc == 0)
+		rc = take_of(d, &x, &ses, &w->asked_ses, ret, err);
 	free(x.taken.id);
 	return rc;
 }

@@ -48,8 +48,8 @@ struct pick_list {
 bool pick_helps(const struct program_filter *f);
 
 /* All rows that may be among what is asked for: the newest of them, with all of
- * the oldest one's time, and those whose end may still come.  w: of these logins,
- * and offered; NULL: of anybody. */
+ * the oldest one's time, and those whose end may still come.  w: of these logins;
+ * NULL: of anybody. */
 int pick_rows(struct index_db *d, const struct program_filter *f,
     const struct whose *w, struct pick_list *ret, struct ops_err *err);
 void pick_free(struct pick_list *l);

@@ -3,138 +3,185 @@
 #include <stdlib.h>
 
 static int
-add_sessions(struct whose *w, const struct session_list *all,
-    const char *person, struct ops_err *err)
-{
-	w->session = calloc(all->n + 1, sizeof(*w->session));
-	if (w->session == NULL)
-		return ops_fail(err, OPS_ENOMEM, "index: no memory");
-	for (size_t i = 0; i < all->n; i++)
-		if (all->s[i].has_login &&
-		    login_is_person(&all->s[i].login, person))
-			w->session[w->sessions++] = &all->s[i];
-	return 0;
-}
-
-static int
-by_key(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Which login an audit session is of, only its key decides, as where programs
- * are joined to logins. */
-static int
-add_ses(struct whose *w, const struct logins *all, const char *person,
-    struct ops_err *err)
-{
-	size_t n = 0;
-
-	w->ses = calloc(all->n + 1, sizeof(*w->ses));
-	if (w->ses == NULL)
-		return ops_fail(err, OPS_ENOMEM, "index: no memory");
-	for (size_t i = 0; i < all->n; i++) {
-		const struct login_seen *l = &all->l[i];
-
-		if (l->l.ses != EVENT_UNSET &&
-		    login_is_person(
-			logins_of_ses(all, l->boot, l->l.ses), person))
-			w->ses[w->n++] = logins_key(l->boot, l->l.ses);
-	}
-	if (w->n > 1)
-		qsort(w->ses, w->n, sizeof(*w->ses), by_key);
-	for (size_t i = 0; i < w->n; i++)
-		if (n == 0 || w->ses[n - 1] != w->ses[i])
-			w->ses[n++] = w->ses[i];
-	w->n = n;
-	return 0;
-}
-
-int
-whose_find(const struct session_list *all, const char *person,
-    struct whose *ret, struct ops_err *err)
-{
-	*ret = (struct whose){ 0 };
-	if (add_sessions(ret, all, person, err) < 0 ||
-	    add_ses(ret, &all->logins, person, err) < 0) {
-		whose_free(ret);
-		return -1;
-	}
-	return 0;
-}
-
-static int
-by_row(const void *a, const void *b)
+by_id(const void *a, const void *b)
 {
 	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 
 	return (x > y) - (x < y);
 }
 
-static void
-is_whose(sqlite3_context *c, int n, sqlite3_value **v)
+static bool
+has(const struct whose_ids *x, int64_t id)
 {
-	const struct whose *w = sqlite3_user_data(c);
-	const int64_t row = sqlite3_value_int64(v[0]);
-	const uint64_t ses = (uint64_t)sqlite3_value_int64(v[1]);
-	bool is = bsearch(&row, w->row, w->rows, sizeof(row), by_row) != NULL;
-
-	(void)n;
-	if (!is && sqlite3_value_type(v[1]) != SQLITE_NULL)
-		is = bsearch(&ses, w->ses, w->n, sizeof(ses), by_key) != NULL;
-	sqlite3_result_int(c, is);
+	return x->n > 0 && bsearch(&id, x->id, x->n, sizeof(id), by_id) != NULL;
 }
 
 static int
-find_row(struct whose *w, struct index_db *d, sqlite3_stmt *st, size_t i,
-    struct ops_err *err)
+make_room(struct whose_ids *x, size_t n, struct ops_err *err)
 {
-	int rc = sqlite3_bind_blob(
-	    st, 1, w->session[i]->id, OPS_ID_LEN, SQLITE_STATIC);
+	x->id = calloc(n + 1, sizeof(*x->id));
+	return x->id != NULL ? 0
+			     : ops_fail(err, OPS_ENOMEM, "index: no memory");
+}
+
+static void
+sort(struct whose_ids *x)
+{
+	size_t n = 0;
+
+	if (x->n > 1)
+		qsort(x->id, x->n, sizeof(*x->id), by_id);
+	for (size_t i = 0; i < x->n; i++)
+		if (n == 0 || x->id[n - 1] != x->id[i])
+			x->id[n++] = x->id[i];
+	x->n = n;
+}
+
+/* Which login an audit session is of, only its key decides, as where programs
+ * are joined to logins. */
+static int
+find_ses(struct whose *w, const struct logins *all,
+    const struct program_filter *f, struct ops_err *err)
+{
+	if (make_room(&w->ses, all->n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < all->n; i++) {
+		const uint8_t *boot = all->l[i].boot;
+		uint32_t ses = all->l[i].l.ses;
+
+		if (ses != EVENT_UNSET &&
+		    program_login_fits(logins_of_ses(all, boot, ses), f) !=
+			w->others)
+			w->ses.id[w->ses.n++] = (int64_t)logins_key(boot, ses);
+	}
+	sort(&w->ses);
+	return 0;
+}
+
+static int
+find_session(struct whose *w, struct index_db *d, sqlite3_stmt *st,
+    const struct session *s, struct ops_err *err)
+{
+	int rc = sqlite3_bind_blob(st, 1, s->id, OPS_ID_LEN, SQLITE_STATIC);
 
 	if (rc != SQLITE_OK)
 		return ops_fail(err, OPS_ENOMEM, "index: no memory");
 	rc = index_step(d, st, err);
 	if (rc == 1)
-		w->row[w->rows++] = sqlite3_column_int64(st, 0);
+		w->known.id[w->known.n++] = sqlite3_column_int64(st, 0);
 	(void)sqlite3_reset(st);
 	return rc < 0 ? -1 : 0;
 }
 
-int
-whose_offer(struct whose *w, struct index_db *d, struct ops_err *err)
+static int
+find_sessions(struct whose *w, struct index_db *d,
+    const struct session_list *all, const struct program_filter *f,
+    struct ops_err *err)
 {
 	sqlite3_stmt *st = NULL;
 	int rc;
 
-	w->row = calloc(w->sessions + 1, sizeof(*w->row));
-	if (w->row == NULL)
-		return ops_fail(err, OPS_ENOMEM, "index: no memory");
+	if (make_room(&w->known, all->n, err) < 0)
+		return -1;
 	rc = index_prepare(
 	    d, "SELECT id FROM session WHERE session = ?1", &st, err);
-	for (size_t i = 0; rc == 0 && i < w->sessions; i++)
-		rc = find_row(w, d, st, i, err);
+	for (size_t i = 0; rc == 0 && i < all->n; i++) {
+		const struct session *s = &all->s[i];
+
+		if (s->has_login &&
+		    program_login_fits(&s->login, f) != w->others)
+			rc = find_session(w, d, st, s, err);
+	}
 	(void)sqlite3_finalize(st);
-	if (rc < 0)
+	sort(&w->known);
+	return rc;
+}
+
+/* All sessions of the index but those that don't fit, and what is in none. */
+static int
+find_others(struct whose *w, struct index_db *d, struct ops_err *err)
+{
+	struct index_rows seen = { 0 };
+	sqlite3_stmt *st = NULL;
+	int64_t n;
+	int rc;
+
+	if (index_number(d, "SELECT count(*) FROM session", &n, err) < 0 ||
+	    make_room(&w->asked, (size_t)n + 1, err) < 0 ||
+	    index_prepare(d, "SELECT id FROM session ORDER BY id", &st, err) <
+		0)
 		return -1;
-	if (w->rows > 1)
-		qsort(w->row, w->rows, sizeof(*w->row), by_row);
-	return index_function(d, "whose", 2, is_whose, w, err);
+	w->asked.n = 1;
+	while ((rc = index_next(d, st, &seen, err)) == 1) {
+		int64_t id = sqlite3_column_int64(st, 0);
+
+		if (!has(&w->known, id) && w->asked.n <= (size_t)n)
+			w->asked.id[w->asked.n++] = id;
+	}
+	(void)sqlite3_finalize(st);
+	return rc;
+}
+
+/* A session may have another login than its audit session. */
+static bool
+fits(const struct whose *w, int64_t session, bool has_ses, int64_t ses)
+{
+	bool known = session != 0 && has(&w->known, session);
+	bool is_ses = has_ses && has(&w->ses, ses);
+
+	if (has_ses && ses == WHOSE_NOBODY)
+		return w->others;
+	return w->others ? !known && !(session == 0 && is_ses)
+			 : known || is_ses;
+}
+
+static void
+is_whose(sqlite3_context *c, int n, sqlite3_value **v)
+{
+	(void)n;
+	sqlite3_result_int(
+	    c, fits(sqlite3_user_data(c), sqlite3_value_int64(v[0]),
+		   sqlite3_value_type(v[1]) != SQLITE_NULL,
+		   sqlite3_value_int64(v[1])));
+}
+
+static int
+copy(struct whose_ids *to, const struct whose_ids *from, struct ops_err *err)
+{
+	if (make_room(to, from->n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < from->n; i++)
+		to->id[to->n++] = from->id[i];
+	return 0;
+}
+
+int
+whose_find(struct whose *ret, struct index_db *d,
+    const struct session_list *all, const struct program_filter *f,
+    struct ops_err *err)
+{
+	const struct whose_ids nobody = { &(int64_t){ WHOSE_NOBODY }, 1 };
+	int rc;
+
+	*ret = (struct whose){ .others = program_login_fits(NULL, f) };
+	if (find_sessions(ret, d, all, f, err) < 0 ||
+	    find_ses(ret, &all->logins, f, err) < 0)
+		return -1;
+	rc = ret->others ? find_others(ret, d, err)
+			 : copy(&ret->asked, &ret->known, err);
+	if (rc == 0)
+		rc = copy(
+		    &ret->asked_ses, ret->others ? &nobody : &ret->ses, err);
+	return rc < 0 ? -1 : index_function(d, "whose", 2, is_whose, ret, err);
 }
 
 void
-whose_withdraw(struct index_db *d)
+whose_free(struct whose *w, struct index_db *d)
 {
 	(void)index_function(d, "whose", 2, NULL, NULL, NULL);
-}
-
-void
-whose_free(struct whose *w)
-{
-	free(w->session);
-	free(w->ses);
-	free(w->row);
+	free(w->known.id);
+	free(w->ses.id);
+	free(w->asked.id);
+	free(w->asked_ses.id);
 	*w = (struct whose){ 0 };
 }

@@ -1,37 +1,48 @@
 /*
- * whose - what is of one person, in words that the index knows.
+ * whose - what is of the persons that a filter lets through, in words that the
+ * index knows.
  *
  * The index knows no persons: who somebody was may be learnt only after what he
  * ran.  But it knows the session of a program, and where that doesn't tell, its
- * audit session.  Which of those are one person's, the store's logins say.
+ * audit session.  Which of those fit the store's logins say: those of one
+ * person; or, where it also fits of whom nothing is known, all but those of others.
  */
 #ifndef OPS_INDEX_WHOSE_H
 #define OPS_INDEX_WHOSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "indexdb.h"
+#include "store/programs.h"
 #include "store/session.h"
 
-struct whose {
-	const struct session **session; /* of the list it was made from */
-	size_t sessions;
-	uint64_t *ses; /* logins_key(), none twice */
+/* As an audit session: it is nobody's, whatever its session says.  No key is 0. */
+#define WHOSE_NOBODY 0
+
+/* Ids of the index or keys, in order, none twice. */
+struct whose_ids {
+	int64_t *id;
 	size_t n;
-	int64_t *row; /* the index's ids of those sessions, in order */
-	size_t rows;
 };
 
-/* SQL: whose(program.session, program.ses) is true of what may be theirs, until it is
- * withdrawn; w must not move meanwhile. */
-int whose_offer(struct whose *w, struct index_db *d, struct ops_err *err);
-void whose_withdraw(struct index_db *d);
+struct whose {
+	bool others; /* `known` and `ses` don't fit, and all else does */
+	struct whose_ids known; /* sessions whose login is known */
+	struct whose_ids ses;   /* logins_key() */
+	/* What to ask for: sessions, 0 for none, then audit sessions; all that
+	 * may fit is in one or in both. */
+	struct whose_ids asked, asked_ses;
+};
 
-/* Of all sessions there are, those of a person that is known by this name. */
-int whose_find(const struct session_list *all, const char *person,
-    struct whose *ret, struct ops_err *err);
-void whose_free(struct whose *w);
+/* all: the sessions there are; f->me is known.  Then statements may call
+ * whose(program.session, program.ses), true of what may fit, until whose_free();
+ * ret must not move meanwhile. */
+int whose_find(struct whose *ret, struct index_db *d,
+    const struct session_list *all, const struct program_filter *f,
+    struct ops_err *err);
+void whose_free(struct whose *w, struct index_db *d);
 
 #endif

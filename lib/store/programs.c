@@ -272,11 +272,16 @@ program_counts(const struct program *p)
 }
 
 bool
+program_login_fits(const struct login *by, const struct program_filter *f)
+{
+	return (f->person == NULL || login_is_person(by, f->person)) &&
+	       (f->reader == NULL || login_may_read(f->me, by));
+}
+
+bool
 program_person_fits(const struct program *p, const struct program_filter *f)
 {
-	return program_of_nobody(p) ||
-	       ((f->person == NULL || login_is_person(p->by, f->person)) &&
-		   (f->reader == NULL || login_may_read(f->me, p->by)));
+	return program_of_nobody(p) || program_login_fits(p->by, f);
 }
 
 bool

@@ -155,7 +155,9 @@ int program_list_args(struct program_list *l, struct ops_err *err);
 
 /* Is it asked for, as far as its start says?  Then, of all such: those that
  * failed if that is asked, in the order of their times, the newest. */
-/* By who ran it alone: is that asked for, and may it be seen? */
+/* By how somebody came here alone: is that asked for, and may it be seen? */
+bool program_login_fits(const struct login *by, const struct program_filter *f);
+/* The same of who ran it. */
 bool program_person_fits(
     const struct program *p, const struct program_filter *f);
 /* Does the filter take program.by? */
