@@ -414,8 +414,7 @@ ask_index(
 	struct whose w = { 0 };
 	int rc;
 
-	if (program_asks_persons(l->f))
-		program_walk_persons(l->walk, &l->asked);
+	program_walk_persons(l->walk, &l->asked);
 	if (person == NULL || strcmp(person, NOBODY) == 0)
 		return pick_rows(l->db, l->f, NULL, &l->picks, err);
 	if (whose_find(sessions, person, &w, err) < 0)
