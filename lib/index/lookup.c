@@ -656,7 +656,10 @@ lookup_sessions(const char *store, struct vfs *v,
     struct ops_err *err)
 {
 	struct lookup l = { 0 };
-	const struct session_filter *wanted = f->commands ? NULL : f;
+	/* All of them, to count their commands. */
+	const struct session_filter marked = { .note = f->note,
+		.note_marks = true };
+	const struct session_filter *wanted = f->commands ? &marked : f;
 	struct session_list all;
 	int rc = -1;
 
