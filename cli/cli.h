@@ -102,6 +102,7 @@ int cmd_record(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_ls(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_log(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_show(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_note(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_play(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_cat(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_export(struct cli *cli, const void *opts, int argc, char **argv);
@@ -117,7 +118,7 @@ int cmd_setup(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_unsetup(struct cli *cli, const void *opts, int argc, char **argv);
 
 struct ls_opts {
-	const char *user, *person, *command, *source;
+	const char *user, *person, *command, *note, *source;
 	uint64_t since, until;
 	unsigned count;
 	bool mine, active, reverse, json;
@@ -130,6 +131,9 @@ struct log_opts {
 };
 struct show_opts {
 	bool json;
+};
+struct note_opts {
+	const char *session;
 };
 struct play_opts {
 	double speed;

@@ -241,6 +241,8 @@ put_end_json(struct json *j, const struct session *s)
 		json_uint(j, s->close.bytes_in);
 	else
 		json_nil(j);
+	put_text(j, "reason", &s->reason);
+	describe_json_number(j, "notes", s->notes);
 	describe_json_number(j, "bytes_lost", s->bytes_lost);
 	describe_json_number(j, "bypasses", s->bypasses);
 	json_key(j, "sealed");

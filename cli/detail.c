@@ -157,6 +157,11 @@ static void
 put_who(struct ops_buf *out, const struct program *p, uint32_t uid,
     uint32_t euid, uint32_t auid, uint32_t ses)
 {
+	if (p->person.p != NULL) {
+		label(out, "person");
+		describe_text(out, &p->person);
+		ops_buf_puts(out, "\n");
+	}
 	label(out, "login");
 	user(out, p->login);
 	if (auid == EVENT_UNSET)

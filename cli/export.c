@@ -16,6 +16,7 @@
 #include "cli.h"
 #include "describe.h"
 #include "lines.h"
+#include "said.h"
 #include "screen.h"
 #include "typescript.h"
 
@@ -36,6 +37,7 @@ struct export
 	const struct export_opts *opts;
 	const struct session *session;
 	struct screen *screen;
+	struct said said;
 	struct sink main, timing;
 	bool both; /* typescript: what was typed stands in the same file */
 };
@@ -147,6 +149,24 @@ count_lossy(struct export *x, uint64_t *ret, struct ops_err *err)
 	return screen_rewind(x->screen, err);
 }
 
+/* What was said until then, as markers. */
+static void
+cast_notes(struct export *x, struct asciicast *a, uint64_t until, uint64_t last)
+{
+	struct ops_buf text = { .max = OUT_MAX };
+	const struct remark_seen *r;
+	uint64_t offset;
+
+	while ((r = said_next(&x->said, until, &offset)) != NULL) {
+		ops_buf_reset(&text);
+		said_put(&text, x->session, r);
+		x->main.buf.failed |= text.failed;
+		asciicast_put(a, offset > last ? offset : last, 'm', text.data,
+		    text.len, &x->main.buf);
+	}
+	ops_buf_free(&text);
+}
+
 static void
 cast_record(
     struct asciicast *a, const struct screen_record *r, struct ops_buf *out)
@@ -206,11 +226,13 @@ write_asciicast(struct export *x, int version, struct ops_err *err)
 		return -1;
 	asciicast_put_header(&h, &x->main.buf);
 	while (rc == 0 && screen_next_noted(x->screen, &r)) {
+		cast_notes(x, &a, r.offset, last);
 		cast_record(&a, &r, &x->main.buf);
 		last = r.offset;
 		rc = flush_all(x, err);
 	}
 	asciicast_end(&a, last, &x->main.buf);
+	cast_notes(x, &a, UINT64_MAX, last);
 	if (rc == 0 && a.replaced > 0)
 		cli_note(x->cli,
 		    "%" PRIu64 " bytes are not valid UTF-8; this format can't "
@@ -306,6 +328,25 @@ write_typescript(struct export *x, struct ops_err *err)
 	return rc;
 }
 
+static void
+text_notes(struct export *x, struct lines *l, uint64_t until)
+{
+	struct ops_buf text = { .max = OUT_MAX };
+	const struct remark_seen *r;
+	uint64_t offset;
+
+	while ((r = said_next(&x->said, until, &offset)) != NULL) {
+		ops_buf_reset(&text);
+		said_put(&text, x->session, r);
+		ops_buf_put8(&text, '\0');
+		if (text.failed)
+			x->main.buf.failed = true;
+		else
+			lines_note(l, (const char *)text.data, &x->main.buf);
+	}
+	ops_buf_free(&text);
+}
+
 static int
 write_text(struct export *x, struct ops_err *err)
 {
@@ -324,6 +365,7 @@ write_text(struct export *x, struct ops_err *err)
 			describe_hole(&hole, mark);
 			lines_note(l, mark, &x->main.buf);
 		}
+		text_notes(x, l, more ? r.offset : UINT64_MAX);
 		if (!more)
 			break;
 		describe_line(l, &r, &x->main.buf);
@@ -334,15 +376,27 @@ write_text(struct export *x, struct ops_err *err)
 	return rc;
 }
 
+static void
+json_notes(struct export *x, uint64_t until)
+{
+	const struct remark_seen *r;
+	uint64_t offset;
+
+	while ((r = said_next(&x->said, until, &offset)) != NULL)
+		said_json(x->session, r, &x->main.buf);
+}
+
 static int
 write_json(struct export *x, struct ops_err *err)
 {
 	for (struct screen_record r; screen_next_noted(x->screen, &r);) {
+		json_notes(x, r.offset);
 		describe_record_json(x->session, &r, &x->main.buf);
 		if (flush_all(x, err) < 0)
 			return -1;
 	}
-	return 0;
+	json_notes(x, UINT64_MAX);
+	return flush_all(x, err);
 }
 
 static int
@@ -441,6 +495,7 @@ write_files(struct export *x, const struct format *f, struct ops_err *err)
 	bool good;
 	int rc;
 
+	x->said.s = x->session;
 	x->main = (struct sink){ .path = x->opts->output, .fd = -1 };
 	x->timing = (struct sink){ .path = x->opts->timing, .fd = -1 };
 	if (sink_open(&x->main, x->opts->force, err) < 0)
@@ -469,7 +524,8 @@ write_files(struct export *x, const struct format *f, struct ops_err *err)
 int
 cmd_export(struct cli *cli, const void *opts, int argc, char **argv)
 {
-	struct export x = { .cli = cli, .opts = opts };
+	struct remark_list notes = { 0 };
+	struct export x = { .cli = cli, .opts = opts, .said.l = &notes };
 	struct session_list list = { 0 };
 	struct sessionarg place;
 	struct ops_err err = { 0 };
@@ -482,10 +538,12 @@ cmd_export(struct cli *cli, const void *opts, int argc, char **argv)
 	if (screen_find(cli, argv[0], &list, &x.session, &place, &err) < 0 ||
 	    check_place(&place, &err) < 0 ||
 	    screen_open(cli, x.session, &x.screen, &err) < 0 ||
+	    source_remarks(cli, x.session, &notes, &err) < 0 ||
 	    write_files(&x, f, &err) < 0)
 		status = cli_fail(cli, &err);
 	else
 		status = screen_status(x.screen);
+	remark_list_free(&notes);
 	screen_free(x.screen);
 	session_list_free(&list);
 	return status;

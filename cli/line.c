@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "width.h"
+#include "base/width.h"
 
 /* -- writing the line out -- */
 

@@ -7,8 +7,8 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "base/width.h"
 #include "line.h"
-#include "width.h"
 
 #define TAB 8
 #define PARAM_MAX 9999

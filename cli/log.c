@@ -34,8 +34,9 @@
 static const struct table_column columns[] = {
 	{ "TIME",     false, 0, 0,  0 },
 	{ "LOGIN",    false, 0, 16, 0 },
+	{ "PERSON",   false, 4, 16, 0 },
 	{ "AS",       false, 3, 16, 0 },
-	{ "TTY",      false, 4, 10, 0 },
+	{ "TTY",      false, 5, 10, 0 },
 	{ "PID",      true,  1, 0,  0 },
 	{ "EXIT",     true,  0, 0,  0 },
 	{ "DURATION", true,  2, 0,  0 },
@@ -44,7 +45,7 @@ static const struct table_column columns[] = {
 	{ "SESSION",  false, 0, 0,  0 },
 };
 /* Of these, for rows that nobody knows yet. */
-static const unsigned least[] = { 19, 8, 8, 7, 7, 8, 8, 6, 200, 11 };
+static const unsigned least[] = { 19, 8, 8, 8, 7, 7, 8, 8, 6, 200, 11 };
 /* clang-format on */
 
 /* -- who: names of numbers -- */
@@ -103,6 +104,25 @@ cell_user(struct table *t, uint32_t uid)
 
 	programs_user(uid, name);
 	table_cell_str(t, name);
+}
+
+/* Where the user's name says it already, not once more. */
+static void
+cell_person(struct table *t, const struct program *p)
+{
+	struct ops_buf b = { .max = 4 * EVENT_TEXT_MAX };
+	char user[PROGRAMS_USER];
+
+	programs_user(p->login, user);
+	if (p->person.p != NULL &&
+	    (p->person.n != strlen(user) ||
+		memcmp(p->person.p, user, p->person.n) != 0))
+		ops_escape(&b, p->person.p, p->person.n);
+	if (b.len > 0)
+		table_cell(t, b.data, b.len);
+	else
+		table_cell_str(t, "-");
+	ops_buf_free(&b);
 }
 
 static void
@@ -170,6 +190,7 @@ put_row(struct table *t, const struct cli *cli, const struct program *p,
 	table_row(t);
 	table_cell_str(t, text);
 	cell_user(t, p->login);
+	cell_person(t, p);
 	cell_user(t, lost || euid == p->login ? EVENT_UNSET : euid);
 	program_tty(program_terminal(p), tty);
 	table_cell_str(t, tty);

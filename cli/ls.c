@@ -277,6 +277,7 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 		.command = o->command,
 		.commands = true,
 		.person = o->person,
+		.note = o->note,
 	};
 	struct session_list list = { 0 };
 	struct choice c = { .reverse = o->reverse };

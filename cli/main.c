@@ -43,6 +43,7 @@ static const struct opt ls_options[] = {
 	{ "active",  0,   OPT_FLAG,  NULL,   "that are going on now",               AT(active), 0 },
 	{ "source",  0,   OPT_TEXT,  "WHAT", "record: recorded here; import: read from a file", AT(source), 0, "record import" },
 	{ "command", 0,   OPT_TEXT,  "TEXT", "whose command holds TEXT",            AT(command), 0 },
+	{ "note",    0,   OPT_TEXT,  "TEXT", "whose reason or a note in it holds TEXT", AT(note), 0 },
 	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
 	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
 	{ "json",    0,   OPT_FLAG,  NULL,   "one JSON object a line",              AT(json), 0 },
@@ -75,6 +76,11 @@ static const struct opt log_options[] = {
 
 static const struct opt show_options[] = {
 	{ "json", 0, OPT_FLAG, NULL, "as one JSON object", offsetof(struct show_opts, json), 0 },
+	{ 0 },
+};
+
+static const struct opt note_options[] = {
+	{ "session", 's', OPT_TEXT, "SESSION", "in this one of your own, not in the one you are in", offsetof(struct note_opts, session), 0 },
 	{ 0 },
 };
 
@@ -187,6 +193,11 @@ static const char log_more[] =
 	"are missing, or none was found and what was lost may have been one.\n";
 static const char session_more[] = SESSION_IS READ_STATUS;
 static const char place_more[] = PLACE_IS READ_STATUS;
+static const char note_more[] =
+	"TEXT goes into the log as a note of the session that you are in, with the time and\n"
+	"who you are; what it says is what you claim.  Without TEXT it is a line of stdin.\n"
+	"Exit status: 0 it is in the log, 1 this is no recorded session, or it has ended,\n"
+	"2 trouble, 4 not permitted.\n";
 static const char play_more[] =
 	"Keys:\n"
 	"  space    pause, and go on\n"
@@ -278,6 +289,8 @@ static const struct command commands[] = {
 	    0, 1, 1, NULL, 0, 0, cmd_restore },
 	{ "record", GROUP_RUN, "[-- COMMAND...]", "Record a shell or a command now", record_more,
 	    OWN_SIGPIPE | ARGS_RAW | NO_STORE, 0, -1, NULL, 0, 0, cmd_record },
+	{ "note", GROUP_RUN, "[TEXT]...", "Say something in the session you are in", note_more,
+	    NEED_DAEMON | NO_STORE, 0, -1, note_options, sizeof(struct note_opts), 0, cmd_note },
 	{ "config", GROUP_KEEP, "[FILE]", "Show or check the configuration", config_more,
 	    NO_STORE | NEED_PAGER, 0, 1, config_options, sizeof(struct config_opts), 0, cmd_config },
 	{ "index", GROUP_KEEP, "", "Make the index of what ran, which is derived", index_more,

@@ -102,6 +102,18 @@ json_ancestor(struct json *j, bool has, uint32_t pid, uint64_t start)
 	describe_json_number(j, "ancestor_start", start);
 }
 
+/* As program.person. */
+static void
+json_person(struct json *j, const struct program *p)
+{
+	if (p->person.p != NULL) {
+		json_text_bytes(j, "person", p->person.p, p->person.n);
+		return;
+	}
+	json_key(j, "person");
+	json_nil(j);
+}
+
 static void
 json_tty(struct json *j, uint32_t number)
 {
@@ -297,6 +309,7 @@ json_exec(struct json *j, const struct program *p)
 	describe_json_number(j, "egid", e->egid);
 	describe_json_id(j, "ses", e->ses);
 	json_user(j, "login", p->login);
+	json_person(j, p);
 	describe_json_number(j, "pid", e->pid);
 	describe_json_number(j, "start", e->start);
 	describe_json_number(j, "ppid", e->ppid);
@@ -337,6 +350,7 @@ json_fork(struct json *j, const struct program *p)
 	describe_json_id(j, "auid", e->auid);
 	describe_json_number(j, "euid", e->euid);
 	json_user(j, "login", p->login);
+	json_person(j, p);
 	describe_json_number(j, "pid", e->pid);
 	describe_json_number(j, "start", e->start);
 	describe_json_number(j, "ppid", e->ppid);
@@ -357,6 +371,7 @@ json_failed(struct json *j, const struct program *p)
 	describe_json_id(j, "auid", f->auid);
 	describe_json_number(j, "euid", f->euid);
 	json_user(j, "login", p->login);
+	json_person(j, p);
 	describe_json_number(j, "pid", f->pid);
 	describe_json_number(j, "start", f->start);
 	describe_json_number(j, "ppid", f->ppid);

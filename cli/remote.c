@@ -390,6 +390,59 @@ remote_report(struct remote *r, enum alert_kind kind, uint64_t count,
 }
 
 int
+remote_note(struct remote *r, const uint8_t id[static OPS_ID_LEN],
+    const char *text, size_t n, struct ops_err *err)
+{
+	struct ops_buf b = { .max = MSG_PAYLOAD_MAX };
+	struct msg m = { .type = 0 };
+	int rc;
+
+	ops_buf_put(&b, id, OPS_ID_LEN);
+	ops_buf_put(&b, text, n);
+	rc = ops_buf_check(&b, "note", err);
+	if (rc == 0)
+		rc = request(r, C_NOTE, b.data, b.len, C_DONE, C_DONE, &m, err);
+	ops_buf_free(&b);
+	return rc;
+}
+
+/* C_END of a list of notes. */
+static int
+end_of_remarks(const struct msg *m, struct remark_list *l, struct ops_err *err)
+{
+	if (m->p == NULL || m->n != 12 || ops_getle32(m->p) != l->n)
+		return ops_fail(
+		    err, OPS_EFORMAT, "the daemon's list is not whole");
+	l->missing = ops_getle64(m->p + 4);
+	return 0;
+}
+
+int
+remote_remarks(struct remote *r, const uint8_t id[static OPS_ID_LEN],
+    struct remark_list *ret, struct ops_err *err)
+{
+	struct remark_list list = { 0 };
+	struct msg m = { .type = 0 };
+	int rc = request(r, C_NOTES, id, OPS_ID_LEN, C_NOTE_IS, C_END, &m, err);
+
+	while (rc == 0 && m.type == C_NOTE_IS) {
+		rc = remark_seen_get(m.p, m.n, &list, err);
+		if (rc == 0)
+			rc = receive(r, C_NOTE_IS, C_END, &m, err);
+		if (rc == 0)
+			msg_close_fds(&m);
+	}
+	if (rc == 0)
+		rc = end_of_remarks(&m, &list, err);
+	if (rc < 0) {
+		remark_list_free(&list);
+		return -1;
+	}
+	*ret = list;
+	return 0;
+}
+
+int
 remote_sessions(struct remote *r, const struct proto_filter *f,
     struct session_list *ret, struct ops_err *err)
 {

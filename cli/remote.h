@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "ipc/proto.h"
 #include "store/programs.h"
+#include "store/remarks.h"
 #include "store/session.h"
 #include "store/vfs.h"
 
@@ -46,6 +47,12 @@ int remote_programs(struct remote *r, const struct proto_programs *f,
  * notified.  Root's alone. */
 int remote_report(struct remote *r, enum alert_kind kind, uint64_t count,
     const char *detail, struct ops_err *err);
+/* A note in one's own session; id all zero: in the one that one is in. */
+int remote_note(struct remote *r, const uint8_t id[static OPS_ID_LEN],
+    const char *text, size_t n, struct ops_err *err);
+/* The notes of a session that is announced. */
+int remote_remarks(struct remote *r, const uint8_t id[static OPS_ID_LEN],
+    struct remark_list *ret, struct ops_err *err);
 /* Announce reading a session, or (id NULL) everything. */
 int remote_read(struct remote *r, const uint8_t *id, struct ops_err *err);
 /* Records of the session that may not be sealed yet, back to back, appended

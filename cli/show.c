@@ -13,6 +13,7 @@
 #include "losses.h"
 #include "person.h"
 #include "programs.h"
+#include "said.h"
 #include "screen.h"
 #include "store/expire.h"
 
@@ -27,6 +28,7 @@ struct tally {
 	const struct session *s;
 	const struct program_list *programs; /* its commands, */
 	size_t next;                         /* from this on not told yet */
+	struct said said;                    /* its notes, the same way */
 	uint64_t commands;                   /* that ran, or should have */
 	uint64_t records, output, input, unsealed;
 	struct ops_buf holes; /* records that are missing, in words */
@@ -148,6 +150,20 @@ put_claims(struct ops_buf *out, const struct event_open *o)
 }
 
 static void
+put_reason(struct ops_buf *out, const struct session *s)
+{
+	if (!s->asked)
+		return;
+	label(out, "reason");
+	if (s->reason.p == NULL) {
+		ops_buf_puts(out, "none was given\n");
+		return;
+	}
+	describe_text(out, &s->reason);
+	ops_buf_puts(out, "  (claimed)\n");
+}
+
+static void
 put_where(struct ops_buf *out, const struct event_open *o)
 {
 	label(out, "host");
@@ -210,6 +226,7 @@ why_text(uint32_t why)
 		[CLOSE_LOG_FAILURE] = "the log could not be written",
 		[CLOSE_REBOOT] = "the machine was restarted",
 		[CLOSE_RECORDER] = "its recorder vanished",
+		[CLOSE_NO_REASON] = "it wasn't started: no reason was given",
 	};
 
 	if (why >= OPS_ARRAY_LEN(texts) || texts[why] == NULL)
@@ -402,7 +419,44 @@ put_command(struct tally *t, const struct program *p, uint64_t offset)
 	ops_buf_free(&line);
 }
 
-/* Those that began before then. */
+/* A comma, unless it is the first; what is added then, without its newline. */
+static void
+begin_json(struct tally *t)
+{
+	if (t->json.len > 0)
+		ops_buf_put8(&t->json, ',');
+}
+
+static void
+end_json(struct tally *t)
+{
+	if (!t->json.failed)
+		t->json.len--;
+}
+
+/* Those that were said until then. */
+static void
+put_notes(struct tally *t, uint64_t until)
+{
+	const struct remark_seen *r;
+	uint64_t offset;
+	char at[24];
+
+	while ((r = said_next(&t->said, until, &offset)) != NULL) {
+		if (offset < t->from)
+			continue;
+		ops_offset_text(offset, at);
+		ops_buf_printf(&t->timeline, "%*s  ", LABEL, at);
+		said_put(&t->timeline, t->s, r);
+		ops_buf_puts(
+		    &t->timeline, r->sealed ? "\n" : "  (not sealed yet)\n");
+		begin_json(t);
+		said_json(t->s, r, &t->json);
+		end_json(t);
+	}
+}
+
+/* Those that began before then, with what was said between them. */
 static void
 put_commands(struct tally *t, uint64_t until)
 {
@@ -413,10 +467,12 @@ put_commands(struct tally *t, uint64_t until)
 		uint64_t offset = losses_offset(p, t->s);
 
 		if (offset >= until)
-			return;
+			break;
+		put_notes(t, offset);
 		if (offset >= t->from)
 			put_command(t, p, offset);
 	}
+	put_notes(t, until);
 }
 
 static void
@@ -439,10 +495,9 @@ take_record(
 		ops_buf_printf(&t->timeline, "%*s  %.*s%s\n", LABEL, at,
 		    (int)line.len, (const char *)line.data,
 		    r->sealed ? "" : "  (not sealed yet)");
-		if (t->json.len > 0)
-			ops_buf_put8(&t->json, ',');
+		begin_json(t);
 		describe_record_json(s, r, &t->json);
-		t->json.len--; /* its newline */
+		end_json(t);
 	}
 	ops_buf_free(&line);
 }
@@ -481,6 +536,7 @@ put_text(struct cli *cli, const struct session *s, struct screen *sc,
 		if (s->has_login)
 			person_put(&out, &s->login, LABEL);
 		put_where(&out, &s->open);
+		put_reason(&out, s);
 	}
 	put_times(&out, cli, s);
 	put_state(&out, s, t);
@@ -519,14 +575,16 @@ put_json(struct cli *cli, const struct session *s, const struct tally *t)
 
 static int
 show(struct cli *cli, const struct session *s, struct screen *sc, uint64_t from,
-    const struct program_list *programs, bool json)
+    const struct program_list *programs, const struct remark_list *notes,
+    bool json)
 {
 	struct tally t = { .timeline.max = OUT_MAX,
 		.json.max = OUT_MAX,
 		.holes.max = OUT_MAX,
 		.from = from,
 		.s = s,
-		.programs = programs };
+		.programs = programs,
+		.said = { s, notes, 0 } };
 	struct screen_hole hole;
 	struct screen_record r;
 	struct ops_err err = { 0 };
@@ -638,6 +696,7 @@ cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
 	struct session_list list = { 0 };
 	const struct session *s;
 	struct program_list programs = { 0 };
+	struct remark_list notes = { 0 };
 	struct screen *sc = NULL;
 	struct sessionarg place;
 	struct ops_err err = { 0 };
@@ -651,12 +710,14 @@ cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
 	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
 	    screen_from(s, &place, &from, &err) < 0 ||
 	    commands_of(cli, s, place.has_number, &programs, &err) < 0 ||
-	    screen_open(cli, s, &sc, &err) < 0) {
+	    screen_open(cli, s, &sc, &err) < 0 ||
+	    source_remarks(cli, s, &notes, &err) < 0) {
 		status = cli_fail(cli, &err);
 	} else {
 		ending_fill(&list.s[s - list.s], 1, &programs);
-		status = show(cli, s, sc, from, &programs, o->json);
+		status = show(cli, s, sc, from, &programs, &notes, o->json);
 	}
+	remark_list_free(&notes);
 	program_list_free(&programs);
 	screen_free(sc);
 	session_list_free(&list);

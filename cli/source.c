@@ -159,6 +159,7 @@ load_sessions(struct source *s, const struct session_filter *f, bool mine,
 			.mine = mine,
 			.commands = f->commands,
 			.person = text_of(f->person),
+			.note = text_of(f->note),
 		};
 
 		return remote_sessions(s->remote, &remote, ret, err);
@@ -219,6 +220,49 @@ source_sessions(struct cli *cli, const struct session_filter *f, bool mine,
 		    "here; opseal verify says more",
 		    m->frames, m->of, m->why);
 	return 0;
+}
+
+static int
+load_remarks(struct source *s, const uint8_t id[static OPS_ID_LEN],
+    struct remark_list *ret, struct ops_err *err)
+{
+	struct store *store;
+	int rc;
+
+	if (s->remote != NULL)
+		return remote_remarks(s->remote, id, ret, err);
+	if (store_open(s->dir, 0, &store, err) < 0)
+		return -1;
+	rc = remark_list_load(store, id, ret, err);
+	store_free(store);
+	return rc;
+}
+
+int
+source_remarks(struct cli *cli, const struct session *s,
+    struct remark_list *ret, struct ops_err *err)
+{
+	struct remark_list l = { 0 };
+
+	if ((s->asked || s->notes > 0) &&
+	    load_remarks(cli->source, s->id, &l, err) < 0)
+		return -1;
+	if (l.missing > 0)
+		cli_partial(cli,
+		    "%" PRIu64 " frames of the events can't be read: notes may "
+		    "be missing here; opseal verify says more",
+		    l.missing);
+	*ret = l;
+	return 0;
+}
+
+int
+source_note(struct source *s, const uint8_t id[static OPS_ID_LEN],
+    const char *text, size_t n, struct ops_err *err)
+{
+	if (s->remote == NULL)
+		return ops_fail(err, OPS_EUNAVAIL, "no daemon is asked");
+	return remote_note(s->remote, id, text, n, err);
 }
 
 int

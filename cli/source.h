@@ -17,6 +17,7 @@
 #include "cli.h"
 #include "ipc/proto.h"
 #include "store/programs.h"
+#include "store/remarks.h"
 #include "store/session.h"
 #include "store/store.h"
 #include "store/vfs.h"
@@ -53,6 +54,16 @@ const char *source_name(const struct source *s);
 /* Only of the daemon (else OPS_EUNAVAIL).  Texts point into answer. */
 int source_status(struct source *s, struct ops_buf *answer,
     struct proto_status *ret, struct ops_err *err);
+
+/* Its notes, once it is announced (source_read()).  Without asking for them where it
+ * has none; those that can't be read are told on stderr (cli_partial()). */
+int source_remarks(struct cli *cli, const struct session *s,
+    struct remark_list *ret, struct ops_err *err);
+
+/* Say something in one's own session; id all zero: in that of who calls.  Only of the
+ * daemon.  OPS_ENOENT: he is in none, or it has ended. */
+int source_note(struct source *s, const uint8_t id[static OPS_ID_LEN],
+    const char *text, size_t n, struct ops_err *err);
 
 /* Announce that one session will be read, and no more.  -1: OPS_EPERM, the
  * daemon has kept that it was tried. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "width.h"
+#include "base/width.h"
 
 #define TEXT_MAX (1u << 30)
 #define GAP 2

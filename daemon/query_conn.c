@@ -16,6 +16,7 @@
 #include "logline.h"
 #include "record/event.h"
 #include "record/record.h"
+#include "record/remark.h"
 #include "trouble.h"
 
 #define IN(state) (1u << (state))
@@ -113,16 +114,21 @@ text_of(const char *s)
 	return (struct event_text){ n > 0 ? (const uint8_t *)s : NULL, n };
 }
 
-static int
-log_event(struct query_conn *q, const struct ops_buf *b, struct ops_err *err)
+int
+query_tell(struct query_conn *q, uint16_t type, const struct ops_buf *b,
+    struct ops_err *err)
 {
 	static uint8_t buf[MSG_MAX];
 	struct msg m;
 
-	if (ask_writer(q, Q_ACCESS, b->data, b->len, buf, &m, err) < 0)
+	if (ask_writer(q, type, b->data, b->len, buf, &m, err) < 0)
 		return -1;
 	if (m.type == Q_DONE)
 		return 0;
+	if (m.type == Q_NOT_NOTED && m.n > 0 && m.p[0] != OPS_OK &&
+	    m.p[0] <= OPS_EUNAVAIL)
+		return ops_fail(err, (enum ops_code)m.p[0], "%.*s",
+		    (int)(m.n - 1), (const char *)m.p + 1);
 	return ops_fail(err, OPS_EUNAVAIL, "%.*s",
 	    m.type == Q_FAILED ? (int)m.n : 0, (const char *)m.p);
 }
@@ -146,7 +152,7 @@ query_log(
 	event_access_put(&b, &e);
 	rc = ops_buf_check(&b, "access record", err);
 	if (rc == 0)
-		rc = log_event(q, &b, err);
+		rc = query_tell(q, Q_ACCESS, &b, err);
 	ops_buf_free(&b);
 	if (rc < 0) {
 		ops_context(err, "the access can't be logged");
@@ -189,8 +195,8 @@ query_may(const struct query_conn *q, const uint8_t id[static OPS_ID_LEN])
 }
 
 /* The attempt is logged; who keeps trying is cut off. */
-static int
-refuse(struct query_conn *q, const uint8_t *id, const char *text,
+int
+query_refuse(struct query_conn *q, const uint8_t *id, const char *text,
     struct ops_err *err)
 {
 	struct ops_err why = { 0 }, unlogged = { 0 };
@@ -205,8 +211,8 @@ refuse(struct query_conn *q, const uint8_t *id, const char *text,
 	return query_fail(q, &why, err);
 }
 
-static int
-done(struct query_conn *q, struct ops_err *err)
+int
+query_done(struct query_conn *q, struct ops_err *err)
 {
 	return msg_send(q->fd, C_DONE, NULL, 0, NULL, 0, err);
 }
@@ -275,14 +281,14 @@ on_read(void *conn, struct msg *m, struct ops_err *err)
 	if (own < 0)
 		return query_fail(q, &why, err);
 	if (own == 0)
-		return refuse(q, m->p, "no such session of yours", err);
+		return query_refuse(q, m->p, "no such session of yours", err);
 	if (log_or_fail(q, m->p, &logged, err) < 0)
 		return -1;
 	if (!logged)
 		return 0;
 	if (allow(q, m->p, &why) < 0)
 		return query_fail(q, &why, err);
-	return done(q, err);
+	return query_done(q, err);
 }
 
 static int
@@ -293,7 +299,7 @@ on_read_all(void *conn, struct msg *m, struct ops_err *err)
 
 	(void)m;
 	if (!q->who.full)
-		return refuse(q, NULL,
+		return query_refuse(q, NULL,
 		    "only root and the group " READERS_GROUP
 		    " may read everything",
 		    err);
@@ -302,7 +308,7 @@ on_read_all(void *conn, struct msg *m, struct ops_err *err)
 	if (!logged)
 		return 0;
 	q->all = true;
-	return done(q, err);
+	return query_done(q, err);
 }
 
 /* A list of others' doings is logged; of one's own it needn't be. */
@@ -344,14 +350,14 @@ on_report(void *conn, struct msg *m, struct ops_err *err)
 	if (proto_alert_get(m->p, m->n, &f, err) < 0)
 		return -1;
 	if (q->who.peer.uid != 0 && q->who.peer.uid != q->role->user.uid)
-		return refuse(q, NULL, "only root reports findings", err);
+		return query_refuse(q, NULL, "only root reports findings", err);
 	if (f.kind != ALERT_DOOR && f.kind != ALERT_VERIFY)
 		return ops_fail(err, OPS_EFORMAT,
 		    "a report of kind %u, which only opseald tells", f.kind);
 	alert_tell((enum alert_kind)f.kind, f.has_session ? f.session : NULL,
 	    f.count, "%.*s", (int)f.detail.n,
 	    f.detail.p != NULL ? (const char *)f.detail.p : "");
-	return done(q, err);
+	return query_done(q, err);
 }
 
 /* clang-format off */
@@ -367,6 +373,8 @@ static const struct msg_rule rules[] = {
 	{ C_LIST,     "C_LIST",     IN(QUERY_OPEN), 0,          QUERY_PATH_MAX,  0, 0, query_on_list },
 	{ C_TAIL,     "C_TAIL",     IN(QUERY_OPEN), OPS_ID_LEN, OPS_ID_LEN,      0, 0, query_on_tail },
 	{ C_REPORT,   "C_REPORT",   IN(QUERY_OPEN), 1,          1024,            0, 0, on_report },
+	{ C_NOTE,     "C_NOTE",     IN(QUERY_OPEN), OPS_ID_LEN + 1, OPS_ID_LEN + REMARK_TEXT_MAX, 0, 0, query_on_note },
+	{ C_NOTES,    "C_NOTES",    IN(QUERY_OPEN), OPS_ID_LEN, OPS_ID_LEN,      0, 0, query_on_notes },
 };
 /* clang-format on */
 

@@ -4,6 +4,7 @@
  *	query_conn.c	message table, permission, access records
  *	query_read.c	the answers that read the store
  *	query_programs.c	those about programs
+ *	query_notes.c		notes: those there are, and new ones
  *
  * Fuzzed: query_conn
  */
@@ -59,12 +60,23 @@ int query_log(
 /* A filter's text, ended by NUL; *ret stays as it is where none was given. */
 int query_text(const struct event_text *t, char out[static EVENT_TEXT_MAX + 1],
     const char **ret, struct ops_err *err);
+/* Hand the writer something for the log, and wait until it is durable.  OPS_EUNAVAIL:
+ * it isn't; or as Q_NOT_NOTED says. */
+int query_tell(struct query_conn *q, uint16_t type, const struct ops_buf *b,
+    struct ops_err *err);
+/* Answer C_FAILED, after an access record that says so; -1: who keeps trying. */
+int query_refuse(struct query_conn *q, const uint8_t *id, const char *text,
+    struct ops_err *err);
+/* Answer C_DONE. */
+int query_done(struct query_conn *q, struct ops_err *err);
 bool query_may(const struct query_conn *q, const uint8_t id[static OPS_ID_LEN]);
 
 int query_on_sessions(void *conn, struct msg *m, struct ops_err *err);
 int query_on_programs(void *conn, struct msg *m, struct ops_err *err);
 int query_on_open(void *conn, struct msg *m, struct ops_err *err);
 int query_on_list(void *conn, struct msg *m, struct ops_err *err);
+int query_on_note(void *conn, struct msg *m, struct ops_err *err);
+int query_on_notes(void *conn, struct msg *m, struct ops_err *err);
 int query_on_tail(void *conn, struct msg *m, struct ops_err *err);
 
 /* Is this session one of the peer's own?  1, 0, or -1. */

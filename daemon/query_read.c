@@ -81,7 +81,7 @@ query_on_sessions(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct query_conn *q = conn;
 	char user[EVENT_TEXT_MAX + 1], command[EVENT_TEXT_MAX + 1],
-	    person[EVENT_TEXT_MAX + 1];
+	    person[EVENT_TEXT_MAX + 1], note[EVENT_TEXT_MAX + 1];
 	struct session_filter f = { 0 };
 	struct session_list list = { 0 };
 	struct proto_filter asked;
@@ -92,7 +92,8 @@ query_on_sessions(void *conn, struct msg *m, struct ops_err *err)
 		return -1;
 	if (query_text(&asked.user, user, &f.user, &why) < 0 ||
 	    query_text(&asked.command, command, &f.command, &why) < 0 ||
-	    query_text(&asked.person, person, &f.person, &why) < 0)
+	    query_text(&asked.person, person, &f.person, &why) < 0 ||
+	    query_text(&asked.note, note, &f.note, &why) < 0)
 		return query_fail(q, &why, err);
 	f.since = asked.since;
 	f.until = asked.until;

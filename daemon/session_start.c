@@ -35,6 +35,7 @@ enum rec_fd {
 	REC_OPEN,
 	REC_OUTER,
 	REC_MASTER,
+	REC_NOTICE,
 	REC_END
 };
 
@@ -42,7 +43,7 @@ struct starting {
 	const struct session_start *s;
 	int conn; /* of the door, wherever it is now */
 	uint8_t id[OPS_ID_LEN];
-	int outer, master, open; /* -1: none */
+	int outer, master, open, notice; /* -1: none */
 	char user[NAME_MAX_LEN], login[NAME_MAX_LEN];
 	struct session_tty tty;
 	struct ops_buf command; /* without its secrets */
@@ -152,36 +153,46 @@ fill_open(struct starting *t, const struct proto_open *o,
 	return 0;
 }
 
-/* The SESSION-OPEN payload in a memfd that nobody can change any more. */
+/* These bytes in a memfd that nobody can change any more. */
 static int
-seal_open(struct starting *t, const struct event_open *e, struct ops_err *err)
+seal_bytes(
+    const char *name, const void *p, size_t n, int *ret, struct ops_err *err)
 {
-	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	int fd = -1, rc = -1;
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	event_open_put(&b, t->id, e);
-	if (ops_buf_check(&b, "SESSION-OPEN", err) < 0)
-		goto out;
-	fd = memfd_create("session-open", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0) {
-		ops_fail_errno(err, "memfd_create");
-		goto out;
+	if (fd < 0)
+		return ops_fail_errno(err, "memfd_create");
+	if (ops_write_full(fd, p, n, err) < 0) {
+		close(fd);
+		return -1;
 	}
-	if (ops_write_full(fd, b.data, b.len, err) < 0)
-		goto out;
 	if (lseek(fd, 0, SEEK_SET) < 0 ||
 	    fcntl(fd, F_ADD_SEALS,
 		F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
-		ops_fail_errno(err, "session-open");
-		goto out;
-	}
-	t->open = fd;
-	fd = -1;
-	rc = 0;
-out:
-	if (fd >= 0)
+		ops_fail_errno(err, "%s", name);
 		close(fd);
+		return -1;
+	}
+	*ret = fd;
+	return 0;
+}
+
+/* The SESSION-OPEN payload; and what a terminal is to show before the shell. */
+static int
+seal_open(struct starting *t, const struct event_open *e, struct ops_err *err)
+{
+	const char *notice = t->s->role->config.notice;
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	int rc;
+
+	event_open_put(&b, t->id, e);
+	rc = ops_buf_check(&b, "SESSION-OPEN", err);
+	if (rc == 0)
+		rc = seal_bytes("session-open", b.data, b.len, &t->open, err);
 	ops_buf_free(&b);
+	if (rc == 0 && t->outer >= 0 && notice[0] != '\0')
+		rc = seal_bytes(
+		    "notice", notice, strlen(notice), &t->notice, err);
 	return rc;
 }
 
@@ -190,8 +201,8 @@ out:
 static int
 place_fds(struct starting *t, struct ops_err *err)
 {
-	const int from[] = { t->conn, t->s->pidfd, t->open, t->outer,
-		t->master };
+	const int from[] = { t->conn, t->s->pidfd, t->open, t->outer, t->master,
+		t->notice };
 	int high[OPS_ARRAY_LEN(from)];
 
 	/* First out of the way, then to their places. */
@@ -212,6 +223,8 @@ place_fds(struct starting *t, struct ops_err *err)
 		return ops_fail_errno(err, "close_range");
 	if (t->outer < 0)
 		(void)close_range(REC_OUTER, REC_MASTER, 0);
+	if (t->notice < 0)
+		(void)close_range(REC_NOTICE, REC_NOTICE, 0);
 	return 0;
 }
 
@@ -220,7 +233,7 @@ become_recorder(struct starting *t, struct ops_err *err)
 {
 	const struct config *c = &t->s->role->config;
 	char id[OPS_ID_TEXT_LEN + 1], hold[24], record[PATH_MAX];
-	const char *argv[24] = { "opseal-rec", "--session", id, "--record",
+	const char *argv[28] = { "opseal-rec", "--session", id, "--record",
 		record, "--hold-time", hold, "--conn", "3", "--pidfd", "4",
 		"--open", "5" };
 	size_t n = 13;
@@ -237,6 +250,14 @@ become_recorder(struct starting *t, struct ops_err *err)
 		argv[n++] = "6";
 		argv[n++] = "--master";
 		argv[n++] = "7";
+	}
+	if (t->notice >= 0) {
+		argv[n++] = "--notice";
+		argv[n++] = "8";
+	}
+	if (t->outer >= 0 && c->reason != REASON_OFF) {
+		argv[n++] = "--reason";
+		argv[n++] = c->reason == REASON_ASK ? "ask" : "require";
 	}
 	if (c->input)
 		argv[n++] = "--input";
@@ -359,6 +380,7 @@ session_start(const struct session_start *s)
 		.outer = -1,
 		.master = -1,
 		.open = -1,
+		.notice = -1,
 		.command.max = 4 * EVENT_ARGV_MAX };
 	prepare_late(&t);
 	if (settle(s, &err) == 0) {

@@ -5,6 +5,7 @@
  *	writer_recorder.c	what a recorder says, and its acknowledgements
  *	writer_query.c		what the query role says
  *	writer_login.c		what root's PAM module says
+ *	writer_note.c		what somebody in a session says of it, through query
  *	writer_scan.c		what the scan role is told, and says
  *	writer_capture.c	what the capture role is told, and says
  *	writer_import.c		what who imports says
@@ -145,6 +146,12 @@ int writer_query_waiting(struct peer *p, uint64_t durable);
 /* The record, and Q_DONE when it is durable. */
 int writer_on_login(void *conn, struct msg *m, struct ops_err *err);
 int writer_on_logout(void *conn, struct msg *m, struct ops_err *err);
+
+/* -- writer_note.c -- */
+#define NOTE_BURST 64 /* notes in one session at once, */
+#define NOTE_RATE 1   /* and in each second from then on */
+/* The NOTE, and Q_DONE when it is durable. */
+int writer_on_note(void *conn, struct msg *m, struct ops_err *err);
 
 /* -- writer_capture.c -- */
 /* A hello of who sends programs: that it is who it says, and its stream. */

@@ -5,6 +5,7 @@
 #include "ipc/proto.h"
 #include "record/body.h"
 #include "record/event.h"
+#include "record/remark.h"
 #include "writer_peer.h"
 
 /* -- what goes out -- */
@@ -202,6 +203,7 @@ check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
 		struct event_close close;
 		struct event_gap gap;
 		struct event_bypass bypass;
+		struct remark note;
 	} u;
 	uint8_t id[OPS_ID_LEN];
 
@@ -234,6 +236,13 @@ check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
 		return 0;
 	case REC_BYPASS:
 		return event_bypass_get(b, n, &u.bypass, err);
+	case REC_NOTE:
+		if (remark_get(b, n, &u.note, err) < 0)
+			return -1;
+		return u.note.kind == REMARK_REASON
+			   ? 0
+			   : ops_fail(err, OPS_EPERM,
+				 "only who is in the session says notes");
 	default:
 		return ops_fail(
 		    err, OPS_EPERM, "events of type %u are not yours", type);

@@ -33,7 +33,8 @@
 #define RESERVE_AGAIN UINT64_C(1000000000) /* ns between looks for room */
 #define MEMORY_AGAIN UINT64_C(1000000000)  /* ns between looks for memory */
 #define WRITER_LOGIN_SLOTS                                                     \
-	256 /* users whose logins are counted, by login uid */
+	256                   /* users whose logins are counted, by login uid */
+#define WRITER_NOTE_SLOTS 256 /* sessions whose notes are counted, by id */
 #define LOSS_EVERY UINT64_C(10000000000) /* ns between lines of losses */
 #define LOST_GRACE UINT64_C(5000000000)  /* ns for a recorder to come back */
 
@@ -94,8 +95,9 @@ struct writer_role {
 	size_t n_lost, cap_lost;
 	uint64_t
 	    login_used[WRITER_LOGIN_SLOTS]; /* BOOTTIME; see writer_login.c */
-	struct anchor *anchor;              /* NULL: not there yet */
-	uint8_t config_hash[OPS_HASH_LEN];  /* of role->config */
+	uint64_t note_used[WRITER_NOTE_SLOTS]; /* the same; writer_note.c */
+	struct anchor *anchor;                 /* NULL: not there yet */
+	uint8_t config_hash[OPS_HASH_LEN];     /* of role->config */
 	struct retention *retention;
 	uint64_t reserve; /* bytes of the disk that screens may not have */
 	bool no_screens;  /* there are less */

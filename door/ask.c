@@ -64,17 +64,17 @@ send_request(struct door *d, enum session_kind kind, const int *fds,
 	return rc;
 }
 
+/* One message; ms: how long to wait for it, -1: as long as it takes. */
 static int
-wait_answer(struct door *d, struct ops_err *err)
+wait_message(struct door *d, int ms, struct heard *heard, struct ops_err *err)
 {
 	static uint8_t buf[MSG_MAX];
 	struct pollfd pfd = { .fd = d->sock, .events = POLLIN };
-	struct heard heard = { 0 };
 	struct msg m;
 	int rc;
 
 	do
-		rc = poll(&pfd, 1, DOOR_ANSWER_MS);
+		rc = poll(&pfd, 1, ms);
 	while (rc < 0 && errno == EINTR);
 	if (rc < 0)
 		return ops_fail_errno(err, "poll");
@@ -90,7 +90,21 @@ wait_answer(struct door *d, struct ops_err *err)
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the daemon broke off without an answer");
 	}
-	return heard_take(&heard, HEARD_ASKED, &m, err);
+	return heard_take(heard, HEARD_ASKED, &m, err);
+}
+
+/* While the recorder asks the person for something it is up to the recorder how
+ * long that may take. */
+static int
+wait_answer(struct door *d, struct ops_err *err)
+{
+	struct heard heard = { 0 };
+
+	while (!heard.go)
+		if (wait_message(
+			d, heard.asking ? -1 : DOOR_ANSWER_MS, &heard, err) < 0)
+			return -1;
+	return 0;
 }
 
 /*

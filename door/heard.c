@@ -18,6 +18,16 @@ got_go(void *conn, struct msg *m, struct ops_err *err)
 	return 0;
 }
 
+static int
+got_asking(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct heard *h = conn;
+
+	(void)m, (void)err;
+	h->asking = true;
+	return 0;
+}
+
 /* The reason is the daemon's; that it can be printed is up to ops_fail(). */
 static int
 got_refused(void *conn, struct msg *m, struct ops_err *err)
@@ -61,6 +71,7 @@ got_end(void *conn, struct msg *m, struct ops_err *err)
 static const struct msg_rule rules[] = {
 	/* type          name            states              min             max             fds   handler */
 	{ DOOR_GO,      "DOOR_GO",      IN(HEARD_ASKED),    OPS_ID_LEN + 1, OPS_ID_LEN + 1, 0, 0, got_go },
+	{ DOOR_ASKING,  "DOOR_ASKING",  IN(HEARD_ASKED),    0,              0,              0, 0, got_asking },
 	{ DOOR_REFUSED, "refused",      IN(HEARD_ASKED),    0,              REFUSED_MAX,    0, 0, got_refused },
 	{ DOOR_STOP_OK, "DOOR_STOP_OK", IN(HEARD_STOPPING), 0,              0,              0, 0, got_stop_ok },
 	{ DOOR_BYE,     "DOOR_BYE",     GOES_ON,            1,              1,              0, 0, got_bye },

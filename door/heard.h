@@ -20,6 +20,7 @@ enum heard_state {
 
 struct heard {
 	bool go;      /* DOOR_GO */
+	bool asking;  /* DOOR_ASKING */
 	bool stop_ok; /* DOOR_STOP_OK */
 	bool bye;     /* DOOR_BYE */
 	bool refused; /* and not all that was written was shown */

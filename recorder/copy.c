@@ -361,6 +361,34 @@ copy_once(struct rec *r)
 	return n;
 }
 
+/* As with output of a shell, but there is none yet that could wait. */
+void
+copy_show(struct rec *r, const void *p, size_t n)
+{
+	bool room = r->n_owed == 0 && may_record(r);
+
+	if (!r->gap && !room) {
+		hold(r);
+		if (r->refuse)
+			return; /* the hold will end it */
+		copy_gap_begin(r);
+	}
+	r->bytes_out += n;
+	if (r->gap || !put(r, REC_OUTPUT, p, n)) {
+		lose(r, n);
+	} else if (link_flush(&r->link, r->now)) {
+		r->small_due = 0;
+	} else {
+		r->outer.gate = true;
+		hold(r);
+	}
+	if (!r->outer.private)
+		link_ring(&r->link, UINT64_MAX); /* as in copy_once() */
+	if (n <= outer_room(&r->outer))
+		outer_write(&r->outer, p, n);
+	link_ring(&r->link, r->now);
+}
+
 void
 copy_output(struct rec *r)
 {

@@ -111,7 +111,7 @@ got_exit(void *conn, struct msg *m, struct ops_err *err)
 static unsigned
 state_of(const struct rec *r)
 {
-	if (r->phase == STARTING)
+	if (r->phase == STARTING || r->phase == ASKING)
 		return ASKED;
 	return r->stopped ? STOPPED : GOING;
 }
@@ -143,7 +143,7 @@ doorside_read(struct rec *r)
 		if (rc < 0) {
 			rec_close(r, SLOT_DOOR, &r->conn);
 			/* A command's door leaves as soon as it may go. */
-			if (r->terminal || r->phase == STARTING)
+			if (r->terminal || r->phase <= ASKING)
 				r->door_gone = true;
 		}
 	}

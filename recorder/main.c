@@ -33,12 +33,12 @@ static const char usage[] =
     "--open FD\n"
     "                  [--outer FD --master FD] [--input] [--hold-time NS] "
     "[--refuse]\n"
-    "                  [--notify-fd FD]\n"
+    "                  [--notify-fd FD] [--notice FD] [--reason ask|require]\n"
     "Started by opseald; not by hand.\n";
 
 struct options {
 	const char *session;
-	int open, outer;
+	int open, outer, notice;
 	bool bad;
 };
 
@@ -72,6 +72,15 @@ nanoseconds(const char *s, struct options *o)
 	return v;
 }
 
+static enum ask_mode
+reason(const char *s, struct options *o)
+{
+	if (strcmp(s, "require") == 0)
+		return ASK_REQUIRED;
+	o->bad |= strcmp(s, "ask") != 0;
+	return ASK_MAYBE;
+}
+
 static int
 parse(int argc, char **argv, struct rec *r, struct options *o)
 {
@@ -87,6 +96,8 @@ parse(int argc, char **argv, struct rec *r, struct options *o)
 		{ "master", required_argument, NULL, 'm' },
 		{ "open", required_argument, NULL, 'e' },
 		{ "notify-fd", required_argument, NULL, 'n' },
+		{ "notice", required_argument, NULL, 'N' },
+		{ "reason", required_argument, NULL, 'R' },
 		{ 0 },
 	};
 	int c;
@@ -126,6 +137,12 @@ parse(int argc, char **argv, struct rec *r, struct options *o)
 		case 'n':
 			r->notify = number(optarg, o);
 			break;
+		case 'N':
+			o->notice = number(optarg, o);
+			break;
+		case 'R':
+			r->ask.mode = reason(optarg, o);
+			break;
 		default:
 			return -1;
 		}
@@ -161,6 +178,7 @@ queue_open(struct rec *r, int fd, struct ops_err *err)
 		e.recorder_pid = (uint32_t)getpid();
 		e.recorder_start = r->link.start;
 	}
+	ask_whose(&r->ask, &e);
 	r->door = (pid_t)e.pid;
 	r->uplink.outer.door_start = e.start;
 	r->uplink.inner = (struct proto_inner){ .fs = e.inner_fs,
@@ -177,6 +195,19 @@ queue_open(struct rec *r, int fd, struct ops_err *err)
 		rc = ops_fail(err, OPS_ENOMEM, "OPEN event: no memory");
 	ops_buf_free(&b);
 	return rc;
+}
+
+static int
+read_notice(struct rec *r, int fd, struct ops_err *err)
+{
+	ssize_t n = fd < 0 ? 0 : pread(fd, r->ask.notice, ASK_NOTICE_MAX, 0);
+
+	if (n < 0)
+		return ops_fail_errno(err, "notice");
+	r->ask.notice_len = (size_t)n;
+	if (fd >= 0)
+		close(fd);
+	return 0;
 }
 
 /* Nobody who is recorded may look into us or end us; and we outlive the
@@ -262,7 +293,8 @@ set_up(struct rec *r, const struct options *o, struct ops_err *err)
 	/* All the memory the session will need; see queue.h. */
 	if (queue_room(&r->queue, 0) == NULL)
 		return ops_fail(err, OPS_ENOMEM, "queue: no memory");
-	if (queue_open(r, o->open, err) < 0)
+	if (queue_open(r, o->open, err) < 0 ||
+	    read_notice(r, o->notice, err) < 0)
 		return -1;
 	close(o->open);
 	r->terminal = r->master >= 0;
@@ -303,7 +335,7 @@ main(int argc, char **argv)
 		.echo = -1,
 		.link = { .fd = -1, .bell = -1 },
 	};
-	struct options o = { .open = -1, .outer = -1 };
+	struct options o = { .open = -1, .outer = -1, .notice = -1 };
 	struct ops_err err = { 0 };
 	int rc;
 
@@ -322,7 +354,7 @@ main(int argc, char **argv)
 		return give_up(&r, err.msg);
 	rc = rec_run(&r);
 	/* The loop itself failed, before the door was told to go. */
-	if (rc != 0 && r.phase == STARTING)
+	if (rc != 0 && r.phase <= ASKING)
 		return give_up(&r, "the recorder's loop failed");
 	return rc;
 }

@@ -74,16 +74,55 @@ go(struct rec *r)
 
 	memcpy(p, r->id, OPS_ID_LEN);
 	p[OPS_ID_LEN] = r->gap ? DOOR_UNRECORDED : DOOR_RECORDED;
+	enter(r, RUNNING, 0);
+	if (doorside_tell(r, DOOR_GO, p, sizeof(p)) < 0)
+		r->door_gone = true;
+	notify(r);
+}
+
+static void end_unstarted(struct rec *r, enum close_why why);
+
+/* The session is in the log: first what a person is to see and to say. */
+static void
+greet(struct rec *r)
+{
 	if (r->terminal) {
 		copy_size(r);
 		copy_echo(r);
 		/* First, so that not a byte meets a terminal half prepared. */
 		outer_raw(&r->outer);
+		ask_notice(r);
 	}
-	enter(r, RUNNING, 0);
-	if (doorside_tell(r, DOOR_GO, p, sizeof(p)) < 0)
+	if (!ask_begin(r)) {
+		go(r);
+		return;
+	}
+	enter(r, ASKING, ASK_TIME_NS);
+	if (doorside_tell(r, DOOR_ASKING, NULL, 0) < 0)
 		r->door_gone = true;
-	notify(r);
+}
+
+static void
+ask(struct rec *r)
+{
+	switch (ask_turn(r)) {
+	case ASK_GOES_ON:
+		break;
+	case ASK_REFUSED:
+		rec_end(r, CLOSE_NO_REASON);
+		break;
+	case ASK_FAILED:
+		if (r->refuse) {
+			rec_end(r, CLOSE_LOG_FAILURE);
+			break;
+		}
+		copy_gap_begin(r);
+		go(r);
+		break;
+	case ASK_READY:
+		go(r);
+		break;
+	}
 }
 
 static void
@@ -93,7 +132,7 @@ start(struct rec *r)
 
 	if (r->queue.event_sent > 0 || r->gap) {
 		r->hold_since = 0;
-		go(r);
+		greet(r);
 		return;
 	}
 	if (r->door_gone) {
@@ -108,7 +147,7 @@ start(struct rec *r)
 		return;
 	}
 	copy_gap_begin(r);
-	go(r);
+	greet(r);
 }
 
 void
@@ -123,6 +162,8 @@ rec_end(struct rec *r, enum close_why why)
 	if (r->phase == DRAINING && r->why == CLOSE_EXIT &&
 	    why == CLOSE_LOG_FAILURE)
 		r->why = why;
+	if (r->phase == ASKING)
+		end_unstarted(r, why);
 	if (r->phase != RUNNING)
 		return;
 	r->why = why;
@@ -186,6 +227,16 @@ close_session(struct rec *r)
 	enter(r, CLOSING, r->hold_time);
 }
 
+/* There is no shell whose end would have to be waited for. */
+static void
+end_unstarted(struct rec *r, enum close_why why)
+{
+	r->why = why;
+	r->unstarted = true;
+	rec_close(r, SLOT_MASTER, &r->master);
+	close_session(r);
+}
+
 /* The writer has all of it. */
 static bool
 all_kept(struct rec *r)
@@ -222,13 +273,27 @@ drain(struct rec *r)
 	wait_exit(r);
 }
 
+/* Why there is no session, for who waits for it. */
+static const char *
+refusal(enum close_why why)
+{
+	if (why == CLOSE_NO_REASON)
+		return "no reason was given for the session";
+	return why == CLOSE_LOG_FAILURE ? "the log can't be written"
+					: "the session was ended";
+}
+
 static void
 bye(struct rec *r)
 {
 	uint8_t why = (uint8_t)r->why;
+	const char *text = refusal(r->why);
 
 	outer_restore(&r->outer);
-	doorside_tell(r, DOOR_BYE, &why, 1);
+	if (r->unstarted)
+		doorside_tell(r, DOOR_REFUSED, text, strlen(text));
+	else
+		doorside_tell(r, DOOR_BYE, &why, 1);
 	rec_close(r, SLOT_DOOR, &r->conn);
 	rec_close(r, SLOT_OUTER, &r->outer.fd);
 	enter(r, LINGERING, LINGER_NS);
@@ -271,7 +336,9 @@ turn_phase(struct rec *r)
 	stuck(r);
 	if (r->phase == STARTING)
 		start(r);
-	if (r->phase == RUNNING && r->door_gone)
+	if (r->phase == ASKING && !r->door_gone)
+		ask(r);
+	if ((r->phase == RUNNING || r->phase == ASKING) && r->door_gone)
 		rec_end(r, r->terminal ? CLOSE_DOOR_KILLED : CLOSE_EXIT);
 	if (r->phase == DRAINING)
 		drain(r);
@@ -318,7 +385,7 @@ watch_all(struct rec *r)
 	uint32_t outer = 0, master = 0;
 	bool has_outer = o->fd >= 0 && !o->dead && r->phase != STARTING;
 
-	if (copy_wants_typed(r))
+	if (copy_wants_typed(r) || ask_wants_typed(r))
 		outer |= EPOLLIN;
 	if (outer_pending(o) && !o->gate && !r->stopped)
 		outer |= EPOLLOUT;
@@ -388,7 +455,9 @@ got_event(struct rec *r, enum slot slot, uint32_t events)
 	case SLOT_OUTER:
 		if (events & EPOLLOUT)
 			copy_flush(r);
-		if (copy_wants_typed(r) && events & EPOLLIN)
+		if (ask_wants_typed(r) && events & EPOLLIN)
+			ask_typed(r);
+		else if (copy_wants_typed(r) && events & EPOLLIN)
 			copy_typed(r);
 		else if (events & (EPOLLHUP | EPOLLERR)) {
 			r->outer.dead = true;

@@ -15,6 +15,7 @@
  *	rec.c		the loop and the phases of a session
  *	copy.c		bytes: outer, master, holding, gaps
  *	doorside.c	the messages of the door
+ *	ask, lineedit	what is shown and asked before the shell
  *	uplink		what only a recorder says to the writer (ipc/link.h)
  *	outer, input	the person's terminal; what of its keyboard is kept
  *	guard		what keeps a call from lasting
@@ -30,6 +31,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ask.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
@@ -56,6 +58,7 @@
 
 enum phase {
 	STARTING, /* until the OPEN event was sent and the door told to go */
+	ASKING,   /* before that: for a reason (ask.h) */
 	RUNNING,
 	DRAINING,  /* the end has come: what is left in the master */
 	WAIT_EXIT, /* for DOOR_EXIT, or a command's status */
@@ -95,6 +98,7 @@ struct rec {
 	struct outer outer;
 	struct input input;
 	struct guard guard;
+	struct ask ask;
 
 	int epoll;
 	struct watched watched[SLOTS];
@@ -137,6 +141,7 @@ struct rec {
 
 	/* for the CLOSE event */
 	bool exit_put, close_queued;
+	bool unstarted; /* it ends before the door was told to go */
 	enum close_why why;
 	bool has_status;
 	uint32_t status;
@@ -176,6 +181,9 @@ void copy_record(struct rec *r, uint8_t type, const void *p, size_t n);
 bool copy_settle(struct rec *r);
 /* Queue an event of ours.  False: there is no place; try again later. */
 bool copy_event(struct rec *r, uint8_t type, const struct ops_buf *b);
+/* Bytes of ours that are the session's: recorded, sent, shown.  At most what a record
+ * takes, and only while nothing is pending. */
+void copy_show(struct rec *r, const void *p, size_t n);
 void copy_output(struct rec *r);  /* the master is readable */
 void copy_typed(struct rec *r);   /* the outer terminal is readable */
 void copy_forward(struct rec *r); /* the master takes input again */

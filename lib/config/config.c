@@ -11,6 +11,7 @@
 #define CENTURY (876000 * HOUR)
 
 static const char *const failure_words[] = { "continue", "refuse", NULL };
+static const char *const reason_words[] = { "off", "ask", "require", NULL };
 static const char *const hooks_words[] = { "auto", "tp_btf", "raw_tp", "old",
 	NULL };
 
@@ -62,6 +63,8 @@ static const struct conf_key keys[] = {
 	{ NULL, "hold_time",       CONF_DURATION, 0,         HOUR,            AT(hold_time),       NULL,          NULL },
 	{ NULL, "on_log_failure",  CONF_ENUM,     0,         0,               AT(on_log_failure),  failure_words, NULL },
 	{ NULL, "input",           CONF_BOOL,     0,         0,               AT(input),           NULL,          NULL },
+	{ NULL, "notice",          CONF_TEXT,     0,         CONFIG_NOTICE_MAX, AT(notice),        NULL,          NULL },
+	{ NULL, "reason",          CONF_ENUM,     0,         0,               AT(reason),          reason_words,  NULL },
 	{ NULL, "accounting",      CONF_BOOL,     0,         0,               AT(accounting),      NULL,          NULL },
 	{ NULL, "mask",            CONF_BOOL,     0,         0,               AT(mask),            NULL,          NULL },
 	{ NULL, "mask_rules",      CONF_TEXT,     0,         CONFIG_PATH_MAX, AT(mask_rules),      NULL,          check_path },

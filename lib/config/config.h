@@ -18,9 +18,10 @@
 #include "base/err.h"
 #include "retention.h"
 
-#define CONFIG_PATH_MAX 1023 /* bytes of a path in it */
-#define CONFIG_USER_MAX 32   /* bytes of a user's name */
-#define CONFIG_ENV_MAX 1000  /* bytes of a list of variables */
+#define CONFIG_PATH_MAX 1023   /* bytes of a path in it */
+#define CONFIG_USER_MAX 32     /* bytes of a user's name */
+#define CONFIG_ENV_MAX 1000    /* bytes of a list of variables */
+#define CONFIG_NOTICE_MAX 2000 /* bytes of the notice; ASK_NOTICE_MAX */
 
 /* capture_hooks */
 enum capture_hooks {
@@ -30,17 +31,20 @@ enum capture_hooks {
 	HOOKS_OLD, /* raw_tp, without what only newer kernels have */
 };
 
+enum config_reason { REASON_OFF, REASON_ASK, REASON_REQUIRE };
 enum on_log_failure { ON_FAILURE_CONTINUE, ON_FAILURE_REFUSE };
 
 struct config {
 	uint64_t hold_time; /* ns */
 	int on_log_failure; /* enum on_log_failure */
 	bool input;
-	uint64_t seal_after;      /* ns */
-	uint64_t anchor_interval; /* ns; 0: off */
-	bool mask;                /* secrets in arguments */
-	bool accounting;          /* the kernel's, as a second source */
-	int capture_hooks;        /* enum capture_hooks */
+	char notice[CONFIG_NOTICE_MAX + 1]; /* "": none */
+	int reason;                         /* enum config_reason */
+	uint64_t seal_after;                /* ns */
+	uint64_t anchor_interval;           /* ns; 0: off */
+	bool mask;                          /* secrets in arguments */
+	bool accounting;   /* the kernel's, as a second source */
+	int capture_hooks; /* enum capture_hooks */
 	char mask_rules[CONFIG_PATH_MAX + 1];    /* file; "": our own */
 	char environment[CONFIG_ENV_MAX + 1];    /* names; "": none */
 	char anchor_file[CONFIG_PATH_MAX + 1];   /* "": none */

@@ -410,9 +410,9 @@ ask_index(
 	struct whose w = { 0 };
 	int rc;
 
+	program_walk_persons(l->walk, &l->asked);
 	if (!program_asks_persons(l->f))
 		return pick_rows(l->db, l->f, NULL, &l->picks, err);
-	program_walk_persons(l->walk, &l->asked);
 	rc = whose_find(&w, l->db, sessions, l->f, err);
 	if (rc == 0)
 		rc = pick_rows(l->db, l->f, &w, &l->picks, err);
@@ -652,7 +652,10 @@ lookup_sessions(const char *store, struct vfs *v,
     struct ops_err *err)
 {
 	struct lookup l = { 0 };
-	const struct session_filter *wanted = f->commands ? NULL : f;
+	/* All of them, to count their commands. */
+	const struct session_filter marked = { .note = f->note,
+		.note_marks = true };
+	const struct session_filter *wanted = f->commands ? &marked : f;
 	struct session_list all;
 	int rc = -1;
 

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "record/map.h"
+#include "record/remark.h"
 
 #define TEXT_AT(s, m) offsetof(struct s, m), EVENT_TEXT_MAX
 
@@ -69,6 +70,17 @@ static const struct map_field alert_fields[] = {
 	{ 4, MAP_UINT,  MAP_AT(proto_alert, count) },
 	{ 5, MAP_VIEW,  TEXT_AT(proto_alert, detail) },
 };
+static const struct map_field note_fields[] = {
+	{ 1, MAP_SOME, MAP_AT(proto_note, session) },
+	{ 2, MAP_UINT, MAP_AT(proto_note, uid) },
+	{ 3, MAP_UINT, MAP_AT(proto_note, auid) },
+	{ 4, MAP_UINT, MAP_AT(proto_note, ses) },
+	{ 5, MAP_UINT, MAP_AT(proto_note, pid) },
+	{ 6, MAP_UINT, MAP_AT(proto_note, start) },
+	{ 7, MAP_UINT, MAP_AT(proto_note, tty) },
+	{ 8, MAP_VIEW, offsetof(struct proto_note, ancestors), EVENT_ANCESTORS_MAX * EVENT_PROCESS_LEN },
+	{ 9, MAP_VIEW, offsetof(struct proto_note, text), REMARK_TEXT_MAX },
+};
 static const struct map_field filter_fields[] = {
 	{ 1, MAP_VIEW, TEXT_AT(proto_filter, user) },
 	{ 2, MAP_UINT, MAP_AT(proto_filter, since) },
@@ -78,6 +90,7 @@ static const struct map_field filter_fields[] = {
 	{ 6, MAP_FLAG, MAP_AT(proto_filter, mine) },
 	{ 7, MAP_FLAG, MAP_AT(proto_filter, commands) },
 	{ 8, MAP_VIEW, TEXT_AT(proto_filter, person) },
+	{ 9, MAP_VIEW, TEXT_AT(proto_filter, note) },
 };
 static const struct map_field programs_fields[] = {
 	{ 1,  MAP_UINT,  MAP_AT(proto_programs, login), .has = MAP_HAS(proto_programs, has_login) },
@@ -340,6 +353,29 @@ proto_alert_get(
 		return ops_fail(
 		    err, OPS_EFORMAT, "alert: none is of kind %u", f.kind);
 	*ret = f;
+	return 0;
+}
+
+void
+proto_note_put(struct ops_buf *b, const struct proto_note *n)
+{
+	map_put(b, note_fields, OPS_ARRAY_LEN(note_fields), n);
+}
+
+int
+proto_note_get(
+    const uint8_t *p, size_t n, struct proto_note *ret, struct ops_err *err)
+{
+	struct proto_note got;
+
+	if (get_map(p, n, note_fields, OPS_ARRAY_LEN(note_fields),
+		MAP_SKIP_UNKNOWN, &got, sizeof(got), err) < 0)
+		return ops_context(err, "note");
+	if (got.text.n == 0)
+		return ops_fail(err, OPS_EFORMAT, "note: without words");
+	if (got.ancestors.n % EVENT_PROCESS_LEN != 0)
+		return ops_fail(err, OPS_EFORMAT, "note: half of an ancestor");
+	*ret = got;
 	return 0;
 }
 

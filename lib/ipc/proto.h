@@ -13,6 +13,8 @@
  *				{ outer terminal, inner pty master }; SESSION_COMMAND: none
  *	     <- DOOR_GO		id[10], u8 notice (enum door_notice); start the shell
  *	     <- DOOR_REFUSED	text for the user: one line
+ *	     <- DOOR_ASKING	empty: the person is asked for a reason, on the terminal; wait
+ *				for one of these two as long as that takes
  *	door -> DOOR_WINCH	empty: the outer terminal changed its size
  *	door -> DOOR_STOP	u8 signal: the door is about to stop itself; the recorder
  *				restores the outer terminal and answers
@@ -64,6 +66,10 @@
  *				are filled in by the writer.  Answered by Q_DONE when durable, or
  *				Q_FAILED.  Only root, and in a private instance its owner
  *	pam -> LOGOUT		the same of a LOGOUT record
+ *	query -> Q_NOTE		CBOR, struct proto_note: becomes a NOTE of that session.
+ *				Answered by Q_DONE when durable, by Q_FAILED, or by
+ *	      <- Q_NOT_NOTED	u8 enum ops_code, text: there is no such session, it has
+ *				ended, or too much is said in it
  *	cap -> CAP_STATE	struct proto_capture: whether it captures; any time
  *	    <- CAP_KEY		key[32]: for the masks of secrets; then, to who captures,
  *	    <- Q_INNER		struct proto_inner, of all sessions, now and later
@@ -78,7 +84,8 @@
  *	cli -> C_STATUS		empty
  *	    <- C_STATUS_IS	CBOR as Q_STATUS_IS
  *	cli -> C_SESSIONS	CBOR filter: 1 user bytes, 2 since, 3 until, 4 active (1),
- *				5 command bytes, 6 mine (1), 7 commands (1), 8 person bytes
+ *				5 command bytes, 6 mine (1), 7 commands (1), 8 person bytes,
+ *				9 note bytes
  *	    <- C_SESSION	CBOR of one session (store/session.h session_put), each
  *	    <- C_END		u32 how many; if frames of the events could not be read, so that
  *				this isn't all: u64 how many, u64 of how many, text: why the first
@@ -105,6 +112,12 @@
  *	    <- C_DONE
  *	cli -> C_REPORT		CBOR, struct proto_alert, of root: what a check found, for
  *				the journal and who is notified; C_DONE
+ *	cli -> C_NOTE		id[10], text: a note in that session, which must be one of
+ *				one's own; all zero: in the one that one is in.  C_DONE
+ *				when it is durable
+ *	cli -> C_NOTES		id[10] (after C_READ): its notes
+ *	    <- C_NOTE_IS	one (store/remarks.h remark_seen_put), each
+ *	    <- C_END		u32 how many, u64 frames of events that can't be read
  *	    <- C_FAILED		u8 enum ops_code, text
  *
  * Fuzzed: proto
@@ -132,6 +145,7 @@ enum proto_type {
 	DOOR_EXIT,
 	DOOR_BYE,
 	DOOR_END,
+	DOOR_ASKING,
 
 	MSG_REC_HELLO = 32,
 	MSG_REC_HELD,
@@ -161,6 +175,8 @@ enum proto_type {
 	MSG_IMP_HELLO,
 	MSG_LOGIN,
 	MSG_LOGOUT,
+	Q_NOTE,
+	Q_NOT_NOTED,
 
 	C_HELLO = 64,
 	C_WELCOME,
@@ -183,6 +199,9 @@ enum proto_type {
 	C_PROGRAM,
 	C_PROGRAM_ARGS,
 	C_REPORT,
+	C_NOTE,
+	C_NOTES,
+	C_NOTE_IS,
 };
 
 enum door_notice {
@@ -367,6 +386,22 @@ void proto_alert_put(struct ops_buf *b, const struct proto_alert *f);
 int proto_alert_get(
     const uint8_t *p, size_t n, struct proto_alert *ret, struct ops_err *err);
 
+/* Q_NOTE: who says what, as the kernel tells query; where: the session, or (all zero)
+ * the one that he is in, which the writer finds by the rest. */
+struct proto_note {
+	uint8_t session[OPS_ID_LEN]; /* 1 */
+	uint32_t uid;                /* 2 */
+	uint32_t auid, ses;          /* 3, 4 EVENT_UNSET: none */
+	uint32_t pid;                /* 5 */
+	uint64_t start;              /* 6 */
+	uint32_t tty; /* 7 controlling terminal, as inner_dev; 0: none */
+	struct event_text ancestors; /* 8 as in event_open */
+	struct event_text text;      /* 9 claimed; 1..REMARK_TEXT_MAX bytes */
+};
+void proto_note_put(struct ops_buf *b, const struct proto_note *n);
+int proto_note_get(
+    const uint8_t *p, size_t n, struct proto_note *ret, struct ops_err *err);
+
 /* C_SESSIONS */
 struct proto_filter {
 	struct event_text user;    /* 1 */
@@ -376,6 +411,7 @@ struct proto_filter {
 	bool mine;                 /* 6 */
 	bool commands;             /* 7: count them */
 	struct event_text person;  /* 8 */
+	struct event_text note;    /* 9 */
 };
 void proto_filter_put(struct ops_buf *b, const struct proto_filter *f);
 int proto_filter_get(
@@ -406,9 +442,11 @@ int proto_programs_get(const uint8_t *p, size_t n, struct proto_programs *ret,
 /* -- what the acceptor tells opseal-rec on its command line and descriptors --
  * argv: opseal-rec --session ID --record PATH-OF-RECORD.SOCK [--input]
  *	 [--hold-time NS] [--refuse] [--conn FD] [--pidfd FD] [--outer FD]
- *	 [--master FD] [--open FD] [--notify-fd FD]
+ *	 [--master FD] [--open FD] [--notify-fd FD] [--notice FD]
+ *	 [--reason ask|require]
  * --open: a sealed memfd with the SESSION-OPEN payload (event.h); where it has
  * recorder_pid 0 the recorder fills in itself.
+ * --notice: a sealed memfd with the notice, at most ASK_NOTICE_MAX (recorder/ask.h).
  * --notify-fd: gets one byte when the door was told to go.
  * Without --outer and --master it watches the pidfd of a command only.
  * The acceptor keeps none of these descriptors open: the session would not end

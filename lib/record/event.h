@@ -108,6 +108,7 @@ enum close_why {
 	CLOSE_LOG_FAILURE = 4, /* on_log_failure = refuse */
 	CLOSE_REBOOT = 5,      /* lost: the machine was restarted */
 	CLOSE_RECORDER = 6,    /* lost: the recorder vanished */
+	CLOSE_NO_REASON = 7, /* reason = require: not started, none was given */
 };
 
 /* REC_SESSION_CLOSE */

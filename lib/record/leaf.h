@@ -34,7 +34,7 @@
 #define LEAF_MAX 1023
 #define LEAF_ORIGIN_MAX 128
 #define LEAF_FORMAT                                                            \
-	4 /* the store format this code writes, and the newest it reads: all */
+	5 /* the store format this code writes, and the newest it reads: all */
 
 enum leaf_type {
 	LEAF_FRAME = 1,

@@ -72,6 +72,7 @@ enum record_type {
 	    69, /* opseald started, stopped, lost or regained its disk */
 	REC_LOGIN = 71,  /* somebody logged in; see login.h */
 	REC_LOGOUT = 72, /* and out */
+	REC_NOTE = 73,   /* words about a session; see remark.h */
 	/* programs stream: session id, then a CBOR map; see program.h */
 	REC_CAPTURE = 96, /* capture began or ended */
 	REC_EXEC = 97,

@@ -88,7 +88,7 @@ struct framer_stream {
 	uint64_t next_frame, next_record;
 	bool opened;              /* a SESSION-OPEN was seen */
 	bool closing;             /* and its SESSION-CLOSE */
-	uint64_t recorder_events; /* OPEN, CLOSE, GAP, BYPASS seen */
+	uint64_t recorder_events; /* OPEN, CLOSE, GAP, BYPASS, reasons */
 	uint64_t recorder_pid, recorder_start;
 	bool imported;      /* says its SESSION-OPEN */
 	uint64_t opened_at; /* BOOTTIME that it states */

@@ -424,6 +424,8 @@ program_walk_entry(const struct program_walk *w, const struct record *r,
 	p.ses = key_of(w, &p, s, pos);
 	if (w->persons)
 		p.by = by_whom(w, &p, s, pos);
+	if (login_has_person(p.by))
+		p.person = p.by->person;
 	*ret = p;
 	return 1;
 }

@@ -38,7 +38,8 @@ keep_texts(struct program_list *l, struct program *p)
 	       keep(l, &e->cgroup) && keep(l, &e->holes) && keep(l, &e->env) &&
 	       keep(l, &e->args) && keep(l, &e->also) &&
 	       keep(l, &p->failed.comm) && keep(l, &p->failed.name) &&
-	       keep(l, &p->accounted.comm) && keep(l, &p->end.comm);
+	       keep(l, &p->accounted.comm) && keep(l, &p->end.comm) &&
+	       keep(l, &p->person);
 }
 
 int
@@ -524,7 +525,7 @@ program_list_load(struct store *s, const struct program_filter *f,
 	if (rc == 0)
 		rc = program_walk_new(
 		    &sessions, &program_keep_sink, &k, &w, err);
-	if (rc == 0 && program_asks_persons(f))
+	if (rc == 0)
 		program_walk_persons(w, &asked);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		struct program_span span = { .stream = i };

@@ -63,9 +63,11 @@ struct program {
 	/* Its audit session, logins_key(), where that isn't its session's, which
 	 * then says nothing new; 0: none. */
 	uint64_t ses;
-	/* While it is walked over, where that is asked for: how who ran it came
+	/* While it is walked over for a list: how who ran it came
 	 * here, by its session, else by its audit session.  NULL: not known. */
 	const struct login *by;
+	/* The person of that; absent: not known.  Of a list, its own. */
+	struct event_text person;
 };
 
 /* Was it read from a file?  Then it carries the session that did so. */

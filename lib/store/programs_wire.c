@@ -8,12 +8,19 @@
 
 /*
  * u8 kind, u8 flags, id[10], u32 number, u32 login, u64 time, u64 boottime,
- * u64 offset, u64 ended, u64 more, u16 n, n bytes: the body of its record; then,
- * with HAS_END, the body of the other.
+ * u64 offset, u64 ended, u64 more, u16 n; with HAS_PERSON u16 and so many bytes: that;
+ * n bytes: the body of its record; then, with HAS_END, the body of the other.
  */
 #define HEAD_LEN (2 + OPS_ID_LEN + 8 + 40 + 2)
 
-enum { SEALED = 1, REPLACED = 2, HAS_OFFSET = 4, HAS_END = 8, FLAGS = 16 };
+enum {
+	SEALED = 1,
+	REPLACED = 2,
+	HAS_OFFSET = 4,
+	HAS_END = 8,
+	HAS_PERSON = 16,
+	FLAGS = 32
+};
 
 static void
 put_body(struct ops_buf *b, const struct program *p)
@@ -52,7 +59,8 @@ program_put(struct ops_buf *b, const struct program *p)
 	bool has_end = p->has_end && p->kind != PROGRAM_ACCOUNTED;
 	unsigned flags =
 	    (p->sealed ? SEALED : 0u) | (p->replaced ? REPLACED : 0u) |
-	    (p->has_offset ? HAS_OFFSET : 0u) | (has_end ? HAS_END : 0u);
+	    (p->has_offset ? HAS_OFFSET : 0u) | (has_end ? HAS_END : 0u) |
+	    (p->person.p != NULL ? HAS_PERSON : 0u);
 
 	put_body(&body, p);
 	ops_buf_put8(b, p->kind);
@@ -66,6 +74,10 @@ program_put(struct ops_buf *b, const struct program *p)
 	ops_buf_putle64(b, p->ended);
 	ops_buf_putle64(b, more);
 	ops_buf_putle16(b, (uint16_t)body.len);
+	if (p->person.p != NULL) {
+		ops_buf_putle16(b, (uint16_t)p->person.n);
+		ops_buf_put(b, p->person.p, p->person.n);
+	}
 	ops_buf_put(b, body.data, body.len);
 	if (has_end)
 		program_ended_put(b, p->session, &p->end);
@@ -96,11 +108,29 @@ get_body(struct program *p, const uint8_t *body, size_t n, struct ops_err *err)
 	}
 }
 
+/* Take it off *p; -1: there is none. */
+static int
+get_person(struct program *got, const uint8_t **p, size_t *n)
+{
+	size_t len;
+
+	if (*n < 2)
+		return -1;
+	len = ops_getle16(*p);
+	if (len > EVENT_TEXT_MAX || len > *n - 2)
+		return -1;
+	got->person = (struct event_text){ *p + 2, len };
+	*p += 2 + len;
+	*n -= 2 + len;
+	return 0;
+}
+
 int
 program_get(const uint8_t *p, size_t n, struct program_list *l, uint64_t *more,
     struct ops_err *err)
 {
 	struct program got = { 0 };
+	bool has_person;
 	size_t body;
 
 	if (n < HEAD_LEN)
@@ -113,6 +143,7 @@ program_get(const uint8_t *p, size_t n, struct program_list *l, uint64_t *more,
 	got.replaced = (p[1] & REPLACED) != 0;
 	got.has_offset = (p[1] & HAS_OFFSET) != 0;
 	got.has_end = (p[1] & HAS_END) != 0;
+	has_person = (p[1] & HAS_PERSON) != 0;
 	memcpy(got.session, p + 2, OPS_ID_LEN);
 	p += 2 + OPS_ID_LEN;
 	got.number = ops_getle32(p);
@@ -125,6 +156,8 @@ program_get(const uint8_t *p, size_t n, struct program_list *l, uint64_t *more,
 	body = ops_getle16(p + 48);
 	p += 50;
 	n -= HEAD_LEN;
+	if (has_person && get_person(&got, &p, &n) < 0)
+		return ops_fail(err, OPS_EFORMAT, "a program's person");
 	if (body > n || *more > PROGRAM_ARGS_TOTAL)
 		return ops_fail(err, OPS_EFORMAT, "a program is cut short");
 	if (get_body(&got, p, body, err) < 0)

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "record/body.h"
+#include "record/remark.h"
 #include "store_work.h"
 
 static int
@@ -70,7 +71,7 @@ session_list_add(
 	struct session mine = *s, *to;
 
 	if (!keep_open(l, &mine.open) || !keep_login(l, &mine.login) ||
-	    (to = add_session(l)) == NULL)
+	    !keep_text(l, &mine.reason) || (to = add_session(l)) == NULL)
 		return no_memory(err);
 	*to = mine;
 	return 0;
@@ -90,6 +91,7 @@ session_list_free(struct session_list *l)
 struct loader {
 	struct store *s;
 	struct session_list *l;
+	const char *note;   /* the filter's; NULL: none */
 	struct history ids; /* its stream table only: id -> index into l->s */
 	const uint8_t *boot_id; /* of the events being read; NULL: unknown */
 	const uint8_t **boot;   /* of each session, as above */
@@ -183,6 +185,32 @@ take_close(
 	}
 }
 
+static bool
+text_has(const struct event_text *t, const char *s)
+{
+	size_t n = strlen(s);
+
+	return t->p != NULL && (n == 0 || memmem(t->p, t->n, s, n) != NULL);
+}
+
+static int
+take_note(struct loader *ld, struct session *s, const struct record *r,
+    struct ops_err *err)
+{
+	struct remark note;
+
+	if (remark_get(r->payload, r->len, &note, NULL) < 0)
+		return 0;
+	s->noted |= ld->note != NULL && text_has(&note.text, ld->note);
+	if (note.kind != REMARK_REASON) {
+		s->notes++;
+		return 0;
+	}
+	s->asked = true;
+	s->reason = note.text;
+	return keep_text(ld->l, &s->reason) ? 0 : no_memory(err);
+}
+
 static int
 take_event(struct loader *ld, const struct record *r,
     const struct stream_pos *pos, struct ops_err *err)
@@ -212,6 +240,8 @@ take_event(struct loader *ld, const struct record *r,
 	case REC_BYPASS:
 		s->bypasses++;
 		break;
+	case REC_NOTE:
+		return take_note(ld, s, r, err);
 	default:
 		break;
 	}
@@ -418,6 +448,7 @@ wanted(const struct session *s, const struct session_filter *f,
 	       (f->until == 0 || s->start <= f->until) &&
 	       (!f->active || is_active(s)) &&
 	       (f->person == NULL || login_is_person(l, f->person)) &&
+	       (f->note == NULL || f->note_marks || s->noted) &&
 	       (f->reader == NULL || login_may_read(me, l)) &&
 	       (f->command == NULL ||
 		   command_has(&s->open.command, f->command));
@@ -452,7 +483,9 @@ session_list_load(struct store *s, const struct session_filter *f,
     struct session_list *ret, struct ops_err *err)
 {
 	struct session_list l = { 0 };
-	struct loader ld = { .s = s, .l = &l };
+	struct loader ld = {
+		.s = s, .l = &l, .note = f != NULL ? f->note : NULL
+	};
 	const struct store_stream *stream;
 	size_t n = store_streams(s, &stream);
 	int rc = 0;

@@ -41,6 +41,11 @@ struct session {
 	uint64_t start_boottime, end_boottime; /* for offsets; end 0 as above */
 	uint64_t bytes_lost;                   /* from GAP events */
 	uint64_t bypasses;                     /* SCREEN-BYPASS events */
+	bool asked;                            /* for a reason when it began; */
+	struct event_text reason;              /* it (claimed), absent: none */
+	uint64_t notes; /* opseal note, while it went on */
+	bool noted; /* the filter's note is in one of these; not part of what
+		     * session_put() sends */
 	bool has_commands; /* lib/index knows how many it has */
 	uint32_t commands;
 	uint64_t
@@ -93,6 +98,8 @@ struct session_filter {
 	const char *command; /* substring of the command */
 	bool commands;       /* say how many each had: lookup_sessions() can */
 	const char *person;
+	const char *note; /* substring of its reason or of a note */
+	bool note_marks;  /* only session.noted: those without it are kept */
 	/* Who may see only what is of the same person, where one is known:
 	 * login_may_read().  Needs the logins of a store. */
 	const struct login_way *reader;

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "record/body.h"
 #include "record/map.h"
+#include "record/remark.h"
 #include "session.h"
 
 /* OPEN and CLOSE travel as the payloads that they were. */
@@ -15,6 +16,9 @@ struct wire {
 	uint64_t bytes_lost, bypasses, last, logged;
 	uint64_t commands; /* one more than there are; 0: unknown */
 	struct event_text open, close, login;
+	struct event_text reason;
+	bool asked;
+	uint64_t notes;
 };
 
 /* clang-format off */
@@ -34,6 +38,9 @@ static const struct map_field fields[] = {
 	{ 13, MAP_UINT, MAP_AT(wire, logged), 0, NULL, 0 },
 	{ 14, MAP_UINT, MAP_AT(wire, commands), 0, NULL, 0 },
 	{ 15, MAP_VIEW, offsetof(struct wire, login), RECORD_PAYLOAD_MAX, 0, NULL, 0 },
+	{ 16, MAP_FLAG, MAP_AT(wire, asked), 0, NULL, 0 },
+	{ 17, MAP_VIEW, offsetof(struct wire, reason), REMARK_TEXT_MAX, 0, NULL, 0 },
+	{ 18, MAP_UINT, MAP_AT(wire, notes), 0, NULL, 0 },
 };
 /* clang-format on */
 
@@ -53,6 +60,9 @@ session_put(struct ops_buf *b, const struct session *s)
 		.bypasses = s->bypasses,
 		.last = s->last,
 		.logged = s->logged,
+		.asked = s->asked,
+		.reason = s->reason,
+		.notes = s->notes,
 		.commands = s->has_commands ? UINT64_C(1) + s->commands : 0 };
 
 	memcpy(w.id, s->id, OPS_ID_LEN);
@@ -136,5 +146,8 @@ session_get(
 	s.bypasses = w.bypasses;
 	s.last = w.last;
 	s.logged = w.logged;
+	s.asked = w.asked;
+	s.reason = w.reason;
+	s.notes = w.notes;
 	return session_list_add(l, &s, err);
 }

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "record/event.h"
+#include "record/remark.h"
 
 #define BUCKETS 8192 /* a power of two; ids are random, so any bits do */
 
@@ -161,6 +162,7 @@ stream_note_event(struct stream *s, const struct record *r)
 {
 	struct event_open o;
 	struct event_close c;
+	struct remark note;
 
 	if (r->type == REC_SESSION_OPEN) {
 		s->pub.recorder_events++;
@@ -180,6 +182,11 @@ stream_note_event(struct stream *s, const struct record *r)
 			: CLOSE_LOST;
 	} else if (r->type == REC_GAP_EVENT || r->type == REC_BYPASS) {
 		s->pub.recorder_events++;
+	} else if (r->type == REC_NOTE) {
+		/* Others come from who is in it: opseal note. */
+		if (remark_get(r->payload, r->len, &note, NULL) == 0 &&
+		    note.kind == REMARK_REASON)
+			s->pub.recorder_events++;
 	}
 }
 

@@ -90,7 +90,8 @@ struct writer_session {
 	bool known;           /* its SESSION-OPEN is here */
 	bool closed;          /* and its SESSION-CLOSE */
 	uint64_t next_record; /* the next screen record number it takes */
-	uint64_t next_event;  /* OPEN, CLOSE, GAP, BYPASS events it has */
+	uint64_t
+	    next_event; /* OPEN, CLOSE, GAP, BYPASS events and reasons it has */
 	uint64_t recorder_pid, recorder_start; /* from SESSION-OPEN */
 	bool imported;                         /* from it, too */
 };

@@ -14,7 +14,7 @@ MAN = os.path.join(t.SOURCE, "doc/man")
 JSON = (
     (("programs_json.c", "coverage.c"),
      ("Of log, and of the programs of show", "Of status --coverage")),
-    (("describe.c", "person.c", "show.c"), ("Of ls", "Of show")),
+    (("describe.c", "person.c", "said.c", "show.c"), ("Of ls", "Of show")),
     (("status.c",), ("Of status",)),
     (("verify.c",), ("Of verify",)),
     (("config.c",), ("Of config",)),

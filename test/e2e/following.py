@@ -97,7 +97,7 @@ class Follow(c.Captured):
         on.wait()
         term.expect(r" second .*\n")
         lines = bytes(term.out).decode().splitlines()
-        self.equal(lines[0].split(), "TIME LOGIN AS TTY PID EXIT DURATION CPU COMMAND SESSION".split(), "columns")
+        self.equal(lines[0].split(), "TIME LOGIN PERSON AS TTY PID EXIT DURATION CPU COMMAND SESSION".split(), "columns")
         at = lines[0].index("TTY")
         self.equal([x[at:].split()[0] for x in lines], ["TTY", "-", on.slave_name[len("/dev/"):]], "TTY")
 

@@ -19,7 +19,7 @@ DATA = os.path.join(t.SOURCE, "test/data")
 BOOT_CLEAN, BOOT_CRASH, BOOT_MACHINE = 2, 3, 5  # doc/format.md: why of a BOOT leaf
 
 
-FORMAT = 4  # of this version
+FORMAT = 5  # of this version
 
 
 class Kept(r.Recorded):

@@ -17,8 +17,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import captured
 import opsealtest as t
 
-# TIME is two words; then LOGIN AS TTY PID EXIT DURATION CPU.
-INDENT = re.compile(r"^\S+ \S+(?: +\S+){7}  ( *)(.*)$")
+# TIME is two words; then LOGIN PERSON AS TTY PID EXIT DURATION CPU.
+INDENT = re.compile(r"^\S+ \S+(?: +\S+){8}  ( *)(.*)$")
 
 
 class LogViews(captured.Captured):

@@ -305,6 +305,16 @@ class Logins(t.Test):
             return sorted(" ".join(json.loads(x)["argv"]) for x in text.splitlines())
         plain = t.wait_for("both", lambda: len(ran()) == 2 and ran())
         self.equal(plain, [echo + " plain-alice", echo + " plain-bob"], "all")
+        rows = self.inst.opseal("log", "--json", "--exe", echo).text.splitlines()
+        self.equal(sorted(json.loads(x)["person"] for x in rows), ["alice@laptop", "bob"], "in JSON")
+        # By the index, of the folder, and as a table: LOGIN, then PERSON.
+        for text in (self.inst.opseal("log", "--utc", "--exe", echo).text,
+                     self.inst.opseal("log", "--utc", "-n", "2", "--exe", echo).text,
+                     self.inst.offline("log", "--utc", "--exe", echo).text):
+            self.matches(text.splitlines()[0], r"^TIME +LOGIN +PERSON +AS ")
+            self.equal(sorted(line.split()[3] for line in text.splitlines()[1:]),
+                       ["alice@laptop", "bob"], "in the table")
+        self.contains(self.inst.opseal("log", "-v", "--exe", echo).text, "alice@laptop")
         self.equal(ran("--person", "bob"), [plain[1]], "--person")
         self.equal(ran("--person", "alice@laptop"), [plain[0]], "--person")
         self.equal(ran("--person", "eve"), [], "--person of nobody")

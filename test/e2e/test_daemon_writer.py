@@ -89,6 +89,11 @@ BAD = [
                                              number=5)),
     ("open a second time", lambda r: event(r, ipc.SESSION_OPEN, ipc.open_payload(r.sid))),
     ("access record", lambda r: event(r, ipc.ACCESS, r.sid + ipc.cbor({}))),
+    ("note of a recorder", lambda r: event(r, ipc.NOTE, ipc.remark_payload(
+        r.sid, kind=2, keys={7: b"words"}))),
+    ("reason of no kind", lambda r: event(r, ipc.NOTE, ipc.remark_payload(r.sid, kind=3))),
+    ("reason of another session", lambda r: event(r, ipc.NOTE, ipc.remark_payload(b"x" * 10))),
+    ("recorder that notes", lambda r: ipc.frame(ipc.Q_NOTE, ipc.note_request())),
     ("body no CBOR", lambda r: event(r, ipc.SESSION_CLOSE, r.sid + b"\xff\xff")),
     ("body with bytes after it", lambda r: event(r, ipc.SESSION_CLOSE,
                                                  ipc.close_payload(r.sid) + b"\0")),

@@ -18,8 +18,10 @@
 #include "record/login.h"
 #include "record/parts.h"
 #include "record/program.h"
+#include "record/remark.h"
 #include "record/walbatch.h"
 #include "store/programs.h"
+#include "store/remarks.h"
 
 static const char *directory;
 
@@ -246,6 +248,39 @@ login_seeds(void)
 	ops_buf_put8(&b, 1);
 	logout_put(&b, &out);
 	save_buf("login", "out", &b);
+	ops_buf_free(&b);
+}
+
+static void
+remark_seeds(void)
+{
+	const uint8_t id[OPS_ID_LEN] = "session-id";
+	const struct remark_seen note = {
+		.r = { .kind = REMARK_NOTE,
+		    .uid = 1000,
+		    .auid = EVENT_UNSET,
+		    .pid = 4242,
+		    .start = 123456,
+		    .realtime = 1795000000000000000,
+		    .text = { (const uint8_t *)"CHG-1", 5 } },
+		.time = 1000,
+		.wall = 1795000000000000000,
+		.sealed = true
+	};
+	const struct remark none = { .kind = REMARK_REASON };
+	struct ops_buf b = { .max = 4096 }, one = { .max = 4096 };
+
+	remark_put(&b, id, &note.r);
+	save_buf("remark", "note", &b);
+	remark_put(&b, id, &none);
+	save_buf("remark", "none", &b);
+	remark_seen_put(&one, id, &note);
+	for (int i = 0; i < 2; i++) {
+		ops_buf_putle16(&b, (uint16_t)one.len);
+		ops_buf_put(&b, one.data, one.len);
+	}
+	save_buf("remarks", "two", &b);
+	ops_buf_free(&one);
 	ops_buf_free(&b);
 }
 
@@ -553,6 +588,7 @@ main(int argc, char **argv)
 	record_seeds();
 	event_seeds();
 	login_seeds();
+	remark_seeds();
 	program_seeds();
 	programs_seeds();
 	frame_seeds();

@@ -15,11 +15,12 @@ REC_HELLO, REC_HELD, REC_EVENT, REC_RECORDS, REC_ACK, REC_STATE = range(32, 38)
 Q_ACCESS, Q_DONE, Q_FAILED, Q_STATUS, Q_STATUS_IS, Q_SEAL = range(38, 44)
 REC_OUTER, REC_FOUND, Q_WATCH, Q_OUTER, Q_FOUND = range(44, 49)
 REC_INNER, Q_INNER, Q_OVER, CAP_HELLO, CAP_STATE, CAP_SYNC, CAP_SYNCED, CAP_KEY = range(49, 57)
-IMP_HELLO, LOGIN, LOGOUT = 57, 58, 59
+IMP_HELLO, LOGIN, LOGOUT, Q_NOTE, Q_NOT_NOTED = 57, 58, 59, 60, 61
 (C_HELLO, C_WELCOME, C_STATUS, C_STATUS_IS, C_SESSIONS, C_SESSION, C_READ, C_READ_ALL, C_OPEN,
  C_FILE, C_LIST, C_NAMES, C_TAIL, C_TAIL_RECORDS, C_END, C_DONE, C_FAILED) = range(64, 81)
 
-SESSION_OPEN, SESSION_CLOSE, ACCESS, GAP_EVENT = 64, 65, 66, 67
+C_NOTE, C_NOTES, C_NOTE_IS = 85, 86, 87
+SESSION_OPEN, SESSION_CLOSE, ACCESS, GAP_EVENT, NOTE = 64, 65, 66, 67, 73
 OUTPUT = 1
 CAPTURE, EXEC, ARGS, ENDED, FAILED, LOSS = range(96, 102)
 EPERM_CODE, EUNAVAIL_CODE, EUSAGE_CODE, ENOENT_CODE = 8, 11, 10, 7  # enum ops_code
@@ -196,6 +197,16 @@ def import_payload(sid, **other):
 def accounted(sid):
     return record(102, sid + cbor({1: 4, 2: 1, 3: 0, 4: 0, 5: 0, 6: 9, 7: 0, 8: 0, 9: 0, 10: 0, 11: 0,
                                    12: 0, 13: 0, 14: 0, 16: b"true"}))
+
+
+def remark_payload(sid, kind=1, keys=None):
+    """Of a NOTE."""
+    return sid + cbor({1: kind, 2: 0, 3: UNSET, 4: 7, 5: 1, 6: 1, **(keys or {})})
+
+
+def note_request(keys=None):
+    """Of Q_NOTE, as query would say it of a process that is in no session."""
+    return cbor({2: 0, 3: UNSET, 4: UNSET, 5: 7, 6: 1, 7: 0, 8: b"", 9: b"words", **(keys or {})})
 
 
 def login_payload(person=None, how=1, **other):

@@ -11,6 +11,7 @@
 #include "merkle/checkpoint.h"
 #include "merkle/tile.h"
 #include "record/login.h"
+#include "record/remark.h"
 #include "record/walbatch.h"
 
 #define MS 1000000ull
@@ -581,6 +582,19 @@ build_login(struct build *b, uint32_t ses, const char *person)
 
 	login_put(&p, &l);
 	build_record(b, b->events, REC_LOGIN, p.data, p.len);
+	ops_buf_free(&p);
+}
+
+void
+build_remark(struct build *b, size_t session, uint32_t kind, const char *text)
+{
+	const struct remark r = {
+		.kind = kind, .uid = 1000, .pid = 7, .text = text_of(text)
+	};
+	struct ops_buf p = { .max = RECORD_PAYLOAD_MAX };
+
+	remark_put(&p, b->stream[session].id, &r);
+	build_record(b, b->events, REC_NOTE, p.data, p.len);
 	ops_buf_free(&p);
 }
 

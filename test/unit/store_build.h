@@ -119,6 +119,9 @@ void build_open(struct build *b, size_t session, uint32_t uid, const char *user,
 /* Somebody logged in; person by the map, NULL: none.  Sessions that build_open()
  * makes have the audit session 7. */
 void build_login(struct build *b, uint32_t ses, const char *person);
+/* A reason of it (text NULL: asked for, and none given), or a note in it. */
+void build_remark(
+    struct build *b, size_t session, uint32_t kind, const char *text);
 /* One was executed, in that session (0: in none); in front of a stream's first,
  * that capture began. */
 void build_program(

@@ -407,10 +407,48 @@ test_alert(void **state)
 }
 
 static void
+test_note(void **state)
+{
+	struct proto_note n = { { 9, 8 }, 1, 2, 3, 4, 5, 136 << 20 | 7,
+		text("ancestor1234"), text("CHG-1") };
+	struct proto_note got = { .pid = 99 };
+	struct ops_buf b = { .max = 4096 };
+	struct ops_err err;
+
+	(void)state;
+	proto_note_put(&b, &n);
+	for (size_t i = 0; i < b.len; i++)
+		assert_int_equal(proto_note_get(b.data, i, &got, &err), -1);
+	assert_int_equal(got.pid, 99);
+	assert_int_equal(proto_note_get(b.data, b.len, &got, &err), 0);
+	assert_memory_equal(got.session, n.session, OPS_ID_LEN);
+	assert_true(got.uid == 1 && got.auid == 2 && got.ses == 3 &&
+		    got.pid == 4 && got.start == 5 && got.tty == n.tty);
+	assert_true(same(got.ancestors, n.ancestors));
+	assert_true(same(got.text, n.text));
+	/* Of no session named, without words, with half an ancestor. */
+	memset(n.session, 0, sizeof(n.session));
+	ops_buf_reset(&b);
+	proto_note_put(&b, &n);
+	assert_int_equal(proto_note_get(b.data, b.len, &got, &err), 0);
+	assert_true(ops_all_zero(got.session, OPS_ID_LEN));
+	n.ancestors = text("ancestor");
+	ops_buf_reset(&b);
+	proto_note_put(&b, &n);
+	assert_int_equal(proto_note_get(b.data, b.len, &got, &err), -1);
+	n.ancestors = text("ancestor1234");
+	n.text = text("");
+	ops_buf_reset(&b);
+	proto_note_put(&b, &n);
+	assert_int_equal(proto_note_get(b.data, b.len, &got, &err), -1);
+	ops_buf_free(&b);
+}
+
+static void
 test_filter(void **state)
 {
 	struct proto_filter f = { text("eva"), 1, UINT64_MAX, true, text("vi"),
-		true, true, text("alice") };
+		true, true, text("alice"), text("CHG-1") };
 	struct ops_buf b = { .max = 4096 };
 	struct proto_filter got;
 	struct ops_err err;
@@ -424,6 +462,7 @@ test_filter(void **state)
 	assert_true(got.active && got.mine && got.commands);
 	assert_true(same(got.command, f.command));
 	assert_true(same(got.person, f.person));
+	assert_true(same(got.note, f.note));
 	/* The empty filter. */
 	assert_int_equal(
 	    proto_filter_get(
@@ -434,7 +473,7 @@ test_filter(void **state)
 	/* A condition that this reader does not know. */
 	assert_int_equal(
 	    proto_filter_get(
-		(const uint8_t *)"\xa3\x02\x00\x03\x00\x09\x01", 7, &got, &err),
+		(const uint8_t *)"\xa3\x02\x00\x03\x00\x0a\x01", 7, &got, &err),
 	    -1);
 	assert_int_equal(err.code, OPS_EFORMAT);
 	ops_buf_free(&b);
@@ -453,6 +492,7 @@ main(void)
 		cmocka_unit_test(test_capture),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_alert),
+		cmocka_unit_test(test_note),
 		cmocka_unit_test(test_filter),
 	};
 

@@ -8,7 +8,7 @@ static const enum record_type screen_types[] = { REC_OUTPUT, REC_INPUT,
 	REC_EXIT };
 static const enum record_type event_types[] = { REC_SESSION_OPEN,
 	REC_SESSION_CLOSE, REC_ACCESS, REC_GAP_EVENT, REC_BYPASS, REC_DAEMON,
-	REC_LOGIN, REC_LOGOUT };
+	REC_LOGIN, REC_LOGOUT, REC_NOTE };
 static const enum record_type program_types[] = { REC_CAPTURE, REC_EXEC,
 	REC_ARGS, REC_ENDED, REC_FAILED, REC_LOSS, REC_ACCOUNTED,
 	REC_COVERAGE };
@@ -48,7 +48,7 @@ static const struct {
 	{ "type 0",		B("\0"),			OPS_EFORMAT, 0, 0, 0 },
 	{ "type 10",		B("\x0a"),			OPS_EFORMAT, 0, 0, 0 },
 	{ "type 63",		B("\x3f"),			OPS_EFORMAT, 0, 0, 0 },
-	{ "type 73",		B("\x49"),			OPS_EFORMAT, 0, 0, 0 },
+	{ "type 74",		B("\x4a"),			OPS_EFORMAT, 0, 0, 0 },
 	{ "type 255",		B("\xff"),			OPS_EFORMAT, 0, 0, 0 },
 	{ "flag 2",		B("\x01\x02"),			OPS_EFORMAT, 0, 0, 0 },
 	{ "flag 0x80",		B("\x01\x80"),			OPS_EFORMAT, 0, 0, 0 },

@@ -1,6 +1,7 @@
-/* Covers: session, session_wire */
+/* Covers: session, session_wire, remarks */
 #include "check.h"
 
+#include "store/remarks.h"
 #include "store/session.h"
 #include "store_build.h"
 
@@ -311,6 +312,62 @@ test_logins(void **state)
 	assert_int_equal(matches_now(f), 0);
 }
 
+/* What was said of a session is told with it, and found; the notes are its own. */
+static void
+test_remarks(void **state)
+{
+	size_t mine[3];
+	struct session_filter f = { .note = "CHG-7" };
+	struct remark_list notes = { 0 };
+	struct session_list got = { 0 };
+	struct store *store;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		mine[i] = build_stream(&b, CLASS_SCREEN);
+		build_open(&b, mine[i], 1000, "eva", "pts/1", NULL);
+	}
+	build_remark(&b, mine[0], REMARK_REASON, "see CHG-7");
+	build_remark(&b, mine[1], REMARK_REASON, NULL);
+	build_remark(&b, mine[1], REMARK_NOTE, "for CHG-71");
+	build_remark(&b, mine[0], REMARK_NOTE, "done");
+	build_remark(&b, mine[1], REMARK_NOTE, "done, too");
+	build_frames(&b);
+	build_seal(&b, false, false);
+	build_checkpoint(&b);
+	assert_int_equal(store_open(&b.mem.vfs, 0, &store, NULL), 0);
+	assert_int_equal(session_list_load(store, NULL, &got, NULL), 0);
+	for (size_t i = 0; i < got.n; i++) {
+		const struct session *x = &got.s[i];
+		bool first =
+		    memcmp(x->id, b.stream[mine[0]].id, OPS_ID_LEN) == 0;
+		bool second =
+		    memcmp(x->id, b.stream[mine[1]].id, OPS_ID_LEN) == 0;
+
+		assert_int_equal(x->asked, first || second);
+		assert_int_equal(x->reason.n, first ? 9 : 0);
+		assert_int_equal(x->notes, first ? 1 : second ? 2 : 0);
+	}
+	session_list_free(&got);
+	assert_int_equal(session_list_load(store, &f, &got, NULL), 0);
+	assert_int_equal(got.n, 2);
+	session_list_free(&got);
+	f.note_marks = true;
+	assert_int_equal(session_list_load(store, &f, &got, NULL), 0);
+	assert_true(got.n > 2);
+	session_list_free(&got);
+	assert_int_equal(
+	    remark_list_load(store, b.stream[mine[1]].id, &notes, NULL), 0);
+	assert_int_equal(notes.n, 3);
+	assert_int_equal(notes.missing, 0);
+	assert_null(notes.r[0].r.text.p);
+	assert_memory_equal(notes.r[1].r.text.p, "for CHG-71", 10);
+	assert_memory_equal(notes.r[2].r.text.p, "done, too", 9);
+	assert_true(notes.r[0].time <= notes.r[1].time && notes.r[1].sealed);
+	remark_list_free(&notes);
+	store_free(store);
+}
+
 int
 main(void)
 {
@@ -322,6 +379,7 @@ main(void)
 		T(test_imported),
 		T(test_bytes),
 		T(test_logins),
+		T(test_remarks),
 		T(test_missing),
 	};
 

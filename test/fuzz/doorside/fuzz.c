@@ -11,6 +11,9 @@
  *	- a session that was begun is OPEN first and CLOSE last, in the log and
  *	  each once; CLOSE counts the records and has the status the door gave;
  *	- STOP and CONT take turns;
+ *	- a door is told to wait once at most, where something is asked, and then to go
+ *	  or that it is refused; a session that needs a reason has one, unless the log
+ *	  failed;
  *	- what is shown is what was recorded, in its order, and was sent before;
  *	- while the door is stopped the terminal is as the session found it, and
  *	  nothing is shown; and at the end it is so too.
@@ -29,6 +32,7 @@
 #include "base/clock.h"
 #include "ipc/msg.h"
 #include "ipc/proto.h"
+#include "record/remark.h"
 #include "recorder/rec.h"
 
 #define MS UINT64_C(1000000)
@@ -51,7 +55,7 @@ static struct {
 	/* what the door has said and heard */
 	bool stopped; /* its last word about it was STOP */
 	unsigned stops, stop_oks;
-	bool went, exited, bad;
+	bool asked, went, go, exited, bad;
 	uint32_t status;
 
 	/* the log */
@@ -60,6 +64,7 @@ static struct {
 	uint8_t last_mark; /* REC_STOP or REC_CONT */
 	bool closed;
 	struct event_close close;
+	bool has_note, reason;
 	uint8_t logged[SHOWN_MAX];
 	size_t n_logged, stop_at; /* all, and before the last STOP */
 
@@ -176,10 +181,17 @@ static void
 take_event(const struct msg *m)
 {
 	uint8_t type = m->p[8];
+	struct remark note;
 
 	REQUIRE(ops_getle64(m->p) == w.events && !w.closed);
 	REQUIRE((type == REC_SESSION_OPEN) == (w.events == 0));
 	w.events++;
+	if (type == REC_NOTE) {
+		REQUIRE(remark_get(m->p + 17, m->n - 17, &note, NULL) == 0);
+		REQUIRE(note.kind == REMARK_REASON && !w.has_note);
+		w.has_note = true;
+		w.reason = note.text.p != NULL;
+	}
 	if (type != REC_SESSION_CLOSE)
 		return;
 	REQUIRE(event_close_get(m->p + 17, m->n - 17, &w.close, NULL) == 0);
@@ -287,9 +299,16 @@ hear(void)
 			let_go(&w.door);
 			return;
 		}
+		if (m.type == DOOR_ASKING) {
+			REQUIRE(!w.asked && !w.went && r.ask.mode != ASK_OFF &&
+				r.terminal);
+			w.asked = true;
+			continue;
+		}
 		REQUIRE(
 		    (m.type == DOOR_GO || m.type == DOOR_REFUSED) == !w.went);
 		w.went = true;
+		w.go |= m.type == DOOR_GO;
 		w.stop_oks += m.type == DOOR_STOP_OK;
 		REQUIRE(w.stop_oks <= w.stops);
 		if (m.type == DOOR_BYE)
@@ -524,6 +543,7 @@ queue_open(void)
 static void
 begin(uint8_t how)
 {
+	static const uint8_t notice[] = "Be told\n\x1b[2J.";
 	int pair[2], outer;
 
 	memset(&r, 0, sizeof(r));
@@ -538,6 +558,15 @@ begin(uint8_t how)
 		.refuse = (how & 8) != 0,
 		.link = {
 		    .fd = -1, .bell = -1, .path = "", .queue = &r.queue } };
+	/* Of four: nothing is asked, twice it may be left empty, once root is. */
+	r.ask.mode = how >> 4 & 3;
+	r.ask.uid = r.ask.mode > ASK_REQUIRED ? 0 : 1000;
+	if (r.ask.mode > ASK_REQUIRED)
+		r.ask.mode = ASK_REQUIRED;
+	if (how & 0x40) {
+		memcpy(r.ask.notice, notice, sizeof(notice) - 1);
+		r.ask.notice_len = sizeof(notice) - 1;
+	}
 	r.link.owner = &uplink_owner;
 	r.uplink.link = &r.link;
 	r.uplink.found = rec_found;
@@ -580,6 +609,8 @@ check_end(int rc)
 		REQUIRE(w.exited);
 	if (w.closed && r.terminal && w.close.why == CLOSE_EXIT)
 		REQUIRE(w.close.has_status && w.close.status == w.status);
+	if (w.go && r.terminal && r.ask.mode == ASK_REQUIRED && r.ask.uid != 0)
+		REQUIRE(w.reason || w.told);
 	REQUIRE(w.person < 0 || as_found());
 }
 

@@ -22,7 +22,7 @@
 static unsigned
 count(const struct heard *h)
 {
-	return (unsigned)h->go + h->stop_ok + h->bye + h->end;
+	return (unsigned)h->go + h->asking + h->stop_ok + h->bye + h->end;
 }
 
 /* As proto.h says it. */
@@ -32,6 +32,8 @@ is_allowed(enum heard_state state, const struct msg *m)
 	switch (m->type) {
 	case DOOR_GO:
 		return state == HEARD_ASKED && m->n == OPS_ID_LEN + 1;
+	case DOOR_ASKING:
+		return state == HEARD_ASKED && m->n == 0;
 	case DOOR_STOP_OK:
 		return state == HEARD_STOPPING && m->n == 0;
 	case DOOR_BYE:
@@ -47,6 +49,7 @@ check_heard(uint16_t type, const struct heard *h)
 {
 	REQUIRE(count(h) == 1);
 	REQUIRE(h->go == (type == DOOR_GO));
+	REQUIRE(h->asking == (type == DOOR_ASKING));
 	REQUIRE(h->stop_ok == (type == DOOR_STOP_OK));
 	REQUIRE(h->bye == (type == DOOR_BYE));
 	REQUIRE(h->end == (type == DOOR_END));
@@ -62,9 +65,11 @@ check_refusal(const char *msg)
 static void
 hear(enum heard_state state, struct msg m)
 {
-	struct heard h = { 0 }, all = {
-		.go = true, .stop_ok = true, .bye = true, .end = true
-	};
+	struct heard h = { 0 }, all = { .go = true,
+		.asking = true,
+		.stop_ok = true,
+		.bye = true,
+		.end = true };
 	struct ops_err err = { 0 };
 	struct msg copy = m;
 	bool refusal = m.type == DOOR_REFUSED && state == HEARD_ASKED &&
@@ -84,7 +89,7 @@ hear(enum heard_state state, struct msg m)
 	/* What was heard before stays. */
 	copy.fds = 0;
 	(void)heard_take(&all, state, &copy, NULL);
-	REQUIRE(count(&all) == 4);
+	REQUIRE(count(&all) == 5);
 }
 
 int

@@ -11,7 +11,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OPEN, HELD, STATUS, FILTER, OUTER, FOUND, INNER, CAPTURE, ALERT, KINDS };
+enum {
+	OPEN,
+	HELD,
+	STATUS,
+	FILTER,
+	OUTER,
+	FOUND,
+	INNER,
+	CAPTURE,
+	ALERT,
+	NOTE,
+	KINDS
+};
 
 union body {
 	struct proto_open open;
@@ -23,6 +35,7 @@ union body {
 	struct proto_inner inner;
 	struct proto_capture capture;
 	struct proto_alert alert;
+	struct proto_note note;
 };
 
 static int
@@ -55,6 +68,9 @@ get(unsigned kind, const uint8_t *p, size_t n, union body *ret)
 		break;
 	case ALERT:
 		rc = proto_alert_get(p, n, &ret->alert, &err);
+		break;
+	case NOTE:
+		rc = proto_note_get(p, n, &ret->note, &err);
 		break;
 	default:
 		rc = proto_found_get(p, n, &ret->found, &err);
@@ -98,6 +114,9 @@ put(unsigned kind, struct ops_buf *b, const union body *body)
 	case ALERT:
 		proto_alert_put(b, &body->alert);
 		break;
+	case NOTE:
+		proto_note_put(b, &body->note);
+		break;
 	default:
 		proto_found_put(b, &body->found);
 	}
@@ -125,7 +144,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	/* Nothing gets lost or is written otherwise, where every key is known. */
 	if (once.len > size - 1 ||
-	    (kind != OPEN && kind != STATUS && once.len != size - 1) ||
+	    (kind != OPEN && kind != STATUS && kind != ALERT && kind != NOTE &&
+		once.len != size - 1) ||
 	    (once.len == size - 1 &&
 		memcmp(once.data, data + 1, once.len) != 0))
 		abort();

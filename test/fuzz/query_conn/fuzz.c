@@ -28,7 +28,9 @@
 #include "base/bytes.h"
 #include "ipc/proto.h"
 #include "logline.h"
+#include "procid.h"
 #include "query_conn.h"
+#include "store/remarks.h"
 #include "store/segment.h"
 #include "store/session.h"
 
@@ -61,6 +63,7 @@ static struct {
 	bool may[SESSIONS];
 	/* acknowledged access records of this request */
 	bool logged, logged_id[SESSIONS];
+	bool noted; /* the same of a note */
 
 	/* the writer */
 	uint8_t mode;
@@ -90,7 +93,17 @@ query_who(int conn, uid_t own, struct query_who *ret, struct ops_err *err)
 	*ret = (struct query_who){ .peer = { 7, MINE, MINE },
 		.auid = EVENT_UNSET,
 		.user = "ann",
+		.way = { .ses = EVENT_UNSET, .self = { 7, 8 } },
 		.full = t.full };
+	return 0;
+}
+
+int
+procid_see(pid_t pid, struct procid_seen *ret, struct ops_err *err)
+{
+	(void)err;
+	REQUIRE(pid == 7);
+	*ret = (struct procid_seen){ .start = 8, .tty_major = 136 };
 	return 0;
 }
 
@@ -139,12 +152,34 @@ __wrap_msg_connect(const char *path, int *ret, struct ops_err *err)
 
 /* -- the writer -- */
 
+/* Who it is is what the kernel says; and only what is his own is named, unless he may
+ * read all. */
+static void
+check_note(const uint8_t *p, size_t n)
+{
+	struct proto_note note;
+	int i;
+
+	REQUIRE(t.asked == C_NOTE);
+	REQUIRE(proto_note_get(p, n, &note, NULL) == 0);
+	REQUIRE(note.uid == MINE && note.pid == 7 && note.start == 8 &&
+		note.auid == EVENT_UNSET && note.tty == 136 << 20);
+	REQUIRE(memcmp(note.session, t.id, OPS_ID_LEN) == 0);
+	i = index_of(note.session);
+	REQUIRE(t.full || ops_all_zero(note.session, OPS_ID_LEN) ||
+		(i >= 0 && uids[i] == MINE));
+}
+
 static void
 writer_hears(uint16_t type, const void *p, size_t n)
 {
 	t.to_answer = type;
 	if (type == Q_STATUS)
 		return;
+	if (type == Q_NOTE) {
+		check_note(p, n);
+		return;
+	}
 	REQUIRE(type == Q_ACCESS);
 	REQUIRE(event_access_get(p, n, &t.access, NULL) == 0);
 	REQUIRE(t.access.uid == MINE && t.access.pid == 7);
@@ -180,9 +215,16 @@ writer_says(struct msg *ret, struct ops_err *err)
 		ret->type = Q_FOUND;
 		return 1;
 	}
+	if (t.mode == 6 && t.to_answer == Q_NOTE) {
+		*ret = (struct msg){ .type = Q_NOT_NOTED,
+			.p = (const uint8_t *)"\6no",
+			.n = 3 };
+		return 1;
+	}
 	ret->type = t.to_answer == Q_STATUS ? Q_STATUS_IS : Q_DONE;
 	if (t.to_answer == Q_ACCESS)
 		note_access();
+	t.noted |= t.to_answer == Q_NOTE;
 	return 1;
 }
 
@@ -278,10 +320,27 @@ check_tail(const uint8_t *p, size_t n)
 }
 
 static void
+check_remark(const uint8_t *p, size_t n)
+{
+	struct remark_list l = { 0 };
+
+	REQUIRE(t.asked == C_NOTES);
+	may_see(t.id);
+	REQUIRE(remark_seen_get(p, n, &l, NULL) == 0);
+	REQUIRE(memcmp(p + 17, t.id, OPS_ID_LEN) == 0);
+	remark_list_free(&l);
+	t.parts++;
+}
+
+static void
 check_done(void)
 {
 	int i = index_of(t.id);
 
+	if (t.asked == C_NOTE) {
+		REQUIRE(t.noted);
+		return;
+	}
 	if (t.asked == C_READ_ALL) {
 		REQUIRE(t.full && t.logged);
 		t.all = true;
@@ -304,8 +363,8 @@ client_hears(
 	REQUIRE((type == C_WELCOME) == (t.asked == C_HELLO));
 	REQUIRE(type == C_WELCOME || t.greeted);
 	REQUIRE(n_fds == (type == C_FILE ? 1 : 0));
-	t.answered =
-	    type != C_SESSION && type != C_NAMES && type != C_TAIL_RECORDS;
+	t.answered = type != C_SESSION && type != C_NAMES &&
+		     type != C_TAIL_RECORDS && type != C_NOTE_IS;
 	switch (type) {
 	case C_WELCOME:
 		REQUIRE(!t.greeted && n == 1 && p[0] == t.full);
@@ -326,10 +385,14 @@ client_hears(
 	case C_TAIL_RECORDS:
 		check_tail(p, n);
 		break;
+	case C_NOTE_IS:
+		check_remark(p, n);
+		break;
 	case C_END:
 		REQUIRE(t.asked == C_SESSIONS || t.asked == C_LIST ||
-			t.asked == C_TAIL);
-		REQUIRE(n == 4 || (t.asked == C_SESSIONS && n > 20));
+			t.asked == C_TAIL || t.asked == C_NOTES);
+		REQUIRE(n == (t.asked == C_NOTES ? 12 : 4) ||
+			(t.asked == C_SESSIONS && n > 20));
 		REQUIRE(ops_getle32(p) == t.parts);
 		break;
 	case C_DONE:
@@ -386,8 +449,16 @@ put_body(struct fuzz_in *in, uint16_t type, uint8_t how, uint8_t *p)
 		memcpy(p, body.data, n);
 		ops_buf_free(&body);
 		return n;
+	case C_NOTE:
+		memset(t.id, 0, OPS_ID_LEN);
+		if (how & 0x10)
+			memcpy(t.id, ids[how % SESSIONS], OPS_ID_LEN);
+		memcpy(p, t.id, OPS_ID_LEN);
+		memcpy(p + OPS_ID_LEN, "words", 5);
+		return OPS_ID_LEN + 5;
 	case C_READ:
 	case C_TAIL:
+	case C_NOTES:
 		memcpy(t.id, ids[how % SESSIONS], OPS_ID_LEN);
 		t.id[0] ^= how >> 7;
 		memcpy(p, t.id, OPS_ID_LEN);
@@ -407,7 +478,9 @@ client_says(uint8_t buf[static MSG_MAX], struct msg *ret)
 	static const uint16_t types[] = { C_HELLO, C_STATUS, C_SESSIONS, C_READ,
 		C_READ_ALL, C_OPEN, C_LIST, C_TAIL };
 	uint8_t what = fuzz_byte(&t.in), how = fuzz_byte(&t.in);
-	uint16_t type = types[what % 8];
+	uint16_t type = types[what % 8] == C_TAIL && (how & 0x40)
+			    ? (how & 0x20 ? C_NOTES : C_NOTE)
+			    : types[what % 8];
 	size_t n = put_body(&t.in, type, how, buf);
 
 	/* The answer before was whole. */
@@ -425,7 +498,7 @@ client_says(uint8_t buf[static MSG_MAX], struct msg *ret)
 	memset(t.day, 0, sizeof(t.day));
 	memcpy(t.day, buf, n < sizeof(t.day) ? n : sizeof(t.day) - 1);
 	t.asked = type;
-	t.answered = t.logged = false;
+	t.answered = t.logged = t.noted = false;
 	t.parts = 0;
 	memset(t.logged_id, 0, sizeof(t.logged_id));
 	*ret = (struct msg){ .type = type, .p = buf, .n = n };
@@ -521,6 +594,7 @@ make_store(void)
 		s[i] = build_stream(&b, CLASS_SCREEN);
 		build_open(&b, s[i], uids[i], "user", "pts/1", "ls|-l");
 		build_output(&b, s[i], "some output");
+		build_remark(&b, s[i], REMARK_NOTE, "a note");
 		memcpy(ids[i], b.stream[s[i]].id, OPS_ID_LEN);
 	}
 	build_sync(&b);

@@ -34,6 +34,7 @@
 #include "record/body.h"
 #include "record/login.h"
 #include "record/record.h"
+#include "record/remark.h"
 #include "writer_peer.h"
 
 #define PEERS 4
@@ -43,6 +44,7 @@
 #define SYNCS_MAX 1024        /* an input has no more bytes */
 #define TICKETS_MAX 4096
 #define LAST_TURNS 12 /* until all is read */
+#define NOTED 5       /* who says a note */
 #define START 77      /* what the recorder says of itself */
 
 /* -- the writer behind it -- */
@@ -225,10 +227,25 @@ take_event(struct fake_session *f, uint8_t type, const uint8_t *p, size_t n)
 		f->s.recorder_start = open.recorder_start;
 	} else {
 		REQUIRE(type == REC_SESSION_CLOSE || type == REC_GAP_EVENT ||
-			type == REC_BYPASS);
+			type == REC_BYPASS || type == REC_NOTE);
 	}
 	f->s.closed = type == REC_SESSION_CLOSE;
 	f->event_ticket[f->s.next_event++] = ++fake.ticket;
+}
+
+/* A note that came through query; one of a recorder is a reason. */
+static bool
+is_said(uint8_t type, const uint8_t *p, size_t n)
+{
+	struct remark note;
+
+	if (type != REC_NOTE)
+		return false;
+	REQUIRE(remark_get(p, n, &note, NULL) == 0);
+	if (note.kind == REMARK_REASON)
+		return false;
+	REQUIRE(note.pid == NOTED && note.text.n == 4);
+	return true;
 }
 
 int
@@ -265,7 +282,10 @@ writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
 		if (f == NULL || is_programs(f) || f->s.closed ||
 		    f->s.next_event == TICKETS_MAX)
 			return ops_fail(err, OPS_EUSAGE, "closed");
-		take_event(f, type, p, n);
+		if (is_said(type, p, n))
+			fake.ticket++;
+		else
+			take_event(f, type, p, n);
 	}
 	r->last_ticket = fake.ticket;
 	if (ticket != NULL)
@@ -499,6 +519,9 @@ check_message(struct client *c, const struct msg *m)
 	case Q_STATUS_IS:
 		REQUIRE(!c->held);
 		break;
+	case Q_NOT_NOTED:
+		REQUIRE(!c->held && m->n > 1 && m->p[0] != OPS_OK);
+		break;
 	default:
 		abort();
 	}
@@ -574,7 +597,9 @@ put_event(struct ops_buf *b, const uint8_t *id, uint8_t kind)
 	const struct event_gap gap = { 5, 1, 2 };
 	const struct event_bypass bypass = { .pid = 9 };
 
-	switch (kind % 5) {
+	const struct remark reason = { .kind = REMARK_REASON };
+
+	switch (kind % 6) {
 	case 0:
 		put_open(b, id);
 		return REC_SESSION_OPEN;
@@ -587,6 +612,9 @@ put_event(struct ops_buf *b, const uint8_t *id, uint8_t kind)
 	case 3:
 		event_close_put(b, id, &close);
 		return REC_SESSION_CLOSE;
+	case 4:
+		remark_put(b, id, &reason);
+		return REC_NOTE;
 	default: /* not a recorder's */
 		event_gap_put(b, id, &gap);
 		return REC_ACCESS;
@@ -631,8 +659,25 @@ make_question(uint8_t how, struct ops_buf *b)
 	const struct event_access access = { .pid = 3 };
 	const struct login in = { .pid = 4, .ses = 5 };
 	const struct logout out = { .pid = 4, .ses = 5 };
+	/* Its parent is the door of who says so (REC_INNER). */
+	struct proto_note note = { .pid = NOTED,
+		.ses = EVENT_UNSET,
+		.ancestors = { (const uint8_t *)"\1\0\0\0\0\0\0\0\0\0\0", 12 },
+		.text = { (const uint8_t *)"word", 4 } };
 
 	switch (how & 0x0f) {
+	case 10: /* in a session that is named, */
+		note.session[0] = (uint8_t)(1 + (how >> 4) % (SESSIONS + 1));
+		proto_note_put(b, &note);
+		return Q_NOTE;
+	case 11: /* of a process with these ancestors, */
+		proto_note_put(b, &note);
+		return Q_NOTE;
+	case 12: /* or of this login */
+		note.ancestors.n = 0;
+		note.ses = how >> 4 & 1 ? 0 : EVENT_UNSET;
+		proto_note_put(b, &note);
+		return Q_NOTE;
 	case 13:
 		login_put(b, &in);
 		return MSG_LOGIN;

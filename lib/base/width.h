@@ -4,8 +4,8 @@
  * A short table and not wcwidth(3), whose answer depends on the locale of who
  * asks; the sessions shown were made under another.
  */
-#ifndef OPS_CLI_WIDTH_H
-#define OPS_CLI_WIDTH_H
+#ifndef OPS_WIDTH_H
+#define OPS_WIDTH_H
 
 #include <stdint.h>
 
