@@ -22,7 +22,7 @@
 static unsigned
 count(const struct heard *h)
 {
-	return (unsigned)h->go + h->stop_ok + h->bye + h->end;
+	return (unsigned)h->go + h->stop_ok + h->bye + h->end + h->off;
 }
 
 /* As proto.h says it. */
@@ -32,6 +32,8 @@ is_allowed(enum heard_state state, const struct msg *m)
 	switch (m->type) {
 	case DOOR_GO:
 		return state == HEARD_ASKED && m->n == OPS_ID_LEN + 1;
+	case DOOR_OFF:
+		return state == HEARD_ASKED && m->n <= HEARD_WHY;
 	case DOOR_STOP_OK:
 		return state == HEARD_STOPPING && m->n == 0;
 	case DOOR_BYE:
@@ -43,16 +45,6 @@ is_allowed(enum heard_state state, const struct msg *m)
 }
 
 static void
-check_heard(uint16_t type, const struct heard *h)
-{
-	REQUIRE(count(h) == 1);
-	REQUIRE(h->go == (type == DOOR_GO));
-	REQUIRE(h->stop_ok == (type == DOOR_STOP_OK));
-	REQUIRE(h->bye == (type == DOOR_BYE));
-	REQUIRE(h->end == (type == DOOR_END));
-}
-
-static void
 check_refusal(const char *msg)
 {
 	for (const uint8_t *p = (const uint8_t *)msg; *p != '\0'; p++)
@@ -60,11 +52,26 @@ check_refusal(const char *msg)
 }
 
 static void
+check_heard(uint16_t type, const struct heard *h)
+{
+	REQUIRE(count(h) == 1);
+	REQUIRE(h->go == (type == DOOR_GO));
+	REQUIRE(h->stop_ok == (type == DOOR_STOP_OK));
+	REQUIRE(h->bye == (type == DOOR_BYE));
+	REQUIRE(h->end == (type == DOOR_END));
+	REQUIRE(h->off == (type == DOOR_OFF));
+	REQUIRE(strnlen(h->why, sizeof(h->why)) <= HEARD_WHY);
+	check_refusal(h->why);
+}
+
+static void
 hear(enum heard_state state, struct msg m)
 {
-	struct heard h = { 0 }, all = {
-		.go = true, .stop_ok = true, .bye = true, .end = true
-	};
+	struct heard h = { 0 }, all = { .go = true,
+		.stop_ok = true,
+		.bye = true,
+		.end = true,
+		.off = true };
 	struct ops_err err = { 0 };
 	struct msg copy = m;
 	bool refusal = m.type == DOOR_REFUSED && state == HEARD_ASKED &&
@@ -84,7 +91,7 @@ hear(enum heard_state state, struct msg m)
 	/* What was heard before stays. */
 	copy.fds = 0;
 	(void)heard_take(&all, state, &copy, NULL);
-	REQUIRE(count(&all) == 4);
+	REQUIRE(count(&all) == 5);
 }
 
 int

@@ -238,6 +238,7 @@ writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
 	uint8_t id[OPS_ID_LEN];
 	struct event_access access;
 	struct fake_session *f;
+	struct offswitch off;
 	struct logout logout;
 	struct login login;
 
@@ -252,6 +253,11 @@ writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
 		REQUIRE(login_get(p, n, &login, NULL) == 0);
 		REQUIRE(login.pid == (uint32_t)getpid() && login.ses == 8 &&
 			login.auid == 7 && login.start == START);
+		fake.ticket++;
+	} else if (type == REC_DAEMON) {
+		/* Who asks is the kernel's to say. */
+		REQUIRE(offswitch_get(p, n, &off, NULL) == 0);
+		REQUIRE(off.has_who && off.uid == getuid() && off.auid == 7);
 		fake.ticket++;
 	} else if (type == REC_LOGOUT) {
 		REQUIRE(logout_get(p, n, &logout, NULL) == 0);
@@ -497,6 +503,7 @@ check_message(struct client *c, const struct msg *m)
 	case Q_DONE:
 	case Q_FAILED:
 	case Q_STATUS_IS:
+	case MSG_SWITCHED:
 		REQUIRE(!c->held);
 		break;
 	default:
@@ -631,6 +638,10 @@ make_question(uint8_t how, struct ops_buf *b)
 	const struct event_access access = { .pid = 3 };
 	const struct login in = { .pid = 4, .ses = 5 };
 	const struct logout out = { .pid = 4, .ses = 5 };
+	const struct offswitch sw = { .off = how & 0x10,
+		.has_who = true,
+		.uid = 77,
+		.reason = "a reason" };
 
 	switch (how & 0x0f) {
 	case 13:
@@ -639,6 +650,9 @@ make_question(uint8_t how, struct ops_buf *b)
 	case 14:
 		logout_put(b, &out);
 		return MSG_LOGOUT;
+	case 15: /* off, or on, as it is */
+		offswitch_put(b, &sw, 5);
+		return MSG_SWITCH;
 	default:
 		event_access_put(b, &access);
 		return Q_ACCESS;
