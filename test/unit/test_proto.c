@@ -395,8 +395,7 @@ test_alert(void **state)
 	for (size_t n = 0; n < b.len; n++)
 		assert_int_equal(proto_alert_get(b.data, n, &got, &err), -1);
 	/* No such kind. */
-	for (uint32_t kind = 0; kind <= ALERT_ON + 1;
-	     kind += ALERT_ON + 1) {
+	for (uint32_t kind = 0; kind <= ALERT_ON + 1; kind += ALERT_ON + 1) {
 		f.kind = kind;
 		ops_buf_reset(&b);
 		proto_alert_put(&b, &f);
