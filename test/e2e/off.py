@@ -8,6 +8,7 @@ import json
 import os
 import pwd
 import signal
+import subprocess
 import sys
 import time
 
@@ -400,6 +401,29 @@ class Logins(Switch):
         got = self.host.ssh("anna", "h", "echo ran")
         self.equal((got.status, got.out), (2, b""), "refused again: %r" % got)
         self.well(inst)
+
+    def test_no_daemon(self):
+        """Of the host's own store the doors hear at once, though no daemon is there to tell them."""
+        self.host.put("/etc/opseal/door", "on_log_failure = refuse\nbreak_glass = 1 glass\n")
+
+        def make():
+            subprocess.run(["mount", "-t", "tmpfs", "none", "/var/lib"], check=True)
+            os.mkdir("/var/lib/opseal", 0o700)
+            os.chown("/var/lib/opseal", self.host.uid("ben"), self.host.uid("ben"))
+        self.host.inside(make)
+        opseal = t.program("opseal")
+        self.exits(self.host.run([opseal, "off", "--reason", WHY]), 0)
+        lines = self.host.get("/etc/opseal/door").decode().splitlines()
+        self.equal(lines[-3:-1], ["on_log_failure = refuse", "break_glass = 1 glass"], "the rest")
+        self.matches(lines[-1], "^off = by .*: %s$" % WHY)
+        # The daemon's user must be able to read and to remove it.
+        self.equal(self.host.run(["stat", "-c", "%u %a", "/var/lib/opseal/switch"]).text,
+                   "%d 600\n" % self.host.uid("ben"), "its owner")
+        self.logs_in(WHY)
+        self.exits(self.host.run([opseal, "on"]), 0)
+        self.equal(self.host.get("/etc/opseal/door").decode().splitlines()[-1], "break_glass = 1 glass", "the last line")
+        got = self.host.ssh("anna", "h", "echo ran")
+        self.equal((got.status, got.out), (2, b""), "refused again: %r" % got)
 
 
 t.main()
