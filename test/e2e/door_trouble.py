@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import fakedaemon as f
+import faults
 import opsealtest as t
 import recorded as r
 import sshhost
@@ -343,6 +344,20 @@ class Trouble(t.Test):
         found = t.wait_for("the ends", rows, 60)
         self.check(found["anna"]["bytes_lost"] > 1000000, "anna's: %r" % found["anna"])
         self.equal(found["ben"]["bytes_lost"] < found["anna"]["bytes_lost"], True, "ben's: %r" % found["ben"])
+
+    def test_log_fails(self):
+        """The daemon is there, and its log can't be written: the same people get in."""
+        fault = faults.Faults(self)
+        self.host.add_group("glass", GLASS, "anna")
+        self.with_daemon(policy=REFUSE, env=fault.env)
+        self.logs_in("ben")
+        fault.fail("pwrite sync")
+        self.logs_in("anna", said=b"this part is not recorded")
+        self.refused("ben", b"nothing was run: refused: the log can't be written")
+        self.console()
+        fault.heal()
+        t.wait_for("the log to be well", lambda: self.inst.opseal("status").status == 0, 30)
+        self.logs_in("ben")
 
     def test_no_answer(self):
         """A daemon that hangs: who may break the glass gets in, after half a minute."""
