@@ -114,6 +114,8 @@ int cmd_backup(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_restore(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_config(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_off(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_on(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_setup(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_unsetup(struct cli *cli, const void *opts, int argc, char **argv);
 
@@ -167,6 +169,9 @@ struct setup_opts {
 };
 struct unsetup_opts {
 	bool dry_run, yes;
+};
+struct off_opts {
+	const char *reason;
 };
 struct status_opts {
 	uint64_t since, until;

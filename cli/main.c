@@ -152,6 +152,11 @@ static const struct opt unsetup_options[] = {
 	{ 0 },
 };
 
+static const struct opt off_options[] = {
+	{ "reason", 'm', OPT_ONCE, "TEXT", "why, for the log; needed", offsetof(struct off_opts, reason), 0 },
+	{ 0 },
+};
+
 static const struct opt backup_options[] = {
 	{ "expire", 0, OPT_FLAG, NULL, "remove from DIR what has expired", offsetof(struct backup_opts, expire), 0 },
 	{ 0 },
@@ -217,8 +222,15 @@ static const char setup_more[] =
 static const char unsetup_more[] =
 	"What others changed in these files since is kept, and named.\n"
 	"Exit status: 0 done, or nothing to do, 1 not wanted, 2 trouble, 4 not permitted.\n";
+static const char off_more[] =
+	"Nothing is recorded from here on, until opseal on; the log says so, with who did it\n"
+	"and TEXT, and so does opseal status.  Logins go on, and say on a terminal that they\n"
+	"are not recorded.  Without a daemon it is off when one is started.\n"
+	"Exit status: 0 it is off, 2 trouble, 4 not permitted.\n";
+static const char on_more[] =
+	"Exit status: 0 it is on, 2 trouble, 4 not permitted.\n";
 static const char status_more[] =
-	"Exit status: 0 fine, 2 the log can't be written (state FAILED), or trouble, 4 not\n"
+	"Exit status: 0 fine, 2 nothing is recorded (state OFF or FAILED), or trouble, 4 not\n"
 	"permitted, 5 with --coverage: parts of the list are missing.\n";
 static const char verify_more[] =
 	SESSION_IS
@@ -295,6 +307,10 @@ static const struct command commands[] = {
 	    NO_STORE | NEED_PAGER, 0, 1, config_options, sizeof(struct config_opts), 0, cmd_config },
 	{ "index", GROUP_KEEP, "", "Make the index of what ran, which is derived", index_more,
 	    0, 0, 0, index_options, sizeof(struct index_opts), 0, cmd_index },
+	{ "off", GROUP_KEEP, "", "Record nothing until opseal on", off_more,
+	    0, 0, 0, off_options, sizeof(struct off_opts), 0, cmd_off },
+	{ "on", GROUP_KEEP, "", "Record again", on_more,
+	    0, 0, 0, NULL, 0, 0, cmd_on },
 	{ "setup", GROUP_KEEP, "", "Have every login recorded", setup_more,
 	    NO_STORE, 0, 0, setup_options, sizeof(struct setup_opts), 0, cmd_setup },
 	{ "unsetup", GROUP_KEEP, "", "Take back what setup did", unsetup_more,

@@ -128,6 +128,18 @@ put_retention(
 	    "Age of the oldest event that is kept.");
 }
 
+static void
+put_off(
+    struct ops_buf *out, const struct proto_status *s, const struct metrics *m)
+{
+	gauge(out, "switched_off", NULL, s->off_since != 0,
+	    "1: root has switched recording off.");
+	put_age(out, m, "switched_off_age_seconds", s->off_since,
+	    "Since then, if so.");
+	gauge(out, "unrecorded_sessions", NULL, s->off_sessions,
+	    "Sessions that began while it is off.");
+}
+
 void
 metrics_put(
     struct ops_buf *out, const struct proto_status *s, const struct metrics *m)
@@ -135,8 +147,11 @@ metrics_put(
 	put_info(out, s);
 	seconds(out, "start_time_seconds", s->started,
 	    "When the daemon was started, since the epoch.");
-	gauge(out, "recording", NULL, s->ok,
-	    "1: what happens is recorded; 0: the log can't be written.");
+	gauge(out, "recording", NULL, s->ok && s->off_since == 0,
+	    "1: what happens is recorded; 0: the log can't be written, or it "
+	    "is "
+	    "switched off.");
+	put_off(out, s, m);
 	gauge(out, "capturing", NULL, s->capture == CAPTURE_ON,
 	    "1: programs are captured.");
 	gauge(out, "sessions", NULL, s->sessions, "Sessions recorded now.");

@@ -92,7 +92,10 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 
 	json_begin_object(&j);
 	json_key(&j, "state");
-	json_str(&j, !s->ok ? "failed" : s->no_screens ? "no_screens" : "ok");
+	json_str(&j, s->off_since != 0 ? "off"
+		     : !s->ok          ? "failed"
+		     : s->no_screens   ? "no_screens"
+				       : "ok");
 	put_json_text(&j, "reason", &s->reason);
 	put_json_time(&j, "since", s->ok ? 0 : s->since, utc);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -108,6 +111,11 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 		ops_buf_printf(
 		    out, ".%06" PRIu64, (uint64_t)times[i].ns % 1000000);
 	}
+	put_json_time(&j, "off_since", s->off_since, utc);
+	put_json_text(&j, "off_by", &s->off_by);
+	put_json_text(&j, "off_reason", &s->off_reason);
+	json_key(&j, "off_sessions");
+	json_uint(&j, s->off_sessions);
 	json_key(&j, "sources");
 	json_begin_array(&j);
 	json_str(&j, "sessions");
@@ -144,6 +152,22 @@ put_state(const struct proto_status *s, bool utc, struct ops_buf *out)
 	char text[OPS_TIME_TEXT];
 
 	line(out, "state");
+	if (s->off_since != 0) {
+		ops_time_short(s->off_since, utc, text);
+		ops_buf_printf(
+		    out, "OFF since %s: NOTHING is recorded. By ", text);
+		describe_text(out, &s->off_by);
+		ops_buf_puts(out, ": ");
+		describe_text(out, &s->off_reason);
+		ops_buf_puts(out, "\n");
+		line(out, "");
+		describe_count(out, s->off_sessions, "session");
+		ops_buf_puts(
+		    out, " began unrecorded since; opseal on records again\n");
+		if (s->ok)
+			return;
+		line(out, "");
+	}
 	if (s->ok && s->no_screens) {
 		ops_buf_puts(out,
 		    "NO SCREENS: the disk is nearly full, what is left of it "
@@ -360,7 +384,10 @@ cmd_status(struct cli *cli, const void *opts, int argc, char **argv)
 		else
 			put_text(&s, cli->global.utc, &out);
 		cli_put(&out);
-		if (!s.ok) {
+		if (s.off_since != 0) {
+			cli_note(cli, "recording is switched off: opseal on");
+			status = CLI_TROUBLE;
+		} else if (!s.ok) {
 			cli_note(cli, "the log can't be written: %.*s",
 			    (int)s.reason.n, (const char *)s.reason.p);
 			status = CLI_TROUBLE;

@@ -25,6 +25,8 @@ static const struct {
 	[ALERT_STOP]	     = { "stop",	 LOGLINE_STOPPED },
 	[ALERT_DOOR]	     = { "door",	 LOGLINE_DOOR },
 	[ALERT_VERIFY]     = { "verify",	 LOGLINE_VERIFY },
+	[ALERT_OFF]	     = { "off",		 LOGLINE_OFF },
+	[ALERT_ON]	     = { "on",		 LOGLINE_ON },
 };
 /* clang-format on */
 

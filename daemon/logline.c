@@ -44,6 +44,8 @@ static const struct {
 	[LOGLINE_SESSION_LOST]	 = { "519702e348d8487a89d3ee51a8281dce", LOG_WARNING },
 	[LOGLINE_DOOR]		 = { "ed273c6b2e51468a9b2667959bdf9436", LOG_WARNING },
 	[LOGLINE_VERIFY]	 = { "737a4e57f90c46b593d703b510df30bb", LOG_CRIT },
+	[LOGLINE_OFF]		 = { "6b598ff60cde498eadde388c098be04f", LOG_CRIT },
+	[LOGLINE_ON]		 = { "912b3561a71d4bb589d2c416ffd48cdf", LOG_NOTICE },
 	[LOGLINE_NOTIFY_FAILED]	 = { "0c6e27d1f35b4f5c9f0b8a7d4e2f9b13", LOG_WARNING },
 };
 /* clang-format on */

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "glass.h"
 #include "handover.h"
 #include "installed.h"
 #include "ipc/msg.h"
@@ -60,6 +61,8 @@ struct session_role {
 	struct handover handover;
 	struct started *list;
 	uint64_t quiet_until;
+	bool glass; /* break_glass names a group, which has this number */
+	gid_t glass_group;
 	struct mask *mask; /* of commands; NULL: they are kept as they are */
 	uint8_t mask_key[MASK_KEY];
 	struct ops_err failed; /* why the loop was stopped; OPS_OK: SIGTERM */
@@ -191,6 +194,8 @@ serve(struct session_role *r, int conn, struct ops_err *err)
 	struct session_start start = { .role = r->role,
 		.mask = r->mask,
 		.recorder = r->recorder,
+		.glass = r->glass,
+		.glass_group = r->glass_group,
 		.conn = conn,
 		.pidfd = -1 };
 	int rc = -1;
@@ -290,6 +295,21 @@ load_mask(struct session_role *r, struct ops_err *err)
 	return 0;
 }
 
+/* One that can't be looked up is nobody's: said, and no reason to end. */
+static void
+load_glass(struct session_role *r)
+{
+	const char *name = r->role->config.break_glass;
+	struct ops_err err = { 0 };
+
+	r->glass = false;
+	if (name[0] == '\0')
+		return;
+	r->glass = glass_find(name, &r->glass_group, &err) == 0;
+	if (!r->glass)
+		logline("%s", err.msg);
+}
+
 /* For the sessions to come; those that are recorded keep theirs. */
 static void
 read_settings(struct session_role *r)
@@ -298,6 +318,7 @@ read_settings(struct session_role *r)
 
 	if (role_reread(r->role, &err) < 0 || load_mask(r, &err) < 0)
 		logline("%s", err.msg);
+	load_glass(r);
 }
 
 static void
@@ -359,6 +380,7 @@ role_session(struct role *role, struct ops_err *err)
 	if (find_recorder(r.recorder, err) < 0 || loop_init(&r.loop, err) < 0 ||
 	    load_mask(&r, err) < 0)
 		return -1;
+	load_glass(&r);
 	r.signals.ready = on_signal;
 	r.listen = (struct watch){ role->listener, on_connection };
 	if (loop_signalfd(signals, &r.signals.fd, err) == 0 &&

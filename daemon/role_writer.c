@@ -105,6 +105,7 @@ on_wake(struct watch *w, uint32_t events)
 	(void)events;
 	loop_drain(w->fd);
 	look_at_state(r);
+	switch_look(r);
 	peers_wake(r);
 }
 
@@ -125,6 +126,7 @@ on_look(struct watch *w, uint32_t events)
 	(void)events;
 	loop_drain(w->fd);
 	look_at_state(r);
+	switch_look(r);
 	peers_wake(r);
 }
 
@@ -385,6 +387,7 @@ run(struct writer_role *r, struct ops_err *err)
 	ops_clock_read(&now);
 	r->started = now.realtime;
 	say_settings(r, "");
+	switch_start(r);
 	capture_gone(r);
 	lost_start(r);
 	if (retention_start(r, err) < 0)

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/io.h"
+#include "glass.h"
 #include "ipc/proto.h"
 #include "logline.h"
 #include "record/event.h"
@@ -261,7 +262,9 @@ become_recorder(struct starting *t, struct ops_err *err)
 	}
 	if (c->input)
 		argv[n++] = "--input";
-	if (c->on_log_failure == ON_FAILURE_REFUSE)
+	/* Who may break the glass is recorded as far as it goes, and let go on. */
+	if (c->on_log_failure == ON_FAILURE_REFUSE &&
+	    !(t->s->glass && glass_member(t->s->conn, t->s->glass_group)))
 		argv[n++] = "--refuse";
 	if (place_fds(t, err) < 0)
 		return -1;

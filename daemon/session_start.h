@@ -19,6 +19,8 @@ struct session_start {
 	struct procid id;
 	const struct mask *mask; /* of the command; NULL: it is kept as it is */
 	const char *refuse;      /* not NULL: the answer is this */
+	bool glass;              /* members of this group (glass.h) go on */
+	gid_t glass_group;
 };
 
 /*

@@ -17,11 +17,13 @@
 #include "alert.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "doornews.h"
 #include "instance.h"
 #include "logline.h"
 #include "loop.h"
 #include "notifier.h"
 #include "notify.h"
+#include "offlook.h"
 #include "pulse.h"
 #include "reload.h"
 #include "report.h"
@@ -64,12 +66,13 @@ struct supervisor {
 	struct reload reload;
 	int alerts[2]; /* pipe from the roles, in packets */
 	struct notifier notifier;
-	unsigned settings; /* how often they changed */
-	bool left;         /* accounting, by a daemon that was killed */
-	bool stop;         /* SIGTERM or SIGINT came */
-	bool restarts;     /* what dies is started again */
-	uint64_t look;     /* BOOTTIME of the next look at the pulses */
-	uint64_t alive;    /* BOOTTIME of the next word to the watchdog */
+	unsigned settings;    /* how often they changed */
+	struct offswitch off; /* as it is in force */
+	bool left;            /* accounting, by a daemon that was killed */
+	bool stop;            /* SIGTERM or SIGINT came */
+	bool restarts;        /* what dies is started again */
+	uint64_t look;        /* BOOTTIME of the next look at the pulses */
+	uint64_t alive;       /* BOOTTIME of the next word to the watchdog */
 };
 
 /* -- starting -- */
@@ -296,7 +299,27 @@ read_again(struct supervisor *s)
 	if (kinds & CONFIG_CAPTURE)
 		start_anew(&s->child[ROLE_CAPTURE]);
 	set_notifier(s);
+	doornews(s->o->where, &s->reload.now.config, &s->off);
 	notify_send("READY=1");
+}
+
+/* Capture, and the kernel's accounting, end and begin with it. */
+static void
+look_at_switch(struct supervisor *s)
+{
+	struct offswitch now;
+
+	offlook(s->in.store, &now);
+	if (now.off == s->off.off && now.realtime == s->off.realtime)
+		return;
+	if (now.off != s->off.off && now.off) {
+		account_switch_off(&s->account);
+		start_anew(&s->child[ROLE_CAPTURE]);
+	} else if (now.off != s->off.off && s->o->config->accounting) {
+		account_switch_on(&s->account, s->in.run, &s->in.user);
+	}
+	s->off = now;
+	doornews(s->o->where, &s->reload.now.config, &s->off);
 }
 
 static void
@@ -341,6 +364,7 @@ look_at_pulses(struct supervisor *s, uint64_t now)
 		return;
 	s->look = now + PULSE_EVERY;
 	account_switch_look(&s->account);
+	look_at_switch(s);
 	for (int id = 0; id < ROLES; id++) {
 		struct child *c = &s->child[id];
 
@@ -381,8 +405,8 @@ feed_watchdog(struct supervisor *s, uint64_t now)
 static bool
 is_wanted(const struct supervisor *s, int id)
 {
-	return id != ROLE_CAPTURE || !s->o->no_capture ||
-	       s->o->config->accounting;
+	return id != ROLE_CAPTURE ||
+	       (!s->off.off && (!s->o->no_capture || s->o->config->accounting));
 }
 
 static void
@@ -410,10 +434,15 @@ take_alerts(struct supervisor *s)
 	ssize_t n;
 
 	while ((n = read(s->alerts[0], packet, sizeof(packet))) > 0) {
-		if (proto_alert_get(packet, (size_t)n, &f, &err) < 0)
+		if (proto_alert_get(packet, (size_t)n, &f, &err) < 0) {
 			logline("a role says: %s", err.msg);
-		else
-			notifier_add(&s->notifier, &f);
+			continue;
+		}
+		notifier_add(&s->notifier, &f);
+		/* The word alone is not enough: what the store says counts. */
+		if (s->restarts && !s->stop &&
+		    (f.kind == ALERT_OFF || f.kind == ALERT_ON))
+			look_at_switch(s);
 	}
 }
 
@@ -532,12 +561,16 @@ end_left(struct supervisor *s, struct ops_err *err)
 static int
 start_all(struct supervisor *s, struct ops_err *err)
 {
+	/* Whatever becomes of this start, the doors know the policy. */
+	offlook(s->in.store, &s->off);
+	doornews(s->o->where, s->o->config, &s->off);
+	set_notifier(s);
 	if (start_first(s, ROLE_WRITER, err) < 0)
 		return -1;
 	if (!s->stop && instance_lock(&s->in, err) < 0)
 		return -1;
 	/* Before capture attaches: it knows what ended earlier. */
-	if (!s->stop && s->o->config->accounting)
+	if (!s->stop && s->o->config->accounting && !s->off.off)
 		account_switch_on(&s->account, s->in.run, &s->in.user);
 	if (!s->stop && s->left && end_left(s, err) < 0)
 		return -1;
@@ -635,7 +668,6 @@ announce(struct supervisor *s)
 {
 	logline_event(LOGLINE_STARTED, NULL, "ready, store %s run %s",
 	    s->in.store, s->in.run);
-	set_notifier(s);
 	if (s->o->ready != NULL)
 		s->o->ready(s->o->arg);
 	notify_send("READY=1");

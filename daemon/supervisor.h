@@ -1,7 +1,8 @@
 /*
  * supervisor - starts the roles, starts again what dies, ends them in order.
  *
- * It handles no message of any peer, reads no store, and as root keeps only
+ * It handles no message of any peer, reads of the store only whether recording is switched
+ * off, and as root keeps only
  * the rights to change ids and to send signals, and to switch the kernel's
  * accounting if it is to.
  */

@@ -126,9 +126,9 @@ capture_on_state(void *conn, struct msg *m, struct ops_err *err)
 void
 capture_gone(struct writer_role *r)
 {
-	const char *why = r->role->no_capture
-			      ? "switched off (--no-capture)"
-			      : "the capture role is being started";
+	const char *why = r->role->no_capture ? "switched off (--no-capture)"
+			  : r->off.off        ? "recording is switched off"
+				       : "the capture role is being started";
 
 	r->capture = NULL;
 	say(r, CAPTURE_OFF, why, strlen(why));

@@ -14,8 +14,8 @@
  * Not the other roles and the recorders of a daemon that root started: they are
  * no root's, and parse what users send.
  */
-static bool
-may_tell(const struct peer *p)
+bool
+peer_is_root(const struct peer *p)
 {
 	const struct drop_user *own = &p->r->role->user;
 
@@ -43,7 +43,7 @@ begin(struct peer *p, struct procid_seen *who, struct ops_err *err)
 {
 	struct ops_err why = { 0 };
 
-	if (!may_tell(p))
+	if (!peer_is_root(p))
 		return ops_fail(err, OPS_EPERM,
 		    "uid %u may not say who logged in", (unsigned)p->who.uid);
 	if (p->spare)

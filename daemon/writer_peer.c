@@ -41,6 +41,7 @@ static const struct msg_rule rules[] = {
 	{ MSG_LOGIN,       "LOGIN",       IN(PEER_NEW) | IN(PEER_QUERY),  OPS_ID_LEN,                   RECORD_PAYLOAD_MAX,                   0, 0, writer_on_login },
 	{ MSG_LOGOUT,      "LOGOUT",      IN(PEER_NEW) | IN(PEER_QUERY),  OPS_ID_LEN,                   RECORD_PAYLOAD_MAX,                   0, 0, writer_on_logout },
 	{ Q_NOTE,          "Q_NOTE",      IN(PEER_NEW) | IN(PEER_QUERY),  1,                            2048,                                 0, 0, writer_on_note },
+	{ MSG_SWITCH,      "SWITCH",      IN(PEER_NEW) | IN(PEER_QUERY),  OPS_ID_LEN,                   OFFSWITCH_MAX,                        0, 0, writer_on_switch },
 	{ MSG_CAP_STATE,   "CAP_STATE",   IN(PEER_CAPTURE),               PROTO_CAPTURE_HEAD,           PROTO_CAPTURE_HEAD + PROTO_CAPTURE_TEXT, 0, 0, capture_on_state },
 	{ MSG_CAP_SYNC,    "CAP_SYNC",    IN(PEER_CAPTURE),               8,                            8,                                    0, 0, capture_on_sync },
 	{ Q_WATCH,         "Q_WATCH",     IN(PEER_NEW),                   0,                            0,                                    0, 0, writer_scan_watch },
@@ -179,6 +180,7 @@ peer_free(struct peer *p)
 		r->scan = NULL;
 	if (r->capture == p)
 		capture_gone(r);
+	switch_forget(p);
 	leave_line(p);
 	if (p->held == NULL)
 		loop_remove(&r->loop, &p->watch);

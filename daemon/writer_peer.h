@@ -9,6 +9,7 @@
  *	writer_scan.c		what the scan role is told, and says
  *	writer_capture.c	what the capture role is told, and says
  *	writer_import.c		what who imports says
+ *	writer_switch.c		what who switches recording off says
  *	writer_bell.c		when a recorder's messages are looked at
  *
  * Fuzzed: writer_peer
@@ -146,6 +147,14 @@ int writer_query_waiting(struct peer *p, uint64_t durable);
 /* The record, and Q_DONE when it is durable. */
 int writer_on_login(void *conn, struct msg *m, struct ops_err *err);
 int writer_on_logout(void *conn, struct msg *m, struct ops_err *err);
+/* Root, or the owner of a private instance; not the roles and the recorders of a
+ * daemon that root started. */
+bool peer_is_root(const struct peer *p);
+
+/* -- writer_switch.c -- */
+int writer_on_switch(void *conn, struct msg *m, struct ops_err *err);
+/* Is about to be freed. */
+void switch_forget(struct peer *p);
 
 /* -- writer_note.c -- */
 #define NOTE_BURST 64 /* notes in one session at once, */

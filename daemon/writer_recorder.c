@@ -24,13 +24,23 @@ send_ack(struct peer *p, struct ops_err *err)
 static bool
 send_state(struct peer *p, struct ops_err *err)
 {
-	bool ok = p->r->state == WRITER_OK;
-	uint8_t state = !ok                                             ? 0
-			: p->r->no_screens && p->state == PEER_RECORDER ? 2
-									: 1;
+	const struct writer_role *r = p->r;
+	bool screens = p->state == PEER_RECORDER;
+	const char *why = "";
+	uint8_t state = 1;
 
-	return msg_send2(p->watch.fd, MSG_REC_STATE, &state, 1, p->r->reason,
-		   ok ? 0 : strlen(p->r->reason), err) == 0;
+	/* A log that fails is no reason to hold what isn't recorded. */
+	if (r->off.off && screens && !p->imports) {
+		state = 3;
+		why = r->off_text;
+	} else if (r->state != WRITER_OK) {
+		state = 0;
+		why = r->reason;
+	} else if (r->no_screens && screens) {
+		state = 2;
+	}
+	return msg_send2(p->watch.fd, MSG_REC_STATE, &state, 1, why,
+		   strlen(why), err) == 0;
 }
 
 void
@@ -162,6 +172,8 @@ recorder_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	lost_remove(p->r, p->id);
 	p->state = PEER_RECORDER;
 	p->imports = s.imported; /* as the log has it; else by what it says */
+	if (p->r->off.off && !s.known)
+		p->r->off_sessions++;
 	return recorder_begin(p, err) < 0 ? -1 : bell_follow(p, err);
 }
 

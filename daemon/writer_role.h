@@ -7,6 +7,7 @@
  *	writer_memory.c	what is said while memory is short
  *	writer_status.c	the answer to Q_STATUS
  *	writer_retention.c	rules on how long what is kept
+ *	writer_switch.c	recording is switched off, and on
  *	anchor.c	checkpoints to places outside the store
  *
  * Fuzzed: writer_peer
@@ -18,10 +19,12 @@
 #include <stdint.h>
 
 #include "anchor.h"
+#include "ipc/link.h"
 #include "ipc/proto.h"
 #include "loop.h"
 #include "merkle/note.h"
 #include "role.h"
+#include "store/offswitch.h"
 #include "store/vfs.h"
 #include "store/writer.h"
 
@@ -99,8 +102,16 @@ struct writer_role {
 	struct anchor *anchor;                 /* NULL: not there yet */
 	uint8_t config_hash[OPS_HASH_LEN];     /* of role->config */
 	struct retention *retention;
-	uint64_t reserve; /* bytes of the disk that screens may not have */
-	bool no_screens;  /* there are less */
+	uint64_t reserve;     /* bytes of the disk that screens may not have */
+	bool no_screens;      /* there are less */
+	struct offswitch off; /* what is in force */
+	char off_by[OFFSWITCH_BY];
+	char off_text[LINK_TEXT + 1]; /* "by WHO: WHY" */
+	uint64_t off_sessions; /* that began meanwhile, without a record */
+	bool switching;        /* the record of `next` isn't durable yet */
+	struct offswitch next;
+	uint64_t switch_ticket;
+	struct peer *switcher; /* who waits for it; NULL: he has gone */
 };
 
 /* The role, from a watch that is its member. */
@@ -168,6 +179,13 @@ void retention_tell(struct writer_role *r);
 bool reserve_look(struct writer_role *r);
 /* The texts live until the next call. */
 void retention_status(struct writer_role *r, struct proto_status *s);
+
+/* -- writer_switch.c -- */
+/* What is switched as the daemon starts, once the store is open. */
+void switch_start(struct writer_role *r);
+/* After a wake: a switch whose record is durable comes into force. */
+void switch_look(struct writer_role *r);
+void switch_status(const struct writer_role *r, struct proto_status *s);
 
 /* -- role_writer.c -- */
 /* Queue an event; remembers the ticket. */

@@ -98,6 +98,7 @@ status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
 	s.anchored = anchor_time(r->anchor);
 	put_config(r, &s, hash);
 	retention_status(r, &s);
+	switch_status(r, &s);
 	proto_status_put(out, &s);
 	return ops_buf_check(out, "status", err);
 }

@@ -78,10 +78,12 @@ wait_message(struct door *d, int ms, struct heard *heard, struct ops_err *err)
 	while (rc < 0 && errno == EINTR);
 	if (rc < 0)
 		return ops_fail_errno(err, "poll");
-	if (rc == 0)
+	if (rc == 0) {
+		d->no_answer = true;
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the daemon gives no answer in %d s",
 		    DOOR_ANSWER_MS / 1000);
+	}
 	rc = msg_recv(d->sock, buf, &m, err);
 	if (rc < 0)
 		return -1;
@@ -90,7 +92,12 @@ wait_message(struct door *d, int ms, struct heard *heard, struct ops_err *err)
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the daemon broke off without an answer");
 	}
-	return heard_take(heard, HEARD_ASKED, &m, err);
+	rc = heard_take(heard, HEARD_ASKED, &m, err);
+	if (rc < 0 || !heard->off)
+		return rc;
+	d->off = true;
+	memcpy(d->off_text, heard->why, sizeof(heard->why));
+	return ops_fail(err, OPS_EPERM, "recording is switched off");
 }
 
 /* While the recorder asks the person for something it is up to the recorder how
@@ -165,8 +172,10 @@ door_ask(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
 			return 0;
 		again |= d->broke_off;
 		if (!again || !(d->broke_off || d->missing) ||
-		    tries >= DOOR_RESTART_MS / DOOR_AGAIN_MS)
+		    tries >= DOOR_RESTART_MS / DOOR_AGAIN_MS) {
+			d->no_answer |= d->broke_off;
 			return -1;
+		}
 		(void)nanosleep(&pause, NULL);
 	}
 }

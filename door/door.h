@@ -6,7 +6,8 @@
  * touched) or runs the shell on an inner terminal, whose bytes all flow through
  * opseal-rec.  It is linked statically, installed unreadable, and reads
  * nothing of its environment but SHELL, LOGNAME, PATH, TERM, SSH_CONNECTION,
- * SSH_TTY and SSH_ORIGINAL_COMMAND.
+ * SSH_TTY and SSH_ORIGINAL_COMMAND; besides, of root's files /etc/opseal/shells and
+ * /etc/opseal/door (shell.h, policy.h).
  */
 #ifndef OPS_DOOR_H
 #define OPS_DOOR_H
@@ -18,6 +19,7 @@
 #include <termios.h>
 
 #include "base/err.h"
+#include "heard.h"
 #include "ipc/msg.h"
 #include "ipc/proto.h"
 
@@ -37,8 +39,8 @@ struct door {
 	const char *run;   /* directory of session.sock */
 	const char *shell; /* NULL: shell_own() */
 	bool login;
-	bool run_anyway; /* without a daemon: unrecorded */
-	bool at_login;   /* a login started it, as whose door it is set up */
+	bool run_anyway; /* without a daemon, or switched off: unrecorded */
+	bool at_login;   /* a login started it: then policy.h says so */
 	bool as_shell;   /* as the account's shell: SHELL says nothing */
 	char **command;  /* NULL: the shell */
 	char **args; /* of the shell, its name first; NULL: its name alone */
@@ -47,9 +49,12 @@ struct door {
 	sigset_t mask;
 	struct sigaction child_action;
 
-	int sock;       /* to the recorder, -1: none */
-	bool missing;   /* there is no daemon */
-	bool broke_off; /* it let go of us without an answer */
+	int sock;                     /* to the recorder, -1: none */
+	bool missing;                 /* there is no daemon */
+	bool broke_off;               /* it let go of us without an answer */
+	bool no_answer;               /* or there was none in time */
+	bool off;                     /* recording is switched off, */
+	char off_text[HEARD_WHY + 1]; /* by whom and why */
 };
 
 /* Nothing that comes later takes the place of a closed standard stream, nobody
@@ -64,7 +69,8 @@ int door_run(struct door *d);
 int door_exec(struct door *d);
 
 /* Connect to the daemon and ask for a session; the descriptors stay the
- * caller's.  0: go; -1: see err; d->missing is set if there is no daemon.
+ * caller's.  0: go; -1: see err; d->missing is set if there is no daemon, d->off if
+ * nothing is recorded as root wants it.
  * d->sock is open only after 0. */
 int door_ask(struct door *d, enum session_kind kind, const int *fds,
     unsigned n_fds, struct ops_err *err);

@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "ipc/msg.h"
 
+#define HEARD_WHY 400 /* bytes of text */
+
 enum heard_state {
 	HEARD_ASKED,    /* the request was sent */
 	HEARD_RUNNING,  /* the session goes on */
@@ -19,12 +21,14 @@ enum heard_state {
 };
 
 struct heard {
-	bool go;      /* DOOR_GO */
-	bool asking;  /* DOOR_ASKING */
-	bool stop_ok; /* DOOR_STOP_OK */
-	bool bye;     /* DOOR_BYE */
-	bool refused; /* and not all that was written was shown */
-	bool end;     /* DOOR_END */
+	bool go;                 /* DOOR_GO */
+	bool asking;             /* DOOR_ASKING */
+	bool stop_ok;            /* DOOR_STOP_OK */
+	bool bye;                /* DOOR_BYE */
+	bool refused;            /* and not all that was written was shown */
+	bool end;                /* DOOR_END */
+	bool off;                /* DOOR_OFF: recording is switched off, */
+	char why[HEARD_WHY + 1]; /* by whom and why; it can be printed */
 };
 
 /* Take one message: one of *ret becomes true, the rest stays as it is.  -1 with

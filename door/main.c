@@ -46,7 +46,7 @@ parse(struct door *d, int argc, char **argv)
 			d->run_anyway = strcmp(optarg, "run") == 0;
 			break;
 		case 'f':
-			d->at_login = d->run_anyway = true;
+			d->at_login = true;
 			break;
 		case 'h':
 			return fputs(usage, stdout) < 0 ? -1 : 1;

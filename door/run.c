@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "door.h"
+#include "policy.h"
 
 #ifndef OPSEAL_RUN_DIR
 #define OPSEAL_RUN_DIR "/run/opseal"
@@ -65,21 +66,17 @@ door_begin(struct door *d)
 static int
 without_session(struct door *d, const struct ops_err *err)
 {
-	/* Root is never locked out. */
-	bool run =
-	    d->run_anyway && (d->missing || (d->at_login && getuid() == 0));
-	const char *what = run ? "this is not recorded" : "nothing was run";
+	struct policy p;
 
+	policy_decide(d, err, &p);
+	if (d->at_login)
+		policy_note(&p);
 	/* What a program reads of a login has no lines of ours. */
-	if (run && d->at_login && !isatty(STDERR_FILENO))
-		return door_exec(d);
-	if (d->missing)
-		door_say("opseal-door: %s: no daemon answers at "
-			 "%s/session.sock (is opseald running?)",
-		    what, d->run);
-	else
-		door_say("opseal-door: %s: %s", what, err->msg);
-	return run ? door_exec(d) : DOOR_EXIT_TROUBLE;
+	if (!p.run || !d->at_login || isatty(STDERR_FILENO))
+		door_say("opseal-door: %s: %s%s",
+		    p.run ? "this is not recorded" : "nothing was run",
+		    p.trouble, p.why);
+	return p.run ? door_exec(d) : DOOR_EXIT_TROUBLE;
 }
 
 int

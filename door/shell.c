@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/shellmap.h"
 #include "installed.h"
+#include "rootfile.h"
 
 #define MAP OPSEAL_SYSCONFDIR "/shells"
 #define NO_SHELL "/bin/sh"
@@ -66,41 +67,6 @@ is_door(const char *path)
 
 /* -- the map -- */
 
-/* Only what nobody but root can have written. */
-static int
-read_map(struct ops_buf *map, struct ops_err *err)
-{
-	struct stat st;
-	int fd = open(
-	    MAP, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	ssize_t n;
-	int rc = -1;
-
-	if (fd < 0)
-		return ops_fail_errno(err, MAP);
-	if (fstat(fd, &st) < 0)
-		ops_fail_errno(err, MAP);
-	else if (!S_ISREG(st.st_mode) || st.st_uid != 0 ||
-		 (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		ops_fail(err, OPS_EFORMAT, MAP ": not a file of root's alone");
-	else if (st.st_size < 0 || st.st_size > SHELLMAP_MAX)
-		ops_fail(err, OPS_EFORMAT, MAP ": over %d bytes", SHELLMAP_MAX);
-	else if (st.st_size > 0 &&
-		 ops_buf_reserve(map, (size_t)st.st_size) == NULL)
-		ops_fail(err, OPS_ENOMEM, MAP ": no memory");
-	else
-		rc = 0;
-	if (rc == 0) {
-		n = ops_read_full(fd, map->data, (size_t)st.st_size, err);
-		if (n >= 0 && n != st.st_size)
-			ops_fail(err, OPS_ETRUNC, MAP ": it changes");
-		rc = n == st.st_size ? 0 : -1;
-		map->len = n < 0 ? 0 : (size_t)n;
-	}
-	close(fd);
-	return rc;
-}
-
 /* The uid's own line; behind sudo, which names its caller's shell, the caller's. */
 static bool
 find_line(const struct ops_buf *map, struct shellmap_entry *ret)
@@ -127,7 +93,7 @@ look_once(struct ops_err *err)
 	struct shellmap_entry e;
 	char *shell = NULL;
 
-	if (read_map(&map, err) < 0)
+	if (rootfile_read(MAP, &map, err) < 0)
 		goto out;
 	if (!find_line(&map, &e)) {
 		ops_fail(err, OPS_ENOENT, MAP ": no line for uid %u",

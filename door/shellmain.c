@@ -23,7 +23,7 @@ main(int argc, char **argv)
 		return 0;
 	if (door_begin(&d) < 0)
 		return DOOR_EXIT_TROUBLE;
-	d.at_login = d.as_shell = d.run_anyway = true;
+	d.at_login = d.as_shell = true;
 	if (shell_words(&d, argv, &err) < 0) {
 		door_say("opseal-shell: nothing was run: %s", err.msg);
 		return DOOR_EXIT_TROUBLE;

@@ -1,10 +1,12 @@
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "rec.h"
 
 #define BULK 1024 /* a read of this size promises another */
@@ -71,17 +73,36 @@ lose(struct rec *r, size_t n)
 	r->left_out |= n == 0;
 }
 
+static void
+say_gap(struct rec *r)
+{
+	char text[2 * LINK_TEXT];
+	uint8_t why[LINK_TEXT + 1];
+	struct ops_buf b = OPS_BUF_FIXED(why);
+
+	if (!r->link.off) {
+		outer_say(&r->outer, notice_gap);
+		return;
+	}
+	ops_escape(&b, r->link.off_text, strlen(r->link.off_text));
+	(void)snprintf(text, sizeof(text),
+	    "\r\nopseal: recording is switched off %.*s; this part is not "
+	    "recorded\r\n",
+	    (int)b.len, (const char *)b.data);
+	outer_say(&r->outer, text);
+}
+
 void
 copy_gap_begin(struct rec *r)
 {
 	if (r->gap_bytes == 0 && !r->left_out)
 		r->gap_from = r->now;
 	r->gap = true;
-	r->gap_full = r->link.no_screens;
+	r->gap_why = r->link.off ? GAP_OFF : r->link.no_screens ? GAP_FULL : 0;
 	r->hold_since = 0;
 	r->outer.gate = false;
 	if (r->terminal && !r->noticed)
-		outer_say(&r->outer, notice_gap);
+		say_gap(r);
 	r->noticed = true;
 	outer_flush(&r->outer);
 }
@@ -102,7 +123,8 @@ gap_is_over(struct rec *r)
 	/* What told of the end of a session (hold_over()) stays said. */
 	if (r->gap)
 		r->noticed = false;
-	r->gap = r->left_out = r->gap_full = false;
+	r->gap = r->left_out = false;
+	r->gap_why = 0;
 }
 
 bool
@@ -111,8 +133,8 @@ copy_gap_end(struct rec *r)
 	const struct event_gap e = { .bytes = r->gap_bytes,
 		.from = r->gap_from,
 		.until = r->now,
-		.has_why = r->gap_full,
-		.why = r->gap_full ? GAP_FULL : 0 };
+		.has_why = r->gap_why != 0,
+		.why = r->gap_why };
 	uint8_t p[24], bytes[QUEUE_EVENT_SMALL];
 	struct ops_buf b = OPS_BUF_FIXED(bytes);
 
@@ -141,7 +163,7 @@ static void
 hold_over(struct rec *r)
 {
 	r->hold_since = 0;
-	if (!r->refuse) {
+	if (!r->refuse || r->link.off) {
 		copy_gap_begin(r);
 		return;
 	}
@@ -492,12 +514,14 @@ copy_typed(struct rec *r)
 /* -- time -- */
 
 /* Slow is not failed: while the writer answers it only has a lot to do.  A full
- * disk doesn't end by itself. */
+ * disk doesn't end by itself; and what is switched off isn't waited for. */
 static uint64_t
 hold_until(const struct rec *r)
 {
 	uint64_t since = r->hold_since;
 
+	if (r->link.off)
+		return since;
 	if (!r->link.no_screens && r->link.heard > since)
 		since = r->link.heard;
 	return since + r->hold_time;

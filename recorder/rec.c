@@ -125,10 +125,24 @@ ask(struct rec *r)
 	}
 }
 
+/* Nothing of it is to be in the log: recording is switched off. */
+static bool
+is_unwanted(const struct rec *r)
+{
+	return r->phase == STARTING && r->link.off && r->queue.event_sent == 0;
+}
+
 static void
 start(struct rec *r)
 {
 	static const char text[] = "the log can't be written";
+
+	if (is_unwanted(r)) {
+		doorside_tell(
+		    r, DOOR_OFF, r->link.off_text, strlen(r->link.off_text));
+		r->phase = DONE;
+		return;
+	}
 
 	if (r->queue.event_sent > 0 || r->gap) {
 		r->hold_since = 0;
@@ -447,7 +461,8 @@ got_event(struct rec *r, enum slot slot, uint32_t events)
 	switch (slot) {
 	case SLOT_LINK:
 		link_read(&r->link, r->now);
-		copy_flush(r);
+		if (!is_unwanted(r))
+			copy_flush(r);
 		break;
 	case SLOT_DOOR:
 		doorside_read(r);

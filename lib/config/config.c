@@ -41,6 +41,17 @@ check_env(const char *list, struct ops_err *err)
 	return 0;
 }
 
+/* What groupadd(8) takes, and what no other file takes for an end or a comment. */
+static int
+check_group(const char *name, struct ops_err *err)
+{
+	for (const char *p = name; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~' || strchr(":,#/", *p) != NULL)
+			return ops_fail(err, OPS_EUSAGE,
+			    "%.32s is no name of a group", name);
+	return 0;
+}
+
 static int
 check_notify(const char *value, struct ops_err *err)
 {
@@ -62,6 +73,7 @@ check_free(const char *value, struct ops_err *err)
 static const struct conf_key keys[] = {
 	{ NULL, "hold_time",       CONF_DURATION, 0,         HOUR,            AT(hold_time),       NULL,          NULL },
 	{ NULL, "on_log_failure",  CONF_ENUM,     0,         0,               AT(on_log_failure),  failure_words, NULL },
+	{ NULL, "break_glass",     CONF_TEXT,     0,         CONFIG_GROUP_MAX, AT(break_glass),    NULL,          check_group },
 	{ NULL, "input",           CONF_BOOL,     0,         0,               AT(input),           NULL,          NULL },
 	{ NULL, "notice",          CONF_TEXT,     0,         CONFIG_NOTICE_MAX, AT(notice),        NULL,          NULL },
 	{ NULL, "reason",          CONF_ENUM,     0,         0,               AT(reason),          reason_words,  NULL },

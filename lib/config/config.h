@@ -20,6 +20,7 @@
 
 #define CONFIG_PATH_MAX 1023   /* bytes of a path in it */
 #define CONFIG_USER_MAX 32     /* bytes of a user's name */
+#define CONFIG_GROUP_MAX 32    /* bytes of a group's name */
 #define CONFIG_ENV_MAX 1000    /* bytes of a list of variables */
 #define CONFIG_NOTICE_MAX 2000 /* bytes of the notice; ASK_NOTICE_MAX */
 
@@ -35,8 +36,9 @@ enum config_reason { REASON_OFF, REASON_ASK, REASON_REQUIRE };
 enum on_log_failure { ON_FAILURE_CONTINUE, ON_FAILURE_REFUSE };
 
 struct config {
-	uint64_t hold_time; /* ns */
-	int on_log_failure; /* enum on_log_failure */
+	uint64_t hold_time;                     /* ns */
+	int on_log_failure;                     /* enum on_log_failure */
+	char break_glass[CONFIG_GROUP_MAX + 1]; /* a group; "": nobody */
 	bool input;
 	char notice[CONFIG_NOTICE_MAX + 1]; /* "": none */
 	int reason;                         /* enum config_reason */

@@ -126,10 +126,15 @@ static int
 got_state(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct link *l = conn;
+	size_t n;
 
 	(void)err;
 	l->log_ok = m->p[0] != 0;
-	l->no_screens = m->p[0] == 2;
+	l->off = m->p[0] == 3;
+	l->no_screens = m->p[0] == 2 || l->off;
+	n = m->n - 1 < LINK_TEXT ? m->n - 1 : LINK_TEXT;
+	memcpy(l->off_text, m->p + 1, n);
+	l->off_text[n] = '\0';
 	return 0;
 }
 

@@ -22,6 +22,7 @@
 #include "proto.h"
 #include "queue.h"
 
+#define LINK_TEXT 400            /* bytes of a reason that are kept */
 #define LINK_RETRY_NS 100000000u /* between attempts to connect */
 #define LINK_SLOW_AFTER 50       /* attempts; then ten times as rarely */
 
@@ -56,9 +57,11 @@ struct link {
 	unsigned opened; /* counts connections */
 	bool held;       /* REC_HELD came */
 	bool log_ok;     /* REC_STATE */
-	bool no_screens; /* it said that only little fits: no output */
-	bool full;       /* the socket took no more: wait for EPOLLOUT */
-	uint64_t retry;  /* BOOTTIME of the next attempt */
+	bool no_screens; /* it said that only little fits, or off: no output */
+	bool off;        /* recording is switched off */
+	char off_text[LINK_TEXT + 1]; /* by whom, and why */
+	bool full;      /* the socket took no more: wait for EPOLLOUT */
+	uint64_t retry; /* BOOTTIME of the next attempt */
 	uint64_t
 	    heard; /* BOOTTIME of the last word of a writer that can write */
 	unsigned failed; /* attempts in a row */

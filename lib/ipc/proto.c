@@ -61,6 +61,10 @@ static const struct map_field status_fields[] = {
 	{ 60, MAP_VIEW, TEXT_AT(proto_status, expired_by) },
 	{ 61, MAP_VIEW, TEXT_AT(proto_status, expiry_trouble) },
 	{ 62, MAP_FLAG, MAP_AT(proto_status, no_screens) },
+	{ 63, MAP_UINT, MAP_AT(proto_status, off_since) },
+	{ 64, MAP_VIEW, TEXT_AT(proto_status, off_by) },
+	{ 65, MAP_VIEW, TEXT_AT(proto_status, off_reason) },
+	{ 66, MAP_UINT, MAP_AT(proto_status, off_sessions) },
 };
 
 static const struct map_field alert_fields[] = {
@@ -349,7 +353,7 @@ proto_alert_get(
 	if (get_map(p, n, alert_fields, OPS_ARRAY_LEN(alert_fields),
 		MAP_SKIP_UNKNOWN, &f, sizeof(f), err) < 0)
 		return ops_context(err, "alert");
-	if (f.kind < ALERT_GAP || f.kind > ALERT_VERIFY)
+	if (f.kind < ALERT_GAP || f.kind > ALERT_ON)
 		return ops_fail(
 		    err, OPS_EFORMAT, "alert: none is of kind %u", f.kind);
 	*ret = f;

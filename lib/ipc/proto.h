@@ -15,6 +15,7 @@
  *	     <- DOOR_REFUSED	text for the user: one line
  *	     <- DOOR_ASKING	empty: the person is asked for a reason, on the terminal; wait
  *				for one of these two as long as that takes
+ *	     <- DOOR_OFF	text, as DOOR_REFUSED: recording is switched off; go on without
  *	door -> DOOR_WINCH	empty: the outer terminal changed its size
  *	door -> DOOR_STOP	u8 signal: the door is about to stop itself; the recorder
  *				restores the outer terminal and answers
@@ -42,7 +43,8 @@
  *	rec -> REC_RECORDS	u64 number of the first, records back to back
  *	    <- REC_ACK		u64 next screen record, u64 next event: durable below these
  *	    <- REC_STATE	u8 1 ok / 0 log can't be written / 2 it can, but the disk is nearly
- *				full: no output, events only; text: reason
+ *				full: no output, events only / 3 switched off: no output either, and
+ *				no session begins; text: reason
  *	rec -> REC_INNER	struct proto_inner: the session's own terminal; after each
  *				REC_HELD, before DOOR_GO
  *	rec -> REC_OUTER	struct proto_outer: the session's outer terminal; after each
@@ -70,6 +72,11 @@
  *				Answered by Q_DONE when durable, by Q_FAILED, or by
  *	      <- Q_NOT_NOTED	u8 enum ops_code, text: there is no such session, it has
  *				ended, or too much is said in it
+ *	cli -> SWITCH		payload of a DAEMON record (event.h), DAEMON_OFF or DAEMON_ON, with
+ *				the reason; the rest is filled in by the writer.  Only root, and in a
+ *				private instance its owner.  Answered when it is durable and in force,
+ *	    <- SWITCHED		u8 1; or 0 if it was so already; text: since when, by whom, why;
+ *				or by Q_FAILED
  *	cap -> CAP_STATE	struct proto_capture: whether it captures; any time
  *	    <- CAP_KEY		key[32]: for the masks of secrets; then, to who captures,
  *	    <- Q_INNER		struct proto_inner, of all sessions, now and later
@@ -146,6 +153,7 @@ enum proto_type {
 	DOOR_BYE,
 	DOOR_END,
 	DOOR_ASKING,
+	DOOR_OFF,
 
 	MSG_REC_HELLO = 32,
 	MSG_REC_HELD,
@@ -177,6 +185,8 @@ enum proto_type {
 	MSG_LOGOUT,
 	Q_NOTE,
 	Q_NOT_NOTED,
+	MSG_SWITCH,
+	MSG_SWITCHED,
 
 	C_HELLO = 64,
 	C_WELCOME,
@@ -358,6 +368,11 @@ struct proto_status {
 	struct event_text
 	    expiry_trouble; /* 61 why it does less than it should */
 	bool no_screens;    /* 62 the disk is nearly full: events only */
+	/* Switched off: CLOCK_REALTIME ns, 0: it isn't; by whom; why; and how many
+	 * sessions began unrecorded since, as far as this daemon knows. */
+	uint64_t off_since;                   /* 63 */
+	struct event_text off_by, off_reason; /* 64, 65 */
+	uint64_t off_sessions;                /* 66 */
 };
 void proto_status_put(struct ops_buf *b, const struct proto_status *s);
 int proto_status_get(
@@ -373,6 +388,8 @@ enum alert_kind {
 	ALERT_STOP, /* the daemon ended */
 	ALERT_DOOR, /* a door was changed by somebody else; C_REPORT may say it */
 	ALERT_VERIFY, /* the log's check failed; C_REPORT may say it */
+	ALERT_OFF,    /* recording was switched off */
+	ALERT_ON,
 };
 struct proto_alert {
 	uint32_t kind; /* 1 enum alert_kind */

@@ -76,6 +76,10 @@ static const struct map_field daemon_fields[] = {
 	{ 3, MAP_VIEW, TEXT_AT(event_daemon, text) },
 	{ 4, MAP_UINT, MAP_AT(event_daemon, since) },
 	{ 5, MAP_UINT, MAP_AT(event_daemon, realtime) },
+	{ 6, MAP_UINT, MAP_AT(event_daemon, uid), .has = MAP_HAS(event_daemon, has_who) },
+	{ 7, MAP_UINT, MAP_AT(event_daemon, auid), .has = MAP_HAS(event_daemon, has_auid) },
+	{ 8, MAP_VIEW, TEXT_AT(event_daemon, user) },
+	{ 9, MAP_VIEW, TEXT_AT(event_daemon, login) },
 };
 /* clang-format on */
 
@@ -139,8 +143,11 @@ event_bypass_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
 void
 event_daemon_put(struct ops_buf *b, const struct event_daemon *e)
 {
-	body_put(
-	    b, body_no_session, daemon_fields, OPS_ARRAY_LEN(daemon_fields), e);
+	struct event_daemon whole = *e;
+
+	whole.has_auid = whole.has_who;
+	body_put(b, body_no_session, daemon_fields,
+	    OPS_ARRAY_LEN(daemon_fields), &whole);
 }
 
 bool
@@ -218,8 +225,13 @@ int
 event_daemon_get(
     const uint8_t *p, size_t n, struct event_daemon *ret, struct ops_err *err)
 {
-	struct event_daemon e;
+	struct event_daemon e, got;
 
-	return body_get(p, n, daemon_fields, OPS_ARRAY_LEN(daemon_fields), &e,
-	    sizeof(e), ret, err);
+	if (body_get(p, n, daemon_fields, OPS_ARRAY_LEN(daemon_fields), &e,
+		sizeof(e), &got, err) < 0)
+		return -1;
+	if (got.has_who != got.has_auid)
+		return ops_fail(err, OPS_EFORMAT, "event: half of who");
+	*ret = got;
+	return 0;
 }

@@ -147,6 +147,7 @@ struct event_gap {
 };
 enum gap_why {
 	GAP_FULL = 1, /* the disk was nearly full: the rest is for events */
+	GAP_OFF = 2,  /* recording was switched off: DAEMON_OFF says by whom */
 };
 struct event_bypass {
 	uint32_t pid;           /* 1 */
@@ -163,6 +164,10 @@ enum daemon_what {
 	/* What the daemon goes by, from its start or from here on: "sha256 H",
 	 * then " changed KEY..." */
 	DAEMON_CONFIG = 6,
+	/* Recording was switched off, text: why, as was claimed; and on.  Off ends
+	 * with DAEMON_ON, or with a DAEMON_START that no DAEMON_OFF follows. */
+	DAEMON_OFF = 7,
+	DAEMON_ON = 8,
 };
 /* REC_DAEMON */
 struct event_daemon {
@@ -171,6 +176,12 @@ struct event_daemon {
 	struct event_text text; /* 3 version, reason, anchor name, ... */
 	uint64_t since;         /* 4 BOOTTIME, 0 if not about a span */
 	uint64_t realtime;      /* 5 */
+	/* Who asked for it, as the kernel says, and the names of these ids. */
+	bool has_who;
+	bool has_auid;           /* the same: put sets it, get checks it */
+	uint32_t uid, auid;      /* 6, 7 */
+	struct event_text user;  /* 8 */
+	struct event_text login; /* 9 absent if auid is unset */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "check_work.h"
 #include "expire.h"
+#include "offswitch.h"
 #include "record/frame.h"
 
 /* A file beside the one that it is to replace. */
@@ -130,7 +131,7 @@ static void
 check_folders(struct check *c)
 {
 	static const char *const top[] = { "log", "data", "wal", "index",
-		"keys" };
+		"keys", OFFSWITCH_FILE, OFFSWITCH_FILE ".tmp" };
 	static const char *const log[] = { "leaves", "checkpoint", "tile" };
 	const char *data[CLASSES - 1];
 	struct vfs_names names;

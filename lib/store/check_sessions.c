@@ -202,9 +202,10 @@ say_gap(struct check *c, const char *where, const struct record *r)
 		check_say(c, FIND_GAP, where,
 		    "session %s: %" PRIu64 " bytes were not recorded%s", id,
 		    g.bytes,
-		    g.has_why && g.why == GAP_FULL
-			? ": the disk was nearly full"
-			: "");
+		    !g.has_why          ? ""
+		    : g.why == GAP_FULL ? ": the disk was nearly full"
+		    : g.why == GAP_OFF  ? ": recording was switched off"
+					: "");
 	else
 		check_say(c, FIND_GAP, where,
 		    "%" PRIu64 " records could not be captured", g.bytes);

@@ -109,6 +109,11 @@ WRONG_ALONE = [
     (["setup", "alice"], "unexpected argument \"alice\""),
     (["unsetup", "--yes", "--dry-run"], "only one of them"),
     (["unsetup", "--store", "/"], "--store"),
+    (["off"], "--reason is missing"),
+    (["off", "--reason", " "], "the reason is empty"),
+    (["off", "-m", "a\nb"], "can't be shown"),
+    (["off", "-m", "a", "-m", "b"], "--reason"),
+    (["on", "now"], "unexpected argument \"now\""),
 ]
 
 class Arguments(t.Test):

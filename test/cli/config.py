@@ -53,7 +53,7 @@ class Config(t.Test):
         defaults = self.values(self.write("empty.conf", ""))
         with open(os.path.join(t.SOURCE, "etc/opseal.conf")) as f:
             lines = re.findall(r"(?m)^#(\w+ = .*)$", f.read())
-        examples = ("mask_rules", "environment", "anchor_file", "notify")
+        examples = ("break_glass", "mask_rules", "environment", "anchor_file", "notify")
         shipped = self.write("x.conf", "".join(line + "\n" for line in lines))
         for key, (value, where) in self.values(shipped).items():
             if where != "default" and key not in examples:

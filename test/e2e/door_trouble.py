@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import fakedaemon as f
+import faults
 import opsealtest as t
 import recorded as r
 import sshhost
@@ -32,6 +33,20 @@ while True:
     c.recv(65536)
     c.send(bytes.fromhex(sys.argv[1]))
     c.close()
+"""
+POLICY = "/etc/opseal/door"
+REFUSE = "on_log_failure = refuse\nbreak_glass = glass\nhold_time = 300ms\n"
+GLASS = 61900
+HEARS = """
+import os, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("/dev/log")
+os.chmod("/dev/log", 0o666)
+print(flush=True)
+while True:
+    text = s.recv(2000).decode()
+    if "opseal" in text:
+        print(text, flush=True)
 """
 LOGIN_PAM = "auth sufficient pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n"
 
@@ -206,6 +221,184 @@ class Trouble(t.Test):
         self.equal(got.status, 255, "status")
         self.contains(self.host.log(), "shell %s does not exist" % sshhost.DOOR, "sshd's log")
         self.console()
+
+    def refused(self, name, said=b"nothing was run: no daemon answers at /run/opseal/session.sock"):
+        """One clear line and a status, whatever the client is; nothing ran."""
+        for words in (("h", "echo ran"), ("-tt", "h", "echo ran"), ("h",)):
+            got = self.host.ssh(name, *words)
+            self.equal(got.status, 2, "%r: %r" % (words, got))
+            lines = [x for x in (got.out + got.err).splitlines() if x]
+            self.equal(len(lines), 1, "%r: %r" % (words, got))
+            self.check(said in lines[0] and b"ran\r" not in lines[0], "%r: %r" % (words, got))
+        # Of a subsystem, which scp is by now, sshd drops what is said on stderr.
+        for option, shown in (("-O", said), ("-s", b"Connection closed")):
+            got = self.host.run(["scp", option, "-F", os.path.join(self.host.folder, "ssh_config"), "/etc/hostname",
+                                 "%s@h:" % name])
+            self.check(got.status != 0 and shown in got.err, "scp %s: %r" % (option, got))
+
+    def glass(self):
+        """anna is in the group, ben isn't."""
+        t.need_program("scp")
+        self.host.add_group("glass", GLASS, "anna")
+        return self.with_daemon(policy=REFUSE)
+
+    def policy_is(self, *lines):
+        text = self.host.get(POLICY).decode()
+        self.equal([x for x in text.splitlines() if not x.startswith("#")], list(lines), POLICY)
+
+    IN_GLASS = NO_DAEMON + b" (is opseald running?) (you are in the group glass)"
+    RULES = ("on_log_failure = refuse", "break_glass = %d glass" % GLASS)
+
+    def test_refuse(self):
+        """on_log_failure = refuse: no daemon, one that was killed, one that its configuration keeps
+        from starting.  Root and who may break the glass get in, unrecorded; nobody else."""
+        self.glass()
+        self.policy_is(*self.RULES)
+        for name in ("anna", "ben"):
+            self.logs_in(name)
+        self.equal(len(self.sessions()), 4, "sessions")
+        self.inst.stop()
+        for _ in range(2):
+            self.logs_in("anna", said=self.IN_GLASS)
+            self.refused("ben")
+            self.console()
+            self.inst.start()
+            self.inst.kill()
+        self.host.set_policy(REFUSE + "no_such_key = 1\n")
+        self.equal(self.inst.launch().wait(30), 2, "a daemon with that")
+        self.logs_in("anna", said=self.IN_GLASS)
+        self.refused("ben", b"nobody may work unrecorded here (on_log_failure = refuse)")
+        self.console()
+        # Mended, and then told to go on: the doors hear of it without a start.
+        self.host.set_policy(REFUSE)
+        self.inst.start()
+        self.logs_in("ben")
+        self.host.set_policy("on_log_failure = continue\n")
+        self.inst.proc.send_signal(signal.SIGHUP)
+        t.wait_for("the doors' file", lambda: b"= continue" in self.host.get(POLICY))
+        self.inst.kill()
+        self.logs_in("ben", said=NO_DAEMON)
+
+    def test_group_by_number(self):
+        """Who is a member is the kernel's to say, and which group it is was looked up before."""
+        self.glass()
+        self.inst.stop()
+        self.host.run(["sed", "-i", "s/^glass:/glass2:/", "/etc/group"])
+        self.logs_in("anna", said=b"(you are in the group glass)")
+        # Of another number he isn't in it, whatever a name service says.
+        self.host.put(POLICY, "on_log_failure = refuse\nbreak_glass = %d anna\n" % (GLASS + 1))
+        self.refused("anna")
+        # A daemon that can't look the group up stays with what it knew.
+        self.host.put(POLICY, "on_log_failure = refuse\nbreak_glass = %d glass\n" % GLASS)
+        self.inst.start()
+        self.contains(self.inst.log(), "there is no group glass; nobody is in it; it stays %d" % GLASS, "log")
+        self.policy_is(*self.RULES)
+
+    def test_policy_file(self):
+        """What the doors go by is missing, or isn't root's alone, or isn't understood: nobody is
+        locked out by it."""
+        uid = self.host.uid("ben")
+        for text, mode, owner, refuses in (
+                ("on_log_failure = refuse\n", 0o644, 0, True),
+                ("# a comment\n\non_log_failure = refuse\nnewer = 1\n", 0o600 | 0o044, 0, True),
+                ("on_log_failure = continue\n", 0o644, 0, False),
+                ("on_log_failure = refuse\n", 0o666, 0, False),
+                ("on_log_failure = refuse\n", 0o644, uid, False),
+                ("on_log_failure = refuse", 0o644, 0, False),
+                ("on_log_failure = refuse\nbreak_glass = glass\n", 0o644, 0, False),
+                ("break_glass = 1 glass\n", 0o644, 0, False),
+                ("", 0o644, 0, False)):
+            self.host.put(POLICY, text, mode, owner)
+            if refuses:
+                self.refused("ben")
+            else:
+                self.logs_in("ben", said=NO_DAEMON)
+        self.host.run(["rm", POLICY])
+        self.logs_in("ben", said=NO_DAEMON)
+        self.host.run(["mkfifo", POLICY])
+        self.logs_in("ben", said=NO_DAEMON)
+
+    def test_gone_in_the_middle(self):
+        """The daemon goes while sessions run, and it is to be refused: who may break the glass goes on,
+        with a gap; others' sessions end."""
+        self.glass()
+        terms = {}
+        for name in ("anna", "ben"):
+            terms[name] = self.host.pty(self.host.ssh_argv(
+                name, "-tt", "h", "echo here; read x; yes 0123456789 | head -c 9000000; echo; echo shown; exit 7"))
+            self.later(terms[name].close)
+            terms[name].expect("here")
+        self.inst.kill()
+        for term in terms.values():
+            term.line("")
+        terms["ben"].expect("the session ends here", 60)
+        terms["anna"].expect("this part is not recorded", 60)
+        self.equal(terms["ben"].wait(60), 2, "ben's status")
+        terms["anna"].expect("shown", 60)
+        self.equal(terms["anna"].wait(60), 7, "anna's status")
+        self.inst.start()
+
+        def rows():
+            found = {s["user"]: s for s in self.sessions()}
+            return found if all(s["end"] for s in found.values()) else None
+        found = t.wait_for("the ends", rows, 60)
+        self.check(found["anna"]["bytes_lost"] > 1000000, "anna's: %r" % found["anna"])
+        self.equal(found["ben"]["bytes_lost"] < found["anna"]["bytes_lost"], True, "ben's: %r" % found["ben"])
+
+    def test_log_fails(self):
+        """The daemon is there, and its log can't be written: the same people get in."""
+        fault = faults.Faults(self)
+        self.host.add_group("glass", GLASS, "anna")
+        self.with_daemon(policy=REFUSE, env=fault.env)
+        self.logs_in("ben")
+        fault.fail("pwrite sync")
+        self.logs_in("anna", said=b"this part is not recorded")
+        self.refused("ben", b"nothing was run: refused: the log can't be written")
+        self.console()
+        fault.heal()
+        t.wait_for("the log to be well", lambda: self.inst.opseal("status").status == 0, 30)
+        self.logs_in("ben")
+
+    def test_no_answer(self):
+        """A daemon that hangs: who may break the glass gets in, after half a minute."""
+        self.glass()
+        pids = [self.inst.proc.pid, self.inst.role("session")]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        self.later(lambda: [os.kill(pid, signal.SIGCONT) for pid in pids])
+        terms = {name: self.host.pty(self.host.ssh_argv(name, "-tt", "h", "exit 5")) for name in ("anna", "ben")}
+        for term in terms.values():
+            self.later(term.close)
+        self.equal({name: term.wait(60) for name, term in terms.items()}, {"anna": 5, "ben": 2}, "status")
+        for name, said in (("anna", b"this is not recorded: the daemon gives no answer in 30 s"
+                            b" (you are in the group glass)"),
+                           ("ben", b"nothing was run: the daemon gives no answer in 30 s")):
+            self.check(said in bytes(terms[name].out), "%s: %r" % (name, bytes(terms[name].out)))
+
+    def test_noted(self):
+        """What goes on unrecorded is in the host's own log, with who it was."""
+        top = os.path.join(self.host.folder, "layers/dev")
+
+        def make():
+            os.mkdir(top)
+            for name in ("null", "zero", "urandom", "tty"):
+                open(os.path.join(top, name), "w").close()
+                subprocess.run(["mount", "--bind", "/dev/" + name, os.path.join(top, name)], check=True)
+            os.mkdir(os.path.join(top, "pts"))
+            subprocess.run(["mount", "--bind", "/dev/pts", os.path.join(top, "pts")], check=True)
+            os.symlink("pts/ptmx", os.path.join(top, "ptmx"))
+            subprocess.run(["mount", "--rbind", top, "/dev"], check=True)
+        self.host.inside(make)
+        log = subprocess.Popen(["/usr/bin/python3", "-c", HEARS], preexec_fn=self.host.enter, stdout=subprocess.PIPE)
+        self.later(lambda: (log.kill(), log.wait(), log.stdout.close()))
+        log.stdout.readline()
+        self.host.put(POLICY, "on_log_failure = refuse\nbreak_glass = %d glass\n" % GLASS)
+        self.host.add_group("glass", GLASS, "anna")
+        self.equal(self.host.ssh("anna", "h", "true").err, b"", "said on a pipe")
+        self.matches(log.stdout.readline().decode(), r"^<84>opseal-shell\[\d+\]: a login of uid %d is not recorded: no daemon"
+                     r" .*\(you are in the group glass\)\n$" % self.host.uid("anna"))
+        self.host.ssh("ben", "h", "true")
+        self.matches(log.stdout.readline().decode(), r": a login of uid %d was refused: no daemon" % self.host.uid("ben"))
 
     def test_root(self):
         """Root's shell is the door, too, and the daemon refuses: root gets in, unrecorded."""

@@ -17,6 +17,7 @@ CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 PORT = 2222
 FIRST_UID = 61001
 LIBC = ctypes.CDLL(None, use_errno=True)
+CONFIG = "/etc/opseal/opseal.conf"
 DOOR = "/usr/local/libexec/opseal/opseal-shell"
 
 SSHD_CONFIG = """Port %d
@@ -272,16 +273,29 @@ class Host:
         with open(self.log_path, errors="replace") as f:
             return f.read()
 
-    def instance(self, test, config="", **options):
-        """opseald of that host, on /run/opseal."""
+    def instance(self, test, config="", policy=None, **options):
+        """opseald of that host, on /run/opseal.  policy: the text of /etc/opseal/opseal.conf,
+        which it then goes by; so it tells the doors where no daemon answers, too."""
         def bind():
             subprocess.run(["mount", "--bind", inst.run_dir, "/run/opseal"], check=True)
         inst = t.Instance(os.path.join(self.folder, "opseald"), config=config, start=False,
                           preexec=self.enter, **options)
         test.later(inst.destroy)
+        if policy is not None:
+            inst.config_path = CONFIG
+            self.set_policy(policy)
         self.inside(bind)
         inst.start()
         return inst
+
+    def set_policy(self, text):
+        self.put(CONFIG, text + "anchor_interval = 0\n")
+
+    def add_group(self, name, gid, *members):
+        def edit():
+            with open("/etc/group", "a") as f:
+                f.write("%s:x:%d:%s\n" % (name, gid, ",".join(members)))
+        self.inside(edit)
 
     def run(self, argv, **options):
         """A program of the host, as root unless user says; gives a Result."""

@@ -308,7 +308,17 @@ test_others(void **state)
 	const struct event_bypass bypass = { 1, 2, T("tmux") };
 	const struct event_daemon d = { DAEMON_LOG_FAILED, 7, T("disk full"), 8,
 		9 };
+	const struct event_daemon off = { .what = DAEMON_OFF,
+		.text = T("why"),
+		.has_who = true,
+		.uid = 1,
+		.auid = 2,
+		.user = T("root"),
+		.login = T("anna") };
 	struct ops_buf b = { .max = 256 };
+	struct event_daemon half;
+	struct ops_err err = { 0 };
+	uint8_t *at;
 	struct event_bypass got_bypass;
 	struct event_daemon got_d;
 	struct event_gap got_gap;
@@ -331,7 +341,25 @@ test_others(void **state)
 	assert_int_equal(event_daemon_get(b.data, b.len, &got_d, NULL), 0);
 	assert_true(got_d.what == DAEMON_LOG_FAILED && got_d.pid == 7 &&
 		    same_text(got_d.text, d.text) && got_d.since == 8 &&
-		    got_d.realtime == 9);
+		    got_d.realtime == 9 && !got_d.has_who);
+	ops_buf_reset(&b);
+	event_daemon_put(&b, &off);
+	assert_int_equal(event_daemon_get(b.data, b.len, &got_d, NULL), 0);
+	assert_true(got_d.has_who && got_d.uid == 1 && got_d.auid == 2 &&
+		    same_text(got_d.user, off.user) &&
+		    same_text(got_d.login, off.login));
+	/* Key 10 in the place of 7, the last: half of who. */
+	half = off;
+	half.user = half.login = (struct event_text){ NULL, 0 };
+	ops_buf_reset(&b);
+	event_daemon_put(&b, &half);
+	at = (uint8_t *)memmem(b.data, b.len, "\x06\x01\x07\x02", 4);
+	assert_non_null(at);
+	at[2] = 10;
+	got_d.pid = 77;
+	assert_int_equal(event_daemon_get(b.data, b.len, &got_d, &err), -1);
+	assert_int_equal(got_d.pid, 77);
+	assert_string_equal(err.msg, "event: half of who");
 	ops_buf_free(&b);
 }
 

@@ -318,6 +318,10 @@ full_status(void)
 		8, 9, 10, UINT32_MAX, 12, 13, 14, 15, 16, text("o"), text("a"),
 		text("1.0"), 20, 21, text("/var/lib/opseal"), CAPTURE_ON,
 		text("tp_btf"), 25, 40, text("00ff"), text("x:1: no"), 43, 44 };
+	s.off_since = 63;
+	s.off_by = text("root");
+	s.off_reason = text("a disk");
+	s.off_sessions = 66;
 	return &s;
 }
 
@@ -333,6 +337,10 @@ test_status(void **state)
 	(void)state;
 	proto_status_put(&b, s);
 	assert_int_equal(proto_status_get(b.data, b.len, &got, &err), 0);
+	assert_int_equal(got.off_since, 63);
+	assert_int_equal(got.off_by.n, 4);
+	assert_int_equal(got.off_reason.n, 6);
+	assert_int_equal(got.off_sessions, 66);
 	assert_int_equal(got.ok, 1);
 	assert_true(same(got.reason, s->reason));
 	assert_int_equal(got.since, s->since);
@@ -395,8 +403,7 @@ test_alert(void **state)
 	for (size_t n = 0; n < b.len; n++)
 		assert_int_equal(proto_alert_get(b.data, n, &got, &err), -1);
 	/* No such kind. */
-	for (uint32_t kind = 0; kind <= ALERT_VERIFY + 1;
-	     kind += ALERT_VERIFY + 1) {
+	for (uint32_t kind = 0; kind <= ALERT_ON + 1; kind += ALERT_ON + 1) {
 		f.kind = kind;
 		ops_buf_reset(&b);
 		proto_alert_put(&b, &f);

@@ -22,7 +22,8 @@
 static unsigned
 count(const struct heard *h)
 {
-	return (unsigned)h->go + h->asking + h->stop_ok + h->bye + h->end;
+	return (unsigned)h->go + h->asking + h->stop_ok + h->bye + h->end +
+	       h->off;
 }
 
 /* As proto.h says it. */
@@ -34,6 +35,8 @@ is_allowed(enum heard_state state, const struct msg *m)
 		return state == HEARD_ASKED && m->n == OPS_ID_LEN + 1;
 	case DOOR_ASKING:
 		return state == HEARD_ASKED && m->n == 0;
+	case DOOR_OFF:
+		return state == HEARD_ASKED && m->n <= HEARD_WHY;
 	case DOOR_STOP_OK:
 		return state == HEARD_STOPPING && m->n == 0;
 	case DOOR_BYE:
@@ -45,6 +48,13 @@ is_allowed(enum heard_state state, const struct msg *m)
 }
 
 static void
+check_refusal(const char *msg)
+{
+	for (const uint8_t *p = (const uint8_t *)msg; *p != '\0'; p++)
+		REQUIRE(*p >= ' ' && *p != 0x7f);
+}
+
+static void
 check_heard(uint16_t type, const struct heard *h)
 {
 	REQUIRE(count(h) == 1);
@@ -53,13 +63,9 @@ check_heard(uint16_t type, const struct heard *h)
 	REQUIRE(h->stop_ok == (type == DOOR_STOP_OK));
 	REQUIRE(h->bye == (type == DOOR_BYE));
 	REQUIRE(h->end == (type == DOOR_END));
-}
-
-static void
-check_refusal(const char *msg)
-{
-	for (const uint8_t *p = (const uint8_t *)msg; *p != '\0'; p++)
-		REQUIRE(*p >= ' ' && *p != 0x7f);
+	REQUIRE(h->off == (type == DOOR_OFF));
+	REQUIRE(strnlen(h->why, sizeof(h->why)) <= HEARD_WHY);
+	check_refusal(h->why);
 }
 
 static void
@@ -69,7 +75,8 @@ hear(enum heard_state state, struct msg m)
 		.asking = true,
 		.stop_ok = true,
 		.bye = true,
-		.end = true };
+		.end = true,
+		.off = true };
 	struct ops_err err = { 0 };
 	struct msg copy = m;
 	bool refusal = m.type == DOOR_REFUSED && state == HEARD_ASKED &&

@@ -255,6 +255,7 @@ writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
 	uint8_t id[OPS_ID_LEN];
 	struct event_access access;
 	struct fake_session *f;
+	struct offswitch off;
 	struct logout logout;
 	struct login login;
 
@@ -269,6 +270,11 @@ writer_role_event(struct writer_role *r, uint8_t type, uint64_t time,
 		REQUIRE(login_get(p, n, &login, NULL) == 0);
 		REQUIRE(login.pid == (uint32_t)getpid() && login.ses == 8 &&
 			login.auid == 7 && login.start == START);
+		fake.ticket++;
+	} else if (type == REC_DAEMON) {
+		/* Who asks is the kernel's to say. */
+		REQUIRE(offswitch_get(p, n, &off, NULL) == 0);
+		REQUIRE(off.has_who && off.uid == getuid() && off.auid == 7);
 		fake.ticket++;
 	} else if (type == REC_LOGOUT) {
 		REQUIRE(logout_get(p, n, &logout, NULL) == 0);
@@ -517,6 +523,7 @@ check_message(struct client *c, const struct msg *m)
 	case Q_DONE:
 	case Q_FAILED:
 	case Q_STATUS_IS:
+	case MSG_SWITCHED:
 		REQUIRE(!c->held);
 		break;
 	case Q_NOT_NOTED:
@@ -664,6 +671,10 @@ make_question(uint8_t how, struct ops_buf *b)
 		.ses = EVENT_UNSET,
 		.ancestors = { (const uint8_t *)"\1\0\0\0\0\0\0\0\0\0\0", 12 },
 		.text = { (const uint8_t *)"word", 4 } };
+	const struct offswitch sw = { .off = how & 0x10,
+		.has_who = true,
+		.uid = 77,
+		.reason = "a reason" };
 
 	switch (how & 0x0f) {
 	case 10: /* in a session that is named, */
@@ -684,6 +695,9 @@ make_question(uint8_t how, struct ops_buf *b)
 	case 14:
 		logout_put(b, &out);
 		return MSG_LOGOUT;
+	case 15: /* off, or on, as it is */
+		offswitch_put(b, &sw, 5);
+		return MSG_SWITCH;
 	default:
 		event_access_put(b, &access);
 		return Q_ACCESS;

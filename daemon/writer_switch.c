@@ -1,0 +1,206 @@
+/* Recording is switched off, and on: `opseal off`, `opseal on`. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alert.h"
+#include "base/clock.h"
+#include "logline.h"
+#include "procid.h"
+#include "record/event.h"
+#include "record/record.h"
+#include "writer_peer.h"
+
+static void
+answer(struct peer *p, bool changed, const char *text)
+{
+	uint8_t byte = changed;
+
+	p->state = PEER_QUERY;
+	if (msg_send2(p->watch.fd, MSG_SWITCHED, &byte, 1, text, strlen(text),
+		NULL) < 0)
+		p->dead = true;
+}
+
+/* The record of it.  Of a switch that was there at the start: once more. */
+static int
+put_event(struct writer_role *r, const struct offswitch *s, uint64_t *ticket,
+    struct ops_err *err)
+{
+	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
+	int rc;
+
+	offswitch_put(&b, s, (uint32_t)getpid());
+	rc = ops_buf_check(&b, "switch", err);
+	if (rc == 0)
+		rc = writer_role_event(
+		    r, REC_DAEMON, ops_boottime(), b.data, b.len, ticket, err);
+	ops_buf_free(&b);
+	return rc;
+}
+
+/* From here on. */
+static void
+take_over(struct writer_role *r, const struct offswitch *to)
+{
+	char by[OFFSWITCH_BY];
+
+	r->off = *to;
+	r->off_sessions = 0;
+	offswitch_by(to, by);
+	(void)snprintf(r->off_by, sizeof(r->off_by), "%s", by);
+	(void)snprintf(
+	    r->off_text, sizeof(r->off_text), "by %s: %s", by, to->reason);
+	peers_tell_state(r);
+	loop_timer_set(r->look.fd, 1, 0); /* it is sent then */
+	if (to->off)
+		alert_tell(ALERT_OFF, NULL, 0, "recording is switched off %s",
+		    r->off_text);
+	else
+		alert_tell(ALERT_ON, NULL, 0,
+		    "recording is switched on again by %s", by);
+}
+
+/* Nothing stops before the record of it is durable; then it also outlasts us. */
+static void
+apply(struct writer_role *r)
+{
+	struct peer *p = r->switcher;
+	struct ops_err err = { 0 };
+	int rc = r->next.off ? offswitch_write(r->vfs, &r->next, &err)
+			     : offswitch_remove(r->vfs, &err);
+
+	if (rc < 0)
+		logline("STORE/" OFFSWITCH_FILE ": %s: this is so until the "
+			"daemon is started again",
+		    err.msg);
+	r->switching = false;
+	r->switcher = NULL;
+	take_over(r, &r->next);
+	if (p != NULL && !p->dead)
+		answer(p, true, rc < 0 ? err.msg : "");
+}
+
+void
+switch_look(struct writer_role *r)
+{
+	struct peer *p = r->switcher;
+	char text[400];
+
+	if (!r->switching)
+		return;
+	/* On is not to wait for a log that fails: what comes then is held. */
+	if (writer_durable(r->w) >= r->switch_ticket ||
+	    (!r->next.off && r->state != WRITER_OK)) {
+		apply(r);
+	} else if (r->state != WRITER_OK && p != NULL && !p->dead) {
+		(void)snprintf(text, sizeof(text),
+		    "the log can't be written: %s; it is switched off as soon "
+		    "as the log has it",
+		    r->reason);
+		r->switcher = NULL;
+		if (writer_query_failed(p, text, NULL) < 0)
+			p->dead = true;
+	}
+}
+
+void
+switch_forget(struct peer *p)
+{
+	if (p->r->switcher == p)
+		p->r->switcher = NULL;
+}
+
+static int
+begin(struct peer *p, const struct offswitch *to, struct ops_err *err)
+{
+	struct writer_role *r = p->r;
+	struct ops_err why = { 0 };
+	int rc;
+
+	r->next = *to;
+	rc = put_event(r, to, &r->switch_ticket, &why);
+	if (rc < 0 && to->off)
+		return writer_query_failed(p, why.msg, err);
+	r->switching = true;
+	r->switcher = p;
+	p->state = PEER_QUERY;
+	if (rc < 0)
+		logline("the event of switching on: %s", why.msg);
+	if (rc < 0)
+		apply(r);
+	else
+		switch_look(r);
+	return 0;
+}
+
+int
+writer_on_switch(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct peer *p = conn;
+	struct writer_role *r = p->r;
+	struct procid_seen who = { 0 };
+	struct ops_err why = { 0 };
+	struct ops_clock now;
+	struct offswitch to;
+
+	if (offswitch_get(m->p, m->n, &to, err) < 0)
+		return -1;
+	if (!peer_is_root(p))
+		return ops_fail(err, OPS_EPERM,
+		    "uid %u may not switch recording off",
+		    (unsigned)p->who.uid);
+	if (p->spare)
+		return ops_fail(err, OPS_ENOMEM, "out of memory");
+	if (r->switching)
+		return writer_query_failed(
+		    p, "another switch is not in the log yet", err);
+	if (to.off == r->off.off) {
+		answer(p, false, r->off.off ? r->off_text : "");
+		return 0;
+	}
+	if (to.off && r->state != WRITER_OK)
+		return writer_query_failed(p, r->reason, err);
+	if (procid_see(p->who.pid, &who, &why) < 0)
+		return writer_query_failed(p, why.msg, err);
+	ops_clock_read(&now);
+	to.realtime = now.realtime;
+	to.has_who = true;
+	to.uid = p->who.uid;
+	to.auid = who.auid;
+	return begin(p, &to, err);
+}
+
+/* Each run of the daemon that is off says so in the log: without that it is on. */
+void
+switch_start(struct writer_role *r)
+{
+	struct ops_err err = { 0 };
+	struct offswitch s;
+
+	if (offswitch_read(r->vfs, &s, &err) < 0) {
+		if (err.code != OPS_ENOENT)
+			logline("STORE/%s: recording is on", err.msg);
+		return;
+	}
+	if (put_event(r, &s, NULL, &err) < 0) {
+		logline("the event of what is switched: %s", err.msg);
+		return;
+	}
+	if (!s.off && offswitch_remove(r->vfs, &err) < 0)
+		logline("STORE/" OFFSWITCH_FILE ": %s", err.msg);
+	take_over(r, &s);
+}
+
+void
+switch_status(const struct writer_role *r, struct proto_status *s)
+{
+	if (!r->off.off)
+		return;
+	s->off_since = r->off.realtime;
+	s->off_by = (struct event_text){ (const uint8_t *)r->off_by,
+		strlen(r->off_by) };
+	s->off_reason = (struct event_text){ (const uint8_t *)r->off.reason,
+		strlen(r->off.reason) };
+	s->off_sessions = r->off_sessions;
+}

@@ -1,0 +1,429 @@
+#!/usr/bin/python3
+# timeout: 600
+"""opseal off, opseal on: recording stops and goes on as root says, the log has who and
+why before anything stops, and nobody is hindered by it."""
+import errno
+import glob
+import json
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import captured as c
+import faults
+import opsealipc as ipc
+import opsealtest as t
+import recorded as r
+import sshhost
+
+WHY = "the disk is being replaced"
+OFF, ON = 7, 8  # DAEMON
+
+
+def switch_payload(what, reason=None):
+    body = {1: what, 2: 0, 4: 0, 5: 0}
+    if reason is not None:
+        body[3] = reason
+    return bytes(10) + ipc.cbor(body)
+
+
+class Switch(r.Recorded):
+    def off(self, inst, reason=WHY, status=0, **options):
+        return self.exits(inst.opseal("off", "--reason", reason, **options), status)
+
+    def on(self, inst, status=0):
+        return self.exits(inst.opseal("on"), status)
+
+    def status(self, inst):
+        result = inst.opseal("status", "--json")
+        found = r.json_lines(result)[0]
+        self.equal(result.status, 0 if found["state"] == "ok" else 2, "exit status of status")
+        return found
+
+    def is_off(self, inst, reason=WHY):
+        found = self.status(inst)
+        self.equal((found["state"], found["off_reason"]), ("off", reason), "%r" % found)
+        return found
+
+    def is_on(self, inst):
+        found = self.status(inst)
+        self.equal((found["state"], found["off_since"], found["off_by"], found["off_reason"]),
+                   ("ok", None, None, None), "%r" % found)
+
+    def log_says(self, inst, text):
+        """How often a text is in the events of a stopped store."""
+        data = b"".join(t.run(["zstd", "-dcq", path]).out for path in
+                        sorted(glob.glob(os.path.join(inst.store, "data/events/*/*.seg"))))
+        return data.count(text.encode())
+
+    def well(self, inst):
+        """Nothing that happened looks like tampering."""
+        result = self.exits(inst.offline("verify"), 0)
+        self.check("TAMPER" not in result.text and "FORGED" not in result.text, result.text)
+        return result.text
+
+
+class Sessions(Switch):
+    def test_off_and_on(self):
+        """A session that runs: what it shows meanwhile is counted, and what came before and comes
+        after is there to the byte."""
+        inst = self.instance()
+        term = self.record_pty(inst, ["sh", "-c", "stty -echo; for i in 1 2 3 4; do echo part $i; read x; done; exit 6"])
+        term.expect("part 1\r\n")
+        before = time.time()
+        self.equal(self.off(inst).text, "recording is off, until opseal on\n", "off")
+        term.expect("recording is switched off by .*: %s; this part is not recorded\r\n" % WHY)
+        found = self.is_off(inst)
+        self.check(found["off_since"] >= time.strftime("%Y-%m-%dT%H", time.gmtime(before)), "since: %r" % found)
+        self.check(found["off_by"].startswith(os.popen("id -un").read().strip()), "by: %r" % found)
+        text = self.exits(inst.opseal("status"), 2).text.splitlines()
+        self.matches(text[0], r"^state +OFF since 20.*: NOTHING is recorded. By .*: %s$" % WHY)
+        for wanted in ("opseal_recording 0\n", "opseal_switched_off 1\n"):
+            self.contains(inst.opseal("status", "--metrics").text, wanted)
+        for line in ("2", "3"):
+            term.line("")
+            term.expect("part %s\r\n" % line)
+        self.equal(self.on(inst).text, "recording is on\n", "on")
+        self.is_on(inst)
+        t.wait_for("the gap to end", lambda: self.session(inst, term)["bytes_lost"])
+        term.line("")
+        term.expect("part 4\r\n")
+        term.line("")
+        self.equal(term.wait(), 6, "status")
+        s = self.ended(inst, term, "gapped")
+        shown = inst.opseal("cat", s["session"])
+        for part, there in (("1", True), ("2", False), ("3", False), ("4", True)):
+            self.equal("part " + part in shown.text, there, "part %s: %r" % (part, shown))
+        self.equal(s["bytes_lost"], len("part 2\r\npart 3\r\n"), "bytes lost")
+        self.contains(inst.log(), "recording is switched off by ", "log")
+        self.contains(inst.log(), "recording is switched on again by ", "log")
+        self.equal(inst.stop(), 0, "stop")
+        self.equal(self.log_says(inst, WHY), 1, "times that the log says why")
+        self.contains(self.well(inst), "16 bytes were not recorded: recording was switched off", "verify")
+        self.equal(os.path.exists(os.path.join(inst.store, "switch")), False, "the file")
+
+    def test_ends_meanwhile(self):
+        """A session that ends while it is off has its end in the log, and what it lacks."""
+        inst = self.instance()
+        term = self.record_pty(inst, ["sh", "-c", "echo seen; read x; echo unseen; exit 3"])
+        term.expect("seen")
+        self.off(inst)
+        term.expect("this part is not recorded")
+        term.line("")
+        self.equal(term.wait(), 3, "status")
+        s = self.ended(inst, term, "gapped")
+        self.equal((s["exit"], s["bytes_lost"] > 0), (3, True), "%r" % s)
+        self.is_off(inst)
+        inst.stop()
+        self.well(inst)
+
+    def test_refuse_is_not_for_it(self):
+        """on_log_failure is about a log that fails, and not about what root wants."""
+        inst = self.instance(config="on_log_failure = refuse\nhold_time = 200ms\n")
+        term = self.record_pty(inst, ["sh", "-c", "echo seen; read x; echo more; exit 3"])
+        term.expect("seen")
+        self.off(inst)
+        term.expect("this part is not recorded")
+        term.line("")
+        self.equal(term.wait(), 3, "status")
+
+    def test_recorded_by_hand(self):
+        """`opseal record` promises a record: it runs nothing, or says what it doesn't do."""
+        inst = self.instance()
+        self.off(inst)
+        got = inst.opseal("record", "--", "echo", "ran")
+        self.equal((got.status, got.out), (2, b""), "%r" % got)
+        self.matches(got.errtext, r"nothing was run: recording is switched off by .*: %s\n$" % WHY)
+        got = t.run([t.program("opseal-door"), "--run", inst.run_dir, "--if-unavailable", "run", "--", "echo", "ran"])
+        self.equal((got.status, got.out), (0, b"ran\n"), "%r" % got)
+        self.matches(got.errtext, r"^opseal-door: this is not recorded: recording is switched off by ")
+        self.equal(self.is_off(inst)["off_sessions"], 2, "counted")
+        self.equal(self.sessions(inst), [], "sessions")
+        self.on(inst)
+        self.exits(inst.opseal("record", "--", "true"), 0)
+        self.equal(len(self.sessions(inst)), 1, "sessions")
+
+
+class Steps(Switch):
+    def test_outlasts(self):
+        """A restart and a crash; each run of the daemon says so in the log."""
+        inst = self.instance()
+        self.off(inst)
+        since = self.is_off(inst)["off_since"]
+        inst.restart()
+        self.equal(self.is_off(inst)["off_since"], since, "since")
+        inst.kill()
+        inst.start()
+        self.equal(self.is_off(inst)["off_since"], since, "since")
+        # The writer alone, too.
+        writer = inst.role("writer")
+        os.kill(writer, signal.SIGKILL)
+        t.wait_for("another writer", lambda: inst.role("writer") not in (None, writer))
+        t.wait_for("its answer", lambda: inst.opseal("status").status == 2)
+        t.wait_for("status", lambda: "OFF since" in inst.opseal("status").text)
+        self.on(inst)
+        self.is_on(inst)
+        inst.restart()
+        self.is_on(inst)
+        self.equal(inst.stop(), 0, "stop")
+        self.equal(self.log_says(inst, WHY), 4, "times that the log says so")
+        self.well(inst)
+
+    def test_twice(self):
+        inst = self.instance()
+        self.matches(self.on(inst).errtext, "it is on; nothing was changed")
+        self.off(inst)
+        got = self.off(inst, "another reason")
+        self.matches(got.errtext, "it is switched off already, by .*: %s; nothing was changed" % WHY)
+        self.is_off(inst)
+        self.on(inst)
+        inst.stop()
+        self.equal((self.log_says(inst, WHY), self.log_says(inst, "another reason")), (1, 0), "events")
+
+    def test_reasons(self):
+        """One line that can be shown as it is."""
+        inst = self.instance()
+        for reason, said in (("", "the reason is empty"), ("  ", "the reason is empty"), ("a\nb", "can't be shown"),
+                             ("a\x1b[2Jb", "can't be shown"), (b"a\xff", "can't be shown"), ("x" * 201, "201 bytes")):
+            self.contains(self.off(inst, reason, status=2).errtext, said, repr(reason))
+        self.contains(self.exits(inst.opseal("off"), 2).errtext, "--reason is missing")
+        self.is_on(inst)
+        self.off(inst, "x" * 198 + "ö")
+        self.is_off(inst, "x" * 198 + "ö")
+
+    def test_who_may(self):
+        """Root, and in a private instance its owner: nobody else, whatever he says."""
+        t.need_root("root, to be somebody else")
+        inst = self.instance()
+        got = inst.opseal("off", "--reason", WHY, user=t.person())
+        self.equal(got.status, 4, "%r" % got)
+        self.contains(got.errtext, "only root switches recording off and on")
+        got = inst.offline("off", "--reason", WHY, user=t.person())
+        self.equal(got.status in (2, 4), True, "%r" % got)
+        self.is_on(inst)
+        self.equal(os.path.exists(os.path.join(inst.store, "switch")), False, "the file")
+
+    def test_not_by_a_role(self):
+        """What runs as the log's own user, such as a recorder, may not."""
+        t.need_root("root, to be the log's user")
+        inst = self.instance()
+        if "--no-drop" in inst.daemon_args:
+            t.skip("no user opseal here, or it can't reach the programs")
+        entry = pwd.getpwnam("opseal")
+
+        def ask():
+            conn = ipc.Conn(os.path.join(inst.run_dir, "record.sock"))
+            conn.send(ipc.SWITCH, switch_payload(OFF, b"by a role"))
+            return 0 if conn.ended() else 1
+        self.equal(t.call_as(entry, ask), 0, "cut off")
+        t.wait_for("the daemon to say so", lambda: "may not switch recording off" in inst.log())
+        self.is_on(inst)
+
+    def test_no_daemon(self):
+        """It is off as the next one starts, and on again the same way."""
+        inst = self.instance()
+        self.exits(inst.opseal("record", "--", "true"), 0)
+        inst.stop()
+        got = self.exits(inst.offline("off", "--reason", WHY), 0)
+        self.matches(got.text, "^recording is off, also when opseald is started")
+        self.matches(self.exits(inst.offline("off", "--reason", "again"), 0).errtext, "off already, by .*: " + WHY)
+        inst.start()
+        self.is_off(inst)
+        inst.stop()
+        got = self.exits(inst.offline("on"), 0)
+        self.matches(got.text, "^recording is on as soon as opseald is started")
+        self.matches(self.exits(inst.offline("on"), 0).errtext, "it is on")
+        inst.start()
+        self.is_on(inst)
+        self.equal(os.path.exists(os.path.join(inst.store, "switch")), False, "the file")
+        # Of a daemon that runs elsewhere the store isn't another's to switch.
+        got = self.exits(inst.offline("off", "--reason", WHY), 2)
+        self.contains(got.errtext, "an opseald writes this store, though none answers")
+        self.is_on(inst)
+        inst.stop()
+        self.well(inst)
+        got = t.run([t.program("opseal"), "--run", self.path("none"), "off", "--reason", WHY], env={"OPSEAL_STORE": ""})
+        self.equal(got.status, 2, "%r" % got)
+        self.contains(got.errtext, "--store says which store")
+
+    def test_who_asked_is_gone(self):
+        """`opseal off` is killed once it has asked: it is off."""
+        inst = self.instance()
+        conn = ipc.Conn(os.path.join(inst.run_dir, "record.sock"))
+        conn.send(ipc.SWITCH, switch_payload(OFF, WHY.encode()))
+        conn.close()
+        t.wait_for("it to be off", lambda: "OFF since" in inst.opseal("status").text)
+        self.on(inst)
+
+    def test_killed_between(self):
+        """The daemon is killed when the log has it, before it is kept: it is on, and the log shows that,
+        since that run says nothing of off."""
+        fault = faults.Faults(self)
+        inst = self.instance(env=fault.env)
+        fault.fail("rename", number=0, role="writer")
+        got = inst.opseal("off", "--reason", WHY)
+        fault.heal()
+        self.equal(got.status, 2, "%r" % got)
+        t.wait_for("the next writer", lambda: inst.opseal("status").status == 0)
+        self.is_on(inst)
+        self.exits(inst.opseal("record", "--", "true"), 0)
+        inst.stop()
+        self.well(inst)
+
+    def test_in_the_log_first(self):
+        """A log that can't be written can't say it, so nothing stops; as soon as it has it, it does."""
+        fault = faults.Faults(self)
+        inst = self.instance(env=fault.env, config="hold_time = 60s\n")
+        term = self.record_pty(inst, ["sh", "-c", "echo here; read x; echo there; read x; exit 2"])
+        term.expect("here")
+        fault.fail("pwrite sync", errno.EIO)
+        got = inst.opseal("off", "--reason", WHY)
+        self.equal(got.status, 2, "%r" % got)
+        self.matches(got.errtext, "the log can't be written: .*; it is switched off as soon as the log has it")
+        self.equal(self.status(inst)["state"], "failed", "state")
+        got = inst.opseal("off", "--reason", "another")
+        self.matches(got.errtext, "another switch is not in the log yet")
+        fault.heal()
+        t.wait_for("it to be off", lambda: "OFF since" in inst.opseal("status").text)
+        term.expect("this part is not recorded")
+        # And on goes through whatever the log does.
+        fault.fail("pwrite sync", errno.EIO)
+        self.on(inst)
+        fault.heal()
+        t.wait_for("it to be well", lambda: inst.opseal("status").status == 0)
+        term.line("")
+        term.line("")
+        self.equal(term.wait(), 2, "status")
+        inst.stop()
+        self.well(inst)
+
+    def test_notified(self):
+        out = self.write("out", "")
+        os.chmod(out, 0o666)
+        script = self.write("tell", "#!/bin/sh\ncat >>%s\n" % out)
+        os.chmod(script, 0o755)
+        inst = self.instance(config="notify = %s\n" % script)
+
+        def kinds():
+            with open(out) as f:
+                return [json.loads(line) for line in f.read().splitlines()]
+        self.off(inst)
+        t.wait_for("off", lambda: [x["kind"] for x in kinds()] == ["off"], 20)
+        self.matches(kinds()[0]["detail"], "recording is switched off by .*: " + WHY)
+        self.on(inst)
+        t.wait_for("on", lambda: [x["kind"] for x in kinds()] == ["off", "on"], 20)
+
+    def test_broken_file(self):
+        """What says so can't be read: it is on, and said."""
+        inst = self.instance()
+        self.off(inst)
+        inst.stop()
+        path = os.path.join(inst.store, "switch")
+        t.flip(path, 12)
+        inst.start()
+        self.is_on(inst)
+        self.matches(inst.log(), "STORE/switch: .*: recording is on")
+        self.off(inst)
+        self.is_off(inst)
+        inst.stop()
+        self.well(inst)
+
+
+class Programs(Switch):
+    def test_capture(self):
+        """Programs aren't captured either, and where capture ended and began is in the log."""
+        c.need_capture()
+        inst = self.instance(capture=True)
+        c.wait_captured(inst)
+        paths = [self.path(name) for name in ("before", "during", "after")]
+        for path in paths:
+            t.run(["cp", "/bin/true", path])
+        t.run([paths[0]])
+        self.off(inst)
+        t.wait_for("capture to end", lambda: "NOT captured: recording is switched off" in inst.opseal("status").text, 20)
+        t.run([paths[1]])
+        self.on(inst)
+        c.wait_captured(inst)
+        t.run([paths[2]])
+        for path, there in zip(paths, (True, False, True)):
+            def found():
+                # 5: none, and there was a time in which nothing was seen.
+                return inst.opseal("log", "--exe", path).status == (0 if there else 5)
+            t.wait_for("%s in the log: %r" % (path, there), found, 20)
+        # Nor where it was off as the daemon began.
+        self.off(inst)
+        inst.restart()
+        self.contains(self.exits(inst.opseal("status"), 2).text, "NOT captured: recording is switched off")
+        self.equal(inst.role("capture"), None, "a process that captures")
+        inst.stop()
+        self.well(inst)
+
+
+class Logins(Switch):
+    def setup(self):
+        self.host = sshhost.Host(self.path("host"))
+        self.later(self.host.close)
+        self.host.set_shells()
+
+    def logs_in(self, said=None):
+        """On a terminal said is said; on pipes never anything."""
+        got = self.host.ssh("anna", "h", "echo out; echo err >&2; exit 4")
+        self.equal((got.status, got.out, got.err), (4, b"out\n", b"err\n"), "a command")
+        got = self.host.ssh("anna", "-tt", "h", "echo out; exit 5")
+        self.equal(got.status, 5, "a terminal: %r" % got)
+        text = got.out.replace(b"\r\n", b"\n").decode()
+        if said is None:
+            self.equal(text, "out\n", "a terminal")
+        else:
+            self.matches(text, r"^opseal-door: this is not recorded: recording is switched off by [^\n]*: %s\nout\n$" % said)
+
+    def test_logins(self):
+        inst = self.host.instance(self, policy="on_log_failure = refuse\n")
+        self.logs_in()
+        self.off(inst)
+        self.logs_in(WHY)
+        self.equal(self.is_off(inst)["off_sessions"], 2, "counted")
+        self.contains(self.host.get("/etc/opseal/door").decode(), "\noff = by ")
+        # Then the daemon is stopped: though the policy is to refuse.
+        inst.stop()
+        self.logs_in(WHY)
+        inst.start()
+        self.logs_in(WHY)
+        self.on(inst)
+        t.wait_for("the doors' file", lambda: b"\noff" not in self.host.get("/etc/opseal/door"))
+        self.logs_in()
+        self.equal(len(r.json_lines(inst.opseal("ls", "--json"))), 4, "sessions")
+        inst.stop()
+        got = self.host.ssh("anna", "h", "echo ran")
+        self.equal((got.status, got.out), (2, b""), "refused again: %r" % got)
+        self.well(inst)
+
+    def test_no_daemon(self):
+        """Of the host's own store the doors hear at once, though no daemon is there to tell them."""
+        self.host.put("/etc/opseal/door", "on_log_failure = refuse\nbreak_glass = 1 glass\n")
+
+        def make():
+            subprocess.run(["mount", "-t", "tmpfs", "none", "/var/lib"], check=True)
+            os.mkdir("/var/lib/opseal", 0o700)
+            os.chown("/var/lib/opseal", self.host.uid("ben"), self.host.uid("ben"))
+        self.host.inside(make)
+        opseal = t.program("opseal")
+        self.exits(self.host.run([opseal, "off", "--reason", WHY]), 0)
+        lines = self.host.get("/etc/opseal/door").decode().splitlines()
+        self.equal(lines[-3:-1], ["on_log_failure = refuse", "break_glass = 1 glass"], "the rest")
+        self.matches(lines[-1], "^off = by .*: %s$" % WHY)
+        # The daemon's user must be able to read and to remove it.
+        self.equal(self.host.run(["stat", "-c", "%u %a", "/var/lib/opseal/switch"]).text,
+                   "%d 600\n" % self.host.uid("ben"), "its owner")
+        self.logs_in(WHY)
+        self.exits(self.host.run([opseal, "on"]), 0)
+        self.equal(self.host.get("/etc/opseal/door").decode().splitlines()[-1], "break_glass = 1 glass", "the last line")
+        got = self.host.ssh("anna", "h", "echo ran")
+        self.equal((got.status, got.out), (2, b""), "refused again: %r" % got)
+
+
+t.main()
