@@ -60,6 +60,13 @@ static const struct map_field status_fields[] = {
 	{ 60, MAP_VIEW, TEXT_AT(proto_status, expired_by) },
 	{ 61, MAP_VIEW, TEXT_AT(proto_status, expiry_trouble) },
 	{ 62, MAP_FLAG, MAP_AT(proto_status, no_screens) },
+	{ 73, MAP_VIEW, TEXT_AT(proto_status, you) },
+	{ 74, MAP_VIEW, TEXT_AT(proto_status, person) },
+	{ 75, MAP_UINT, MAP_AT(proto_status, person_how) },
+	{ 76, MAP_SOME, MAP_AT(proto_status, session) },
+	{ 77, MAP_UINT, MAP_AT(proto_status, session_start) },
+	{ 78, MAP_FLAG, MAP_AT(proto_status, reads_all) },
+	{ 79, MAP_VIEW, TEXT_AT(proto_status, readers) },
 };
 
 static const struct map_field alert_fields[] = {

@@ -39,9 +39,13 @@ struct session {
 	uint64_t start;
 	uint64_t end;                          /* 0: unknown or active */
 	uint64_t start_boottime, end_boottime; /* for offsets; end 0 as above */
-	uint64_t bytes_lost;                   /* from GAP events */
-	uint64_t bypasses;                     /* SCREEN-BYPASS events */
-	bool has_commands; /* lib/index knows how many it has */
+	/* When the machine was last started before; not part of what
+	 * session_put() sends. */
+	bool has_boot;
+	uint8_t boot[LOGINS_BOOT];
+	uint64_t bytes_lost; /* from GAP events */
+	uint64_t bypasses;   /* SCREEN-BYPASS events */
+	bool has_commands;   /* lib/index knows how many it has */
 	uint32_t commands;
 	uint64_t
 	    last; /* CLOCK_REALTIME of its newest screen record known, for idle */

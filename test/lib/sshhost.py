@@ -34,7 +34,6 @@ PrintMotd no
 PrintLastLog no
 MaxStartups 1000
 MaxSessions 1000
-Subsystem sftp %s
 """
 
 CLIENT_CONFIG = """Host *
@@ -241,9 +240,10 @@ class Host:
     # -- running --
 
     def start_sshd(self, config=""):
-        sftp = "/usr/lib/openssh/sftp-server"
+        if "Subsystem sftp" not in config:
+            config += "Subsystem sftp /usr/lib/openssh/sftp-server\n"
         self.config = self.write("sshd_config", config + SSHD_CONFIG % (
-            PORT, self.folder, self.folder, sftp))
+            PORT, self.folder, self.folder))
         self.log_path = os.path.join(self.folder, "sshd.log")
         with open(self.log_path, "ab") as log:
             self.sshd = subprocess.Popen(
