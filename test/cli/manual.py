@@ -16,6 +16,7 @@ JSON = (
      ("Of log, and of the programs of show", "Of status --coverage")),
     (("describe.c", "person.c", "show.c"), ("Of ls", "Of show")),
     (("status.c",), ("Of status",)),
+    (("verdict.c",), ("Of doctor",)),
     (("verify.c",), ("Of verify",)),
     (("config.c",), ("Of config",)),
 )

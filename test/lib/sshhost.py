@@ -241,7 +241,8 @@ class Host:
 
     def start_sshd(self, config=""):
         if "Subsystem sftp" not in config:
-            config += "Subsystem sftp /usr/lib/openssh/sftp-server\n"
+            # In front: config may end within a Match.
+            config = "Subsystem sftp /usr/lib/openssh/sftp-server\n" + config
         self.config = self.write("sshd_config", config + SSHD_CONFIG % (
             PORT, self.folder, self.folder))
         self.log_path = os.path.join(self.folder, "sshd.log")
