@@ -147,8 +147,8 @@ note(const struct choice *c, const struct passwd_line *l, const char *why)
 
 /* A shell that is there to hold its user back: where the map is lost the door falls
  * back to /bin/sh, which doesn't. */
-static bool
-restricts(const char *shell)
+bool
+accounts_restricts(const char *shell)
 {
 	static const char *const names[] = { "rbash", "rksh", "rzsh", "rssh",
 		"lshell", "git-shell", "scponly", "nologin", "false", "true" };
@@ -172,7 +172,7 @@ unusable(const struct choice *c, const char *shell, bool named)
 			   ? "left alone: its shell is not in /etc/shells, so "
 			     "nobody logs in with it"
 			   : "";
-	if (restricts(shell))
+	if (accounts_restricts(shell))
 		return "left alone: its shell is there to restrict it";
 	return access(shell, X_OK) < 0
 		   ? "left alone: its shell can't be executed"

@@ -57,6 +57,8 @@ void accounts_free(struct accounts *a);
 bool accounts_is_shell(const char *p, size_t n, const char *shell);
 /* The shell itself: /bin/sh for "". */
 const char *accounts_shell(const char *field);
+/* Is it a shell that is there to hold its user back (rbash, git-shell)? */
+bool accounts_restricts(const char *shell);
 /* UID_MIN and UID_MAX of login.defs, or what they are without. */
 void accounts_range(const char *p, size_t n, uint32_t *min, uint32_t *max);
 

@@ -39,13 +39,13 @@ enum need {
 	NO_STORE = 1 << 5,    /* --store is refused: only a daemon can do it */
 };
 
-enum group { GROUP_SEE, GROUP_SEARCH, GROUP_PROVE, GROUP_RUN, GROUP_KEEP };
+enum cli_group { GROUP_SEE, GROUP_SEARCH, GROUP_PROVE, GROUP_RUN, GROUP_KEEP };
 
 struct cli;
 
 struct command {
 	const char *name;
-	enum group group;
+	enum cli_group group;
 	const char *args;    /* after the options, in the usage line */
 	const char *summary; /* one line, no full stop */
 	const char *more;    /* lines of its help after the options, or NULL */
@@ -116,6 +116,7 @@ int cmd_config(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_status(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_off(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_on(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_doctor(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_setup(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_unsetup(struct cli *cli, const void *opts, int argc, char **argv);
 
@@ -161,6 +162,9 @@ struct backup_opts {
 };
 struct config_opts {
 	bool check, json;
+};
+struct doctor_opts {
+	bool quick, report, json;
 };
 struct setup_opts {
 	struct opt_list users, groups;

@@ -10,6 +10,7 @@
 #include "programs.h"
 #include "source.h"
 #include "table.h"
+#include "unseen.h"
 
 #define OUT_MAX (1u << 30)
 
@@ -91,8 +92,8 @@ put_sums_json(const struct cli *cli, const struct sums *s, struct ops_buf *out)
 }
 
 static void
-print_json(
-    const struct cli *cli, const struct program_list *l, const struct sums *s)
+print_json(const struct cli *cli, const struct program_list *l,
+    const struct sums *s, const struct unseen *u)
 {
 	struct ops_buf out = { .max = OUT_MAX };
 
@@ -103,6 +104,7 @@ print_json(
 		programs_json(&l->p[i], cli->global.utc, &out);
 		ops_buf_put8(&out, '\n');
 	}
+	unseen_put_json(cli, u, &out);
 	cli_put(&out);
 	ops_buf_free(&out);
 }
@@ -172,7 +174,7 @@ put_row(struct table *t, const struct cli *cli, const struct program *p)
 
 static int
 print_text(const struct cli *cli, const struct program_list *l,
-    const struct sums *s, struct ops_err *err)
+    const struct sums *s, const struct unseen *u, struct ops_err *err)
 {
 	struct ops_buf out = { .max = OUT_MAX };
 	struct table *t;
@@ -187,11 +189,27 @@ print_text(const struct cli *cli, const struct program_list *l,
 	if (s->missed + s->losses > 0) {
 		ops_buf_puts(&out, "\n");
 		rc = table_put(t, cli->width, cli->colour, &out, err);
+		ops_buf_puts(&out, "\n");
 	}
+	if (rc == 0)
+		rc = unseen_put(cli, u, &out, err);
 	cli_put(&out);
 	ops_buf_free(&out);
 	table_free(t);
 	return rc;
+}
+
+/* Are programs captured now?  Then one that isn't there did not run. */
+static bool
+captured(struct cli *cli)
+{
+	struct ops_buf answer = { .max = 1u << 20 };
+	struct proto_status s;
+	bool on = source_status(cli->source, &answer, &s, NULL) == 0 &&
+		  s.capture == CAPTURE_ON;
+
+	ops_buf_free(&answer);
+	return on;
 }
 
 int
@@ -202,22 +220,33 @@ coverage_status(struct cli *cli, const struct status_opts *o)
 	};
 	struct program_list list = { 0 };
 	struct sums s = { .of_all = o->since == 0 && o->until == 0 };
+	struct unseen u = { .logins = 0 };
 	struct ops_err err = { 0 };
 	int status = CLI_FINE;
 
 	if (cli_check_span(cli, o->since, o->until, &err) < 0 ||
 	    source_programs(cli->source, &f, &list, &err) < 0)
 		return cli_fail(cli, &err);
+	if (unseen_load(cli, o->since, o->until, captured(cli), &u, &err) < 0) {
+		program_list_free(&list);
+		return cli_fail(cli, &err);
+	}
 	add_up(&list, &s);
 	if (o->json)
-		print_json(cli, &list, &s);
-	else if (print_text(cli, &list, &s, &err) < 0)
+		print_json(cli, &list, &s, &u);
+	else if (print_text(cli, &list, &s, &u, &err) < 0)
 		status = cli_fail(cli, &err);
 	if (list.missing > 0)
 		cli_partial(cli,
 		    "%" PRIu64 " frames of programs can't be read: there may "
 		    "be more; opseal verify says more",
 		    list.missing);
+	if (u.visits.missing > 0)
+		cli_partial(cli,
+		    "%" PRIu64 " frames of the events can't be read: logins "
+		    "or their sessions may be missing; opseal verify says more",
+		    u.visits.missing);
+	unseen_free(&u);
 	program_list_free(&list);
 	return status;
 }

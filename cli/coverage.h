@@ -1,6 +1,7 @@
 /*
  * coverage - `opseal status --coverage`: what capture and the kernel's own
- * accounting saw of the processes that ended, and what capture missed.
+ * accounting saw of the processes that ended, and what capture missed; and the logins
+ * that have no session.
  */
 #ifndef OPS_CLI_COVERAGE_H
 #define OPS_CLI_COVERAGE_H

@@ -1,11 +1,13 @@
 #include "doorpath.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/shellmap.h"
 #include "child.h"
 #include "installed.h"
@@ -120,4 +122,68 @@ doorpath_login(char *path, size_t size, bool forced, struct ops_err *err)
 	if (rc < 0 || doorpath_is_roots(path, true, err) < 0)
 		return -1;
 	return check_runs(path, forced, err);
+}
+
+#define PROGRAM_MAX (64u << 20) /* bytes of it: a static one is 1 MB */
+
+int
+doorpath_hash(const char *path, struct setup_hash *ret, struct ops_err *err)
+{
+	struct ops_buf b = { .max = PROGRAM_MAX };
+	int rc = ops_read_file(AT_FDCWD, path, 0, &b, err);
+
+	if (rc == 0)
+		setup_hash_of(true, b.data, b.len, ret);
+	ops_buf_free(&b);
+	return rc;
+}
+
+/* "opseal: /usr/libexec/opseal/opseal-shell" */
+static bool
+package_name(const struct ops_buf *said, char *name, size_t size)
+{
+	size_t n = 0;
+
+	while (n < said->len && n < size - 1 && said->data[n] != ':' &&
+	       said->data[n] != ',' && said->data[n] != '\n') {
+		name[n] = (char)said->data[n];
+		n++;
+	}
+	name[n] = '\0';
+	return n > 0 && n < said->len;
+}
+
+static bool
+has(const struct ops_buf *said, const char *text)
+{
+	return said->len > 0 &&
+	       memmem(said->data, said->len, text, strlen(text)) != NULL;
+}
+
+int
+doorpath_as_packaged(const char *path)
+{
+	const char *const whose[] = { "/usr/bin/dpkg", "-S", path, NULL };
+	const char *const rpm[] = { "/usr/bin/rpm", "-Vf", path, NULL };
+	struct ops_buf said = { .max = 65536 };
+	char name[128];
+	int rc = -1;
+
+	if (access(whose[0], X_OK) == 0 && child_run(whose, &said, NULL) == 0 &&
+	    package_name(&said, name, sizeof(name))) {
+		const char *const dpkg[] = { whose[0], "--verify", name, NULL };
+
+		ops_buf_reset(&said);
+		if (child_run(dpkg, &said, NULL) >= 0)
+			rc = !has(&said, path);
+	} else if (access(rpm[0], X_OK) == 0) {
+		ops_buf_reset(&said);
+		rc = child_run(rpm, &said, NULL);
+		if (rc == 0 || (rc > 0 && !has(&said, "not owned")))
+			rc = !has(&said, path);
+		else
+			rc = -1;
+	}
+	ops_buf_free(&said);
+	return rc;
 }

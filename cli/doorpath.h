@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "setupstate.h"
 
 #define DOORPATH_MAX 4200
 
@@ -20,6 +21,14 @@ int doorpath_find(
  * and its path can stand in passwd(5).
  */
 int doorpath_login(char *path, size_t size, bool forced, struct ops_err *err);
+
+/* What the program is, to be known again. */
+int doorpath_hash(
+    const char *path, struct setup_hash *ret, struct ops_err *err);
+
+/* Is it as the package has it that brought it?  1: yes.  0: no.  -1: no package did, or
+ * none can be asked. */
+int doorpath_as_packaged(const char *path);
 
 /* Are the file and all folders above root's alone, and may everybody enter those?
  * path has no links.  OPS_EUSAGE: not, and err says which. */

@@ -171,6 +171,15 @@ static const struct opt status_options[] = {
 	{ 0 },
 };
 
+static const struct opt doctor_options[] = {
+#define AT(m) offsetof(struct doctor_opts, m)
+	{ "quick",  'q', OPT_FLAG, NULL, "judge only: start no session to try anything", AT(quick), 0 },
+	{ "report", 0,   OPT_FLAG, NULL, "tell opseald of each changed door: journal, notify", AT(report), 0 },
+	{ "json",   0,   OPT_FLAG, NULL, "one JSON object a verdict", AT(json), 0 },
+#undef AT
+	{ 0 },
+};
+
 static const struct opt config_options[] = {
 	{ "check", 0, OPT_FLAG, NULL, "only say what is wrong", offsetof(struct config_opts, check), 0 },
 	{ "json",  0, OPT_FLAG, NULL, "one JSON object a key",  offsetof(struct config_opts, json), 0 },
@@ -232,6 +241,11 @@ static const char on_more[] =
 static const char status_more[] =
 	"Exit status: 0 fine, 2 nothing is recorded (state OFF or FAILED), or trouble, 4 not\n"
 	"permitted, 5 with --coverage: parts of the list are missing.\n";
+static const char doctor_more[] =
+	"Root sees all of it; others what they can.  It tries what can be tried without risk,\n"
+	"in short sessions of its own, and takes some seconds.\n"
+	"Exit status: 0 all is recorded as it is meant, 2 trouble, 4 not permitted (--report),\n"
+	"5 something is not covered, wrong, or not known.\n";
 static const char verify_more[] =
 	SESSION_IS
 	"Exit status: 0 nothing is wrong, 2 it could not be checked, 3 the check failed,\n"
@@ -287,6 +301,8 @@ static const struct command commands[] = {
 	    NEED_STORE | NEED_PAGER, 1, 1, NULL, 0, 0, cmd_cat },
 	{ "status", GROUP_SEE, "", "What is recorded now, and how well", status_more,
 	    NEED_DAEMON | NO_STORE, 0, 0, status_options, sizeof(struct status_opts), 0, cmd_status },
+	{ "doctor", GROUP_SEE, "", "Try every door and way around, and check the set-up", doctor_more,
+	    NO_STORE | NEED_PAGER, 0, 0, doctor_options, sizeof(struct doctor_opts), 0, cmd_doctor },
 	{ "verify", GROUP_PROVE, "[SESSION]", "Check that nothing was changed", verify_more,
 	    NEED_STORE, 0, 1, verify_options, sizeof(struct verify_opts), 0, cmd_verify },
 	{ "checkpoint", GROUP_PROVE, "", "Print the checkpoint, to be kept elsewhere", checkpoint_more,

@@ -14,7 +14,7 @@
 
 #define FOLDER "/etc/pam.d/"
 #define MODULE "pam_opseal.so"
-#define MODULE_MAX 256 /* bytes of its name or path and NUL */
+#define MODULE_MAX PAMPLAN_MODULE
 
 enum { SESSION = 1, ACCOUNT = 2 };
 
@@ -76,13 +76,10 @@ is_beside_pams(char *path, size_t size)
 	return found;
 }
 
-/* How the module is named in a line: alone, or by its path where it was installed.
- * False: it can't be, and a note says why. */
-static bool
-find_module(struct setuphost *h, char name[static MODULE_MAX])
+int
+pamplan_module(char name[static PAMPLAN_MODULE], struct ops_err *err)
 {
 	char path[4096], *real;
-	struct ops_err err = { 0 };
 	bool pams = is_beside_pams(path, sizeof(path));
 	int rc;
 
@@ -90,20 +87,21 @@ find_module(struct setuphost *h, char name[static MODULE_MAX])
 		(void)snprintf(path, sizeof(path), "%s",
 		    OPSEAL_LIBDIR "/security/" MODULE);
 	real = realpath(path, NULL);
-	if (real == NULL) {
-		setuphost_note(h, MODULE
-		    " is not installed: /etc/pam.d is left as it is, and "
-		    "who logs in from where, by which key, is not in "
-		    "the log");
-		return false;
-	}
-	rc = doorpath_is_roots(real, false, &err);
-	if (rc < 0)
-		setuphost_note(h, "/etc/pam.d is left as it is: %s", err.msg);
-	else
+	if (real == NULL)
+		return ops_fail(err, OPS_ENOENT,
+		    MODULE
+		    " is not installed: who logs in from where, by which key, "
+		    "is not in the log");
+	rc = doorpath_is_roots(real, false, err);
+	if (rc == 0) {
 		rc = snprintf(name, MODULE_MAX, "%s", pams ? MODULE : real);
+		rc = rc > 0 && rc < MODULE_MAX
+			 ? 0
+			 : ops_fail(
+			       err, OPS_EUSAGE, "%.150s: a long path", real);
+	}
 	free(real);
-	return rc > 0 && rc < MODULE_MAX;
+	return rc;
 }
 
 /* One line more in out, which holds the file. */
@@ -160,12 +158,14 @@ pamplan_make(struct setuphost *h, struct pamplan_file files[PAMPLAN_FILES],
 	bool debian = access(FOLDER "common-session", F_OK) == 0;
 	const struct service *s = debian ? common : services;
 	size_t count = debian ? OPS_ARRAY_LEN(common) : OPS_ARRAY_LEN(services);
-
 	char module[MODULE_MAX];
+	struct ops_err why = { 0 };
 
 	*n = 0;
-	if (!find_module(h, module))
+	if (pamplan_module(module, &why) < 0) {
+		setuphost_note(h, "/etc/pam.d is left as it is: %s", why.msg);
 		return 0;
+	}
 	for (size_t i = 0; i < count; i++) {
 		struct pamplan_file f = { 0 };
 		int rc = plan_service(h, &s[i], module, &f, err);

@@ -16,6 +16,12 @@
 
 #define PAMPLAN_FILES 8
 
+#define PAMPLAN_MODULE 256 /* bytes of its name or path and NUL */
+
+/* How the module is named in a line: alone, or by its path where it was installed.
+ * -1: it can't be, and why. */
+int pamplan_module(char name[static PAMPLAN_MODULE], struct ops_err *err);
+
 struct pamplan_file {
 	struct hostfile file;
 	struct ops_buf after;

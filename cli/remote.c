@@ -540,6 +540,41 @@ remote_programs(struct remote *r, const struct proto_programs *f,
 }
 
 int
+remote_logins(struct remote *r, uint64_t since, uint64_t until,
+    struct visits *ret, struct ops_err *err)
+{
+	const struct proto_filter f = { .since = since, .until = until };
+	struct ops_buf body = { .max = MSG_PAYLOAD_MAX };
+	struct visits all = { 0 };
+	struct msg m = { .type = 0 };
+	int rc;
+
+	proto_filter_put(&body, &f);
+	rc = ops_buf_check(&body, "filter", err);
+	if (rc == 0)
+		rc = request(
+		    r, C_LOGINS, body.data, body.len, C_LOGIN, C_END, &m, err);
+	ops_buf_free(&body);
+	while (rc == 0 && m.type == C_LOGIN) {
+		rc = visit_get(m.p, m.n, &all, err);
+		if (rc == 0)
+			rc = receive(r, C_LOGIN, C_END, &m, err);
+		if (rc == 0)
+			msg_close_fds(&m);
+	}
+	if (rc == 0 && (m.p == NULL || m.n != 12 || ops_getle32(m.p) != all.n))
+		rc = ops_fail(
+		    err, OPS_EFORMAT, "the daemon's list is not whole");
+	if (rc < 0) {
+		visits_free(&all);
+		return -1;
+	}
+	all.missing = ops_getle64(m.p + 4);
+	*ret = all;
+	return 0;
+}
+
+int
 remote_read(struct remote *r, const uint8_t *id, struct ops_err *err)
 {
 	struct msg m = { .type = 0 };

@@ -20,6 +20,7 @@
 #include "store/remarks.h"
 #include "store/session.h"
 #include "store/vfs.h"
+#include "store/visits.h"
 
 #define REMOTE_TAIL_MAX                                                        \
 	(512u << 20) /* bytes of one session's unsealed records */
@@ -43,6 +44,9 @@ int remote_sessions(struct remote *r, const struct proto_filter *f,
     struct session_list *ret, struct ops_err *err);
 int remote_programs(struct remote *r, const struct proto_programs *f,
     struct program_list *ret, struct ops_err *err);
+/* Who was here, with the sessions of each, in that time (0: open). */
+int remote_logins(struct remote *r, uint64_t since, uint64_t until,
+    struct visits *ret, struct ops_err *err);
 /* Say what a check found (C_REPORT): opseald writes a line and tells who is to be
  * notified.  Root's alone. */
 int remote_report(struct remote *r, enum alert_kind kind, uint64_t count,

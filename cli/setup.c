@@ -1,13 +1,12 @@
 /* opseal setup - have every login recorded. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "doorpath.h"
 #include "setuphost.h"
-#include "setupplan.h"
+#include "setupwish.h"
 #include "snippet.h"
 #include "sshd.h"
 
@@ -26,73 +25,18 @@ check_options(const struct setup_opts *o, struct ops_err *err)
 	return 0;
 }
 
-/* -- whom -- */
-
-/* Without names: all people, and who is recorded already.  With --check, only if it
- * was people who were set up. */
-static int
-make_wish(const struct setup_opts *o, const struct setupstate *s,
-    struct setupplan_wish *wish, const char ***ret, struct ops_err *err)
-{
-	bool named = o->users.n > 0 || o->groups.n > 0;
-	bool root = o->root;
-	const char **also; /* the caller's, in *ret */
-
-	wish->accounts = (struct accounts_wish){ .users = &o->users,
-		.groups = &o->groups,
-		.root = root,
-		.people =
-		    !named && (!o->check || s->people || s->door == NULL) };
-	if (named)
-		return 0;
-	also = calloc(s->n_accounts + 1, sizeof(*also));
-	if (also == NULL)
-		return ops_fail(err, OPS_ENOMEM, "accounts: no memory");
-	for (size_t i = 0; i < s->n_accounts; i++) {
-		if (s->accounts[i].uid == 0)
-			wish->accounts.root = true;
-		also[i] = s->accounts[i].name;
-	}
-	*ret = also;
-	wish->accounts.also = also;
-	wish->accounts.n_also = s->n_accounts;
-	return 0;
-}
-
-/* One setup is of one door. */
-static int
-check_door(const struct setupstate *s, const struct setupplan_wish *wish,
-    struct ops_err *err)
-{
-	if (s->door == NULL || s->kind == NULL ||
-	    (strcmp(s->door, wish->door) == 0 &&
-		strcmp(s->kind, wish->kind) == 0))
-		return 0;
-	return ops_fail(err, OPS_EUSAGE,
-	    "it is set up with another door (%s, %.100s); opseal unsetup "
-	    "first, then setup",
-	    s->kind, s->door);
-}
-
 /* -- telling -- */
 
 /* What PAM tells needs sshd to ask it. */
 static void
 tell_of_sshd(struct setuphost *h)
 {
-	struct ops_buf out = { .max = SSHDCONF_MAX };
 	char value[SSHDCONF_VALUE];
-	struct ops_err err = { 0 };
 
-	if (sshd_program() == NULL)
-		return;
-	if (sshd_effective(NULL, NULL, &out, &err) == 0 &&
-	    sshdconf_value((const char *)out.data, out.len, "usepam", value) &&
-	    strcmp(value, "no") == 0)
+	if (sshd_value("usepam", value) && strcmp(value, "no") == 0)
 		setuphost_note(h,
 		    "sshd has UsePAM no: with which key somebody logged in is "
 		    "not in the log");
-	ops_buf_free(&out);
 }
 
 static void
@@ -201,13 +145,11 @@ cmd_setup(struct cli *cli, const void *opts, int argc, char **argv)
 {
 	const struct setup_opts *o = opts;
 	char door[DOORPATH_MAX];
-	struct setupplan_wish wish = {
-		.kind = o->door != NULL ? o->door : "shell", .door = door
-	};
-	const char **also = NULL;
+	struct setupwish wish = { .plan = { .kind = o->door != NULL ? o->door
+								    : "shell",
+				      .door = door } };
 	struct setuphost h = { 0 };
 	struct ops_err err = { 0 };
-	bool force = strcmp(wish.kind, "force") == 0;
 	int status = -1;
 
 	(void)argc;
@@ -217,19 +159,17 @@ cmd_setup(struct cli *cli, const void *opts, int argc, char **argv)
 	if (check_options(o, &err) < 0 || setuphost_open(cli, &h, &err) < 0)
 		return cli_fail(cli, &err);
 	/* --check and a second run go by what was set up. */
-	if (o->door == NULL && h.state.kind != NULL) {
-		wish.kind = h.state.kind;
-		force = strcmp(wish.kind, "force") == 0;
-	}
-	if (doorpath_login(door, sizeof(door), force, &err) == 0 &&
-	    check_door(&h.state, &wish, &err) == 0 &&
-	    make_wish(o, &h.state, &wish, &also, &err) == 0)
-		status = set_up(&h, o, &wish, &err);
+	if (o->door == NULL && h.state.kind != NULL)
+		wish.plan.kind = h.state.kind;
+	if (doorpath_login(door, sizeof(door),
+		strcmp(wish.plan.kind, "force") == 0, &err) == 0 &&
+	    setupwish_make(o, &h.state, &wish, &err) == 0)
+		status = set_up(&h, o, &wish.plan, &err);
 	if (status < 0) {
 		setuphost_print_notes(&h);
 		status = cli_fail(cli, &err);
 	}
-	free(also);
+	setupwish_free(&wish);
 	setuphost_close(&h);
 	return status;
 }

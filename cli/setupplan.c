@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/shellmap.h"
+#include "doorpath.h"
 #include "pamplan.h"
 #include "passwd.h"
 #include "sshd.h"
@@ -570,6 +571,8 @@ make(struct making *m, struct ops_err *err)
 	    (force && refuse_accounts(m, err) < 0) ||
 	    setupstate_door(s, m->wish->kind, m->wish->door, err) < 0 ||
 	    drop_gone(m, err) < 0)
+		return -1;
+	if (doorpath_hash(m->wish->door, &s->program, err) < 0)
 		return -1;
 	s->people = s->people || m->wish->accounts.people;
 	if (m->map.real == NULL && map_put(m, MAP_HEAD, err) < 0)

@@ -258,13 +258,13 @@ setup_hash_is(const struct setup_hash *a, const struct setup_hash *b)
 /* -- the file -- */
 
 static void
-put_hash(struct ops_buf *out, const struct setup_hash *h)
+put_hash(struct ops_buf *out, const struct setup_hash *h, char behind)
 {
 	char hex[2 * OPS_HASH_LEN + 1];
 
 	ops_hex(h->hash, OPS_HASH_LEN, hex);
 	ops_buf_puts(out, h->there ? hex : "-");
-	ops_buf_put8(out, ' ');
+	ops_buf_put8(out, (uint8_t)behind);
 }
 
 void
@@ -273,12 +273,16 @@ setupstate_put(const struct setupstate *s, struct ops_buf *out)
 	ops_buf_puts(out, HEAD "\n");
 	if (s->door != NULL)
 		ops_buf_printf(out, "door %s %s\n", s->kind, s->door);
+	if (s->program.there) {
+		ops_buf_puts(out, "program ");
+		put_hash(out, &s->program, '\n');
+	}
 	if (s->people)
 		ops_buf_puts(out, "people\n");
 	for (size_t i = 0; i < s->n_files; i++) {
 		ops_buf_puts(out, "file ");
-		put_hash(out, &s->files[i].before);
-		put_hash(out, &s->files[i].after);
+		put_hash(out, &s->files[i].before, ' ');
+		put_hash(out, &s->files[i].after, ' ');
 		ops_buf_puts(out, s->files[i].path);
 		ops_buf_put8(out, '\n');
 	}
@@ -372,6 +376,11 @@ parse_row(struct setupstate *s, struct span kind, struct span rest,
 		return texts(s, w, rest, &row, err) < 0
 			   ? -1
 			   : setupstate_door(s, row.one, row.two, err);
+	if (is(kind, "program") && !s->program.there &&
+	    ops_unhex(rest.p, rest.n, s->program.hash, OPS_HASH_LEN) == 0) {
+		s->program.there = true;
+		return 0;
+	}
 	if (is(kind, "file") && take_hash(&rest, &before) &&
 	    take_hash(&rest, &after))
 		return texts(s, w, rest, &row, err) < 0

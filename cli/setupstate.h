@@ -3,6 +3,7 @@
  *
  *	opseal setup 1
  *	door shell PATH
+ *	program HASH		SHA-256 of the door when it was set up
  *	people			all of them, also those that come later
  *	file BEFORE AFTER PATH	SHA-256 as hex, "-": there is none
  *	line 0|1 PATH TEXT	put in by us; 1: the line before it was given its end
@@ -57,6 +58,7 @@ struct setupstate {
 	struct arena *arena;
 	const char *kind, *door; /* NULL: nothing is set up */
 	bool people;
+	struct setup_hash program; /* of the door; !there: not known */
 	struct setup_file *files;
 	struct setup_line *lines;
 	struct setup_account *accounts;

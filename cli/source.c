@@ -277,6 +277,15 @@ source_vfs(
 }
 
 int
+source_logins(struct source *s, uint64_t since, uint64_t until,
+    struct visits *ret, struct ops_err *err)
+{
+	if (s->remote == NULL)
+		return ops_fail(err, OPS_EUNAVAIL, "no daemon is asked");
+	return remote_logins(s->remote, since, until, ret, err);
+}
+
+int
 source_status(struct source *s, struct ops_buf *answer,
     struct proto_status *ret, struct ops_err *err)
 {

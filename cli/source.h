@@ -21,6 +21,7 @@
 #include "store/session.h"
 #include "store/store.h"
 #include "store/vfs.h"
+#include "store/visits.h"
 
 struct source;
 
@@ -42,6 +43,10 @@ int source_sessions(struct cli *cli, const struct session_filter *f, bool mine,
 /* Programs, oldest first. */
 int source_programs(struct source *s, const struct program_filter *f,
     struct program_list *ret, struct ops_err *err);
+
+/* Who was here, with the sessions of each; only of the daemon (else OPS_EUNAVAIL). */
+int source_logins(struct source *s, uint64_t since, uint64_t until,
+    struct visits *ret, struct ops_err *err);
 
 /* The files; for checks and checkpoints.  everything: announce that all of it
  * will be read (verify).  Borrowed. */

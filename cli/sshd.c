@@ -68,6 +68,20 @@ sshd_effective(const char *config, const char *user, struct ops_buf *out,
 	return rc > 0 ? said(out, from, rc, err) : rc;
 }
 
+bool
+sshd_value(const char *keyword, char value[static SSHDCONF_VALUE])
+{
+	struct ops_buf out = { .max = SSHDCONF_MAX };
+	struct ops_err err = { 0 };
+	bool said;
+
+	said = sshd_program() != NULL &&
+	       sshd_effective(NULL, NULL, &out, &err) == 0 &&
+	       sshdconf_value((const char *)out.data, out.len, keyword, value);
+	ops_buf_free(&out);
+	return said;
+}
+
 /* -- an account's keys -- */
 
 /* One word of AuthorizedKeysFile, with its tokens replaced. */

@@ -24,6 +24,10 @@ const char *sshd_program(void);
 int sshd_effective(const char *config, const char *user, struct ops_buf *out,
     struct ops_err *err);
 
+/* What it says of the keyword ("usepam") for anybody.  False: it isn't installed, or
+ * doesn't say. */
+bool sshd_value(const char *keyword, char value[static SSHDCONF_VALUE]);
+
 /* Why the account can't have the door as ForceCommand.  1: reason says it.  0: it
  * can. */
 int sshd_refuses(const struct account *a, const char *door,

@@ -29,13 +29,14 @@ begins(const struct textline *l, const char *keyword, size_t *value)
 }
 
 bool
-sshdconf_value(const char *p, size_t n, const char *keyword,
-    char value[static SSHDCONF_VALUE])
+sshdconf_next(const char *p, size_t n, size_t *at, unsigned *line,
+    const char *keyword, char value[static SSHDCONF_VALUE])
 {
 	struct textline l;
-	size_t at = 0, from, len;
+	size_t from, len;
 
-	while (textline_next(p, n, &at, &l)) {
+	while (textline_next(p, n, at, &l)) {
+		++*line;
 		if (!begins(&l, keyword, &from))
 			continue;
 		len = l.n - from;
@@ -46,6 +47,16 @@ sshdconf_value(const char *p, size_t n, const char *keyword,
 		return true;
 	}
 	return false;
+}
+
+bool
+sshdconf_value(const char *p, size_t n, const char *keyword,
+    char value[static SSHDCONF_VALUE])
+{
+	unsigned line = 0;
+	size_t at = 0;
+
+	return sshdconf_next(p, n, &at, &line, keyword, value);
 }
 
 /* clang-format off */

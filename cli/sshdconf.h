@@ -22,6 +22,12 @@
 bool sshdconf_value(const char *p, size_t n, const char *keyword,
     char value[static SSHDCONF_VALUE]);
 
+/* The next line of a configuration that begins with the keyword, and what it says
+ * ("sftp internal-sftp"), cut as above; *at and *line are 0 at first, and the caller's
+ * to keep.  False: no more. */
+bool sshdconf_next(const char *p, size_t n, size_t *at, unsigned *line,
+    const char *keyword, char value[static SSHDCONF_VALUE]);
+
 /* Why ForceCommand must not be set for whom sshd -T says this: what it would break.
  * False: nothing.  reason is one clause, without a full stop.  One that is set to
  * this door already is fine. */

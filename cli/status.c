@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "cli.h"
 #include "coverage.h"
 #include "describe.h"
 #include "growth.h"
 #include "metrics.h"
+#include "record/login.h"
 #include "source.h"
 #include "store/expire.h"
 
@@ -60,6 +62,27 @@ put_json_retention(struct json *j, const struct proto_status *s, bool utc)
 	put_json_time(j, "expired_at", s->expired_at, utc);
 	put_json_text(j, "expired_by", &s->expired_by);
 	put_json_text(j, "expiry_trouble", &s->expiry_trouble);
+}
+
+/* Of who asks. */
+static void
+put_json_self(struct json *j, const struct proto_status *s, bool utc)
+{
+	char id[OPS_ID_TEXT_LEN + 1];
+	bool has = !ops_all_zero(s->session, OPS_ID_LEN);
+
+	put_json_text(j, "you", &s->you);
+	put_json_text(j, "person", &s->person);
+	json_key(j, "person_how");
+	json_str(j, login_how_name(s->person_how));
+	if (has)
+		ops_id_text(s->session, id);
+	json_key(j, "session");
+	json_str(j, has ? id : NULL);
+	put_json_time(j, "session_start", s->session_start, utc);
+	json_key(j, "reads_all");
+	json_bool(j, s->reads_all);
+	put_json_text(j, "readers", &s->readers);
 }
 
 static void
@@ -126,6 +149,7 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 	json_key(&j, "capture_lost");
 	json_uint(&j, s->capture_lost);
 	put_json_retention(&j, s, utc);
+	put_json_self(&j, s, utc);
 	put_json_text(&j, "origin", &s->origin);
 	put_json_text(&j, "anchor", &s->anchor);
 	put_json_text(&j, "store", &s->store);
@@ -306,12 +330,77 @@ put_config(const struct proto_status *s, bool utc, struct ops_buf *out)
 	ops_buf_puts(out, "\n");
 }
 
+/* "until 2027-02-26", of what began then. */
+static void
+put_until(uint64_t begin, uint64_t keep, const char *what, bool utc,
+    struct ops_buf *out)
+{
+	char text[OPS_TIME_TEXT];
+
+	if (keep == 0) {
+		ops_buf_printf(out, "%s: no rule ends it", what);
+		return;
+	}
+	ops_time_short(begin + keep, utc, text);
+	ops_buf_printf(out, "%s until %.10s", what, text);
+}
+
+static void
+put_session(const struct proto_status *s, bool utc, struct ops_buf *out)
+{
+	char id[OPS_ID_TEXT_LEN + 1], text[OPS_TIME_TEXT];
+
+	line(out, "session");
+	if (ops_all_zero(s->session, OPS_ID_LEN)) {
+		ops_buf_puts(out, "none: what is done here is NOT recorded\n");
+		return;
+	}
+	ops_id_text(s->session, id);
+	ops_time_short(s->session_start, utc, text);
+	ops_buf_printf(out, "%s, since %s\n", id, text);
+	line(out, "");
+	put_until(s->session_start, s->keep_screens, "its screens are kept",
+	    utc, out);
+	ops_buf_puts(out, "; ");
+	put_until(s->session_start, s->keep_events, "its programs", utc, out);
+	ops_buf_puts(out, "\n");
+}
+
+/* As whom an ordinary user is recorded, until when, and who reads it. */
+static void
+put_self(const struct proto_status *s, bool utc, struct ops_buf *out)
+{
+	static const char *const marks[LOGIN_HOWS] = {
+		[LOGIN_MAP] = " (root's list of people says so)",
+		[LOGIN_COMMENT] = " (claimed: the key's comment)",
+		[LOGIN_FINGERPRINT] = " (only the key is known)",
+	};
+
+	line(out, "you");
+	ops_buf_puts(out, "recorded as ");
+	describe_text(out, &s->you);
+	if (s->person.p != NULL) {
+		ops_buf_puts(out, ", person ");
+		describe_text(out, &s->person);
+		if (s->person_how < LOGIN_HOWS && marks[s->person_how] != NULL)
+			ops_buf_puts(out, marks[s->person_how]);
+	}
+	ops_buf_puts(out, "\n");
+	put_session(s, utc, out);
+	line(out, "read by");
+	ops_buf_puts(out, "you, ");
+	describe_text(out, &s->readers);
+	ops_buf_puts(out, "\n");
+}
+
 static void
 put_text(const struct proto_status *s, bool utc, struct ops_buf *out)
 {
 	char bytes[24], started[OPS_TIME_TEXT];
 
 	put_state(s, utc, out);
+	if (!s->reads_all && s->you.p != NULL)
+		put_self(s, utc, out);
 	describe_bytes(s->bytes, bytes);
 	ops_time_short(s->started, utc, started);
 	line(out, "sessions");

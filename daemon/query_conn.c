@@ -254,9 +254,12 @@ on_hello(void *conn, struct msg *m, struct ops_err *err)
 static int
 on_status(void *conn, struct msg *m, struct ops_err *err)
 {
-	static uint8_t buf[MSG_MAX];
+	static uint8_t buf[MSG_MAX], out[MSG_PAYLOAD_MAX];
 	struct query_conn *q = conn;
+	struct ops_buf b = OPS_BUF_FIXED(out);
 	struct ops_err why = { 0 };
+	struct proto_status s;
+	char self[QUERY_SELF_MAX];
 	struct msg answer;
 
 	(void)m;
@@ -265,7 +268,13 @@ on_status(void *conn, struct msg *m, struct ops_err *err)
 	if (answer.type != Q_STATUS_IS)
 		return ops_fail(err, OPS_EFORMAT,
 		    "the writer answers with message %u", answer.type);
-	return msg_send(q->fd, C_STATUS_IS, answer.p, answer.n, NULL, 0, err);
+	if (proto_status_get(answer.p, answer.n, &s, err) < 0)
+		return ops_context(err, "the writer's status");
+	query_self(q, &s, self);
+	proto_status_put(&b, &s);
+	if (ops_buf_check(&b, "status", err) < 0)
+		return -1;
+	return msg_send(q->fd, C_STATUS_IS, b.data, b.len, NULL, 0, err);
 }
 
 static int
@@ -335,6 +344,12 @@ on_sessions(void *conn, struct msg *m, struct ops_err *err)
 }
 
 static int
+on_logins(void *conn, struct msg *m, struct ops_err *err)
+{
+	return list_logged(conn, m, query_on_logins, err);
+}
+
+static int
 on_programs(void *conn, struct msg *m, struct ops_err *err)
 {
 	return list_logged(conn, m, query_on_programs, err);
@@ -367,6 +382,7 @@ static const struct msg_rule rules[] = {
 	{ C_STATUS,   "C_STATUS",   IN(QUERY_OPEN), 0,          0,               0, 0, on_status },
 	{ C_SESSIONS, "C_SESSIONS", IN(QUERY_OPEN), 1,          4096,            0, 0, on_sessions },
 	{ C_PROGRAMS, "C_PROGRAMS", IN(QUERY_OPEN), 1,          4096,            0, 0, on_programs },
+	{ C_LOGINS,   "C_LOGINS",   IN(QUERY_OPEN), 1,          4096,            0, 0, on_logins },
 	{ C_READ,     "C_READ",     IN(QUERY_OPEN), OPS_ID_LEN, OPS_ID_LEN,      0, 0, on_read },
 	{ C_READ_ALL, "C_READ_ALL", IN(QUERY_OPEN), 0,          0,               0, 0, on_read_all },
 	{ C_OPEN,     "C_OPEN",     IN(QUERY_OPEN), 1,          QUERY_PATH_MAX,  0, 0, query_on_open },

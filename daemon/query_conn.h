@@ -5,6 +5,8 @@
  *	query_read.c	the answers that read the store
  *	query_programs.c	those about programs
  *	query_notes.c		notes: those there are, and new ones
+ *	query_logins.c	those about who was here
+ *	query_self.c	what is said of the peer himself
  *
  * Fuzzed: query_conn
  */
@@ -17,6 +19,7 @@
 
 #include "base/text.h"
 #include "ipc/msg.h"
+#include "ipc/proto.h"
 #include "query_path.h"
 #include "query_who.h"
 #include "record/event.h"
@@ -27,6 +30,7 @@
 #define QUERY_SESSIONS_MAX 4096 /* C_READs on one connection */
 #define QUERY_REFUSALS_MAX 8    /* then it is cut off */
 #define QUERY_IDLE_SECONDS 600
+#define QUERY_SELF_MAX 1024 /* bytes of the texts of query_self() */
 
 enum query_state { QUERY_NEW, QUERY_OPEN };
 
@@ -73,11 +77,16 @@ bool query_may(const struct query_conn *q, const uint8_t id[static OPS_ID_LEN]);
 
 int query_on_sessions(void *conn, struct msg *m, struct ops_err *err);
 int query_on_programs(void *conn, struct msg *m, struct ops_err *err);
+int query_on_logins(void *conn, struct msg *m, struct ops_err *err);
 int query_on_open(void *conn, struct msg *m, struct ops_err *err);
 int query_on_list(void *conn, struct msg *m, struct ops_err *err);
 int query_on_note(void *conn, struct msg *m, struct ops_err *err);
 int query_on_notes(void *conn, struct msg *m, struct ops_err *err);
 int query_on_tail(void *conn, struct msg *m, struct ops_err *err);
+
+/* Fill in what a status says of the peer himself.  buf keeps the texts. */
+void query_self(struct query_conn *q, struct proto_status *s,
+    char buf[static QUERY_SELF_MAX]);
 
 /* Is this session one of the peer's own?  1, 0, or -1. */
 int query_owns(struct query_conn *q, const uint8_t id[static OPS_ID_LEN],

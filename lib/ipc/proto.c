@@ -65,6 +65,13 @@ static const struct map_field status_fields[] = {
 	{ 64, MAP_VIEW, TEXT_AT(proto_status, off_by) },
 	{ 65, MAP_VIEW, TEXT_AT(proto_status, off_reason) },
 	{ 66, MAP_UINT, MAP_AT(proto_status, off_sessions) },
+	{ 73, MAP_VIEW, TEXT_AT(proto_status, you) },
+	{ 74, MAP_VIEW, TEXT_AT(proto_status, person) },
+	{ 75, MAP_UINT, MAP_AT(proto_status, person_how) },
+	{ 76, MAP_SOME, MAP_AT(proto_status, session) },
+	{ 77, MAP_UINT, MAP_AT(proto_status, session_start) },
+	{ 78, MAP_FLAG, MAP_AT(proto_status, reads_all) },
+	{ 79, MAP_VIEW, TEXT_AT(proto_status, readers) },
 };
 
 static const struct map_field alert_fields[] = {

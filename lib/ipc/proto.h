@@ -101,6 +101,9 @@
  *	    <- C_PROGRAM_ARGS	the rest of its arguments, in pieces
  *	    <- C_END		u32 how many, u32 frames that could not be read, u64 CLOCK_REALTIME
  *				up to which more have expired (0: none)
+ *	cli -> C_LOGINS		CBOR filter: 2 since, 3 until, 6 mine (1); the others are ignored
+ *	    <- C_LOGIN		one login with its sessions (store/visits.h visit_put), each
+ *	    <- C_END		u32 how many, u64 frames of events that could not be read
  *	cli -> C_READ		id[10]: about to read this session; its access record is
  *				written before the answer; C_DONE or C_FAILED
  *	cli -> C_READ_ALL	empty: about to read everything (verify); full readers only
@@ -212,6 +215,8 @@ enum proto_type {
 	C_NOTE,
 	C_NOTES,
 	C_NOTE_IS,
+	C_LOGINS = 120,
+	C_LOGIN,
 };
 
 enum door_notice {
@@ -373,6 +378,14 @@ struct proto_status {
 	uint64_t off_since;                   /* 63 */
 	struct event_text off_by, off_reason; /* 64, 65 */
 	uint64_t off_sessions;                /* 66 */
+	/* Of who asks; query says so, not the writer. */
+	struct event_text you;       /* 73 his user, absent: it has no name */
+	struct event_text person;    /* 74 who that is; absent: not known */
+	uint32_t person_how;         /* 75 enum login_how */
+	uint8_t session[OPS_ID_LEN]; /* 76 that he asks from; zero: none */
+	uint64_t session_start;      /* 77 CLOCK_REALTIME ns; 0: none */
+	bool reads_all;              /* 78 he may read everybody's sessions */
+	struct event_text readers;   /* 79 who else may read his */
 };
 void proto_status_put(struct ops_buf *b, const struct proto_status *s);
 int proto_status_get(

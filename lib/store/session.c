@@ -155,6 +155,9 @@ take_open(struct loader *ld, const uint8_t *id, const struct record *r,
 	memcpy(s->id, id, OPS_ID_LEN);
 	ops_id_text(id, s->id_text);
 	s->open = o;
+	s->has_boot = ld->boot_id != NULL;
+	if (s->has_boot)
+		memcpy(s->boot, ld->boot_id, sizeof(s->boot));
 	s->start = pos->sealed || o.realtime == 0 ? pos->wall : o.realtime;
 	s->logged = s->start;
 	s->start_boottime = r->time;

@@ -39,11 +39,15 @@ struct session {
 	uint64_t start;
 	uint64_t end;                          /* 0: unknown or active */
 	uint64_t start_boottime, end_boottime; /* for offsets; end 0 as above */
-	uint64_t bytes_lost;                   /* from GAP events */
-	uint64_t bypasses;                     /* SCREEN-BYPASS events */
-	bool asked;                            /* for a reason when it began; */
-	struct event_text reason;              /* it (claimed), absent: none */
-	uint64_t notes; /* opseal note, while it went on */
+	/* When the machine was last started before; not part of what
+	 * session_put() sends. */
+	bool has_boot;
+	uint8_t boot[LOGINS_BOOT];
+	uint64_t bytes_lost;      /* from GAP events */
+	uint64_t bypasses;        /* SCREEN-BYPASS events */
+	bool asked;               /* for a reason when it began; */
+	struct event_text reason; /* it (claimed), absent: none */
+	uint64_t notes;           /* opseal note, while it went on */
 	bool noted; /* the filter's note is in one of these; not part of what
 		     * session_put() sends */
 	bool has_commands; /* lib/index knows how many it has */

@@ -12,10 +12,11 @@ MAN = os.path.join(t.SOURCE, "doc/man")
 
 # What is written by which files, and told in which sections of JSON NAMES.
 JSON = (
-    (("programs_json.c", "coverage.c"),
+    (("programs_json.c", "coverage.c", "unseen.c"),
      ("Of log, and of the programs of show", "Of status --coverage")),
     (("describe.c", "person.c", "said.c", "show.c"), ("Of ls", "Of show")),
     (("status.c",), ("Of status",)),
+    (("verdict.c",), ("Of doctor",)),
     (("verify.c",), ("Of verify",)),
     (("config.c",), ("Of config",)),
 )

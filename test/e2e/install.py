@@ -29,6 +29,8 @@ FILES = {
     "lib/systemd/system/opseald-control.socket": 0o644,
     "lib/systemd/system/opseal-verify.service": 0o644,
     "lib/systemd/system/opseal-verify.timer": 0o644,
+    "lib/systemd/system/opseal-doctor.service": 0o644,
+    "lib/systemd/system/opseal-doctor.timer": 0o644,
     "lib/sysusers.d/opseal.conf": 0o644,
     "lib/tmpfiles.d/opseal.conf": 0o644,
     "share/bash-completion/completions/opseal": 0o644,

@@ -15,7 +15,8 @@ import recorded
 
 ETC = os.path.join(t.SOURCE, "etc")
 UNITS = ("opseald.service", "opseald-session.socket", "opseald-record.socket",
-         "opseald-control.socket", "opseal-verify.service", "opseal-verify.timer")
+         "opseald-control.socket", "opseal-verify.service", "opseal-verify.timer",
+         "opseal-doctor.service", "opseal-doctor.timer")
 
 
 def unit(name):
@@ -44,7 +45,8 @@ class Units(recorded.Recorded):
         """Each service is rated OK or better: 4.9 of 10 and less."""
         t.need_program("systemd-analyze")
         self.folder()
-        for name, limit in (("opseald.service", 4.9), ("opseal-verify.service", 2.0)):
+        for name, limit in (("opseald.service", 4.9), ("opseal-verify.service", 2.0),
+                            ("opseal-doctor.service", 2.5)):
             text = t.run(["systemd-analyze", "security", "--offline=yes", "--no-pager",
                           self.path(name)]).text
             rate = float(re.search(r"Overall exposure level for %s: ([0-9.]+)" % name, text)[1])

@@ -35,7 +35,6 @@ PrintMotd no
 PrintLastLog no
 MaxStartups 1000
 MaxSessions 1000
-Subsystem sftp %s
 """
 
 CLIENT_CONFIG = """Host *
@@ -242,9 +241,11 @@ class Host:
     # -- running --
 
     def start_sshd(self, config=""):
-        sftp = "/usr/lib/openssh/sftp-server"
+        if "Subsystem sftp" not in config:
+            # In front: config may end within a Match.
+            config = "Subsystem sftp /usr/lib/openssh/sftp-server\n" + config
         self.config = self.write("sshd_config", config + SSHD_CONFIG % (
-            PORT, self.folder, self.folder, sftp))
+            PORT, self.folder, self.folder))
         self.log_path = os.path.join(self.folder, "sshd.log")
         with open(self.log_path, "ab") as log:
             self.sshd = subprocess.Popen(

@@ -322,6 +322,13 @@ full_status(void)
 	s.off_by = text("root");
 	s.off_reason = text("a disk");
 	s.off_sessions = 66;
+	s.you = text("al");
+	s.person = text("Al Ice");
+	s.person_how = 75;
+	memcpy(s.session, "0123456789", OPS_ID_LEN);
+	s.session_start = 77;
+	s.reads_all = true;
+	s.readers = text("root");
 	return &s;
 }
 
@@ -371,6 +378,13 @@ test_status(void **state)
 	assert_true(same(got.config_fault, s->config_fault));
 	assert_int_equal(got.config_fault_time, 43);
 	assert_int_equal(got.anchored, 44);
+	assert_true(same(got.you, s->you));
+	assert_true(same(got.person, s->person));
+	assert_int_equal(got.person_how, 75);
+	assert_memory_equal(got.session, "0123456789", OPS_ID_LEN);
+	assert_int_equal(got.session_start, 77);
+	assert_true(got.reads_all);
+	assert_true(same(got.readers, s->readers));
 	for (size_t n = 0; n < b.len; n++) {
 		assert_int_equal(proto_status_get(b.data, n, &got, &err), -1);
 		assert_int_equal(err.code, OPS_EFORMAT);

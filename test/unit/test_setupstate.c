@@ -7,6 +7,7 @@
 #define WHOLE                                                                  \
 	"opseal setup 1\n"                                                     \
 	"door shell /door\n"                                                   \
+	"program " HASH "\n"                                                   \
 	"people\n"                                                             \
 	"file - " HASH " /etc/opseal/shells\n"                                 \
 	"file " HASH " " HASH " /etc/passwd\n"                                 \
@@ -32,6 +33,8 @@ static const struct {
 	{ "a blank in the door", "opseal setup 1\ndoor shell /a b\nend\n", OPS_EUSAGE },
 	{ "no hash",		"opseal setup 1\nfile - xyz /f\nend\n", OPS_EFORMAT },
 	{ "a short hash",	"opseal setup 1\nfile ba78 - /f\nend\n", OPS_EFORMAT },
+	{ "no program's hash",	"opseal setup 1\nprogram -\nend\n", OPS_EFORMAT },
+	{ "two programs",	"opseal setup 1\nprogram " HASH "\nprogram " HASH "\nend\n", OPS_EFORMAT },
 	{ "no flag",		"opseal setup 1\nline 2 /f x\nend\n", OPS_EFORMAT },
 	{ "uid -1",		"opseal setup 1\naccount al:4294967295:/bin/sh\nend\n", OPS_EFORMAT },
 	{ "no uid",		"opseal setup 1\naccount al::/bin/sh\nend\n", OPS_EFORMAT },

@@ -107,6 +107,31 @@ test_put(void **state)
 	ops_buf_free(&out);
 }
 
+static void
+test_next(void **state)
+{
+	static const char in[] = "# Subsystem sftp no\nPort 22\n\n"
+				 "subsystem sftp internal-sftp\n"
+				 "Match Group x\n\tSubsystem=b c";
+	char *p = (char *)heap_copy(in, sizeof(in) - 1);
+	char value[SSHDCONF_VALUE];
+	unsigned line = 0;
+	size_t at = 0;
+
+	(void)state;
+	assert_true(
+	    sshdconf_next(p, sizeof(in) - 1, &at, &line, "Subsystem", value));
+	assert_int_equal(line, 4);
+	assert_string_equal(value, "sftp internal-sftp");
+	assert_true(
+	    sshdconf_next(p, sizeof(in) - 1, &at, &line, "Subsystem", value));
+	assert_int_equal(line, 6);
+	assert_string_equal(value, "b c");
+	assert_false(
+	    sshdconf_next(p, sizeof(in) - 1, &at, &line, "Subsystem", value));
+	free(p);
+}
+
 int
 main(void)
 {
@@ -115,6 +140,7 @@ main(void)
 		cmocka_unit_test(test_with),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_put),
+		cmocka_unit_test(test_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,10 +9,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *s = fuzz_string(data, size), value[SSHDCONF_VALUE];
 	struct ops_buf out = { .max = size + 100 };
+	unsigned line = 0, before = 0;
+	size_t at = 0;
 
 	if (sshdconf_value(s, size, "usepam", value)) {
 		REQUIRE(strlen(value) < SSHDCONF_VALUE);
 		REQUIRE(strchr(value, '\n') == NULL);
+	}
+	while (sshdconf_next(s, size, &at, &line, "subsystem", value)) {
+		REQUIRE(line > before && line <= size && at <= size);
+		before = line;
 	}
 	if (sshdconf_refuses(s, size, "/door", value))
 		REQUIRE(value[0] != '\0' && strlen(value) < SSHDCONF_VALUE);
