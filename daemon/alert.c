@@ -25,6 +25,7 @@ static const struct {
 	[ALERT_STOP]	     = { "stop",	 LOGLINE_STOPPED },
 	[ALERT_DOOR]	     = { "door",	 LOGLINE_DOOR },
 	[ALERT_VERIFY]     = { "verify",	 LOGLINE_VERIFY },
+	[ALERT_LIMIT]	     = { "limit",	 LOGLINE_LIMIT },
 };
 /* clang-format on */
 

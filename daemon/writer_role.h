@@ -7,6 +7,7 @@
  *	writer_memory.c	what is said while memory is short
  *	writer_status.c	the answer to Q_STATUS
  *	writer_retention.c	rules on how long what is kept
+ *	writer_quota.c	how much of each user's screens is
  *	anchor.c	checkpoints to places outside the store
  *
  * Fuzzed: writer_peer
@@ -21,6 +22,7 @@
 #include "ipc/proto.h"
 #include "loop.h"
 #include "merkle/note.h"
+#include "quota.h"
 #include "role.h"
 #include "store/vfs.h"
 #include "store/writer.h"
@@ -99,6 +101,11 @@ struct writer_role {
 	struct retention *retention;
 	uint64_t reserve; /* bytes of the disk that screens may not have */
 	bool no_screens;  /* there are less */
+	struct quota quota;
+	bool limit_by_free;      /* screen_day is a part of what is free */
+	uint64_t limit_looked;   /* BOOTTIME; how much that is */
+	uint64_t limit_bytes;    /* of GAPs for that, since the start */
+	struct watch limit_tick; /* timer: while anybody is over */
 };
 
 /* The role, from a watch that is its member. */
@@ -166,6 +173,15 @@ void retention_tell(struct writer_role *r);
 bool reserve_look(struct writer_role *r);
 /* The texts live until the next call. */
 void retention_status(struct writer_role *r, struct proto_status *s);
+
+/* -- writer_quota.c -- */
+/* Take the rules from the configuration, after retention_start(). */
+int quota_start(struct writer_role *r, struct ops_err *err);
+/* Once a second while anybody is over: who no longer is? */
+void quota_tick(struct writer_role *r);
+/* list: what s points to then. */
+void quota_status(
+    struct writer_role *r, struct proto_status *s, struct ops_buf *list);
 
 /* -- role_writer.c -- */
 /* Queue an event; remembers the ticket. */

@@ -23,7 +23,7 @@ link_close(struct link *l, uint64_t now)
 	l->fd = l->bell = -1;
 	l->ring = 0;
 	l->unrung = 0;
-	l->held = l->full = false;
+	l->held = l->full = l->limited = false;
 	l->failed++;
 	l->retry =
 	    now + LINK_RETRY_NS * (l->failed > LINK_SLOW_AFTER ? 10u : 1u);
@@ -130,6 +130,7 @@ got_state(void *conn, struct msg *m, struct ops_err *err)
 	(void)err;
 	l->log_ok = m->p[0] != 0;
 	l->no_screens = m->p[0] == 2;
+	l->limited = m->p[0] == 3;
 	return 0;
 }
 

@@ -56,7 +56,8 @@ struct link {
 	unsigned opened; /* counts connections */
 	bool held;       /* REC_HELD came */
 	bool log_ok;     /* REC_STATE */
-	bool no_screens; /* it said that only little fits: no output */
+	bool no_screens; /* it said that only little fits: no output, */
+	bool limited;    /* or that the user has had his share of it */
 	bool full;       /* the socket took no more: wait for EPOLLOUT */
 	uint64_t retry;  /* BOOTTIME of the next attempt */
 	uint64_t
