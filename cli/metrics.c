@@ -112,6 +112,8 @@ put_limited(struct ops_buf *out, const struct proto_status *s)
 
 	gauge(out, "limited_users", NULL, s->limited,
 	    "Users whose screens are not kept, as they have had their share.");
+	if (s->limited_users.p == NULL)
+		return;
 	head(out, "limited", "gauge", NULL, "1: this user, by this limit.");
 	for (size_t i = 0; proto_limited_get(s->limited_users, i, &l); i++)
 		ops_buf_printf(out,
