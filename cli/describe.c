@@ -362,6 +362,22 @@ type_name(uint8_t type)
 	return names[type];
 }
 
+/* NULL: not said, as the log could not be written. */
+static const char *
+gap_name(uint32_t why)
+{
+	switch (why) {
+	case 0:
+		return NULL;
+	case GAP_FULL:
+		return "disk-full";
+	case GAP_LIMIT:
+		return "limit";
+	default:
+		return "other";
+	}
+}
+
 static void
 put_exit_json(struct json *j, uint32_t status)
 {
@@ -415,6 +431,8 @@ describe_record_json(
 		break;
 	case REC_GAP:
 		describe_json_number(&j, "bytes", ops_getle64(p));
+		json_key(&j, "why");
+		json_str(&j, gap_name(describe_gap_why(&r->rec)));
 		break;
 	case REC_EXIT:
 		put_exit_json(&j, ops_getle32(p));
@@ -451,8 +469,11 @@ describe_record(const struct screen_record *r, struct ops_buf *out)
 				      : "input not kept: it was not echoed");
 		return true;
 	case REC_GAP:
-		ops_buf_printf(out, "GAP: %" PRIu64 " bytes were not recorded",
-		    ops_getle64(p));
+		w = (int)describe_gap_why(&r->rec);
+		ops_buf_printf(out,
+		    "GAP: %" PRIu64 " bytes were not recorded%s%s",
+		    ops_getle64(p), w != 0 ? ": " : "",
+		    w != 0 ? event_gap_why((uint32_t)w) : "");
 		return true;
 	case REC_EXIT:
 		w = (int)ops_getle32(p);
@@ -466,13 +487,24 @@ describe_record(const struct screen_record *r, struct ops_buf *out)
 	}
 }
 
+uint32_t
+describe_gap_why(const struct record *r)
+{
+	/* The one byte behind three numbers. */
+	return r->len > 24 ? r->payload[24] : 0;
+}
+
 bool
 describe_gap(const struct screen_record *r, char out[static DESCRIBE_MARK])
 {
+	uint32_t why;
+
 	if (r->rec.type != REC_GAP)
 		return false;
-	snprintf(out, DESCRIBE_MARK, "gap: %" PRIu64 " bytes not recorded",
-	    ops_getle64(r->rec.payload));
+	why = describe_gap_why(&r->rec);
+	snprintf(out, DESCRIBE_MARK, "gap: %" PRIu64 " bytes not recorded%s%s",
+	    ops_getle64(r->rec.payload), why != 0 ? ": " : "",
+	    why != 0 ? event_gap_why(why) : "");
 	return true;
 }
 

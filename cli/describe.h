@@ -55,6 +55,8 @@ bool describe_record(const struct screen_record *r, struct ops_buf *out);
 
 /* What stands in [] where something is missing: false where r is no gap. */
 #define DESCRIBE_MARK 192
+/* Of a record that is a GAP: enum gap_why, or 0. */
+uint32_t describe_gap_why(const struct record *r);
 bool describe_gap(
     const struct screen_record *r, char out[static DESCRIBE_MARK]);
 void describe_hole(const struct screen_hole *h, char out[static DESCRIBE_MARK]);

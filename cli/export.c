@@ -172,7 +172,7 @@ cast_record(
     struct asciicast *a, const struct screen_record *r, struct ops_buf *out)
 {
 	const uint8_t *p = r->rec.payload;
-	char text[64];
+	char text[DESCRIBE_MARK];
 
 	switch (r->rec.type) {
 	case REC_OUTPUT:
@@ -187,8 +187,7 @@ cast_record(
 		asciicast_put(a, r->offset, 'r', text, strlen(text), out);
 		break;
 	case REC_GAP:
-		snprintf(text, sizeof(text),
-		    "gap: %" PRIu64 " bytes not recorded", ops_getle64(p));
+		describe_gap(r, text);
 		asciicast_put(a, r->offset, 'm', text, strlen(text), out);
 		break;
 	case REC_EXIT:

@@ -104,6 +104,23 @@ put_disk(
 	    (double)s->space / (double)m->per_day);
 }
 
+/* Which users, and by which limit. */
+static void
+put_limited(struct ops_buf *out, const struct proto_status *s)
+{
+	struct proto_limited l;
+
+	gauge(out, "limited_users", NULL, s->limited,
+	    "Users whose screens are not kept, as they have had their share.");
+	if (s->limited_users.p == NULL)
+		return;
+	head(out, "limited", "gauge", NULL, "1: this user, by this limit.");
+	for (size_t i = 0; proto_limited_get(s->limited_users, i, &l); i++)
+		ops_buf_printf(out,
+		    "opseal_limited{uid=\"%" PRIu32 "\",limit=\"%s\"} 1\n",
+		    l.uid, l.which == 0 ? "screen_rate" : "screen_day");
+}
+
 static void
 put_age(struct ops_buf *out, const struct metrics *m, const char *name,
     uint64_t time, const char *help)
@@ -118,6 +135,7 @@ put_retention(
 {
 	gauge(out, "screens_left_out", NULL, s->no_screens,
 	    "1: the disk is nearly full, only events are recorded.");
+	put_limited(out, s);
 	gauge(out, "expired_frames", "frames", s->expired,
 	    "Removed by rules on how long what is kept, ever.");
 	gauge(out, "retention_trouble", NULL, s->expiry_trouble.p != NULL,
@@ -162,6 +180,8 @@ metrics_put(
 	    "Written to the store.");
 	counter(
 	    out, s, "lost_bytes", "bytes", s->lost, "Shown but not recorded.");
+	counter(out, s, "limit_lost_bytes", "bytes", s->limit_bytes,
+	    "Of lost_bytes, those of users who have had their share.");
 	counter(out, s, "lost_programs", NULL, s->capture_lost,
 	    "Starts and ends of programs that capture lost.");
 	gauge(out, "unsealed_records", "records", s->unsealed,

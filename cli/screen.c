@@ -33,7 +33,9 @@ struct screen {
 
 	struct screen_hole hole; /* not told yet; to 0: none */
 	uint64_t missing;        /* parts that screen_next_noted() met */
-	uint64_t gap_bytes;      /* not recorded, by GAP records */
+	uint64_t gap_bytes;      /* not recorded, by GAP records, */
+	uint32_t gap_why;        /* for this reason, */
+	bool gap_whys;           /* or for several */
 	/* By what rule some of it went; NULL: nothing did. */
 	const struct leaf_tombstone *expired;
 	bool shown; /* and something is left */
@@ -258,6 +260,8 @@ screen_rewind(struct screen *sc, struct ops_err *err)
 	sc->hole = (struct screen_hole){ 0 };
 	sc->missing = 0;
 	sc->gap_bytes = 0;
+	sc->gap_why = 0;
+	sc->gap_whys = false;
 	sc->expired = NULL;
 	sc->shown = false;
 	if (parts_open(&sc->parts)) {
@@ -405,6 +409,16 @@ next_in_order(struct screen *sc, struct screen_record *ret, struct ops_err *err)
 	    ret->number - 1);
 }
 
+static void
+take_gap(struct screen *sc, const struct record *r)
+{
+	uint32_t why = describe_gap_why(r);
+
+	sc->gap_whys |= sc->gap_bytes > 0 && why != sc->gap_why;
+	sc->gap_why = why;
+	sc->gap_bytes += ops_getle64(r->payload);
+}
+
 int
 screen_next(struct screen *sc, struct screen_record *ret, struct ops_err *err)
 {
@@ -439,7 +453,7 @@ screen_next(struct screen *sc, struct screen_record *ret, struct ops_err *err)
 	}
 	ret->offset = ret->rec.time > start ? ret->rec.time - start : 0;
 	if (ret->rec.type == REC_GAP)
-		sc->gap_bytes += ops_getle64(ret->rec.payload);
+		take_gap(sc, &ret->rec);
 	return 1;
 }
 
@@ -484,9 +498,10 @@ screen_status(struct screen *sc)
 		gaps = sc->session->bytes_lost;
 	if (gaps > 0)
 		cli_note(sc->cli,
-		    "%" PRIu64 " bytes of %s were not recorded (the log could "
-		    "not be written)",
-		    gaps, sc->session->id_text);
+		    "%" PRIu64 " bytes of %s were not recorded (%s)", gaps,
+		    sc->session->id_text,
+		    sc->gap_whys ? "opseal show says why"
+				 : event_gap_why(sc->gap_why));
 	if (sc->missing > 0)
 		cli_note(sc->cli,
 		    "parts of %s are missing (%" PRIu64 "); opseal verify "

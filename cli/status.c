@@ -85,6 +85,42 @@ put_json_self(struct json *j, const struct proto_status *s, bool utc)
 	put_json_text(j, "readers", &s->readers);
 }
 
+static const char *
+limit_name(uint32_t which)
+{
+	return which == 0 ? "screen_rate" : which == 1 ? "screen_day" : "?";
+}
+
+static void
+put_json_limits(struct json *j, const struct proto_status *s)
+{
+	struct proto_limited l;
+
+	json_key(j, "screen_rate");
+	json_uint(j, s->screen_rate);
+	json_key(j, "screen_day");
+	json_uint(j, s->screen_day);
+	json_key(j, "limit_lost");
+	json_uint(j, s->limit_bytes);
+	json_key(j, "limited");
+	json_uint(j, s->limited);
+	json_key(j, "limited_users");
+	json_begin_array(j);
+	for (size_t i = 0; proto_limited_get(s->limited_users, i, &l); i++) {
+		json_begin_object(j);
+		json_key(j, "uid");
+		json_uint(j, l.uid);
+		json_key(j, "limit");
+		json_str(j, limit_name(l.which));
+		json_key(j, "used");
+		json_uint(j, l.used);
+		json_key(j, "allowed");
+		json_uint(j, l.size);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
 static void
 put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 {
@@ -150,6 +186,7 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 	json_uint(&j, s->capture_lost);
 	put_json_retention(&j, s, utc);
 	put_json_self(&j, s, utc);
+	put_json_limits(&j, s);
 	put_json_text(&j, "origin", &s->origin);
 	put_json_text(&j, "anchor", &s->anchor);
 	put_json_text(&j, "store", &s->store);
@@ -300,6 +337,42 @@ put_retention(const struct proto_status *s, bool utc, struct ops_buf *out)
 }
 
 static void
+put_limits(const struct proto_status *s, struct ops_buf *out)
+{
+	struct proto_limited l;
+	char used[24], size[24];
+
+	line(out, "limits");
+	if (s->screen_day == 0 && s->screen_rate == 0) {
+		ops_buf_puts(out, "none: a user's screens may fill the disk\n");
+		return;
+	}
+	describe_bytes(s->screen_day, size);
+	if (s->screen_day != 0)
+		ops_buf_printf(out, "%s of screens a user and day", size);
+	describe_bytes(s->screen_rate, size);
+	if (s->screen_rate != 0)
+		ops_buf_printf(out, "%s%s a second",
+		    s->screen_day != 0 ? ", " : "a user's screens: ", size);
+	ops_buf_puts(out, "\n");
+	for (size_t i = 0; proto_limited_get(s->limited_users, i, &l); i++) {
+		line(out, "LIMITED");
+		describe_bytes(l.used, used);
+		describe_bytes(l.size, size);
+		ops_buf_printf(out,
+		    "user %" PRIu32 ", by %s: %s of %s; what is shown is not "
+		    "kept\n",
+		    l.uid, limit_name(l.which), used, size);
+	}
+	if (s->limited > PROTO_LIMITED_MAX) {
+		line(out, "");
+		describe_count(
+		    out, s->limited - PROTO_LIMITED_MAX, "more user");
+		ops_buf_puts(out, "\n");
+	}
+}
+
+static void
 put_capture(const struct proto_status *s, struct ops_buf *out)
 {
 	line(out, "programs");
@@ -419,6 +492,7 @@ put_text(const struct proto_status *s, bool utc, struct ops_buf *out)
 	put_latency(s, out);
 	put_store(s, out);
 	put_retention(s, utc, out);
+	put_limits(s, out);
 	put_config(s, utc, out);
 }
 

@@ -27,6 +27,7 @@ static const struct {
 	[ALERT_VERIFY]     = { "verify",	 LOGLINE_VERIFY },
 	[ALERT_OFF]	     = { "off",		 LOGLINE_OFF },
 	[ALERT_ON]	     = { "on",		 LOGLINE_ON },
+	[ALERT_LIMIT]	     = { "limit",	 LOGLINE_LIMIT },
 };
 /* clang-format on */
 

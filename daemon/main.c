@@ -35,6 +35,7 @@ struct options {
 	struct tracepoints failed;
 	const char *role; /* NULL: the supervisor */
 	pid_t parent;
+	struct drop_user user; /* role: whom to become; change false: look */
 };
 
 enum {
@@ -49,6 +50,7 @@ enum {
 	OPT_HELP,
 	OPT_ROLE,
 	OPT_PARENT,
+	OPT_BECOME,
 	OPT_SYSLOG,
 	OPT_EXECVE,
 	OPT_EXECVEAT,
@@ -67,6 +69,7 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "role", required_argument, NULL, OPT_ROLE },
 	{ "parent", required_argument, NULL, OPT_PARENT },
+	{ "become", required_argument, NULL, OPT_BECOME },
 	{ "syslog", no_argument, NULL, OPT_SYSLOG },
 	{ "execve", required_argument, NULL, OPT_EXECVE },
 	{ "execveat", required_argument, NULL, OPT_EXECVEAT },
@@ -115,6 +118,36 @@ parse_pid(const char *s, pid_t *ret)
 	return 0;
 }
 
+/* One of the two numbers of UID:GID, of nobody who is root; what stands behind it. */
+static const char *
+parse_id(const char *s, uint32_t *ret)
+{
+	unsigned long v;
+	char *end;
+
+	errno = 0;
+	v = strtoul(s, &end, 10);
+	if (errno != 0 || end == s || v == 0 || v >= UINT32_MAX)
+		return NULL;
+	*ret = (uint32_t)v;
+	return end;
+}
+
+static int
+parse_user(const char *s, struct drop_user *ret)
+{
+	const char *colon, *end = NULL;
+	uint32_t uid, gid;
+
+	colon = parse_id(s, &uid);
+	if (colon != NULL && *colon == ':')
+		end = parse_id(colon + 1, &gid);
+	if (end == NULL || *end != '\0')
+		return -1;
+	*ret = (struct drop_user){ true, uid, gid };
+	return 0;
+}
+
 /* -1: go on.  Else the exit status. */
 static int
 parse_options(int argc, char **argv, struct options *o)
@@ -158,6 +191,11 @@ parse_options(int argc, char **argv, struct options *o)
 				break;
 			logline("--parent %s: no process id", optarg);
 			return 2;
+		case OPT_BECOME:
+			if (parse_user(optarg, &o->user) == 0)
+				break;
+			logline("--become %s: no UID:GID", optarg);
+			return 2;
 		case OPT_EXECVE:
 			o->failed.execve = (uint32_t)strtoul(optarg, NULL, 10);
 			break;
@@ -188,6 +226,7 @@ run_role(const struct options *o)
 		.no_capture = o->no_capture,
 		.failed = o->failed,
 		.to_syslog = o->to_syslog,
+		.user = o->user,
 		.parent = o->parent };
 	int id = role_find(o->role);
 

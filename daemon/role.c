@@ -105,7 +105,9 @@ enter(struct role *r, struct ops_err *err)
 	if (forget(r, err) < 0)
 		return -1;
 	raise_files_limit();
-	if (drop_find_user(r->no_drop, &r->user, err) < 0)
+	/* As the supervisor found him: who starts again must not need the user
+	 * database, which may be broken by now. */
+	if (!r->user.change && drop_find_user(r->no_drop, &r->user, err) < 0)
 		return -1;
 	if (drop_role(&r->user, role_table[r->id].keep, r->parent, err) < 0)
 		return ops_context(err, "drop rights");

@@ -51,8 +51,8 @@ take_fds(const struct role_start *r)
 void
 role_start(const struct role_start *r)
 {
-	char role[32], pid[16], execve[32], execveat[32];
-	const char *argv[14] = { "opseald", role, "--parent", pid, "--store",
+	char role[32], pid[16], execve[32], execveat[32], user[48];
+	const char *argv[15] = { "opseald", role, "--parent", pid, "--store",
 		r->store, "--run", r->run };
 	size_t n = 8;
 	sigset_t none;
@@ -61,6 +61,11 @@ role_start(const struct role_start *r)
 	(void)snprintf(pid, sizeof(pid), "%d", (int)r->parent);
 	if (r->no_drop)
 		argv[n++] = "--no-drop";
+	if (r->user.change) {
+		(void)snprintf(user, sizeof(user), "--become=%u:%u",
+		    (unsigned)r->user.uid, (unsigned)r->user.gid);
+		argv[n++] = user;
+	}
 	if (r->no_capture)
 		argv[n++] = "--no-capture";
 	if (r->to_syslog)

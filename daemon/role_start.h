@@ -16,6 +16,7 @@ struct role_start {
 	const char *store, *run; /* absolute */
 	bool no_drop, no_capture, to_syslog;
 	struct tracepoints failed; /* capture's */
+	struct drop_user user;     /* whom to become */
 	pid_t parent;              /* the supervisor */
 	int null;                  /* /dev/null */
 	int ready, config;

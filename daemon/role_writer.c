@@ -186,6 +186,8 @@ read_settings(struct writer_role *r)
 		    r->anchor_tick.fd, c->anchor_interval, c->anchor_interval);
 	if (retention_start(r, &err) < 0)
 		logline("retention: %s", err.msg);
+	if (quota_start(r, &err) < 0)
+		logline("limits: %s", err.msg);
 	if (changed != 0)
 		say_settings(r, names.failed ? "" : (const char *)names.data);
 	ops_buf_free(&names);
@@ -212,6 +214,14 @@ on_tick(struct watch *w, uint32_t events)
 	(void)events;
 	loop_drain(w->fd);
 	lost_tick(ROLE_OF(w, tick));
+}
+
+static void
+on_limit_tick(struct watch *w, uint32_t events)
+{
+	(void)events;
+	loop_drain(w->fd);
+	quota_tick(ROLE_OF(w, limit_tick));
 }
 
 static void
@@ -281,6 +291,7 @@ start_loop(struct writer_role *r, struct ops_err *err)
 	    watch_timer(r, &r->tick, on_tick, err) < 0 ||
 	    watch_timer(r, &r->again, on_again, err) < 0 ||
 	    watch_timer(r, &r->look, on_look, err) < 0 ||
+	    watch_timer(r, &r->limit_tick, on_limit_tick, err) < 0 ||
 	    watch_timer(r, &r->memory, on_memory, err) < 0)
 		return -1;
 	wake = new_eventfd(err);
@@ -390,7 +401,7 @@ run(struct writer_role *r, struct ops_err *err)
 	switch_start(r);
 	capture_gone(r);
 	lost_start(r);
-	if (retention_start(r, err) < 0)
+	if (retention_start(r, err) < 0 || quota_start(r, err) < 0)
 		return -1;
 	look_at_state(r);
 	if (start_anchors(r, err) < 0 ||
@@ -416,6 +427,7 @@ role_writer(struct role *role, struct ops_err *err)
 	vfs_free(r.vfs);
 	anchor_free(r.anchor);
 	free(r.retention);
+	quota_free(&r.quota);
 	free(r.lost);
 	free(r.spare);
 	loop_close(&r.loop);

@@ -60,7 +60,8 @@ struct supervisor {
 	struct child child[ROLES];
 	int signals; /* signalfd */
 	int null;
-	struct page trouble; /* of the writer */
+	struct drop_user user; /* of the roles */
+	struct page trouble;   /* of the writer */
 	struct account_switch account;
 	struct tracepoints failed;
 	struct reload reload;
@@ -89,6 +90,7 @@ execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 		.no_capture = s->o->no_capture,
 		.to_syslog = s->o->to_syslog,
 		.failed = s->failed,
+		.user = s->user,
 		.parent = parent,
 		.null = s->null,
 		.ready = ready,
@@ -634,14 +636,13 @@ static int
 prepare(struct supervisor *s, struct ops_err *err)
 {
 	const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD, 0 };
-	struct drop_user user;
 
-	if (drop_find_user(s->o->no_drop, &user, err) < 0)
+	if (drop_find_user(s->o->no_drop, &s->user, err) < 0)
 		return -1;
 	/* In packets, so that two roles can't mix theirs. */
 	if (pipe2(s->alerts, O_CLOEXEC | O_NONBLOCK | O_DIRECT) < 0)
 		return ops_fail_errno(err, "pipe");
-	if (reload_init(&s->reload, s->o->where, s->o->config, &user, err) <
+	if (reload_init(&s->reload, s->o->where, s->o->config, &s->user, err) <
 		0 ||
 	    trouble_new(&s->trouble, err) < 0)
 		return -1;
@@ -651,16 +652,16 @@ prepare(struct supervisor *s, struct ops_err *err)
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (loop_signalfd(signals, &s->signals, err) < 0)
 		return -1;
-	if (instance_open(
-		s->o->store, s->o->run, &user, &s->o->passed, &s->in, err) < 0)
+	if (instance_open(s->o->store, s->o->run, &s->user, &s->o->passed,
+		&s->in, err) < 0)
 		return -1;
 	if (chdir("/") < 0)
 		return ops_fail_errno(err, "/");
 	s->left = !s->o->config->accounting && account_switch_left(s->in.run);
 	if (!s->o->no_capture)
 		tracefs_find(&s->failed); /* who captures has no right to */
-	return drop_supervisor(
-	    &user, s->o->config->accounting || s->left ? DROP_ACCOUNT : 0, err);
+	return drop_supervisor(&s->user,
+	    s->o->config->accounting || s->left ? DROP_ACCOUNT : 0, err);
 }
 
 static void

@@ -10,6 +10,7 @@
  *	writer_capture.c	what the capture role is told, and says
  *	writer_import.c		what who imports says
  *	writer_switch.c		what who switches recording off says
+ *	writer_quota.c		how much is taken of each user's screens
  *	writer_bell.c		when a recorder's messages are looked at
  *
  * Fuzzed: writer_peer
@@ -64,7 +65,8 @@ struct peer {
 	bool ack_due, state_due;
 	struct proto_outer outer; /* door 0: not told */
 	bool outer_due;           /* the scan role doesn't know it yet */
-	bool imports;             /* PEER_RECORDER: its session has key 25 */
+	bool imports;             /* PEER_RECORDER: its session has key 25; */
+	uint32_t uid, auid;       /* the session's, as the log has it */
 	struct proto_inner inner; /* door 0: not told */
 	bool inner_due;           /* the capture role doesn't know it yet */
 	bool told;                /* PEER_CAPTURE: wants to be told of them, */
@@ -183,6 +185,12 @@ int import_on_hello(void *conn, struct msg *m, struct ops_err *err);
 /* May he say this?  Only programs, and of the session that he imports. */
 int import_check_records(
     const struct peer *p, const struct msg *m, struct ops_err *err);
+
+/* -- writer_quota.c -- */
+/* n bytes of records were taken of this recorder. */
+void quota_took(struct peer *p, size_t n);
+/* Is its user over a limit? */
+bool quota_hold(const struct peer *p);
 
 /* -- writer_scan.c -- */
 int recorder_on_outer(void *conn, struct msg *m, struct ops_err *err);

@@ -38,6 +38,8 @@ send_state(struct peer *p, struct ops_err *err)
 		why = r->reason;
 	} else if (r->no_screens && screens) {
 		state = 2;
+	} else if (quota_hold(p)) {
+		state = 4;
 	}
 	return msg_send2(p->watch.fd, MSG_REC_STATE, &state, 1, why,
 		   strlen(why), err) == 0;
@@ -174,6 +176,8 @@ recorder_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	p->imports = s.imported; /* as the log has it; else by what it says */
 	if (p->r->off.off && !s.known)
 		p->r->off_sessions++;
+	p->uid = s.uid;
+	p->auid = s.auid;
 	return recorder_begin(p, err) < 0 ? -1 : bell_follow(p, err);
 }
 
@@ -196,6 +200,7 @@ recorder_on_records(void *conn, struct msg *m, struct ops_err *err)
 		writer_session(p->r->w, p->id, &s);
 		p->next_record = s.next_record;
 		expect_ack(p);
+		quota_took(p, m->n - 8);
 		return 0;
 	}
 	if (e.code == OPS_EBUSY)
@@ -208,7 +213,7 @@ recorder_on_records(void *conn, struct msg *m, struct ops_err *err)
 /* Does the body say what its type promises, about this very session? */
 static int
 check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
-    size_t n, struct ops_err *err)
+    size_t n, bool *by_limit, struct ops_err *err)
 {
 	union {
 		struct event_open open;
@@ -235,8 +240,11 @@ check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
 			return ops_fail(err, OPS_EPERM,
 			    "SESSION-OPEN names another recorder");
 		/* What the log has counts, not what is said once more. */
-		if (number == p->next_event)
+		if (number == p->next_event) {
 			p->imports = u.open.import.p != NULL;
+			p->uid = u.open.uid;
+			p->auid = u.open.auid;
+		}
 		return u.open.import.p != NULL ? import_check(p, &u.open, err)
 					       : 0;
 	case REC_SESSION_CLOSE:
@@ -245,6 +253,7 @@ check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
 		if (event_gap_get(b, n, &u.gap, err) < 0)
 			return -1;
 		p->r->lost_bytes += u.gap.bytes;
+		*by_limit = u.gap.has_why && u.gap.why == GAP_LIMIT;
 		return 0;
 	case REC_BYPASS:
 		return event_bypass_get(b, n, &u.bypass, err);
@@ -282,12 +291,13 @@ recorder_on_event(void *conn, struct msg *m, struct ops_err *err)
 	uint8_t type = m->p[8];
 	struct ops_err e = { 0 };
 	uint64_t lost = p->r->lost_bytes;
+	bool by_limit = false;
 
 	if (number > p->next_event)
 		return ops_fail(err, OPS_EFORMAT,
 		    "event %llu, but %llu is next", (unsigned long long)number,
 		    (unsigned long long)p->next_event);
-	if (check_event(p, type, number, body, n, err) < 0)
+	if (check_event(p, type, number, body, n, &by_limit, err) < 0)
 		return -1;
 	if (number < p->next_event) { /* sent again after a restart */
 		p->r->lost_bytes = lost;
@@ -303,9 +313,14 @@ recorder_on_event(void *conn, struct msg *m, struct ops_err *err)
 		return -1;
 	}
 	p->next_event++;
+	if (type == REC_SESSION_OPEN && quota_hold(p))
+		p->state_due = true; /* told with its acknowledgement */
 	if (type == REC_SESSION_CLOSE)
 		capture_over(p->r, p->id);
-	if (type == REC_GAP_EVENT)
+	/* Of a limit somebody was told already, once and not of each gap. */
+	if (by_limit)
+		p->r->limit_bytes += p->r->lost_bytes - lost;
+	else if (type == REC_GAP_EVENT)
 		tell_gap(p, p->r->lost_bytes - lost);
 	expect_ack(p);
 	return 0;

@@ -8,6 +8,7 @@
  *	writer_status.c	the answer to Q_STATUS
  *	writer_retention.c	rules on how long what is kept
  *	writer_switch.c	recording is switched off, and on
+ *	writer_quota.c	how much of each user's screens is
  *	anchor.c	checkpoints to places outside the store
  *
  * Fuzzed: writer_peer
@@ -23,6 +24,7 @@
 #include "ipc/proto.h"
 #include "loop.h"
 #include "merkle/note.h"
+#include "quota.h"
 #include "role.h"
 #include "store/offswitch.h"
 #include "store/vfs.h"
@@ -112,6 +114,11 @@ struct writer_role {
 	struct offswitch next;
 	uint64_t switch_ticket;
 	struct peer *switcher; /* who waits for it; NULL: he has gone */
+	struct quota quota;
+	bool limit_by_free;      /* screen_day is a part of what is free */
+	uint64_t limit_looked;   /* BOOTTIME; how much that is */
+	uint64_t limit_bytes;    /* of GAPs for that, since the start */
+	struct watch limit_tick; /* timer: while anybody is over */
 };
 
 /* The role, from a watch that is its member. */
@@ -186,6 +193,14 @@ void switch_start(struct writer_role *r);
 /* After a wake: a switch whose record is durable comes into force. */
 void switch_look(struct writer_role *r);
 void switch_status(const struct writer_role *r, struct proto_status *s);
+/* -- writer_quota.c -- */
+/* Take the rules from the configuration, after retention_start(). */
+int quota_start(struct writer_role *r, struct ops_err *err);
+/* Once a second while anybody is over: who no longer is? */
+void quota_tick(struct writer_role *r);
+/* list: what s points to then. */
+void quota_status(
+    struct writer_role *r, struct proto_status *s, struct ops_buf *list);
 
 /* -- role_writer.c -- */
 /* Queue an event; remembers the ticket. */

@@ -59,6 +59,8 @@ status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
 	struct proto_status s = { 0 };
 	struct ops_clock now;
 	char anchor[ANCHOR_TEXT_MAX], hash[2 * OPS_HASH_LEN + 1];
+	uint8_t bytes[PROTO_LIMITED_MAX * PROTO_LIMITED_LEN];
+	struct ops_buf limited = OPS_BUF_FIXED(bytes);
 
 	memory_status(r, &w);
 	ops_clock_read(&now);
@@ -99,6 +101,7 @@ status_put(struct writer_role *r, struct ops_buf *out, struct ops_err *err)
 	put_config(r, &s, hash);
 	retention_status(r, &s);
 	switch_status(r, &s);
+	quota_status(r, &s, &limited);
 	proto_status_put(out, &s);
 	return ops_buf_check(out, "status", err);
 }

@@ -12,11 +12,16 @@
 #define BULK 1024 /* a read of this size promises another */
 #define TURNS 16  /* reads before the keyboard gets its turn */
 #define BEHIND_MS 2
+#define FIRST_MAX 4096 /* bytes, before the writer has the OPEN */
 
 static const char notice_gap[] =
     "\r\nopseal: the log can't be written; this part is not recorded\r\n";
 static const char notice_end[] =
     "\r\nopseal: the log can't be written; the session ends here\r\n";
+static const char notice_limit[] = "\r\nopseal: more than is recorded of one "
+				   "user; this part is not recorded\r\n";
+static const char notice_limit_end[] =
+    "\r\nopseal: more than is recorded of one user; the session ends here\r\n";
 
 static unsigned
 modes_of(const struct rec *r)
@@ -47,11 +52,30 @@ queue_has_room(const struct rec *r, size_t n)
 	return queue_bytes(&r->queue) + n <= QUEUE_MAX;
 }
 
+/* Whose session it is the writer learns from its OPEN, and until it has that, and has
+ * said what holds for him, only a little is recorded: else who has had his share
+ * could have as much again by beginning another. */
+static bool
+is_known(const struct rec *r)
+{
+	return r->queue.event_head > 0 || r->bytes_out < FIRST_MAX;
+}
+
 /* Where only events fit it is as if the queue were full. */
 static bool
 may_record(const struct rec *r)
 {
-	return !r->link.no_screens && queue_has_room(r, ROOM_OUTPUT);
+	return !r->link.no_screens && !r->link.limited && is_known(r) &&
+	       queue_has_room(r, ROOM_OUTPUT);
+}
+
+/* The user has had his share, and waiting gives him no more soon: what is shown
+ * from here on is a gap, and nobody waits.  Where what isn't recorded may not be
+ * shown, it is as if the log could not be written. */
+static bool
+over_limit(const struct rec *r)
+{
+	return r->link.limited && !r->refuse;
 }
 
 /* -- when the log can't be written -- */
@@ -59,16 +83,27 @@ may_record(const struct rec *r)
 static void
 hold(struct rec *r)
 {
-	if (r->hold_since == 0 && !r->gap)
+	if (r->hold_since == 0 && !r->gap && !over_limit(r))
 		r->hold_since = r->now;
+}
+
+static uint32_t
+why_not(const struct rec *r)
+{
+	return r->link.off          ? GAP_OFF
+	       : r->link.limited    ? GAP_LIMIT
+	       : r->link.no_screens ? GAP_FULL
+				    : 0;
 }
 
 /* Something isn't in the log and won't be: n bytes, or a record without any. */
 static void
 lose(struct rec *r, size_t n)
 {
-	if (!r->gap && r->gap_bytes == 0 && !r->left_out)
+	if (!r->gap && r->gap_bytes == 0 && !r->left_out) {
 		r->gap_from = r->now;
+		r->gap_why = why_not(r);
+	}
 	r->gap_bytes += n;
 	r->left_out |= n == 0;
 }
@@ -81,7 +116,8 @@ say_gap(struct rec *r)
 	struct ops_buf b = OPS_BUF_FIXED(why);
 
 	if (!r->link.off) {
-		outer_say(&r->outer, notice_gap);
+		outer_say(&r->outer,
+		    r->gap_why == GAP_LIMIT ? notice_limit : notice_gap);
 		return;
 	}
 	ops_escape(&b, r->link.off_text, strlen(r->link.off_text));
@@ -98,7 +134,7 @@ copy_gap_begin(struct rec *r)
 	if (r->gap_bytes == 0 && !r->left_out)
 		r->gap_from = r->now;
 	r->gap = true;
-	r->gap_why = r->link.off ? GAP_OFF : r->link.no_screens ? GAP_FULL : 0;
+	r->gap_why = why_not(r);
 	r->hold_since = 0;
 	r->outer.gate = false;
 	if (r->terminal && !r->noticed)
@@ -135,7 +171,7 @@ copy_gap_end(struct rec *r)
 		.until = r->now,
 		.has_why = r->gap_why != 0,
 		.why = r->gap_why };
-	uint8_t p[24], bytes[QUEUE_EVENT_SMALL];
+	uint8_t p[QUEUE_GAP_LEN + 1], bytes[QUEUE_EVENT_SMALL];
 	struct ops_buf b = OPS_BUF_FIXED(bytes);
 
 	if (!copy_settle(r))
@@ -147,10 +183,12 @@ copy_gap_end(struct rec *r)
 	ops_putle64(p, e.bytes);
 	ops_putle64(p + 8, e.from);
 	ops_putle64(p + 16, e.until);
+	p[QUEUE_GAP_LEN] = (uint8_t)e.why;
 	event_gap_put(&b, r->id, &e);
 	/* The record and the event, or neither yet. */
 	if (!queue_event_room(&r->queue, event_is_urgent(r, REC_GAP_EVENT)) ||
-	    queue_put(&r->queue, REC_GAP, r->now, p, sizeof(p)) < 0 ||
+	    queue_put(&r->queue, REC_GAP, r->now, p, sizeof(p) - !e.has_why) <
+		0 ||
 	    !copy_event(r, REC_GAP_EVENT, &b))
 		return false;
 	r->bytes_lost += r->gap_bytes;
@@ -174,7 +212,8 @@ hold_over(struct rec *r)
 	r->outer.gate = false;
 	/* The end itself may have to wait for the log as well. */
 	if (!r->noticed)
-		outer_say(&r->outer, notice_end);
+		outer_say(
+		    &r->outer, r->link.limited ? notice_limit_end : notice_end);
 	r->noticed = true;
 	r->drain_left = 0;
 	rec_end(r, CLOSE_LOG_FAILURE);
@@ -204,6 +243,14 @@ copy_flush(struct rec *r)
 }
 
 /* -- records -- */
+
+/* Windows that change size for ever fill a disk, too: of each such record one is
+ * owed until there is room, or the session ends. */
+static bool
+defers(const struct rec *r)
+{
+	return r->link.limited && r->phase == RUNNING;
+}
 
 static void
 remove_owed(struct rec *r, size_t i)
@@ -235,6 +282,8 @@ owe(struct rec *r, uint8_t type, const void *p, size_t n)
 bool
 copy_settle(struct rec *r)
 {
+	if (defers(r))
+		return r->n_owed == 0;
 	while (r->n_owed > 0) {
 		const struct owed *o = &r->owed[0];
 
@@ -248,7 +297,8 @@ copy_settle(struct rec *r)
 static bool
 put(struct rec *r, uint8_t type, const void *p, size_t n)
 {
-	if (!copy_settle(r) || queue_put(&r->queue, type, r->now, p, n) < 0)
+	if (defers(r) || !copy_settle(r) ||
+	    queue_put(&r->queue, type, r->now, p, n) < 0)
 		return false;
 	if (r->small_due == 0)
 		r->small_due = r->now + SMALL_NS;
@@ -310,7 +360,7 @@ copy_wants_output(const struct rec *r)
 		return false;
 	if (r->phase != RUNNING && (r->phase != DRAINING || r->drain_left == 0))
 		return false;
-	return r->gap || (r->n_owed == 0 && may_record(r));
+	return r->gap || over_limit(r) || (r->n_owed == 0 && may_record(r));
 }
 
 /* Bytes, 0 if there are none, or if nobody has the inner terminal open. */
@@ -348,7 +398,8 @@ static size_t
 copy_once(struct rec *r)
 {
 	static uint8_t scratch[READ_SIZE];
-	uint8_t *p = r->gap ? scratch : queue_room(&r->queue, READ_SIZE);
+	bool lost = r->gap || over_limit(r);
+	uint8_t *p = lost ? scratch : queue_room(&r->queue, READ_SIZE);
 	size_t n;
 
 	if (p == NULL) {
@@ -359,6 +410,8 @@ copy_once(struct rec *r)
 	if (n == 0)
 		return 0;
 	r->bytes_out += n;
+	if (lost && !r->gap)
+		copy_gap_begin(r);
 	if (!r->gap && r->input.n > 0)
 		p = keep_echoed(r, p, n);
 	if (r->gap) {
@@ -522,7 +575,7 @@ hold_until(const struct rec *r)
 
 	if (r->link.off)
 		return since;
-	if (!r->link.no_screens && r->link.heard > since)
+	if (!r->link.no_screens && !r->link.limited && r->link.heard > since)
 		since = r->link.heard;
 	return since + r->hold_time;
 }

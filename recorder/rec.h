@@ -124,9 +124,9 @@ struct rec {
 
 	/* when the log can't be written */
 	uint64_t hold_since; /* output waits since; 0: it doesn't */
-	uint32_t gap_why;    /* enum gap_why; 0: the log can't be written */
-	bool gap;            /* output is shown though it isn't recorded */
-	bool noticed;        /* and the terminal has said so */
+	uint32_t gap_why; /* enum gap_why; 0: since the log can't be written */
+	bool gap;         /* output is shown though it isn't recorded */
+	bool noticed;     /* and the terminal has said so */
 	/* What was lost and isn't in the log yet as a GAP. */
 	uint64_t gap_from, gap_bytes;
 	bool left_out; /* a record was, of no bytes shown */

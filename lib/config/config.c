@@ -95,6 +95,8 @@ static const struct conf_key keys[] = {
 	{ NULL, "keep_free",      CONF_TEXT,     0,         RETENTION_FREE_MAX,AT(keep_free),         NULL,          check_free },
 	{ NULL, "keep_at_least",  CONF_DURATION, NS,        CENTURY,         AT(keep_at_least),     NULL,          NULL },
 	{ NULL, "disk_reserve",   CONF_TEXT,     0,         RETENTION_FREE_MAX,AT(disk_reserve),      NULL,          check_free },
+	{ NULL, "screen_day",     CONF_TEXT,     0,         RETENTION_FREE_MAX,AT(screen_day),        NULL,          check_free },
+	{ NULL, "screen_rate",    CONF_SIZE,     0,         UINT64_MAX,      AT(screen_rate),       NULL,          NULL },
 };
 
 /* What is not here is taken over in place. */

@@ -60,6 +60,9 @@ struct config {
 	char keep_free[RETENTION_FREE_MAX + 1];    /* retention.h */
 	uint64_t keep_at_least;                    /* ns */
 	char disk_reserve[RETENTION_FREE_MAX + 1]; /* "": by the disk's size */
+	/* Of a user's screens, daemon/quota.h. */
+	char screen_day[RETENTION_FREE_MAX + 1]; /* "": by what is free */
+	uint64_t screen_rate;                    /* bytes a second; 0: any */
 };
 
 /* All keys, in the order of etc/opseal.conf. */

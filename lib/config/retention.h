@@ -1,6 +1,6 @@
 /*
- * retention - a part of the disk, as keep_free and disk_reserve of opseal.conf
- * have it.  Pure.
+ * retention - a part of the disk, as keep_free, disk_reserve and screen_day of
+ * opseal.conf have it.  Pure.
  *
  * Fuzzed: config
  */

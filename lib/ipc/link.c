@@ -23,7 +23,7 @@ link_close(struct link *l, uint64_t now)
 	l->fd = l->bell = -1;
 	l->ring = 0;
 	l->unrung = 0;
-	l->held = l->full = false;
+	l->held = l->full = l->limited = false;
 	l->failed++;
 	l->retry =
 	    now + LINK_RETRY_NS * (l->failed > LINK_SLOW_AFTER ? 10u : 1u);
@@ -135,6 +135,7 @@ got_state(void *conn, struct msg *m, struct ops_err *err)
 	n = m->n - 1 < LINK_TEXT ? m->n - 1 : LINK_TEXT;
 	memcpy(l->off_text, m->p + 1, n);
 	l->off_text[n] = '\0';
+	l->limited = m->p[0] == 4;
 	return 0;
 }
 

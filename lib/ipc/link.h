@@ -60,6 +60,7 @@ struct link {
 	bool no_screens; /* it said that only little fits, or off: no output */
 	bool off;        /* recording is switched off */
 	char off_text[LINK_TEXT + 1]; /* by whom, and why */
+	bool limited;   /* the user has had his share of it: no output either */
 	bool full;      /* the socket took no more: wait for EPOLLOUT */
 	uint64_t retry; /* BOOTTIME of the next attempt */
 	uint64_t

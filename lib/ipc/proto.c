@@ -72,6 +72,11 @@ static const struct map_field status_fields[] = {
 	{ 77, MAP_UINT, MAP_AT(proto_status, session_start) },
 	{ 78, MAP_FLAG, MAP_AT(proto_status, reads_all) },
 	{ 79, MAP_VIEW, TEXT_AT(proto_status, readers) },
+	{ 67, MAP_UINT, MAP_AT(proto_status, limited) },
+	{ 68, MAP_VIEW, offsetof(struct proto_status, limited_users), PROTO_LIMITED_MAX * PROTO_LIMITED_LEN },
+	{ 69, MAP_UINT, MAP_AT(proto_status, screen_rate) },
+	{ 70, MAP_UINT, MAP_AT(proto_status, screen_day) },
+	{ 71, MAP_UINT, MAP_AT(proto_status, limit_bytes) },
 };
 
 static const struct map_field alert_fields[] = {
@@ -346,6 +351,33 @@ proto_status_get(
 }
 
 void
+proto_limited_put(struct ops_buf *b, const struct proto_limited *l)
+{
+	uint8_t p[PROTO_LIMITED_LEN];
+
+	ops_putle32(p, l->uid);
+	p[4] = (uint8_t)l->which;
+	ops_putle64(p + 5, l->used);
+	ops_putle64(p + 13, l->size);
+	ops_buf_put(b, p, sizeof(p));
+}
+
+bool
+proto_limited_get(struct event_text t, size_t i, struct proto_limited *ret)
+{
+	const uint8_t *p;
+
+	if (t.p == NULL || i >= t.n / PROTO_LIMITED_LEN)
+		return false;
+	p = t.p + i * PROTO_LIMITED_LEN;
+	*ret = (struct proto_limited){ .uid = ops_getle32(p),
+		.which = p[4],
+		.used = ops_getle64(p + 5),
+		.size = ops_getle64(p + 13) };
+	return true;
+}
+
+void
 proto_alert_put(struct ops_buf *b, const struct proto_alert *f)
 {
 	map_put(b, alert_fields, OPS_ARRAY_LEN(alert_fields), f);
@@ -360,7 +392,7 @@ proto_alert_get(
 	if (get_map(p, n, alert_fields, OPS_ARRAY_LEN(alert_fields),
 		MAP_SKIP_UNKNOWN, &f, sizeof(f), err) < 0)
 		return ops_context(err, "alert");
-	if (f.kind < ALERT_GAP || f.kind > ALERT_ON)
+	if (f.kind < ALERT_GAP || f.kind > ALERT_LIMIT)
 		return ops_fail(
 		    err, OPS_EFORMAT, "alert: none is of kind %u", f.kind);
 	*ret = f;

@@ -44,7 +44,8 @@
  *	    <- REC_ACK		u64 next screen record, u64 next event: durable below these
  *	    <- REC_STATE	u8 1 ok / 0 log can't be written / 2 it can, but the disk is nearly
  *				full: no output, events only / 3 switched off: no output either, and
- *				no session begins; text: reason
+ *				no session begins / 4 the same as 2, as the
+ *				user has reached a limit; text: reason
  *	rec -> REC_INNER	struct proto_inner: the session's own terminal; after each
  *				REC_HELD, before DOOR_GO
  *	rec -> REC_OUTER	struct proto_outer: the session's outer terminal; after each
@@ -386,7 +387,25 @@ struct proto_status {
 	uint64_t session_start;      /* 77 CLOCK_REALTIME ns; 0: none */
 	bool reads_all;              /* 78 he may read everybody's sessions */
 	struct event_text readers;   /* 79 who else may read his */
+	/* 67.. how much of each user's screens is recorded */
+	uint64_t limited;                 /* 67 users who are over a limit */
+	struct event_text limited_users;  /* 68 the first of them, see below */
+	uint64_t screen_rate, screen_day; /* 69, 70 bytes; 0: no such limit */
+	uint64_t limit_bytes; /* 71 of lost: for that; since the start */
 };
+/* Users who are over a limit, each u32 uid, u8 which (0 screen_rate, 1
+ * screen_day), u64 bytes of it that he has used, u64 of how many. */
+#define PROTO_LIMITED_MAX 32
+#define PROTO_LIMITED_LEN 21
+struct proto_limited {
+	uint32_t uid, which;
+	uint64_t used, size;
+};
+void proto_limited_put(struct ops_buf *b, const struct proto_limited *l);
+/* Number i; false: there are no more. */
+bool proto_limited_get(
+    struct event_text t, size_t i, struct proto_limited *ret);
+
 void proto_status_put(struct ops_buf *b, const struct proto_status *s);
 int proto_status_get(
     const uint8_t *p, size_t n, struct proto_status *ret, struct ops_err *err);
@@ -403,6 +422,8 @@ enum alert_kind {
 	ALERT_VERIFY, /* the log's check failed; C_REPORT may say it */
 	ALERT_OFF,    /* recording was switched off */
 	ALERT_ON,
+	ALERT_LIMIT, /* a user's screens aren't all kept: he has had his
+		       * share; bytes that he had */
 };
 struct proto_alert {
 	uint32_t kind; /* 1 enum alert_kind */

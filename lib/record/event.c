@@ -126,6 +126,23 @@ event_access_put(struct ops_buf *b, const struct event_access *e)
 	    b, body_no_session, access_fields, OPS_ARRAY_LEN(access_fields), e);
 }
 
+const char *
+event_gap_why(uint32_t why)
+{
+	switch (why) {
+	case 0:
+		return "the log could not be written";
+	case GAP_FULL:
+		return "the disk was nearly full";
+	case GAP_OFF:
+		return "recording was switched off";
+	case GAP_LIMIT:
+		return "the user had reached screen_rate or screen_day";
+	default:
+		return "for a reason that this opseal does not know";
+	}
+}
+
 void
 event_gap_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
     const struct event_gap *e)

@@ -146,9 +146,12 @@ struct event_gap {
 	uint32_t why; /* 4 enum gap_why; absent: the log could not be written */
 };
 enum gap_why {
-	GAP_FULL = 1, /* the disk was nearly full: the rest is for events */
-	GAP_OFF = 2,  /* recording was switched off: DAEMON_OFF says by whom */
+	GAP_FULL = 1,  /* the disk was nearly full: the rest is for events */
+	GAP_OFF = 2,   /* recording was switched off: DAEMON_OFF says by whom */
+	GAP_LIMIT = 4, /* the user had reached screen_rate or screen_day */
 };
+/* In words, for who reads of a gap; 0: the log could not be written. */
+const char *event_gap_why(uint32_t why);
 struct event_bypass {
 	uint32_t pid;           /* 1 */
 	uint32_t uid;           /* 2 */

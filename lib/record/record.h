@@ -57,7 +57,9 @@ enum record_type {
 	REC_STOP = 5,   /* u8 signal: the session was stopped */
 	REC_CONT = 6,   /* empty: it went on */
 	REC_ECHO = 7,   /* u8: 1 ECHO, 2 ICANON bits now set on the inner pty */
-	REC_GAP = 8,    /* u64 bytes not kept, u64 from, u64 until (BOOTTIME) */
+	/* u64 bytes not kept, u64 from, u64 until (BOOTTIME), and unless the
+	 * log could not be written u8 why (enum gap_why) */
+	REC_GAP = 8,
 	REC_EXIT =
 	    9, /* u32 raw wait status of the session leader, see wait(2) */
 

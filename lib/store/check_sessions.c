@@ -200,12 +200,9 @@ say_gap(struct check *c, const char *where, const struct record *r)
 	ops_id_text(session, id);
 	if (r->type == REC_GAP_EVENT)
 		check_say(c, FIND_GAP, where,
-		    "session %s: %" PRIu64 " bytes were not recorded%s", id,
-		    g.bytes,
-		    !g.has_why          ? ""
-		    : g.why == GAP_FULL ? ": the disk was nearly full"
-		    : g.why == GAP_OFF  ? ": recording was switched off"
-					: "");
+		    "session %s: %" PRIu64 " bytes were not recorded%s%s", id,
+		    g.bytes, g.has_why ? ": " : "",
+		    g.has_why ? event_gap_why(g.why) : "");
 	else
 		check_say(c, FIND_GAP, where,
 		    "%" PRIu64 " records could not be captured", g.bytes);

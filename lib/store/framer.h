@@ -90,7 +90,8 @@ struct framer_stream {
 	bool closing;             /* and its SESSION-CLOSE */
 	uint64_t recorder_events; /* OPEN, CLOSE, GAP, BYPASS, reasons */
 	uint64_t recorder_pid, recorder_start;
-	bool imported;      /* says its SESSION-OPEN */
+	bool imported;      /* says its SESSION-OPEN, */
+	uint32_t uid, auid; /* and whose it is */
 	uint64_t opened_at; /* BOOTTIME that it states */
 };
 bool framer_stream(const struct framer *f, const uint8_t id[static OPS_ID_LEN],

@@ -402,16 +402,7 @@ class Trouble(t.Test):
 
     def test_root(self):
         """Root's shell is the door, too, and the daemon refuses: root gets in, unrecorded."""
-        def door_for_root():
-            with open("/etc/passwd") as f:
-                lines = f.readlines()
-            with open("/etc/passwd", "w") as f:
-                for line in lines:
-                    words = line.rstrip("\n").split(":")
-                    if words[0] == "root":
-                        words[6] = sshhost.DOOR
-                    f.write(":".join(words) + "\n")
-        self.host.inside(door_for_root)
+        self.host.give_door("root")
         self.host.put(MAP, "root:0:/bin/bash\nanna:%d:/bin/bash\n" % self.host.uid("anna"))
         self.with_daemon()
         self.console()

@@ -8,7 +8,6 @@ The store lies on a small tmpfs in a mount namespace of this test's own.
 timeout: 600
 """
 import contextlib
-import ctypes
 import os
 import re
 import subprocess
@@ -18,52 +17,13 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import opsealtest as t
 import recorded as r
+import smalldisk
 from faults import Faults
 
-CLONE_NEWNS = 0x20000
-MB = 1 << 20
+MB = smalldisk.MB
 
 
-def own_mounts():
-    """From here on this process and its children have mounts of their own."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNS) != 0:
-        return False
-    return subprocess.call(["mount", "--make-rprivate", "/"]) == 0
-
-
-class Full(r.Recorded):
-    def setup(self):
-        t.need_root("root, to mount a small file system")
-        if not mounts_are_ours:
-            t.skip("no mount namespaces here")
-
-    def small(self, options, **more):
-        """An instance whose store is a tmpfs with these options."""
-        inst = self.instance(start=False, **more)
-        self.disk = self.path("disk")
-        self.mount(inst, options)
-        inst.start()
-        return inst
-
-    def mount(self, inst, options):
-        """A small disk at self.disk, with the store on it."""
-        owner = os.stat(inst.store)
-        os.mkdir(self.disk)
-        self.mount_at(options)
-        # Run in reverse order: before this the instance must be gone.
-        self.later(lambda: subprocess.call(["umount", "-l", self.disk]))
-        self.later(inst.destroy)
-        inst.store = os.path.join(self.disk, "store")
-        os.mkdir(inst.store, 0o700)
-        os.chown(inst.store, owner.st_uid, owner.st_gid)
-
-    def mount_at(self, options):
-        subprocess.check_call(["mount", "-t", "tmpfs", "-o", "mode=755," + options, "small", self.disk])
-
-    def remount(self, options):
-        subprocess.check_call(["mount", "-o", "remount," + options, self.disk])
-
+class Full(smalldisk.SmallDisk):
     def status(self, inst):
         result = inst.opseal("status", "--json")
         found = r.json_lines(result)[0]
@@ -538,5 +498,4 @@ class Calls(Full):
         self.works(inst)
 
 
-mounts_are_ours = t.is_root() and own_mounts()
 t.main()

@@ -10,8 +10,8 @@ import opsealtest as t
 
 KINDS = {"pwrite": 1, "sync": 2, "rename": 4, "unlink": 8, "open": 16, "write": 32,
          "memory": 64, "slow": 128, "lazy": 256}
-SIZE = 64
-ROLE, FAILED = 32, 24  # offsets in struct control
+SIZE = 72
+ROLE, FAILED, CLOCK = 32, 24, 64  # offsets in struct control
 
 
 class Faults:
@@ -38,9 +38,13 @@ class Faults:
         killed where it calls."""
         self.heal()
         self.map[4:32] = struct.pack("<iqqQ", number, after, times, 0)
-        self.map[ROLE:SIZE] = role.encode().ljust(SIZE - ROLE, b"\0")
+        self.map[ROLE:CLOCK] = role.encode().ljust(CLOCK - ROLE, b"\0")
         # Last, since it is what switches the rest on.
         self.map[0:4] = struct.pack("<I", sum(KINDS[c] for c in calls.split()))
+
+    def clock(self, seconds):
+        """From here on the wall clock is wrong by so much."""
+        self.map[CLOCK:SIZE] = struct.pack("<q", seconds)
 
     def heal(self):
         self.map[0:4] = bytes(4)

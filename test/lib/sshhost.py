@@ -227,13 +227,17 @@ class Host:
         """As setup does: the door is the accounts' shell; theirs is in the map."""
         self.put("/etc/opseal/shells", "".join("%s:%d:%s\n" % (n, self.uid(n), own) for n in self.names))
 
+        self.give_door(*self.names)
+
+    def give_door(self, *names):
+        """The door is the shell of these, in the user database."""
         def edit():
             with open("/etc/passwd") as f:
                 lines = f.readlines()
             with open("/etc/passwd", "w") as f:
                 for line in lines:
                     words = line.rstrip("\n").split(":")
-                    if words[0] in self.names:
+                    if words[0] in names:
                         words[6] = DOOR
                     f.write(":".join(words) + "\n")
         self.inside(edit)
@@ -274,9 +278,10 @@ class Host:
         with open(self.log_path, errors="replace") as f:
             return f.read()
 
-    def instance(self, test, config="", policy=None, **options):
-        """opseald of that host, on /run/opseal.  policy: the text of /etc/opseal/opseal.conf,
-        which it then goes by; so it tells the doors where no daemon answers, too."""
+    def instance(self, test, config="", policy=None, before=None, **options):
+        """opseald of that host, on /run/opseal; before(instance) comes before its start.  policy:
+        the text of /etc/opseal/opseal.conf, which it then goes by; so it tells the doors where
+        no daemon answers, too."""
         def bind():
             subprocess.run(["mount", "--bind", inst.run_dir, "/run/opseal"], check=True)
         inst = t.Instance(os.path.join(self.folder, "opseald"), config=config, start=False,
@@ -286,6 +291,8 @@ class Host:
             inst.config_path = CONFIG
             self.set_policy(policy)
         self.inside(bind)
+        if before:
+            before(inst)
         inst.start()
         return inst
 

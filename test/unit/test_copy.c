@@ -323,6 +323,97 @@ test_echo_of_all_that_is_held(void **state)
 	assert_int_equal(r.gap_bytes, 0);
 }
 
+/* Whose user has had his share: nobody waits, and what is shown is a gap from its
+ * first byte to the last. */
+static void
+test_limited(void **state)
+{
+	uint64_t before = r.queue.tail_no;
+
+	(void)state;
+	r.link.limited = true;
+	copy_flush(&r);
+	assert_int_equal(r.hold_since, 0);
+	assert_false(r.gap); /* nothing was shown yet */
+	assert_true(copy_wants_output(&r));
+	assert_int_equal(write(inner, "12345", 5), 5);
+	copy_output(&r);
+	assert_int_equal(write(inner, "678", 3), 3);
+	r.now = 3000;
+	copy_output(&r);
+	/* Of what can be said without end the last is kept for later. */
+	for (unsigned cols = 1; cols < 100; cols++)
+		put_size(cols);
+	copy_flush(&r);
+	assert_int_equal(r.hold_since, 0);
+	assert_int_equal(r.queue.tail_no, before);
+	assert_int_equal(r.bytes_out, 8);
+	assert_int_equal(r.gap_bytes, 8);
+	r.link.limited = false;
+	r.now = 4000;
+	copy_flush(&r);
+	assert_false(r.gap);
+	assert_int_equal(r.bytes_lost, 8);
+	assert_int_equal(write(inner, "9", 1), 1);
+	copy_output(&r);
+	queue_rewind(&r.queue, before, r.queue.event_head, NULL);
+	take_all(before);
+	assert_int_equal(n_seen, 3);
+	assert_int_equal(seen[0].type, REC_RESIZE);
+	assert_int_equal(seen[0].number, 99);
+	assert_int_equal(seen[1].type, REC_GAP);
+	assert_int_equal(seen[1].number, 8);
+	assert_int_equal(seen[1].len, QUEUE_GAP_LEN + 1);
+	assert_int_equal(seen[2].type, REC_OUTPUT);
+	assert_int_equal(n_events, 1);
+	/* The next gap has its own reason, here none. */
+	before = r.queue.tail_no;
+	copy_gap_begin(&r);
+	copy_keep(&r, (const uint8_t *)"x", 1);
+	assert_true(copy_gap_end(&r));
+	take_all(before);
+	assert_int_equal(seen[0].len, QUEUE_GAP_LEN);
+}
+
+/* What may not be shown unrecorded is held, and ends. */
+static void
+test_limited_and_refused(void **state)
+{
+	(void)state;
+	r.refuse = true;
+	r.link.limited = true;
+	assert_false(copy_wants_output(&r));
+	copy_flush(&r);
+	assert_int_equal(r.hold_since, 1000);
+	/* That the writer answers is no hope here. */
+	r.link.heard = r.now = 1050;
+	copy_tick(&r);
+	assert_int_equal(ended, 0);
+	r.link.heard = r.now = 1100;
+	copy_tick(&r);
+	assert_int_equal(ended, CLOSE_LOG_FAILURE);
+	assert_false(r.gap);
+}
+
+/* At the end of a session what was put off is said, limited or not. */
+static void
+test_limited_to_the_end(void **state)
+{
+	uint64_t before = r.queue.tail_no;
+
+	(void)state;
+	r.link.limited = true;
+	put_size(7);
+	assert_int_equal(r.queue.tail_no, before);
+	r.phase = WAIT_EXIT;
+	put_size(8);
+	assert_true(copy_gap_end(&r));
+	take_all(before);
+	assert_int_equal(n_seen, 2);
+	assert_int_equal(seen[0].number, 7);
+	assert_int_equal(seen[1].number, 8);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -334,6 +425,9 @@ main(void)
 		TEST(test_gap_waits_for_events),
 		TEST(test_input_is_counted),
 		TEST(test_echo_of_all_that_is_held),
+		TEST(test_limited),
+		TEST(test_limited_and_refused),
+		TEST(test_limited_to_the_end),
 	};
 
 	return cmocka_run_group_tests_name("copy", tests, NULL, NULL);

@@ -23,7 +23,7 @@ put(const struct proto_status *s, const struct metrics *m, struct ops_buf *out)
 static void
 test_left_out(void **state)
 {
-	struct ops_buf out = { .max = 1 << 20 };
+	struct ops_buf out = { .max = 1 << 20 }, users = { .max = 100 };
 	struct proto_status s = { .ok = 1, .space = 3000 };
 	struct metrics m = { .now = 100 };
 	char *got = put(&s, &m, &out);
@@ -52,6 +52,21 @@ test_left_out(void **state)
 	assert_non_null(strstr(got, "\nopseal_expired_frames 7\n"));
 	assert_non_null(strstr(got, "\nopseal_screens_left_out 1\n"));
 	assert_non_null(strstr(got, "\nopseal_retention_trouble 0\n"));
+	assert_non_null(strstr(got, "\nopseal_limited_users 0\n"));
+	assert_null(strstr(got, "opseal_limited{"));
+	/* Who is over which limit. */
+	proto_limited_put(&users, &(struct proto_limited){ 7, 1, 9, 8 });
+	proto_limited_put(&users, &(struct proto_limited){ 8, 0, 9, 8 });
+	s.limited = 2;
+	s.limited_users = (struct event_text){ users.data, users.len };
+	got = put(&s, &m, &out);
+	assert_non_null(strstr(got, "\nopseal_limited_users 2\n"));
+	assert_non_null(strstr(
+	    got, "\nopseal_limited{uid=\"7\",limit=\"screen_day\"} 1\n"));
+	assert_non_null(strstr(
+	    got, "\nopseal_limited{uid=\"8\",limit=\"screen_rate\"} 1\n"));
+	ops_buf_free(&users);
+	s.limited_users = (struct event_text){ NULL, 0 };
 	/* The clock was set back. */
 	s.anchored = 200;
 	got = put(&s, &m, &out);

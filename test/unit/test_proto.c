@@ -398,6 +398,34 @@ test_status(void **state)
 }
 
 static void
+test_limited(void **state)
+{
+	const struct proto_limited l[] = { { 1000, 1, UINT64_MAX, 5 },
+		{ UINT32_MAX - 1, 0, 7, UINT64_MAX } };
+	struct ops_buf b = { .max = 100 };
+	struct event_text t;
+	struct proto_limited got;
+
+	(void)state;
+	proto_limited_put(&b, &l[0]);
+	proto_limited_put(&b, &l[1]);
+	t = (struct event_text){ b.data, b.len };
+	for (size_t i = 0; i < OPS_ARRAY_LEN(l); i++) {
+		assert_true(proto_limited_get(t, i, &got));
+		assert_int_equal(got.uid, l[i].uid);
+		assert_int_equal(got.which, l[i].which);
+		assert_int_equal(got.used, l[i].used);
+		assert_int_equal(got.size, l[i].size);
+	}
+	assert_false(proto_limited_get(t, 2, &got));
+	t.n--;
+	assert_false(proto_limited_get(t, 1, &got));
+	t.p = NULL;
+	assert_false(proto_limited_get(t, 0, &got));
+	ops_buf_free(&b);
+}
+
+static void
 test_alert(void **state)
 {
 	struct proto_alert f = { ALERT_GAP, 2, true, { 9, 8 }, 4, text("why") };
@@ -417,7 +445,8 @@ test_alert(void **state)
 	for (size_t n = 0; n < b.len; n++)
 		assert_int_equal(proto_alert_get(b.data, n, &got, &err), -1);
 	/* No such kind. */
-	for (uint32_t kind = 0; kind <= ALERT_ON + 1; kind += ALERT_ON + 1) {
+	for (uint32_t kind = 0; kind <= ALERT_LIMIT + 1;
+	     kind += ALERT_LIMIT + 1) {
 		f.kind = kind;
 		ops_buf_reset(&b);
 		proto_alert_put(&b, &f);
@@ -512,6 +541,7 @@ main(void)
 		cmocka_unit_test(test_inner),
 		cmocka_unit_test(test_capture),
 		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_limited),
 		cmocka_unit_test(test_alert),
 		cmocka_unit_test(test_note),
 		cmocka_unit_test(test_filter),

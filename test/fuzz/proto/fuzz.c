@@ -41,6 +41,7 @@ union body {
 static int
 get(unsigned kind, const uint8_t *p, size_t n, union body *ret)
 {
+	struct proto_limited limited;
 	struct ops_err err = { 0 };
 	int rc;
 
@@ -53,6 +54,11 @@ get(unsigned kind, const uint8_t *p, size_t n, union body *ret)
 		break;
 	case STATUS:
 		rc = proto_status_get(p, n, &ret->status, &err);
+		for (size_t i = 0;
+		     rc == 0 &&
+		     proto_limited_get(ret->status.limited_users, i, &limited);
+		     i++)
+			continue;
 		break;
 	case FILTER:
 		rc = proto_filter_get(p, n, &ret->filter, &err);

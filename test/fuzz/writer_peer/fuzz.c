@@ -46,6 +46,7 @@
 #define LAST_TURNS 12 /* until all is read */
 #define NOTED 5       /* who says a note */
 #define START 77      /* what the recorder says of itself */
+#define LIMIT 200     /* bytes of screens that its user may have */
 
 /* -- the writer behind it -- */
 
@@ -511,7 +512,9 @@ check_message(struct client *c, const struct msg *m)
 		check_ack(c, m);
 		break;
 	case MSG_REC_STATE:
-		REQUIRE(c->held && m->n >= 1 && m->p[0] <= 1);
+		/* 2 is of a full disk; 3: he has sent more than he may. */
+		REQUIRE(c->held && m->n >= 1 &&
+			(m->p[0] <= 1 || (m->p[0] == 3 && wr.quota.n > 0)));
 		break;
 	case MSG_REC_FOUND:
 		REQUIRE(c->held);
@@ -868,6 +871,7 @@ tick(unsigned seconds)
 	fake.now += seconds * UINT64_C(1000000000);
 	fake.in_tick = true;
 	lost_tick(&wr);
+	quota_tick(&wr);
 	fake.in_tick = false;
 }
 
@@ -934,6 +938,8 @@ begin(void)
 	REQUIRE(loop_init(&wr.loop, NULL) == 0);
 	REQUIRE(loop_timer_new(&wr.again.fd, NULL) == 0);
 	REQUIRE(loop_timer_new(&wr.tick.fd, NULL) == 0);
+	REQUIRE(loop_timer_new(&wr.limit_tick.fd, NULL) == 0);
+	quota_set(&wr.quota, 0, LIMIT);
 	wr.inbox = epoll_create1(EPOLL_CLOEXEC);
 	wr.bell =
 	    (struct watch){ eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), bell_take };
@@ -952,6 +958,8 @@ end(void)
 			close(client[i].fd);
 	close(wr.again.fd);
 	close(wr.tick.fd);
+	close(wr.limit_tick.fd);
+	quota_free(&wr.quota);
 	close(wr.inbox);
 	close(wr.bell.fd);
 	loop_close(&wr.loop);

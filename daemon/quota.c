@@ -1,0 +1,194 @@
+#include "quota.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const uint32_t seconds[QUOTA_KINDS] = {
+	[QUOTA_RATE] = 60,
+	[QUOTA_DAY] = 86400,
+};
+
+static struct bucket_rule
+rule_of(const struct quota *l, unsigned kind)
+{
+	return (struct bucket_rule){ l->size[kind], seconds[kind] };
+}
+
+void
+quota_set(struct quota *l, uint64_t rate, uint64_t day)
+{
+	l->size[QUOTA_RATE] = rate < UINT64_MAX / seconds[QUOTA_RATE]
+				  ? rate * seconds[QUOTA_RATE]
+				  : UINT64_MAX;
+	l->size[QUOTA_DAY] = day;
+}
+
+/* Where that user is, or would be. */
+static size_t
+place(const struct quota *l, uint32_t uid)
+{
+	size_t from = 0, to = l->n;
+
+	while (from < to) {
+		size_t mid = from + (to - from) / 2;
+
+		if (l->user[mid].uid < uid)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+static bool
+is_at(const struct quota *l, size_t at, uint32_t uid)
+{
+	return at < l->n && l->user[at].uid == uid;
+}
+
+/* Nothing would change if it were not there. */
+static bool
+forgettable(const struct quota_user *u, uint64_t now)
+{
+	for (unsigned i = 0; i < QUOTA_KINDS; i++)
+		if (u->bucket[i].used > 0)
+			return false;
+	return !u->over && (u->told == 0 || now - u->told >= QUOTA_TOLD);
+}
+
+static void
+leak(const struct quota *l, struct quota_user *u, uint64_t now)
+{
+	for (unsigned i = 0; i < QUOTA_KINDS; i++) {
+		struct bucket_rule rule = rule_of(l, i);
+
+		bucket_leak(&u->bucket[i], &rule, now);
+	}
+}
+
+static void
+forget_some(struct quota *l, uint64_t now)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		leak(l, &l->user[i], now);
+		if (!forgettable(&l->user[i], now))
+			l->user[n++] = l->user[i];
+	}
+	l->n = n;
+}
+
+/* Room for one more. */
+static bool
+grow(struct quota *l, uint64_t now)
+{
+	struct quota_user *p;
+	size_t cap = l->cap == 0 ? 16 : 2 * l->cap;
+
+	if (l->n == l->cap)
+		forget_some(l, now);
+	if (l->n < l->cap)
+		return true;
+	if (cap > QUOTA_USERS_MAX)
+		return false;
+	p = reallocarray(l->user, cap, sizeof(*p));
+	if (p == NULL)
+		return false;
+	l->user = p;
+	l->cap = cap;
+	return true;
+}
+
+static struct quota_user *
+get(struct quota *l, uint32_t uid, uint64_t now)
+{
+	size_t at = place(l, uid);
+
+	if (is_at(l, at, uid))
+		return &l->user[at];
+	if (!grow(l, now))
+		return NULL;
+	at = place(l, uid);
+	memmove(
+	    l->user + at + 1, l->user + at, (l->n - at) * sizeof(l->user[0]));
+	l->n++;
+	l->user[at] = (struct quota_user){ .uid = uid };
+	return &l->user[at];
+}
+
+struct quota_user *
+quota_count(struct quota *l, uint32_t uid, uint64_t now, uint64_t n)
+{
+	struct quota_user *u;
+	bool was;
+
+	if (l->size[QUOTA_RATE] == 0 && l->size[QUOTA_DAY] == 0)
+		return NULL;
+	u = get(l, uid, now);
+	if (u == NULL)
+		return NULL;
+	was = u->over;
+	for (unsigned i = 0; i < QUOTA_KINDS; i++) {
+		struct bucket_rule rule = rule_of(l, i);
+
+		bucket_add(&u->bucket[i], &rule, now, n);
+		/* Of both, the one that lasts longer. */
+		if (bucket_full(&u->bucket[i], &rule)) {
+			u->over = true;
+			u->which = i;
+		}
+	}
+	if (!u->over || was)
+		return NULL;
+	u->since = now;
+	l->n_over++;
+	return u;
+}
+
+bool
+quota_over(const struct quota *l, uint32_t uid)
+{
+	size_t at;
+
+	if (l->n_over == 0)
+		return false;
+	at = place(l, uid);
+	return is_at(l, at, uid) && l->user[at].over;
+}
+
+static bool
+all_eased(const struct quota *l, const struct quota_user *u)
+{
+	for (unsigned i = 0; i < QUOTA_KINDS; i++) {
+		struct bucket_rule rule = rule_of(l, i);
+
+		if (!bucket_eased(&u->bucket[i], &rule))
+			return false;
+	}
+	return true;
+}
+
+void
+quota_pass(struct quota *l, uint64_t now,
+    void (*eased)(void *arg, struct quota_user *u), void *arg)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct quota_user *u = &l->user[i];
+
+		leak(l, u, now);
+		if (!u->over || !all_eased(l, u))
+			continue;
+		u->over = false;
+		l->n_over--;
+		eased(arg, u);
+	}
+	forget_some(l, now);
+}
+
+void
+quota_free(struct quota *l)
+{
+	free(l->user);
+	*l = (struct quota){ .n = 0 };
+}
