@@ -540,7 +540,7 @@ remote_programs(struct remote *r, const struct proto_programs *f,
 }
 
 int
-remote_logins(struct remote *r, uint64_t since, uint64_t until,
+remote_visits(struct remote *r, uint64_t since, uint64_t until,
     struct visits *ret, struct ops_err *err)
 {
 	const struct proto_filter f = { .since = since, .until = until };
@@ -553,12 +553,12 @@ remote_logins(struct remote *r, uint64_t since, uint64_t until,
 	rc = ops_buf_check(&body, "filter", err);
 	if (rc == 0)
 		rc = request(
-		    r, C_LOGINS, body.data, body.len, C_LOGIN, C_END, &m, err);
+		    r, C_VISITS, body.data, body.len, C_VISIT, C_END, &m, err);
 	ops_buf_free(&body);
-	while (rc == 0 && m.type == C_LOGIN) {
+	while (rc == 0 && m.type == C_VISIT) {
 		rc = visit_get(m.p, m.n, &all, err);
 		if (rc == 0)
-			rc = receive(r, C_LOGIN, C_END, &m, err);
+			rc = receive(r, C_VISIT, C_END, &m, err);
 		if (rc == 0)
 			msg_close_fds(&m);
 	}

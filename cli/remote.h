@@ -45,7 +45,7 @@ int remote_sessions(struct remote *r, const struct proto_filter *f,
 int remote_programs(struct remote *r, const struct proto_programs *f,
     struct program_list *ret, struct ops_err *err);
 /* Who was here, with the sessions of each, in that time (0: open). */
-int remote_logins(struct remote *r, uint64_t since, uint64_t until,
+int remote_visits(struct remote *r, uint64_t since, uint64_t until,
     struct visits *ret, struct ops_err *err);
 /* Say what a check found (C_REPORT): opseald writes a line and tells who is to be
  * notified.  Root's alone. */

@@ -277,12 +277,12 @@ source_vfs(
 }
 
 int
-source_logins(struct source *s, uint64_t since, uint64_t until,
+source_visits(struct source *s, uint64_t since, uint64_t until,
     struct visits *ret, struct ops_err *err)
 {
 	if (s->remote == NULL)
 		return ops_fail(err, OPS_EUNAVAIL, "no daemon is asked");
-	return remote_logins(s->remote, since, until, ret, err);
+	return remote_visits(s->remote, since, until, ret, err);
 }
 
 int

@@ -45,7 +45,7 @@ int source_programs(struct source *s, const struct program_filter *f,
     struct program_list *ret, struct ops_err *err);
 
 /* Who was here, with the sessions of each; only of the daemon (else OPS_EUNAVAIL). */
-int source_logins(struct source *s, uint64_t since, uint64_t until,
+int source_visits(struct source *s, uint64_t since, uint64_t until,
     struct visits *ret, struct ops_err *err);
 
 /* The files; for checks and checkpoints.  everything: announce that all of it

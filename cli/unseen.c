@@ -310,7 +310,7 @@ unseen_load(struct cli *cli, uint64_t since, uint64_t until, bool captured,
 	int rc = ops_boot_id(boot, err);
 
 	if (rc == 0)
-		rc = source_logins(cli->source, since, until, &u.visits, err);
+		rc = source_visits(cli->source, since, until, &u.visits, err);
 	if (rc == 0)
 		rc = find_living(&a, err);
 	if (rc == 0)

@@ -344,9 +344,9 @@ on_sessions(void *conn, struct msg *m, struct ops_err *err)
 }
 
 static int
-on_logins(void *conn, struct msg *m, struct ops_err *err)
+on_visits(void *conn, struct msg *m, struct ops_err *err)
 {
-	return list_logged(conn, m, query_on_logins, err);
+	return list_logged(conn, m, query_on_visits, err);
 }
 
 static int
@@ -382,7 +382,7 @@ static const struct msg_rule rules[] = {
 	{ C_STATUS,   "C_STATUS",   IN(QUERY_OPEN), 0,          0,               0, 0, on_status },
 	{ C_SESSIONS, "C_SESSIONS", IN(QUERY_OPEN), 1,          4096,            0, 0, on_sessions },
 	{ C_PROGRAMS, "C_PROGRAMS", IN(QUERY_OPEN), 1,          4096,            0, 0, on_programs },
-	{ C_LOGINS,   "C_LOGINS",   IN(QUERY_OPEN), 1,          4096,            0, 0, on_logins },
+	{ C_VISITS,   "C_VISITS",   IN(QUERY_OPEN), 1,          4096,            0, 0, on_visits },
 	{ C_READ,     "C_READ",     IN(QUERY_OPEN), OPS_ID_LEN, OPS_ID_LEN,      0, 0, on_read },
 	{ C_READ_ALL, "C_READ_ALL", IN(QUERY_OPEN), 0,          0,               0, 0, on_read_all },
 	{ C_OPEN,     "C_OPEN",     IN(QUERY_OPEN), 1,          QUERY_PATH_MAX,  0, 0, query_on_open },

@@ -102,8 +102,8 @@
  *	    <- C_PROGRAM_ARGS	the rest of its arguments, in pieces
  *	    <- C_END		u32 how many, u32 frames that could not be read, u64 CLOCK_REALTIME
  *				up to which more have expired (0: none)
- *	cli -> C_LOGINS		CBOR filter: 2 since, 3 until, 6 mine (1); the others are ignored
- *	    <- C_LOGIN		one login with its sessions (store/visits.h visit_put), each
+ *	cli -> C_VISITS		CBOR filter: 2 since, 3 until, 6 mine (1); the others are ignored
+ *	    <- C_VISIT		one login with its sessions (store/visits.h visit_put), each
  *	    <- C_END		u32 how many, u64 frames of events that could not be read
  *	cli -> C_READ		id[10]: about to read this session; its access record is
  *				written before the answer; C_DONE or C_FAILED
@@ -216,8 +216,8 @@ enum proto_type {
 	C_NOTE,
 	C_NOTES,
 	C_NOTE_IS,
-	C_LOGINS = 120,
-	C_LOGIN,
+	C_VISITS = 120,
+	C_VISIT,
 };
 
 enum door_notice {

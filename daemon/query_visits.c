@@ -1,4 +1,4 @@
-/* C_LOGINS: who was here, with the sessions that each had. */
+/* C_VISITS: who was here, with the sessions that each had. */
 #include "base/bytes.h"
 #include "ipc/proto.h"
 #include "query_conn.h"
@@ -18,7 +18,7 @@ send_all(struct query_conn *q, const struct visits *all, struct ops_err *err)
 		rc = ops_buf_check(&b, "login", err);
 		if (rc == 0)
 			rc = msg_send(
-			    q->fd, C_LOGIN, b.data, b.len, NULL, 0, err);
+			    q->fd, C_VISIT, b.data, b.len, NULL, 0, err);
 	}
 	ops_buf_free(&b);
 	ops_putle32(end, (uint32_t)all->n);
@@ -28,7 +28,7 @@ send_all(struct query_conn *q, const struct visits *all, struct ops_err *err)
 }
 
 int
-query_on_logins(void *conn, struct msg *m, struct ops_err *err)
+query_on_visits(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct query_conn *q = conn;
 	struct visit_filter f = { 0 };
