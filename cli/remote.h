@@ -40,6 +40,9 @@ int remote_status(struct remote *r, struct ops_buf *answer,
     struct proto_status *ret, struct ops_err *err);
 int remote_sessions(struct remote *r, const struct proto_filter *f,
     struct session_list *ret, struct ops_err *err);
+/* Logins into ret->logins, and no sessions; their texts are the list's. */
+int remote_logins(struct remote *r, const struct proto_filter *f,
+    struct session_list *ret, struct ops_err *err);
 int remote_programs(struct remote *r, const struct proto_programs *f,
     struct program_list *ret, struct ops_err *err);
 /* Say what a check found (C_REPORT): opseald writes a line and tells who is to be

@@ -4,6 +4,7 @@
  *	query_conn.c	message table, permission, access records
  *	query_read.c	the answers that read the store
  *	query_programs.c	those about programs
+ *	query_logins.c	those about logins
  *
  * Fuzzed: query_conn
  */
@@ -28,6 +29,8 @@
 #define QUERY_IDLE_SECONDS 600
 
 enum query_state { QUERY_NEW, QUERY_OPEN };
+
+struct session_list;
 
 struct query_conn {
 	const struct role *role;
@@ -59,10 +62,14 @@ int query_log(
 /* A filter's text, ended by NUL; *ret stays as it is where none was given. */
 int query_text(const struct event_text *t, char out[static EVENT_TEXT_MAX + 1],
     const char **ret, struct ops_err *err);
+/* C_END of a list of n that was made of these sessions and their events. */
+int query_end_events(struct query_conn *q, size_t n,
+    const struct session_list *l, struct ops_err *err);
 bool query_may(const struct query_conn *q, const uint8_t id[static OPS_ID_LEN]);
 
 int query_on_sessions(void *conn, struct msg *m, struct ops_err *err);
 int query_on_programs(void *conn, struct msg *m, struct ops_err *err);
+int query_on_logins(void *conn, struct msg *m, struct ops_err *err);
 int query_on_open(void *conn, struct msg *m, struct ops_err *err);
 int query_on_list(void *conn, struct msg *m, struct ops_err *err);
 int query_on_tail(void *conn, struct msg *m, struct ops_err *err);

@@ -82,6 +82,9 @@
  *	    <- C_SESSION	CBOR of one session (store/session.h session_put), each
  *	    <- C_END		u32 how many; if frames of the events could not be read, so that
  *				this isn't all: u64 how many, u64 of how many, text: why the first
+ *	cli -> C_LOGINS		CBOR filter as of C_SESSIONS, without active, command, commands
+ *	    <- C_LOGIN		CBOR of one login (store/logins.h login_seen_put), each
+ *	    <- C_END		as of C_SESSIONS
  *	cli -> C_PROGRAMS	CBOR, struct proto_programs
  *	    <- C_PROGRAM	one program (store/programs.h program_put), each
  *	    <- C_PROGRAM_ARGS	the rest of its arguments, in pieces
@@ -183,6 +186,8 @@ enum proto_type {
 	C_PROGRAM,
 	C_PROGRAM_ARGS,
 	C_REPORT,
+	C_LOGINS,
+	C_LOGIN,
 };
 
 enum door_notice {

@@ -15,6 +15,8 @@ struct wire {
 	uint64_t bytes_lost, bypasses, last, logged;
 	uint64_t commands; /* one more than there are; 0: unknown */
 	struct event_text open, close, login;
+	bool has_connection, has_out;
+	uint64_t connection_in, connection_out;
 };
 
 /* clang-format off */
@@ -34,6 +36,8 @@ static const struct map_field fields[] = {
 	{ 13, MAP_UINT, MAP_AT(wire, logged), 0, NULL, 0 },
 	{ 14, MAP_UINT, MAP_AT(wire, commands), 0, NULL, 0 },
 	{ 15, MAP_VIEW, offsetof(struct wire, login), RECORD_PAYLOAD_MAX, 0, NULL, 0 },
+	{ 80, MAP_UINT, MAP_AT(wire, connection_in), MAP_HAS(wire, has_connection), NULL, 0 },
+	{ 81, MAP_UINT, MAP_AT(wire, connection_out), MAP_HAS(wire, has_out), NULL, 0 },
 };
 /* clang-format on */
 
@@ -53,7 +57,11 @@ session_put(struct ops_buf *b, const struct session *s)
 		.bypasses = s->bypasses,
 		.last = s->last,
 		.logged = s->logged,
-		.commands = s->has_commands ? UINT64_C(1) + s->commands : 0 };
+		.commands = s->has_commands ? UINT64_C(1) + s->commands : 0,
+		.has_connection = s->has_connection,
+		.has_out = s->has_connection,
+		.connection_in = s->connection_in,
+		.connection_out = s->connection_out };
 
 	memcpy(w.id, s->id, OPS_ID_LEN);
 	event_open_put(&open, s->id, &s->open);
@@ -90,6 +98,8 @@ decode_wire(const uint8_t *p, size_t n, struct wire *w, struct session *s,
 		return ops_fail(err, OPS_EFORMAT, "no such state");
 	if (w->commands > UINT64_C(1) + UINT32_MAX)
 		return ops_fail(err, OPS_EFORMAT, "too many commands");
+	if (w->has_connection != w->has_out)
+		return ops_fail(err, OPS_EFORMAT, "half of a connection");
 	if (w->open.p == NULL)
 		return ops_fail(err, OPS_EFORMAT, "no SESSION-OPEN");
 	if (body_session(w->open.p, w->open.n, id, err) < 0 ||
@@ -136,5 +146,8 @@ session_get(
 	s.bypasses = w.bypasses;
 	s.last = w.last;
 	s.logged = w.logged;
+	s.has_connection = w.has_connection;
+	s.connection_in = w.connection_in;
+	s.connection_out = w.connection_out;
 	return session_list_add(l, &s, err);
 }

@@ -15,6 +15,7 @@ JSON = (
     (("programs_json.c", "coverage.c"),
      ("Of log, and of the programs of show", "Of status --coverage")),
     (("describe.c", "person.c", "show.c"), ("Of ls", "Of show")),
+    (("logins.c",), ("Of logins",)),
     (("status.c",), ("Of status",)),
     (("verify.c",), ("Of verify",)),
     (("config.c",), ("Of config",)),

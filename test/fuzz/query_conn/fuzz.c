@@ -211,6 +211,17 @@ check_session(const uint8_t *p, size_t n)
 	t.parts++;
 }
 
+static void
+check_login(const uint8_t *p, size_t n)
+{
+	struct login_seen l;
+
+	REQUIRE(t.asked == C_LOGINS);
+	REQUIRE(login_seen_get(p, n, &l, NULL) == 0);
+	REQUIRE(t.full ? t.logged : l.l.uid == MINE || l.l.auid == MINE);
+	t.parts++;
+}
+
 /* Which file is it really? */
 static void
 check_file(int fd)
@@ -317,6 +328,9 @@ client_hears(
 	case C_SESSION:
 		check_session(p, n);
 		break;
+	case C_LOGIN:
+		check_login(p, n);
+		break;
 	case C_FILE:
 		check_file(fds[0]);
 		break;
@@ -327,9 +341,10 @@ client_hears(
 		check_tail(p, n);
 		break;
 	case C_END:
-		REQUIRE(t.asked == C_SESSIONS || t.asked == C_LIST ||
-			t.asked == C_TAIL);
-		REQUIRE(n == 4 || (t.asked == C_SESSIONS && n > 20));
+		REQUIRE(t.asked == C_SESSIONS || t.asked == C_LOGINS ||
+			t.asked == C_LIST || t.asked == C_TAIL);
+		REQUIRE(n == 4 || t.asked == C_SESSIONS || t.asked == C_LOGINS);
+		REQUIRE(n == 4 || n > 20);
 		REQUIRE(ops_getle32(p) == t.parts);
 		break;
 	case C_DONE:
@@ -379,6 +394,7 @@ put_body(struct fuzz_in *in, uint16_t type, uint8_t how, uint8_t *p)
 		memcpy(p, "cat", 3);
 		return 3;
 	case C_SESSIONS:
+	case C_LOGINS:
 		if (how & 4)
 			f.user = (struct event_text){ in->p, in->n & 15 };
 		proto_filter_put(&body, &f);
@@ -407,7 +423,9 @@ client_says(uint8_t buf[static MSG_MAX], struct msg *ret)
 	static const uint16_t types[] = { C_HELLO, C_STATUS, C_SESSIONS, C_READ,
 		C_READ_ALL, C_OPEN, C_LIST, C_TAIL };
 	uint8_t what = fuzz_byte(&t.in), how = fuzz_byte(&t.in);
-	uint16_t type = types[what % 8];
+	uint16_t type = types[what % 8] == C_SESSIONS && (how & 8) != 0
+			    ? (uint16_t)C_LOGINS
+			    : types[what % 8];
 	size_t n = put_body(&t.in, type, how, buf);
 
 	/* The answer before was whole. */
