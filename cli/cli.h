@@ -166,7 +166,7 @@ struct config_opts {
 struct setup_opts {
 	struct opt_list users, groups;
 	const char *door, *print;
-	bool root, dry_run, yes, check;
+	bool root, sftp_server, dry_run, yes, check;
 };
 struct unsetup_opts {
 	bool dry_run, yes;

@@ -144,6 +144,7 @@ static const struct opt setup_options[] = {
 	{ "group",   'g', OPT_LIST, "GROUP", "the accounts in this group; may be given again", AT(groups), 0 },
 	{ "root",    0,   OPT_FLAG, NULL,   "root's own logins, too",              AT(root), 0 },
 	{ "door",    0,   OPT_ONCE, "KIND", "shell (the default) or force",        AT(door), 0, "shell force" },
+	{ "sftp-server", 0, OPT_FLAG, NULL, "have sshd start sftp-server, not internal-sftp", AT(sftp_server), 0 },
 	{ "print",   0,   OPT_ONCE, "WHAT", "print lines to paste: profile, ssm; change nothing", AT(print), 0, "profile ssm" },
 	{ "dry-run", 'n', OPT_FLAG, NULL,   "show the changes, make none",         AT(dry_run), 0 },
 	{ "yes",     'y', OPT_FLAG, NULL,   "make them without asking",            AT(yes), 0 },
@@ -218,6 +219,8 @@ static const char setup_more[] =
 	"Without NAME: all people with a login shell; root only with --root. Their shell\n"
 	"becomes opseal-shell, and their own one is kept behind it, in /etc/opseal/shells.\n"
 	"--door force: sshd's ForceCommand instead, where accounts can't be touched.\n"
+	"--sftp-server: internal-sftp starts no program, so only its login is recorded;\n"
+	"where nobody is shut in (ChrootDirectory), sshd starts sftp-server instead.\n"
 	"--print: lines to paste where there is nothing else: profile, ssm (AWS).\n"
 	"It may be run again at any time, and changes nothing that is right.\n"
 	"Exit status: 0 done, or nothing to do, 1 not wanted, or with --check: not as it\n"

@@ -76,9 +76,9 @@ check_door(const struct setupstate *s, const struct setupplan_wish *wish,
 
 /* -- telling -- */
 
-/* What PAM tells needs sshd to ask it. */
+/* What PAM tells needs sshd to ask it; internal-sftp is no program. */
 static void
-tell_of_sshd(struct setuphost *h)
+tell_of_sshd(struct setuphost *h, bool sftp_server)
 {
 	struct ops_buf out = { .max = SSHDCONF_MAX };
 	char value[SSHDCONF_VALUE];
@@ -92,6 +92,13 @@ tell_of_sshd(struct setuphost *h)
 		setuphost_note(h,
 		    "sshd has UsePAM no: with which key somebody logged in is "
 		    "not in the log");
+	if (!sftp_server && out.len > 0 &&
+	    sshdconf_sftp_is_internal((const char *)out.data, out.len))
+		setuphost_note(h,
+		    "sshd's sftp is internal-sftp, which starts no program: of "
+		    "it the login is recorded with the bytes of its "
+		    "connection, and no session (setup --sftp-server has sshd "
+		    "start sftp-server instead)");
 	ops_buf_free(&out);
 }
 
@@ -165,7 +172,7 @@ set_up(struct setuphost *h, const struct setup_opts *o,
 	setuphost_tell_by_hand(h, false);
 	if (setupplan_make(h, wish, &r, err) < 0)
 		return -1;
-	tell_of_sshd(h);
+	tell_of_sshd(h, wish->sftp_server);
 	tell_of_daemon(h);
 	if (o->check) {
 		setuphost_print_notes(h);
@@ -201,9 +208,10 @@ cmd_setup(struct cli *cli, const void *opts, int argc, char **argv)
 {
 	const struct setup_opts *o = opts;
 	char door[DOORPATH_MAX];
-	struct setupplan_wish wish = {
-		.kind = o->door != NULL ? o->door : "shell", .door = door
-	};
+	struct setupplan_wish wish = { .kind =
+					   o->door != NULL ? o->door : "shell",
+		.door = door,
+		.sftp_server = o->sftp_server };
 	const char **also = NULL;
 	struct setuphost h = { 0 };
 	struct ops_err err = { 0 };

@@ -251,6 +251,26 @@ sshd_try(const void *p, size_t n, const char *user, const char *door,
 	return rc;
 }
 
+int
+sshd_try_main(const void *p, size_t n, struct ops_err *err)
+{
+	char dir[] = "/tmp/opseal-sshd.XXXXXX", config[64];
+	struct ops_buf out = { .max = SSHDCONF_MAX };
+	int rc;
+
+	if (mkdtemp(dir) == NULL)
+		return ops_fail_errno(
+		    err, "a private copy of " SSHD_CONFIG " in /tmp");
+	(void)snprintf(config, sizeof(config), "%s/sshd_config", dir);
+	rc = write_new(config, p, n, err);
+	if (rc == 0)
+		rc = sshd_effective(config, NULL, &out, err);
+	ops_buf_free(&out);
+	(void)unlink(config);
+	(void)rmdir(dir);
+	return rc;
+}
+
 /* -- reloading -- */
 
 /* The pid in the file, if that process is an sshd.  0: there is none. */

@@ -34,6 +34,9 @@ int sshd_refuses(const struct account *a, const char *door,
 int sshd_try(const void *p, size_t n, const char *user, const char *door,
     struct ops_err *err);
 
+/* Is p[0..n) accepted in place of sshd_config?  What it includes is as it is. */
+int sshd_try_main(const void *p, size_t n, struct ops_err *err);
+
 /* Have a running sshd read its configuration; who is logged in stays.  what gets a
  * line about what was done. */
 int sshd_reload(struct ops_buf *what, struct ops_err *err);
