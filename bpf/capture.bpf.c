@@ -872,6 +872,11 @@ fill_usage(const bool direct, struct cap_exit *e, struct task_struct *task)
 		e->write_bytes =
 		    GET(signal, ioac.write_bytes) + GET(task, ioac.write_bytes);
 	}
+	e->rchar = e->wchar = 0;
+	if (bpf_core_field_exists(task->ioac.rchar)) {
+		e->rchar = GET(signal, ioac.rchar) + GET(task, ioac.rchar);
+		e->wchar = GET(signal, ioac.wchar) + GET(task, ioac.wchar);
+	}
 }
 
 /* The kernel's accounting names processes as who switched it on sees them. */

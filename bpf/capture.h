@@ -117,6 +117,7 @@ struct cap_exit {
 	__u64 utime, stime; /* ns */
 	__u64 maxrss;       /* pages */
 	__u64 read_bytes, write_bytes;
+	__u64 rchar, wchar;
 	__u64 minflt, majflt;
 	char comm[CAP_COMM];
 };

@@ -100,6 +100,7 @@ void cli_places(struct cli *cli);
 /* -- the commands -- */
 int cmd_record(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_ls(struct cli *cli, const void *opts, int argc, char **argv);
+int cmd_logins(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_log(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_show(struct cli *cli, const void *opts, int argc, char **argv);
 int cmd_note(struct cli *cli, const void *opts, int argc, char **argv);
@@ -125,6 +126,12 @@ struct ls_opts {
 	uint64_t since, until;
 	unsigned count;
 	bool mine, active, reverse, json;
+};
+struct logins_opts {
+	const char *user, *person;
+	uint64_t since, until;
+	unsigned count;
+	bool mine, reverse, json;
 };
 struct log_opts {
 	const char *user, *person, *euid, *session, *exe, *tty, *source;
@@ -169,7 +176,7 @@ struct doctor_opts {
 struct setup_opts {
 	struct opt_list users, groups;
 	const char *door, *print;
-	bool root, dry_run, yes, check;
+	bool root, sftp_server, dry_run, yes, check;
 };
 struct unsetup_opts {
 	bool dry_run, yes;

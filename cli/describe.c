@@ -214,6 +214,16 @@ put_command_json(struct json *j, const struct event_open *o)
 }
 
 static void
+put_bytes(struct json *j, const char *key, bool known, uint64_t n)
+{
+	json_key(j, key);
+	if (known)
+		json_uint(j, n);
+	else
+		json_nil(j);
+}
+
+static void
 put_end_json(struct json *j, const struct session *s)
 {
 	bool known = s->has_close && s->close.has_status;
@@ -231,16 +241,8 @@ put_end_json(struct json *j, const struct session *s)
 		json_nil(j);
 	json_key(j, "status");
 	json_str(j, session_state_name(s->state));
-	json_key(j, "bytes_out");
-	if (s->has_close)
-		json_uint(j, s->close.bytes_out);
-	else
-		json_nil(j);
-	json_key(j, "bytes_in");
-	if (s->has_close)
-		json_uint(j, s->close.bytes_in);
-	else
-		json_nil(j);
+	put_bytes(j, "bytes_out", s->has_close, s->close.bytes_out);
+	put_bytes(j, "bytes_in", s->has_close, s->close.bytes_in);
 	put_text(j, "reason", &s->reason);
 	describe_json_number(j, "notes", s->notes);
 	describe_json_number(j, "bytes_lost", s->bytes_lost);
@@ -339,6 +341,8 @@ describe_session_json(const struct session *s, bool utc, struct ops_buf *out)
 	json_key(&j, "duration");
 	json_seconds(&j, describe_duration(s));
 	put_end_json(&j, s);
+	put_bytes(&j, "connection_in", s->has_connection, s->connection_in);
+	put_bytes(&j, "connection_out", s->has_connection, s->connection_out);
 	json_end_object(&j);
 }
 

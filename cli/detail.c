@@ -146,6 +146,12 @@ put_usage(struct ops_buf *out, const struct program *p)
 		describe_put_bytes(out, "read, ", e->read_bytes);
 		describe_put_bytes(out, "written\n", e->write_bytes);
 	}
+	if (e->has_io) {
+		label(out, "moved");
+		describe_put_bytes(out, "read, ", e->rchar);
+		describe_put_bytes(
+		    out, "written, to files, pipes and sockets\n", e->wchar);
+	}
 	label(out, "page faults");
 	ops_buf_printf(out, "%" PRIu64 " minor, %" PRIu64 " major\n", e->minflt,
 	    e->majflt);

@@ -43,13 +43,25 @@ is_own(const struct session *s, const struct program *p)
 	       memcmp(p->session, s->id, OPS_ID_LEN) == 0;
 }
 
+const struct program *
+ending_of(const struct session *s, const struct program_list *l)
+{
+	for (size_t j = l->n; j-- > 0;)
+		if (is_own(s, &l->p[j]))
+			return &l->p[j];
+	return NULL;
+}
+
 void
 ending_fill(struct session *s, size_t n, const struct program_list *l)
 {
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = l->n; j-- > 0 && lacks_status(&s[i]);)
-			if (is_own(&s[i], &l->p[j])) {
-				s[i].close.has_status = true;
-				s[i].close.status = l->p[j].end.status;
-			}
+	for (size_t i = 0; i < n; i++) {
+		const struct program *p =
+		    lacks_status(&s[i]) ? ending_of(&s[i], l) : NULL;
+
+		if (p == NULL)
+			continue;
+		s[i].close.has_status = true;
+		s[i].close.status = p->end.status;
+	}
 }

@@ -18,6 +18,9 @@
 /* Does one of these n need it?  Then programs from *since on (CLOCK_REALTIME) are
  * to be asked for. */
 bool ending_wanted(const struct session *s, size_t n, uint64_t *since);
+/* The program that the session's own process ended as; NULL: not seen. */
+const struct program *ending_of(
+    const struct session *s, const struct program_list *l);
 /* Fill their close.status as programs say, each from its own process. */
 void ending_fill(struct session *s, size_t n, const struct program_list *l);
 

@@ -74,6 +74,20 @@ static const struct opt log_options[] = {
 	{ 0 },
 };
 
+static const struct opt logins_options[] = {
+#define AT(m) offsetof(struct logins_opts, m)
+	{ "user",    'u', OPT_TEXT,  "NAME", "into this account",                   AT(user), 0 },
+	{ "person",  0,   OPT_TEXT,  "NAME", "of whom the column PERSON names so",  AT(person), 0 },
+	{ "mine",    0,   OPT_FLAG,  NULL,   "my own",                              AT(mine), 0 },
+	{ "since",   'S', OPT_TIME,  "TIME", "that went on after TIME: 09:00, yesterday, -2h", AT(since), 0 },
+	{ "until",   'U', OPT_TIME,  "TIME", "that began before TIME",              AT(until), 0 },
+	{ "lines",   'n', OPT_COUNT, "N",    "the newest N only",                   AT(count), 0 },
+	{ "reverse", 'r', OPT_FLAG,  NULL,   "newest first",                        AT(reverse), 0 },
+	{ "json",    0,   OPT_FLAG,  NULL,   "one JSON object a line",              AT(json), 0 },
+#undef AT
+	{ 0 },
+};
+
 static const struct opt show_options[] = {
 	{ "json", 0, OPT_FLAG, NULL, "as one JSON object", offsetof(struct show_opts, json), 0 },
 	{ 0 },
@@ -136,6 +150,7 @@ static const struct opt setup_options[] = {
 	{ "group",   'g', OPT_LIST, "GROUP", "the accounts in this group; may be given again", AT(groups), 0 },
 	{ "root",    0,   OPT_FLAG, NULL,   "root's own logins, too",              AT(root), 0 },
 	{ "door",    0,   OPT_ONCE, "KIND", "shell (the default) or force",        AT(door), 0, "shell force" },
+	{ "sftp-server", 0, OPT_FLAG, NULL, "have sshd start sftp-server, not internal-sftp", AT(sftp_server), 0 },
 	{ "print",   0,   OPT_ONCE, "WHAT", "print lines to paste: profile, ssm; change nothing", AT(print), 0, "profile ssm" },
 	{ "dry-run", 'n', OPT_FLAG, NULL,   "show the changes, make none",         AT(dry_run), 0 },
 	{ "yes",     'y', OPT_FLAG, NULL,   "make them without asking",            AT(yes), 0 },
@@ -200,6 +215,12 @@ static const struct opt config_options[] = {
 static const char ls_more[] =
 	"Exit status: 0 fine, 1 no session, 2 trouble, 4 not permitted, 5 parts of the list\n"
 	"are missing.\n";
+static const char logins_more[] =
+	"As pam_opseal tells them. IN and OUT are the bytes of the login's connection, when\n"
+	"it has ended; SESSIONS, how many recorded ones it had: 0 with internal-sftp, with\n"
+	"ports that are only forwarded, and where no door is.\n"
+	"Exit status: 0 fine, 1 no login, 2 trouble, 4 not permitted, 5 parts of the list\n"
+	"are missing.\n";
 static const char log_more[] =
 	"PROGRAM is the name of a file or of a script, or what it was called, without its\n"
 	"folder; --exe takes paths.\n"
@@ -223,6 +244,8 @@ static const char setup_more[] =
 	"Without NAME: all people with a login shell; root only with --root. Their shell\n"
 	"becomes opseal-shell, and their own one is kept behind it, in /etc/opseal/shells.\n"
 	"--door force: sshd's ForceCommand instead, where accounts can't be touched.\n"
+	"--sftp-server: internal-sftp starts no program, so only its login is recorded;\n"
+	"where nobody is shut in (ChrootDirectory), sshd starts sftp-server instead.\n"
 	"--print: lines to paste where there is nothing else: profile, ssm (AWS).\n"
 	"It may be run again at any time, and changes nothing that is right.\n"
 	"Exit status: 0 done, or nothing to do, 1 not wanted, or with --check: not as it\n"
@@ -293,6 +316,8 @@ static const struct command commands[] = {
 	    NEED_STORE | NEED_PAGER, 0, 0, ls_options, sizeof(struct ls_opts), 0, cmd_ls },
 	{ "log", GROUP_SEE, "[PROGRAM]", "List the programs that ran", log_more,
 	    NEED_STORE | NEED_PAGER, 0, -1, log_options, sizeof(struct log_opts), offsetof(struct log_opts, follow), cmd_log },
+	{ "logins", GROUP_SEE, "", "List who logged in, how and for how long", logins_more,
+	    NEED_STORE | NEED_PAGER, 0, 0, logins_options, sizeof(struct logins_opts), 0, cmd_logins },
 	{ "show", GROUP_SEE, "SESSION[:N][@TIME]", "Who, when, from where: one session", place_more,
 	    NEED_STORE | NEED_PAGER, 1, 1, show_options, sizeof(struct show_opts), 0, cmd_show },
 	{ "play", GROUP_SEE, "SESSION[:N][@TIME]", "Play a session back", play_more,

@@ -1,13 +1,32 @@
 #include "person.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "describe.h"
 
 static void
 label(struct ops_buf *out, int width, const char *name)
 {
 	ops_buf_printf(out, "%-*s  ", width, name);
+}
+
+static void
+put_principals(struct ops_buf *out, const struct login *l, int width)
+{
+	if (l->principals.n == 0)
+		return;
+	label(out, width, "");
+	for (size_t at = 0; at < l->principals.n;) {
+		const uint8_t *p = l->principals.p + at;
+		size_t n = strnlen((const char *)p, l->principals.n - at);
+
+		ops_buf_puts(out, at == 0 ? "for " : ", ");
+		ops_escape(out, p, n);
+		at += n + 1;
+	}
+	ops_buf_puts(out, "\n");
 }
 
 static void
@@ -31,6 +50,7 @@ put_key(struct ops_buf *out, const struct login *l, int width)
 	ops_buf_printf(out, ", serial %" PRIu64 ", signed by ", l->serial);
 	describe_text(out, &l->ca);
 	ops_buf_puts(out, "\n");
+	put_principals(out, l, width);
 }
 
 void
@@ -65,8 +85,8 @@ person_put(struct ops_buf *out, const struct login *l, int width)
 		put_key(out, l, width);
 }
 
-static void
-put_text(struct json *j, const char *name, const struct event_text *t)
+void
+person_json_text(struct json *j, const char *name, const struct event_text *t)
 {
 	if (t->p != NULL) {
 		json_text_bytes(j, name, t->p, t->n);
@@ -76,22 +96,49 @@ put_text(struct json *j, const char *name, const struct event_text *t)
 	json_nil(j);
 }
 
-void
-person_json(struct json *j, const struct session *s)
+/* Principals of a certificate; without one, null. */
+static void
+json_principals(struct json *j, const struct login *l)
 {
-	static const struct login none;
-	const struct login *l = s->has_login ? &s->login : &none;
+	json_key(j, "principals");
+	if (l->cert_id.p == NULL) {
+		json_nil(j);
+		return;
+	}
+	json_begin_array(j);
+	for (size_t at = 0; at < l->principals.n;) {
+		const uint8_t *p = l->principals.p + at;
+		size_t n = strnlen((const char *)p, l->principals.n - at);
+
+		json_text(j, p, n);
+		at += n + 1;
+	}
+	json_end_array(j);
+}
+
+void
+person_json_login(struct json *j, const struct login *l)
+{
 	const char *how = login_how_name(l->how);
 
-	put_text(j, "person", &l->person);
+	person_json_text(j, "person", &l->person);
 	json_key(j, "person_how");
 	if (how != NULL)
 		json_str(j, how);
 	else
 		json_nil(j);
-	put_text(j, "service", &l->service);
-	put_text(j, "method", &l->method);
-	put_text(j, "key", &l->key);
-	put_text(j, "cert", &l->cert_id);
-	put_text(j, "cert_ca", &l->ca);
+	person_json_text(j, "service", &l->service);
+	person_json_text(j, "method", &l->method);
+	person_json_text(j, "key", &l->key);
+	person_json_text(j, "cert", &l->cert_id);
+	person_json_text(j, "cert_ca", &l->ca);
+	json_principals(j, l);
+}
+
+void
+person_json(struct json *j, const struct session *s)
+{
+	static const struct login none;
+
+	person_json_login(j, s->has_login ? &s->login : &none);
 }

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "describe.h"
 #include "fate.h"
+#include "transferred.h"
 #include "word.h"
 
 /* -- who -- */
@@ -320,6 +321,7 @@ programs_command(const struct program *p, struct ops_buf *out)
 	put_args(out, &p->exec);
 	put_env(out, &p->exec);
 	put_marks(out, &p->exec);
+	transferred_mark(p, out);
 }
 
 /* -- names and numbers for others -- */

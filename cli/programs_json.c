@@ -10,6 +10,7 @@
 #include "describe.h"
 #include "fate.h"
 #include "programs.h"
+#include "transferred.h"
 
 static void
 json_user(struct json *j, const char *key, uint32_t uid)
@@ -219,6 +220,10 @@ json_end(struct json *j, const struct program *p)
 	describe_json_number(j, "maxrss", e->maxrss);
 	describe_json_number(j, "read_bytes", e->read_bytes);
 	describe_json_number(j, "write_bytes", e->write_bytes);
+	if (e->has_io) {
+		describe_json_number(j, "rchar", e->rchar);
+		describe_json_number(j, "wchar", e->wchar);
+	}
 	describe_json_number(j, "minflt", e->minflt);
 	describe_json_number(j, "majflt", e->majflt);
 }
@@ -337,6 +342,7 @@ json_exec(struct json *j, const struct program *p)
 	json_spaces(j, e);
 	json_flags(j, e->flags);
 	json_end(j, p);
+	transferred_json(p, j);
 }
 
 static void

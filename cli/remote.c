@@ -474,6 +474,42 @@ remote_sessions(struct remote *r, const struct proto_filter *f,
 	return 0;
 }
 
+int
+remote_logins(struct remote *r, const struct proto_filter *f,
+    struct session_list *ret, struct ops_err *err)
+{
+	struct ops_buf body = { .max = MSG_PAYLOAD_MAX };
+	struct session_list list = { 0 };
+	struct login_seen l;
+	struct msg m = { .type = 0 };
+	int rc;
+
+	proto_filter_put(&body, f);
+	rc = ops_buf_check(&body, "filter", err);
+	if (rc == 0)
+		rc = request(
+		    r, C_LOGINS, body.data, body.len, C_LOGIN, C_END, &m, err);
+	ops_buf_free(&body);
+	while (rc == 0 && m.type == C_LOGIN) {
+		rc = login_seen_get(m.p, m.n, &l, err);
+		if (rc == 0)
+			rc = session_list_add_login(&list, &l, err);
+		if (rc == 0)
+			rc = receive(r, C_LOGIN, C_END, &m, err);
+		if (rc == 0)
+			msg_close_fds(&m);
+	}
+	if (rc == 0)
+		rc = answer_sessions_end(
+		    m.p, m.n, list.logins.n, &list.missing, err);
+	if (rc < 0) {
+		session_list_free(&list);
+		return -1;
+	}
+	*ret = list;
+	return 0;
+}
+
 /* The rest of the arguments of the program that came last. */
 static int
 receive_args(struct remote *r, struct program_list *l, uint64_t more,

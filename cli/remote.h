@@ -42,6 +42,9 @@ int remote_status(struct remote *r, struct ops_buf *answer,
     struct proto_status *ret, struct ops_err *err);
 int remote_sessions(struct remote *r, const struct proto_filter *f,
     struct session_list *ret, struct ops_err *err);
+/* Logins into ret->logins, and no sessions; their texts are the list's. */
+int remote_logins(struct remote *r, const struct proto_filter *f,
+    struct session_list *ret, struct ops_err *err);
 int remote_programs(struct remote *r, const struct proto_programs *f,
     struct program_list *ret, struct ops_err *err);
 /* Who was here, with the sessions of each, in that time (0: open). */

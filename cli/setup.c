@@ -27,9 +27,9 @@ check_options(const struct setup_opts *o, struct ops_err *err)
 
 /* -- telling -- */
 
-/* What PAM tells needs sshd to ask it. */
+/* What PAM tells needs sshd to ask it; internal-sftp is no program. */
 static void
-tell_of_sshd(struct setuphost *h)
+tell_of_sshd(struct setuphost *h, bool sftp_server)
 {
 	char value[SSHDCONF_VALUE];
 
@@ -37,6 +37,12 @@ tell_of_sshd(struct setuphost *h)
 		setuphost_note(h,
 		    "sshd has UsePAM no: with which key somebody logged in is "
 		    "not in the log");
+	if (!sftp_server && sshd_sftp_is_internal())
+		setuphost_note(h,
+		    "sshd's sftp is internal-sftp, which starts no program: of "
+		    "it the login is recorded with the bytes of its "
+		    "connection, and no session (setup --sftp-server has sshd "
+		    "start sftp-server instead)");
 }
 
 static void
@@ -109,7 +115,7 @@ set_up(struct setuphost *h, const struct setup_opts *o,
 	setuphost_tell_by_hand(h, false);
 	if (setupplan_make(h, wish, &r, err) < 0)
 		return -1;
-	tell_of_sshd(h);
+	tell_of_sshd(h, wish->sftp_server);
 	tell_of_daemon(h);
 	if (o->check) {
 		setuphost_print_notes(h);
@@ -147,7 +153,8 @@ cmd_setup(struct cli *cli, const void *opts, int argc, char **argv)
 	char door[DOORPATH_MAX];
 	struct setupwish wish = { .plan = { .kind = o->door != NULL ? o->door
 								    : "shell",
-				      .door = door } };
+				      .door = door,
+				      .sftp_server = o->sftp_server } };
 	struct setuphost h = { 0 };
 	struct ops_err err = { 0 };
 	int status = -1;

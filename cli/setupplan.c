@@ -11,6 +11,7 @@
 #include "doorpath.h"
 #include "pamplan.h"
 #include "passwd.h"
+#include "sftpplan.h"
 #include "sshd.h"
 #include "textline.h"
 
@@ -462,7 +463,7 @@ plan_dropin(struct making *m, struct ops_err *err)
 		    s->n_accounts > 0 ? names[0] : NULL, m->wish->door, err);
 	if (rc == 0)
 		rc = plan_file(m, &m->dropin, &after, err);
-	m->ret->sshd = m->h->plan.n > planned;
+	m->ret->sshd |= m->h->plan.n > planned;
 	ops_buf_free(&after);
 	free(names);
 	return rc;
@@ -517,6 +518,22 @@ plan_pam(struct making *m, struct ops_err *err)
 		hostfile_free(&files[i].file);
 		ops_buf_free(&files[i].after);
 	}
+	return rc;
+}
+
+static int
+plan_sftp(struct making *m, struct ops_err *err)
+{
+	struct ops_buf after = { .max = SSHDCONF_MAX };
+	struct hostfile config = { 0 };
+	size_t planned = m->h->plan.n;
+	int rc = sftpplan_make(m->h, &config, &after, err);
+
+	if (rc == 0 && config.real != NULL)
+		rc = plan_file(m, &config, &after, err);
+	m->ret->sshd |= m->h->plan.n > planned;
+	hostfile_free(&config);
+	ops_buf_free(&after);
 	return rc;
 }
 
@@ -583,7 +600,8 @@ make(struct making *m, struct ops_err *err)
 	m->ret->recorded = s->n_accounts;
 	/* What the door needs first, and who comes by it last. */
 	if (plan_file(m, &m->map, &m->new_map, err) < 0 ||
-	    (!force && plan_shells(m, err) < 0) || plan_pam(m, err) < 0)
+	    (!force && plan_shells(m, err) < 0) || plan_pam(m, err) < 0 ||
+	    (m->wish->sftp_server && plan_sftp(m, err) < 0))
 		return -1;
 	return force ? plan_dropin(m, err) : plan_passwd(m, err);
 }

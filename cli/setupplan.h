@@ -10,6 +10,7 @@
 struct setupplan_wish {
 	const char *kind; /* "shell", "force" */
 	const char *door; /* doorpath_login() */
+	bool sftp_server; /* in place of internal-sftp */
 	struct accounts_wish accounts;
 };
 

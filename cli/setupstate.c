@@ -120,6 +120,30 @@ setupstate_add_line(struct setupstate *s, const char *path, const char *text,
 }
 
 int
+setupstate_add_swap(struct setupstate *s, const char *path, const char *from,
+    const char *to, struct ops_err *err)
+{
+	struct setup_swap row;
+
+	if (!writable(path, false) || !writable(from, true) ||
+	    !writable(to, true))
+		return unwritable(from, err);
+	for (size_t i = 0; i < s->n_swaps; i++)
+		if (strcmp(s->swaps[i].path, path) == 0 &&
+		    strcmp(s->swaps[i].to, to) == 0)
+			return 0;
+	if (grow(&s->swaps, s->n_swaps, sizeof(row), err) < 0)
+		return -1;
+	row.path = keep(s, path, strlen(path));
+	row.from = keep(s, from, strlen(from));
+	row.to = keep(s, to, strlen(to));
+	if (row.path == NULL || row.from == NULL || row.to == NULL)
+		return ops_fail(err, OPS_ENOMEM, WHO ": no memory");
+	s->swaps[s->n_swaps++] = row;
+	return 0;
+}
+
+int
 setupstate_add_account(struct setupstate *s, const char *name, uint32_t uid,
     const char *shell, struct ops_err *err)
 {
@@ -214,6 +238,7 @@ setupstate_free(struct setupstate *s)
 {
 	free(s->files);
 	free(s->lines);
+	free(s->swaps);
 	free(s->accounts);
 	arena_free(&s->arena);
 	*s = (struct setupstate){ 0 };
@@ -292,6 +317,15 @@ setupstate_put(const struct setupstate *s, struct ops_buf *out)
 		ops_buf_puts(out, s->lines[i].text);
 		ops_buf_put8(out, '\n');
 	}
+	for (size_t i = 0; i < s->n_swaps; i++) {
+		const struct setup_swap *w = &s->swaps[i];
+
+		ops_buf_printf(out, "swap %zu %s ", strlen(w->from), w->path);
+		ops_buf_puts(out, w->from);
+		ops_buf_put8(out, ' ');
+		ops_buf_puts(out, w->to);
+		ops_buf_put8(out, '\n');
+	}
 	for (size_t i = 0; i < s->n_accounts; i++)
 		ops_buf_printf(out, "account %s:%u:%s\n", s->accounts[i].name,
 		    s->accounts[i].uid, s->accounts[i].shell);
@@ -329,13 +363,14 @@ take_hash(struct span *rest, struct setup_hash *ret)
 	return !ret->there || ops_unhex(w.p, w.n, ret->hash, OPS_HASH_LEN) == 0;
 }
 
+/* A number with that behind it. */
 static bool
-take_uid(struct span *rest, uint32_t *ret)
+take_number(struct span *rest, char until, uint32_t *ret)
 {
 	struct span w;
 	uint64_t v = 0;
 
-	if (!take(rest, ':', &w) || w.n == 0 || w.n > 10)
+	if (!take(rest, until, &w) || w.n == 0 || w.n > 10)
 		return false;
 	for (size_t i = 0; i < w.n; i++) {
 		if (w.p[i] < '0' || w.p[i] > '9')
@@ -344,6 +379,27 @@ take_uid(struct span *rest, uint32_t *ret)
 	}
 	*ret = (uint32_t)v;
 	return v < UINT32_MAX;
+}
+
+/* "N PATH OLD NEW", where OLD is of N bytes. */
+static int
+parse_swap(struct setupstate *s, struct span rest, struct ops_err *err)
+{
+	struct span path, from, to;
+	uint32_t n;
+	const char *text[3];
+
+	if (!take_number(&rest, ' ', &n) || !take(&rest, ' ', &path) ||
+	    n >= rest.n || rest.p[n] != ' ')
+		return ops_fail(err, OPS_EFORMAT, "it is no swap of lines");
+	from = (struct span){ rest.p, n };
+	to = (struct span){ rest.p + n + 1, rest.n - n - 1 };
+	text[0] = keep(s, path.p, path.n);
+	text[1] = keep(s, from.p, from.n);
+	text[2] = keep(s, to.p, to.n);
+	if (text[0] == NULL || text[1] == NULL || text[2] == NULL)
+		return ops_fail(err, OPS_ENOMEM, WHO ": no memory");
+	return setupstate_add_swap(s, text[0], text[1], text[2], err);
 }
 
 /* A row's texts as the functions above take them. */
@@ -395,8 +451,10 @@ parse_row(struct setupstate *s, struct span kind, struct span rest,
 				   : setupstate_add_line(
 					 s, row.one, row.two, open, err);
 	}
+	if (is(kind, "swap"))
+		return parse_swap(s, rest, err);
 	if (is(kind, "account") && take(&rest, ':', &w) &&
-	    take_uid(&rest, &uid))
+	    take_number(&rest, ':', &uid))
 		return texts(s, w, rest, &row, err) < 0
 			   ? -1
 			   : setupstate_add_account(
@@ -492,6 +550,34 @@ drop_lines(const struct setupstate *s, const char *path, struct ops_buf *out)
 	return done;
 }
 
+/* The lines that were there, where ours stand. */
+static size_t
+swap_back(const struct setupstate *s, const char *path, struct ops_buf *out)
+{
+	struct ops_buf next = { .max = out->max };
+	struct textline l;
+	size_t done = 0;
+
+	for (size_t i = s->n_swaps; i-- > 0;) {
+		const struct setup_swap *w = &s->swaps[i];
+		const char *p = (const char *)out->data;
+
+		if (out->len == 0 || strcmp(w->path, path) != 0 ||
+		    !textline_find(p, out->len, w->to, &l))
+			continue;
+		ops_buf_reset(&next);
+		ops_buf_put(&next, p, l.start);
+		ops_buf_puts(&next, w->from);
+		ops_buf_put(&next, p + l.start + l.n, out->len - l.start - l.n);
+		ops_buf_reset(out);
+		ops_buf_put(out, next.data, next.len);
+		out->failed |= next.failed;
+		done++;
+	}
+	ops_buf_free(&next);
+	return done;
+}
+
 enum setup_undo
 setupstate_undo(const struct setupstate *s, const char *path, const char *p,
     size_t n, struct ops_buf *out)
@@ -508,7 +594,7 @@ setupstate_undo(const struct setupstate *s, const char *path, const char *p,
 	if (!f->before.there && setup_hash_is(&now, &f->after))
 		return UNDO_REMOVE;
 	ops_buf_put(out, p, n);
-	done = drop_lines(s, path, out);
+	done = drop_lines(s, path, out) + swap_back(s, path, out);
 	if (!f->before.there && out->len == 0 && done > 0)
 		return UNDO_REMOVE;
 	if (done > 0)

@@ -7,6 +7,7 @@
  *	people			all of them, also those that come later
  *	file BEFORE AFTER PATH	SHA-256 as hex, "-": there is none
  *	line 0|1 PATH TEXT	put in by us; 1: the line before it was given its end
+ *	swap N PATH OLD NEW	a line of N bytes that was there, and ours in its place
  *	account NAME:UID:SHELL	whose shell is the door now, and what it was in passwd
  *	end
  *
@@ -47,6 +48,10 @@ struct setup_line {
 	bool was_open;
 };
 
+struct setup_swap {
+	const char *path, *from, *to;
+};
+
 struct setup_account {
 	const char *name;
 	uint32_t uid;
@@ -61,8 +66,9 @@ struct setupstate {
 	struct setup_hash program; /* of the door; !there: not known */
 	struct setup_file *files;
 	struct setup_line *lines;
+	struct setup_swap *swaps;
 	struct setup_account *accounts;
-	size_t n_files, n_lines, n_accounts;
+	size_t n_files, n_lines, n_swaps, n_accounts;
 };
 
 int setupstate_parse(
@@ -76,6 +82,9 @@ int setupstate_door(struct setupstate *s, const char *kind, const char *door,
 /* One that is there already is put in again. */
 int setupstate_add_line(struct setupstate *s, const char *path,
     const char *text, bool was_open, struct ops_err *err);
+/* One of the same path and line of ours is there already: nothing is done. */
+int setupstate_add_swap(struct setupstate *s, const char *path,
+    const char *from, const char *to, struct ops_err *err);
 /* One that is there already gets this shell. */
 int setupstate_add_account(struct setupstate *s, const char *name, uint32_t uid,
     const char *shell, struct ops_err *err);

@@ -16,6 +16,7 @@
 #include "said.h"
 #include "screen.h"
 #include "store/expire.h"
+#include "transferred.h"
 
 #define OUT_MAX (64u << 20)
 #define LABEL 10 /* columns of a name in the header */
@@ -314,6 +315,7 @@ static void
 put_sizes(struct ops_buf *out, const struct session *s, const struct tally *t)
 {
 	put_bytes_line(out, s, t);
+	transferred_put(s, t->programs, LABEL, out);
 	if (!session_imported(s) || t->commands > 0) {
 		label(out, "commands");
 		ops_buf_printf(out, "%" PRIu64 "\n", t->commands);

@@ -204,21 +204,56 @@ source_programs(struct source *s, const struct program_filter *f,
 		   : 0;
 }
 
-int
-source_sessions(struct cli *cli, const struct session_filter *f, bool mine,
+static int
+load_logins(struct source *s, const struct login_filter *f, bool mine,
     struct session_list *ret, struct ops_err *err)
 {
-	const struct session_missing *m;
+	static const struct session_filter all;
+	const struct proto_filter remote = { .user = text_of(f->user),
+		.since = f->since,
+		.until = f->until,
+		.mine = mine,
+		.person = text_of(f->person) };
+	struct login_filter own = *f;
 
-	if (load_sessions(cli->source, f, mine, ret, err) < 0)
-		return -1;
-	m = &ret->missing;
+	if (s->remote != NULL)
+		return remote_logins(s->remote, &remote, ret, err);
+	own.has_uid = mine;
+	own.uid = (uint32_t)getuid();
+	if (lookup_sessions(s->name, s->dir, &all, ret, err) < 0)
+		return ops_context(err, "store %s", s->name);
+	logins_keep(&ret->logins, &own);
+	return 0;
+}
+
+static void
+tell_missing(struct cli *cli, const struct session_missing *m)
+{
 	if (m->frames > 0)
 		cli_partial(cli,
 		    "%" PRIu64 " of %" PRIu64 " frames of the events can't be "
 		    "read (%s): sessions, or how they ended, may be missing "
 		    "here; opseal verify says more",
 		    m->frames, m->of, m->why);
+}
+
+int
+source_sessions(struct cli *cli, const struct session_filter *f, bool mine,
+    struct session_list *ret, struct ops_err *err)
+{
+	if (load_sessions(cli->source, f, mine, ret, err) < 0)
+		return -1;
+	tell_missing(cli, &ret->missing);
+	return 0;
+}
+
+int
+source_logins(struct cli *cli, const struct login_filter *f, bool mine,
+    struct session_list *ret, struct ops_err *err)
+{
+	if (load_logins(cli->source, f, mine, ret, err) < 0)
+		return -1;
+	tell_missing(cli, &ret->missing);
 	return 0;
 }
 

@@ -40,6 +40,10 @@ bool source_may_all(const struct source *s);
 int source_sessions(struct cli *cli, const struct session_filter *f, bool mine,
     struct session_list *ret, struct ops_err *err);
 
+/* Logins, oldest first, into ret->logins; else as above. */
+int source_logins(struct cli *cli, const struct login_filter *f, bool mine,
+    struct session_list *ret, struct ops_err *err);
+
 /* Programs, oldest first. */
 int source_programs(struct source *s, const struct program_filter *f,
     struct program_list *ret, struct ops_err *err);

@@ -82,6 +82,19 @@ sshd_value(const char *keyword, char value[static SSHDCONF_VALUE])
 	return said;
 }
 
+bool
+sshd_sftp_is_internal(void)
+{
+	struct ops_buf out = { .max = SSHDCONF_MAX };
+	struct ops_err err = { 0 };
+	bool is = sshd_program() != NULL &&
+		  sshd_effective(NULL, NULL, &out, &err) == 0 && out.len > 0 &&
+		  sshdconf_sftp_is_internal((const char *)out.data, out.len);
+
+	ops_buf_free(&out);
+	return is;
+}
+
 /* -- an account's keys -- */
 
 /* One word of AuthorizedKeysFile, with its tokens replaced. */
@@ -261,6 +274,26 @@ sshd_try(const void *p, size_t n, const char *user, const char *door,
 	rc = try_in(config, fresh, p, n, user, door, err);
 	(void)unlink(config);
 	(void)unlink(fresh);
+	(void)rmdir(dir);
+	return rc;
+}
+
+int
+sshd_try_main(const void *p, size_t n, struct ops_err *err)
+{
+	char dir[] = "/tmp/opseal-sshd.XXXXXX", config[64];
+	struct ops_buf out = { .max = SSHDCONF_MAX };
+	int rc;
+
+	if (mkdtemp(dir) == NULL)
+		return ops_fail_errno(
+		    err, "a private copy of " SSHD_CONFIG " in /tmp");
+	(void)snprintf(config, sizeof(config), "%s/sshd_config", dir);
+	rc = write_new(config, p, n, err);
+	if (rc == 0)
+		rc = sshd_effective(config, NULL, &out, err);
+	ops_buf_free(&out);
+	(void)unlink(config);
 	(void)rmdir(dir);
 	return rc;
 }

@@ -27,6 +27,8 @@ int sshd_effective(const char *config, const char *user, struct ops_buf *out,
 /* What it says of the keyword ("usepam") for anybody.  False: it isn't installed, or
  * doesn't say. */
 bool sshd_value(const char *keyword, char value[static SSHDCONF_VALUE]);
+/* Is its sftp internal-sftp, which starts no program?  False as above. */
+bool sshd_sftp_is_internal(void);
 
 /* Why the account can't have the door as ForceCommand.  1: reason says it.  0: it
  * can. */
@@ -37,6 +39,9 @@ int sshd_refuses(const struct account *a, const char *door,
  * copy: is it accepted, and does it have the door as user's ForceCommand? */
 int sshd_try(const void *p, size_t n, const char *user, const char *door,
     struct ops_err *err);
+
+/* Is p[0..n) accepted in place of sshd_config?  What it includes is as it is. */
+int sshd_try_main(const void *p, size_t n, struct ops_err *err);
 
 /* Have a running sshd read its configuration; who is logged in stays.  what gets a
  * line about what was done. */

@@ -70,8 +70,8 @@ static const struct {
 };
 /* clang-format on */
 
-static bool
-sftp_is_internal(const char *p, size_t n)
+bool
+sshdconf_sftp_is_internal(const char *p, size_t n)
 {
 	struct textline l;
 	size_t at = 0, from;
@@ -83,6 +83,99 @@ sftp_is_internal(const char *p, size_t n)
 		    memmem(l.p + from, l.n - from, internal,
 			strlen(internal)) != NULL)
 			return true;
+	}
+	return false;
+}
+
+/* Take the next word of the line at *from; its quotes, if it has any, too. */
+static size_t
+word(const struct textline *l, size_t *from)
+{
+	size_t n = 0;
+
+	while (*from < l->n && (l->p[*from] == ' ' || l->p[*from] == '\t'))
+		(*from)++;
+	while (*from + n < l->n && l->p[*from + n] != ' ' &&
+	       l->p[*from + n] != '\t')
+		n++;
+	return n;
+}
+
+static bool
+word_is(const struct textline *l, size_t from, size_t n, const char *text)
+{
+	return n == strlen(text) && memcmp(l->p + from, text, n) == 0;
+}
+
+bool
+sshdconf_sftp(const char *p, size_t n, const char *program,
+    struct textline *line, struct ops_buf *to)
+{
+	struct textline l;
+	size_t at = 0, from, len;
+
+	while (textline_next(p, n, &at, &l)) {
+		if (!begins(&l, "subsystem", &from))
+			continue;
+		len = word(&l, &from);
+		if (!word_is(&l, from, len, "sftp"))
+			continue;
+		from += len;
+		len = word(&l, &from);
+		if (!word_is(&l, from, len, "internal-sftp"))
+			return false;
+		ops_buf_put(to, l.p, from);
+		ops_buf_puts(to, program);
+		ops_buf_put(to, l.p + from + len, l.n - from - len);
+		*line = l;
+		return true;
+	}
+	return false;
+}
+
+bool
+sshdconf_shuts_in(const char *p, size_t n)
+{
+	struct textline l;
+	size_t at = 0, from, len;
+
+	while (textline_next(p, n, &at, &l)) {
+		if (!begins(&l, "chrootdirectory", &from))
+			continue;
+		len = word(&l, &from);
+		if (len != 4 || strncasecmp(l.p + from, "none", 4) != 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+sshdconf_include(
+    const char *p, size_t n, size_t *at, char value[static SSHDCONF_VALUE])
+{
+	struct textline l;
+	size_t next = 0, from, len;
+
+	/* *at is a place in the bytes: behind the word that came last. */
+	while (textline_next(p, n, &next, &l)) {
+		if (next <= *at || !begins(&l, "include", &from))
+			continue;
+		if (*at > l.start && *at - l.start > from)
+			from = *at - l.start;
+		len = word(&l, &from);
+		if (len == 0)
+			continue;
+		*at = l.start + from + len;
+		if (len >= 2 && l.p[from] == '"' &&
+		    l.p[from + len - 1] == '"') {
+			from++;
+			len -= 2;
+		}
+		if (len >= SSHDCONF_VALUE)
+			continue;
+		memcpy(value, l.p + from, len);
+		value[len] = '\0';
+		return true;
 	}
 	return false;
 }
@@ -103,7 +196,7 @@ sshdconf_refuses(const char *p, size_t n, const char *door,
 		(void)snprintf(reason, SSHDCONF_VALUE, "%s", refusals[i].why);
 		return true;
 	}
-	if (!sftp_is_internal(p, n))
+	if (!sshdconf_sftp_is_internal(p, n))
 		return false;
 	(void)snprintf(reason, SSHDCONF_VALUE,
 	    "its sftp is internal-sftp, which ForceCommand takes away");

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "textline.h"
 
 #define SSHDCONF_MAX 1048576 /* bytes */
 #define SSHDCONF_VALUE 512 /* bytes of a value and NUL; what is longer is cut */
@@ -33,6 +34,21 @@ bool sshdconf_next(const char *p, size_t n, size_t *at, unsigned *line,
  * this door already is fine. */
 bool sshdconf_refuses(const char *p, size_t n, const char *door,
     char reason[static SSHDCONF_VALUE]);
+
+/* Is internal-sftp a subsystem, in what sshd -T says or in a file? */
+bool sshdconf_sftp_is_internal(const char *p, size_t n);
+
+/* The line that makes sftp internal-sftp, and that line with this program in place
+ * of it; its options stay.  False: there is none. */
+bool sshdconf_sftp(const char *p, size_t n, const char *program,
+    struct textline *line, struct ops_buf *to);
+
+/* Does some line of a configuration shut anybody in, whoever that is for? */
+bool sshdconf_shuts_in(const char *p, size_t n);
+
+/* The next word of an Include; at: 0 at first.  False: there are no more. */
+bool sshdconf_include(
+    const char *p, size_t n, size_t *at, char value[static SSHDCONF_VALUE]);
 
 /* May it stand in Match User as it is? */
 bool sshdconf_is_name(const char *name);

@@ -110,7 +110,8 @@ unset_up(struct setuphost *h, const struct unsetup_opts *o, struct ops_err *err)
 		puts("Nothing is set up.");
 		return CLI_FINE;
 	}
-	force = strcmp(h->state.kind, "force") == 0;
+	/* What of it sshd reads. */
+	force = strcmp(h->state.kind, "force") == 0 || h->state.n_swaps > 0;
 	setuphost_tell_by_hand(h, true);
 	if (hear_map(h, err) < 0 || name_others(h, err) < 0)
 		return -1;

@@ -329,6 +329,10 @@ put_ended(
 		.maxrss = e->maxrss * PAGE_KIB,
 		.read_bytes = e->read_bytes,
 		.write_bytes = e->write_bytes,
+		.has_io =
+		    e->rchar >= PROGRAM_IO_MIN || e->wchar >= PROGRAM_IO_MIN,
+		.rchar = e->rchar,
+		.wchar = e->wchar,
 		.minflt = e->minflt,
 		.majflt = e->majflt,
 		/* 0: none.  Its pid is no number there, and might be another's. */

@@ -355,6 +355,12 @@ on_programs(void *conn, struct msg *m, struct ops_err *err)
 	return list_logged(conn, m, query_on_programs, err);
 }
 
+static int
+on_logins(void *conn, struct msg *m, struct ops_err *err)
+{
+	return list_logged(conn, m, query_on_logins, err);
+}
+
 /* What a check of root's found; he may as well say it himself. */
 static int
 on_report(void *conn, struct msg *m, struct ops_err *err)
@@ -381,6 +387,7 @@ static const struct msg_rule rules[] = {
 	{ C_HELLO,    "C_HELLO",    IN(QUERY_NEW),  1,          QUERY_WHAT_MAX,  0, 0, on_hello },
 	{ C_STATUS,   "C_STATUS",   IN(QUERY_OPEN), 0,          0,               0, 0, on_status },
 	{ C_SESSIONS, "C_SESSIONS", IN(QUERY_OPEN), 1,          4096,            0, 0, on_sessions },
+	{ C_LOGINS,   "C_LOGINS",   IN(QUERY_OPEN), 1,          4096,            0, 0, on_logins },
 	{ C_PROGRAMS, "C_PROGRAMS", IN(QUERY_OPEN), 1,          4096,            0, 0, on_programs },
 	{ C_VISITS,   "C_VISITS",   IN(QUERY_OPEN), 1,          4096,            0, 0, on_visits },
 	{ C_READ,     "C_READ",     IN(QUERY_OPEN), OPS_ID_LEN, OPS_ID_LEN,      0, 0, on_read },

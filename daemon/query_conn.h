@@ -7,6 +7,7 @@
  *	query_notes.c		notes: those there are, and new ones
  *	query_visits.c	those about who was here
  *	query_self.c	what is said of the peer himself
+ *	query_logins.c	those about logins
  *
  * Fuzzed: query_conn
  */
@@ -33,6 +34,8 @@
 #define QUERY_SELF_MAX 1024 /* bytes of the texts of query_self() */
 
 enum query_state { QUERY_NEW, QUERY_OPEN };
+
+struct session_list;
 
 struct query_conn {
 	const struct role *role;
@@ -73,11 +76,15 @@ int query_refuse(struct query_conn *q, const uint8_t *id, const char *text,
     struct ops_err *err);
 /* Answer C_DONE. */
 int query_done(struct query_conn *q, struct ops_err *err);
+/* C_END of a list of n that was made of these sessions and their events. */
+int query_end_events(struct query_conn *q, size_t n,
+    const struct session_list *l, struct ops_err *err);
 bool query_may(const struct query_conn *q, const uint8_t id[static OPS_ID_LEN]);
 
 int query_on_sessions(void *conn, struct msg *m, struct ops_err *err);
 int query_on_programs(void *conn, struct msg *m, struct ops_err *err);
 int query_on_visits(void *conn, struct msg *m, struct ops_err *err);
+int query_on_logins(void *conn, struct msg *m, struct ops_err *err);
 int query_on_open(void *conn, struct msg *m, struct ops_err *err);
 int query_on_list(void *conn, struct msg *m, struct ops_err *err);
 int query_on_note(void *conn, struct msg *m, struct ops_err *err);

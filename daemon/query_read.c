@@ -41,16 +41,16 @@ query_text(const struct event_text *t, char out[static EVENT_TEXT_MAX + 1],
 	return 0;
 }
 
-static int
-end_sessions(
-    struct query_conn *q, const struct session_list *l, struct ops_err *err)
+int
+query_end_events(struct query_conn *q, size_t n, const struct session_list *l,
+    struct ops_err *err)
 {
 	const struct session_missing *m = &l->missing;
 	uint8_t b[20];
 
 	if (m->frames == 0)
-		return end(q, l->n, err);
-	ops_putle32(b, (uint32_t)l->n);
+		return end(q, n, err);
+	ops_putle32(b, (uint32_t)n);
 	ops_putle64(b + 4, m->frames);
 	ops_putle64(b + 12, m->of);
 	return msg_send2(
@@ -73,7 +73,7 @@ send_sessions(
 			    q->fd, C_SESSION, b.data, b.len, NULL, 0, err);
 	}
 	ops_buf_free(&b);
-	return rc < 0 ? -1 : end_sessions(q, l, err);
+	return rc < 0 ? -1 : query_end_events(q, l->n, l, err);
 }
 
 int

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "arguments.h"
+#include "connection.h"
 #include "ipc/proto.h"
 #include "record/login.h"
 #include "record/record.h"
@@ -98,7 +99,7 @@ VISIBLE int
 pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	const struct logout l = { .user = item(pamh, PAM_USER),
+	struct logout l = { .user = item(pamh, PAM_USER),
 		.service = item(pamh, PAM_SERVICE) };
 	struct ops_err err = { 0 };
 	struct arguments a;
@@ -108,6 +109,7 @@ pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 	if (!may_tell() || pam_get_data(pamh, TOLD, &told) != PAM_SUCCESS)
 		return PAM_SUCCESS;
 	read_arguments(pamh, argc, argv, &a);
+	l.has_bytes = connection_bytes(&l.bytes_in, &l.bytes_out);
 	logout_put(&b, &l);
 	if (ops_buf_check(&b, "logout", &err) < 0 ||
 	    tell(&a, MSG_LOGOUT, &b, &err) < 0)

@@ -97,6 +97,9 @@
  *	    <- C_SESSION	CBOR of one session (store/session.h session_put), each
  *	    <- C_END		u32 how many; if frames of the events could not be read, so that
  *				this isn't all: u64 how many, u64 of how many, text: why the first
+ *	cli -> C_LOGINS		CBOR filter as of C_SESSIONS, without active, command, commands
+ *	    <- C_LOGIN		CBOR of one login (store/logins.h login_seen_put), each
+ *	    <- C_END		as of C_SESSIONS
  *	cli -> C_PROGRAMS	CBOR, struct proto_programs
  *	    <- C_PROGRAM	one program (store/programs.h program_put), each
  *	    <- C_PROGRAM_ARGS	the rest of its arguments, in pieces
@@ -216,6 +219,8 @@ enum proto_type {
 	C_NOTE,
 	C_NOTES,
 	C_NOTE_IS,
+	C_LOGINS,
+	C_LOGIN,
 	C_VISITS = 120,
 	C_VISIT,
 };

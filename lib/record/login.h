@@ -70,8 +70,8 @@ struct logout {
 	struct event_text service; /* 6 */
 	bool has_bytes;            /*   known: */
 	bool has_bytes_out;        /*   the same: put sets it, get checks it */
-	uint64_t bytes_in;         /* 7 the service read, of all that it did */
-	uint64_t bytes_out;        /* 8 and wrote */
+	uint64_t bytes_in;         /* 7 that came in on its TCP connection */
+	uint64_t bytes_out;        /* 8 and went out, as the kernel counts */
 	uint64_t realtime;         /* 9 */
 };
 

@@ -93,6 +93,8 @@ static const struct map_field ended_fields[] = {
 	{ 18, MAYBE(program_ended, ses, has_who) },
 	{ 19, TEXT(program_ended, comm, PROGRAM_COMM_MAX) },
 	{ 20, MAYBE(program_ended, own, has_own) },
+	{ 21, MAYBE(program_ended, rchar, has_io) },
+	{ 22, MAYBE(program_ended, wchar, has_wchar) },
 };
 
 static const struct map_field failed_fields[] = {
@@ -181,7 +183,10 @@ void
 program_ended_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
     const struct program_ended *e)
 {
-	body_put(b, id, ended_fields, OPS_ARRAY_LEN(ended_fields), e);
+	struct program_ended all = *e;
+
+	all.has_wchar = all.has_io;
+	body_put(b, id, ended_fields, OPS_ARRAY_LEN(ended_fields), &all);
 }
 
 void
@@ -289,6 +294,9 @@ program_ended_get(
 		return -1;
 	if (check_joined(got.joined, err) < 0)
 		return -1;
+	if (got.has_io != got.has_wchar)
+		return ops_fail(
+		    err, OPS_EFORMAT, "end: half of a count of bytes");
 	*ret = got;
 	return 0;
 }

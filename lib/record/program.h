@@ -36,6 +36,7 @@
 #define PROGRAM_PATH_MAX 4096  /* bytes of a path, PATH_MAX */
 #define PROGRAM_INTERP_MAX 256 /* BINPRM_BUF_SIZE */
 #define PROGRAM_CGROUP_MAX 2048
+#define PROGRAM_IO_MIN 16384  /* bytes that a program moved, to be told */
 #define PROGRAM_COMM_MAX 16   /* TASK_COMM_LEN */
 #define PROGRAM_ENV_MAX 4000  /* bytes of environment that are kept */
 #define PROGRAM_ARGS_MAX 8000 /* bytes of arguments in one record */
@@ -161,6 +162,13 @@ struct program_ended {
 	struct event_text comm; /* 19 absent if the REC_EXEC has the same */
 	bool has_own;           /*   opseald's pid namespace is not the first */
 	uint32_t own;           /* 20 its pid there; 0: it isn't in that */
+	/* What it read and wrote by read(2), write(2) and their kin, of files,
+	 * pipes and sockets; its children that it waited for, too.  There from
+	 * PROGRAM_IO_MIN on, of either: most programs move less, and what they
+	 * move is the libraries that they load. */
+	bool has_io;
+	bool has_wchar;        /*    the same: put sets it, get checks it */
+	uint64_t rchar, wchar; /* 21, 22 as /proc/PID/io has them */
 };
 
 /* REC_FAILED: claimed by the program that tried. */

@@ -27,9 +27,28 @@ logins_add(struct logins *all, const uint8_t boot[static LOGINS_BOOT],
 		all->cap = cap;
 	}
 	to = &all->l[all->n++];
+	*to = (struct login_seen){ 0 };
 	memcpy(to->boot, boot, LOGINS_BOOT);
 	to->time = time;
 	to->l = *l;
+	return 0;
+}
+
+int
+logins_add_out(
+    struct logins *all, const struct logout_seen *o, struct ops_err *err)
+{
+	if (all->n_out == all->cap_out) {
+		size_t cap = all->cap_out == 0 ? 64 : 2 * all->cap_out;
+		struct logout_seen *to =
+		    reallocarray(all->out, cap, sizeof(*to));
+
+		if (to == NULL)
+			return no_memory(err);
+		all->out = to;
+		all->cap_out = cap;
+	}
+	all->out[all->n_out++] = *o;
 	return 0;
 }
 
@@ -37,6 +56,7 @@ void
 logins_free(struct logins *all)
 {
 	free(all->l);
+	free(all->out);
 	free(all->process);
 	*all = (struct logins){ 0 };
 }
@@ -84,6 +104,41 @@ by_process(const void *a, const void *b, void *arg)
 	return rc != 0 ? rc : (x > y) - (x < y); /* l is in order already */
 }
 
+/* The first behind all that are of this process and not later. */
+static size_t
+behind(const struct logins *all, const uint8_t *boot, uint32_t pid,
+    uint64_t start, uint64_t time)
+{
+	size_t low = 0, high = all->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct login_seen *l = &all->l[all->process[mid]];
+		int rc = compare_process(l, boot, pid, start);
+
+		if (rc < 0 || (rc == 0 && l->time <= time))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static void
+join_out(struct logins *all, const struct logout_seen *o)
+{
+	size_t at = behind(all, o->boot, o->o.pid, o->o.start, o->time);
+	struct login_seen *l = at > 0 ? &all->l[all->process[at - 1]] : NULL;
+
+	if (l == NULL || l->has_out ||
+	    compare_process(l, o->boot, o->o.pid, o->o.start) != 0)
+		return;
+	l->has_out = true;
+	l->out = o->o;
+	l->out_wall = o->wall;
+	l->sealed = l->sealed && o->sealed;
+}
+
 int
 logins_sort(struct logins *all, struct ops_err *err)
 {
@@ -97,6 +152,8 @@ logins_sort(struct logins *all, struct ops_err *err)
 		all->process[i] = i;
 	qsort_r(
 	    all->process, all->n, sizeof(*all->process), by_process, all->l);
+	for (size_t i = 0; i < all->n_out; i++)
+		join_out(all, &all->out[i]);
 	return 0;
 }
 
@@ -237,6 +294,14 @@ logins_of(const struct logins *all, const struct login_way *w)
 	return first == NULL ? NULL : best_of_ses(all, first);
 }
 
+struct login_seen *
+logins_seen(struct logins *all, const struct login *l)
+{
+	size_t off = (size_t)((const char *)l - (const char *)&all->l[0].l);
+
+	return &all->l[off / sizeof(*all->l)];
+}
+
 /* -- who may read -- */
 
 static bool
@@ -256,4 +321,48 @@ login_may_read(const struct login *reader, const struct login *l)
 	if (reader->how == LOGIN_MAP && l->how == LOGIN_MAP)
 		return same(reader->person, l->person);
 	return same(reader->key, l->key);
+}
+
+/* -- which -- */
+
+static bool
+fits(const struct login_seen *l, const struct login_filter *f,
+    const struct login *me)
+{
+	return (!f->has_uid || l->l.uid == f->uid || l->l.auid == f->uid) &&
+	       (f->user == NULL ||
+		   (l->l.user.n == strlen(f->user) &&
+		       (l->l.user.n == 0 ||
+			   memcmp(l->l.user.p, f->user, l->l.user.n) == 0))) &&
+	       (f->person == NULL || login_is_person(&l->l, f->person)) &&
+	       (f->since == 0 || !l->has_out || l->out_wall >= f->since) &&
+	       (f->until == 0 || l->wall <= f->until) &&
+	       (f->reader == NULL || login_may_read(me, &l->l));
+}
+
+static int
+by_wall(const void *a, const void *b)
+{
+	const struct login_seen *x = a, *y = b;
+	int rc = compare(x->wall, y->wall);
+
+	return rc != 0 ? rc : compare(x->l.pid, y->l.pid);
+}
+
+void
+logins_keep(struct logins *all, const struct login_filter *f)
+{
+	const struct login *found =
+	    f->reader != NULL ? logins_of(all, f->reader) : NULL;
+	const struct login me = found != NULL ? *found : (struct login){ 0 };
+	size_t kept = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (fits(&all->l[i], f, found != NULL ? &me : NULL))
+			all->l[kept++] = all->l[i];
+	all->n = kept;
+	free(all->process);
+	all->process = NULL;
+	if (kept > 0)
+		qsort(all->l, kept, sizeof(*all->l), by_wall);
 }

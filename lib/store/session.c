@@ -77,6 +77,21 @@ session_list_add(
 	return 0;
 }
 
+int
+session_list_add_login(
+    struct session_list *l, const struct login_seen *in, struct ops_err *err)
+{
+	struct login_seen mine = *in;
+
+	if (!keep_login(l, &mine.l) || !keep_text(l, &mine.out.user) ||
+	    !keep_text(l, &mine.out.service))
+		return no_memory(err);
+	if (logins_add(&l->logins, mine.boot, mine.time, &mine.l, err) < 0)
+		return -1;
+	l->logins.l[l->logins.n - 1] = mine;
+	return 0;
+}
+
 void
 session_list_free(struct session_list *l)
 {
@@ -125,7 +140,8 @@ note_boot(struct loader *ld)
 }
 
 static int
-take_login(struct loader *ld, const struct record *r, struct ops_err *err)
+take_login(struct loader *ld, const struct record *r,
+    const struct stream_pos *pos, struct ops_err *err)
 {
 	struct login l;
 
@@ -133,7 +149,28 @@ take_login(struct loader *ld, const struct record *r, struct ops_err *err)
 		return 0;
 	if (!keep_login(ld->l, &l))
 		return no_memory(err);
-	return logins_add(&ld->l->logins, ld->boot_id, r->time, &l, err);
+	if (logins_add(&ld->l->logins, ld->boot_id, r->time, &l, err) < 0)
+		return -1;
+	ld->l->logins.l[ld->l->logins.n - 1].wall = pos->wall;
+	ld->l->logins.l[ld->l->logins.n - 1].sealed = pos->sealed;
+	return 0;
+}
+
+static int
+take_logout(struct loader *ld, const struct record *r,
+    const struct stream_pos *pos, struct ops_err *err)
+{
+	struct logout_seen o = {
+		.time = r->time, .wall = pos->wall, .sealed = pos->sealed
+	};
+
+	if (ld->boot_id == NULL ||
+	    logout_get(r->payload, r->len, &o.o, NULL) < 0)
+		return 0;
+	memcpy(o.boot, ld->boot_id, sizeof(o.boot));
+	if (!keep_text(ld->l, &o.o.user) || !keep_text(ld->l, &o.o.service))
+		return no_memory(err);
+	return logins_add_out(&ld->l->logins, &o, err);
 }
 
 static int
@@ -226,7 +263,9 @@ take_event(struct loader *ld, const struct record *r,
 	    body_session(r->payload, r->len, id, NULL) < 0)
 		return 0;
 	if (r->type == REC_LOGIN)
-		return take_login(ld, r, err);
+		return take_login(ld, r, pos, err);
+	if (r->type == REC_LOGOUT)
+		return take_logout(ld, r, pos, err);
 	if (r->type == REC_SESSION_OPEN)
 		return take_open(ld, id, r, pos, err);
 	s = known(ld, id);
@@ -349,6 +388,7 @@ find_login(const struct loader *ld, size_t i)
 		.self = { s->open.pid, s->open.start },
 		.ancestors = s->open.ancestors,
 		.when = s->start_boottime };
+	struct login_seen *seen;
 	const struct login *l;
 
 	if (ld->boot == NULL || ld->boot[i] == NULL || session_imported(s))
@@ -359,6 +399,11 @@ find_login(const struct loader *ld, size_t i)
 		return;
 	s->has_login = true;
 	s->login = *l;
+	seen = logins_seen(&ld->l->logins, l);
+	seen->sessions++;
+	s->has_connection = seen->has_out && seen->out.has_bytes;
+	s->connection_in = s->has_connection ? seen->out.bytes_in : 0;
+	s->connection_out = s->has_connection ? seen->out.bytes_out : 0;
 }
 
 static void

@@ -58,6 +58,10 @@ struct session {
 	bool has_login;  /* how somebody came here is known; texts owned by the
 			  * list.  Of an imported session it isn't. */
 	struct login login;
+	/* What came in and went out on that login's connection, the sessions
+	 * beside this one too; known when it has ended. */
+	bool has_connection;
+	uint64_t connection_in, connection_out;
 };
 
 /* What of the events could not be read.  Sessions that only those tell of are
@@ -74,7 +78,8 @@ struct session_list {
 	size_t n;
 	struct arena *arena;
 	struct session_missing missing;
-	struct logins logins; /* all of the store; none from session_get() */
+	struct logins logins; /* all of the store, whatever is kept; none from
+			       * session_get() */
 };
 
 /* Was it read from a file, and not recorded? */
@@ -117,6 +122,9 @@ void session_list_free(struct session_list *l);
 /* Append a copy, with its texts. */
 int session_list_add(
     struct session_list *l, const struct session *s, struct ops_err *err);
+/* Append a copy to l->logins, with its texts. */
+int session_list_add_login(
+    struct session_list *l, const struct login_seen *in, struct ops_err *err);
 
 /*
  * Find the one that `name` means: an id or a unique prefix of one, "last",

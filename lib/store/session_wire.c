@@ -19,6 +19,8 @@ struct wire {
 	struct event_text reason;
 	bool asked;
 	uint64_t notes;
+	bool has_connection, has_out;
+	uint64_t connection_in, connection_out;
 };
 
 /* clang-format off */
@@ -41,6 +43,8 @@ static const struct map_field fields[] = {
 	{ 16, MAP_FLAG, MAP_AT(wire, asked), 0, NULL, 0 },
 	{ 17, MAP_VIEW, offsetof(struct wire, reason), REMARK_TEXT_MAX, 0, NULL, 0 },
 	{ 18, MAP_UINT, MAP_AT(wire, notes), 0, NULL, 0 },
+	{ 80, MAP_UINT, MAP_AT(wire, connection_in), MAP_HAS(wire, has_connection), NULL, 0 },
+	{ 81, MAP_UINT, MAP_AT(wire, connection_out), MAP_HAS(wire, has_out), NULL, 0 },
 };
 /* clang-format on */
 
@@ -63,7 +67,12 @@ session_put(struct ops_buf *b, const struct session *s)
 		.asked = s->asked,
 		.reason = s->reason,
 		.notes = s->notes,
-		.commands = s->has_commands ? UINT64_C(1) + s->commands : 0 };
+
+		.commands = s->has_commands ? UINT64_C(1) + s->commands : 0,
+		.has_connection = s->has_connection,
+		.has_out = s->has_connection,
+		.connection_in = s->connection_in,
+		.connection_out = s->connection_out };
 
 	memcpy(w.id, s->id, OPS_ID_LEN);
 	event_open_put(&open, s->id, &s->open);
@@ -100,6 +109,8 @@ decode_wire(const uint8_t *p, size_t n, struct wire *w, struct session *s,
 		return ops_fail(err, OPS_EFORMAT, "no such state");
 	if (w->commands > UINT64_C(1) + UINT32_MAX)
 		return ops_fail(err, OPS_EFORMAT, "too many commands");
+	if (w->has_connection != w->has_out)
+		return ops_fail(err, OPS_EFORMAT, "half of a connection");
 	if (w->open.p == NULL)
 		return ops_fail(err, OPS_EFORMAT, "no SESSION-OPEN");
 	if (body_session(w->open.p, w->open.n, id, err) < 0 ||
@@ -149,5 +160,8 @@ session_get(
 	s.asked = w.asked;
 	s.reason = w.reason;
 	s.notes = w.notes;
+	s.has_connection = w.has_connection;
+	s.connection_in = w.connection_in;
+	s.connection_out = w.connection_out;
 	return session_list_add(l, &s, err);
 }

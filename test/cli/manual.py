@@ -12,9 +12,10 @@ MAN = os.path.join(t.SOURCE, "doc/man")
 
 # What is written by which files, and told in which sections of JSON NAMES.
 JSON = (
-    (("programs_json.c", "coverage.c", "unseen.c"),
+    (("programs_json.c", "transferred.c", "coverage.c", "unseen.c"),
      ("Of log, and of the programs of show", "Of status --coverage")),
     (("describe.c", "person.c", "said.c", "show.c"), ("Of ls", "Of show")),
+    (("logins.c",), ("Of logins",)),
     (("status.c",), ("Of status",)),
     (("verdict.c",), ("Of doctor",)),
     (("verify.c",), ("Of verify",)),

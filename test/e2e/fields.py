@@ -160,6 +160,11 @@ class Fields(c.Captured):
             # On its way out it may still read from its own files.
             self.check(io[name] <= row[name] <= io[name] + MB, "%s: %d, then %d" % (
                 name, io[name], row[name]))
+        # All of it, whether the disk was there for it or not: what it printed, and how it ends.
+        for name in "rchar", "wchar":
+            self.check(io[name] <= row[name] <= io[name] + 8192, "%s: %d, then %d" % (
+                name, io[name], row[name]))
+        self.check(row["rchar"] >= 3 * MB <= row["wchar"], "3 MiB each way: %s" % row)
         if io["write_bytes"] < 3 * MB or io["read_bytes"] < 3 * MB:
             t.skip("the disk here doesn't count bytes: %s" % io)
 

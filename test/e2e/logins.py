@@ -194,6 +194,7 @@ class Logins(t.Test):
         self.equal([login[k] for k in (1, 2, 3, 4)], [logout[k] for k in (1, 2, 3, 4)], "process")
         self.equal((login[1], login[2], login[5]),
                    (self.host.uid(NAME), row["ses"], self.host.uid(NAME)), "auid, ses, uid")
+        self.check(1000 < logout[7] < 100000 and 1000 < logout[8] < 100000, "bytes: %s" % logout)
 
     def test_people(self):
         """From the next login on root's list counts; what was stays."""
@@ -220,9 +221,11 @@ class Logins(t.Test):
                        self.fingerprint("carol"))
         self.equal((row["cert"], row["cert_ca"]),
                    ("carol@example.org", self.fingerprint("ca")), "certificate")
+        self.equal(row["principals"], [NAME, "deploy"], "principals")
         shown = self.inst.opseal("show", row["session"]).text
         self.contains(shown, "certificate carol@example.org, serial 77, signed by " +
                       self.fingerprint("ca"), "show")
+        self.matches(shown, r"(?m)^ +for %s, deploy$" % NAME, "show")
         self.name("cert %s carol@example.org Carol" % self.fingerprint("ca"))
         self.is_person(self.record("carol", "two"), "Carol", "map", row["key"])
         self.name("principal %s deploy \"the deployment\"" % self.fingerprint("ca"))

@@ -201,7 +201,10 @@ ended(struct procs *p, uint32_t pid, const char *comm, struct program_ended *r)
 		.own_pid = pid == 9   ? 0
 			   : pid == 7 ? 70
 				      : pid,
-		.maxrss = 10 };
+		.maxrss = 10,
+		/* 7 moved as much as is told, the others a byte less. */
+		.rchar = pid == 7 ? PROGRAM_IO_MIN : PROGRAM_IO_MIN - 1,
+		.wchar = 3 };
 	const struct order_event ev = { .u = (void *)&e, .n = sizeof(e) };
 	size_t at = 0;
 
@@ -242,11 +245,12 @@ test_ended(void **state)
 	ended(p, 8, "sh", &r);
 	assert_int_equal(r.flags, PROGRAM_FORKED);
 	assert_true(r.has_who && r.ppid == 7 && r.uid == 33);
-	assert_true(is(r.comm, "sh") && !r.has_own);
+	assert_true(is(r.comm, "sh") && !r.has_own && !r.has_io);
 	ended(p, 7, "sh", &r);
 	assert_int_equal(r.flags, 0);
 	assert_true(!r.has_who && r.comm.p == NULL);
 	assert_true(r.has_own && r.own == 70);
+	assert_true(r.has_io && r.rchar == PROGRAM_IO_MIN && r.wchar == 3);
 	ended(p, 9, "who", &r);
 	assert_int_equal(r.flags, PROGRAM_UNSEEN);
 	assert_true(r.has_who && r.ppid == 1 && is(r.comm, "who"));

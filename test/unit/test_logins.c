@@ -1,3 +1,4 @@
+/* Covers: logins, logins_wire */
 #include "check.h"
 
 #include "base/bytes.h"
@@ -198,6 +199,146 @@ test_rights(void **state)
 		    rights[i].name, "allowed or not");
 }
 
+static void
+add_in(struct logins *l, uint32_t pid, uint64_t time, uint64_t wall)
+{
+	const struct login in = {
+		.pid = pid, .start = 1, .uid = pid, .auid = 7, .user = T("u")
+	};
+
+	assert_int_equal(logins_add(l, boot1, time, &in, NULL), 0);
+	l->l[l->n - 1].wall = wall;
+	l->l[l->n - 1].sealed = true;
+}
+
+static void
+add_out(struct logins *l, const uint8_t *boot, uint32_t pid, uint64_t time)
+{
+	struct logout_seen o = { .time = time,
+		.wall = time + 1000,
+		.sealed = pid != 2,
+		.o = { .pid = pid, .start = 1, .bytes_in = time } };
+
+	memcpy(o.boot, boot, sizeof(o.boot));
+	assert_int_equal(logins_add_out(l, &o, NULL), 0);
+}
+
+/* Each LOGOUT goes to the last login before it of the same process. */
+static void
+test_out(void **state)
+{
+	static const struct {
+		uint32_t pid;
+		uint64_t in, out; /* 0: none */
+	} want[] = { { 1, 10, 15 }, { 1, 20, 30 }, { 2, 12, 40 }, { 3, 13, 0 },
+		{ 4, 14, 0 } };
+	struct logins l = { 0 };
+
+	(void)state;
+	add_out(&l, boot1, 2, 40);
+	add_out(&l, boot1, 3, 5); /* before it */
+	add_out(&l, boot2, 4, 50);
+	add_out(&l, boot1, 1, 15);
+	add_out(&l, boot1, 1, 30);
+	add_out(&l, boot1, 9, 30); /* nobody's */
+	add_in(&l, 4, 14, 0);
+	add_in(&l, 1, 20, 0);
+	add_in(&l, 1, 10, 0);
+	add_in(&l, 3, 13, 0);
+	add_in(&l, 2, 12, 0);
+	assert_int_equal(logins_sort(&l, NULL), 0);
+	for (size_t i = 0; i < l.n; i++) {
+		const struct login_seen *s = &l.l[i];
+		size_t k = 0;
+
+		while (want[k].pid != s->l.pid || want[k].in != s->time)
+			k++;
+		assert_int_equal(s->has_out ? s->out.bytes_in : 0, want[k].out);
+		assert_int_equal(s->sealed, s->l.pid != 2);
+		assert_ptr_equal(logins_seen(&l, &s->l), s);
+	}
+	logins_free(&l);
+}
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	struct login_filter f;
+	const char *pids; /* of those that fit, in their order */
+} filters[] = {
+	{ "all",	{ 0 }, "3 1 2 " },
+	{ "one account", { .has_uid = true, .uid = 2 }, "2 " },
+	{ "logged in as it", { .has_uid = true, .uid = 7 }, "3 1 2 " },
+	{ "another's",	{ .has_uid = true, .uid = 8 }, "" },
+	{ "by name",	{ .user = "u" }, "3 1 2 " },
+	{ "by another",	{ .user = "" }, "" },
+	{ "longer",	{ .user = "uu" }, "" },
+	{ "nobody known", { .person = "-" }, "3 1 2 " },
+	{ "somebody",	{ .person = "x" }, "" },
+	{ "since",	{ .since = 1016 }, "3 2 " },
+	{ "until",	{ .until = 100 }, "3 " },
+};
+/* clang-format on */
+
+static void
+test_keep(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(filters); i++) {
+		struct logins l = { 0 };
+		char pids[32] = "";
+
+		add_in(&l, 1, 10, 200);
+		add_in(&l, 2, 10, 300);
+		add_in(&l, 3, 10, 100);
+		add_out(&l, boot1, 1, 15);
+		assert_int_equal(logins_sort(&l, NULL), 0);
+		logins_keep(&l, &filters[i].f);
+		for (size_t k = 0; k < l.n; k++)
+			snprintf(pids + strlen(pids), 4, "%u ",
+			    (unsigned)l.l[k].l.pid);
+		CHECK(
+		    strcmp(pids, filters[i].pids) == 0, filters[i].name, pids);
+		logins_free(&l);
+	}
+}
+
+static void
+test_wire(void **state)
+{
+	struct login_seen l = { .time = 1,
+		.wall = 2,
+		.l = { .pid = 3, .user = T("u") },
+		.has_out = true,
+		.out_wall = 4,
+		.out = { .pid = 3, .has_bytes = true, .bytes_out = 5 },
+		.sessions = 6,
+		.sealed = true };
+	struct ops_buf b = { .max = 10000 };
+	struct login_seen got = { 0 };
+
+	(void)state;
+	login_seen_put(&b, &l);
+	for (size_t n = 0; n < b.len; n++) {
+		uint8_t *cut = heap_copy(b.data, n);
+
+		assert_int_equal(login_seen_get(cut, n, &got, NULL), -1);
+		assert_int_equal(got.wall, 0);
+		free(cut);
+	}
+	assert_int_equal(login_seen_get(b.data, b.len, &got, NULL), 0);
+	assert_true(got.time == 1 && got.wall == 2 && got.l.pid == 3 &&
+		    got.l.user.n == 1 && got.has_out && got.out_wall == 4 &&
+		    got.out.has_bytes && got.out.bytes_out == 5 &&
+		    got.sessions == 6 && got.sealed);
+	ops_buf_reset(&b);
+	l.has_out = l.sealed = false;
+	login_seen_put(&b, &l);
+	assert_int_equal(login_seen_get(b.data, b.len, &got, NULL), 0);
+	assert_true(!got.has_out && !got.sealed);
+	ops_buf_free(&b);
+}
+
 int
 main(void)
 {
@@ -206,6 +347,9 @@ main(void)
 		cmocka_unit_test(test_ses),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_rights),
+		cmocka_unit_test(test_out),
+		cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_wire),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <security/pam_appl.h>
 #include <sys/socket.h>
@@ -229,6 +230,59 @@ end(pam_handle_t *h)
 	assert_int_equal(pam_end(h, PAM_SUCCESS), PAM_SUCCESS);
 }
 
+/* The end tells what the one TCP connection of the process carried. */
+static void
+test_connection(void **state)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(to);
+	int listener, client, server, again;
+	pam_handle_t *h;
+	char got[16];
+
+	(void)state;
+	need_root();
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(listener >= 0 && client >= 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(
+	    getsockname(listener, (struct sockaddr *)&to, &len), 0);
+	assert_int_equal(connect(client, (struct sockaddr *)&to, len), 0);
+	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(server >= 0);
+	again = dup(server); /* it is one, however often it is open */
+	assert_int_equal(write(client, "12345", 5), 5);
+	assert_int_equal(read(server, got, sizeof(got)), 5);
+	assert_int_equal(write(server, "123", 3), 3);
+	assert_int_equal(read(client, got, sizeof(got)), 3);
+
+	h = begin("games", "192.0.2.7", NULL);
+	for (int several = 1; several >= 0; several--) {
+		open_session(h, DONE);
+		if (!several) {
+			close(client);
+			/* Its end came: now all that went out has arrived. */
+			assert_int_equal(read(server, got, sizeof(got)), 0);
+		}
+		start(DONE);
+		assert_int_equal(pam_close_session(h, 0), PAM_SUCCESS);
+		stop();
+		assert_int_equal(writer.logout.has_bytes, !several);
+		if (several)
+			continue;
+		/* The end of a stream takes a number itself. */
+		assert_in_range(writer.logout.bytes_in, 5, 6);
+		assert_int_equal(writer.logout.bytes_out, 3);
+	}
+	end(h);
+	close(again);
+	close(server);
+	close(listener);
+}
+
 /* What it tells of a key, and that nothing of it is left in the process. */
 static void
 test_key(void **state)
@@ -426,6 +480,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_key),
+		cmocka_unit_test(test_connection),
 		cmocka_unit_test(test_people),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_no_log),

@@ -153,7 +153,10 @@ test_others(void **state)
 		.ses = 18,
 		.comm = T("sh"),
 		.has_own = true,
-		.own = 20 };
+		.own = 20,
+		.has_io = true,
+		.rchar = 21,
+		.wchar = UINT64_MAX };
 	const struct program_failed f = { .pid = 1,
 		.error = 2,
 		.ses = 8,
@@ -194,7 +197,8 @@ test_others(void **state)
 	assert_int_equal(program_ended_get(b.data, b.len, &e2, NULL), 0);
 	assert_true(e2.status == 0x8b && e2.maxrss == 8 && e2.majflt == 12 &&
 		    e2.has_who && e2.ppid == 13 && e2.ses == 18 && e2.has_own &&
-		    e2.own == 20 && same_text(e2.comm, e.comm));
+		    e2.own == 20 && e2.has_io && e2.rchar == 21 &&
+		    e2.wchar == UINT64_MAX && same_text(e2.comm, e.comm));
 	ops_buf_reset(&b);
 	program_failed_put(&b, id, &f);
 	assert_int_equal(program_failed_get(b.data, b.len, &f2, NULL), 0);

@@ -286,8 +286,14 @@ test_logins(void **state)
 		assert_true(got.s[i].has_login);
 		assert_true(login_is_person(&got.s[i].login, "Alice A."));
 	}
+	got.s[0].has_connection = true;
+	got.s[0].connection_in = 12;
+	got.s[0].connection_out = UINT64_MAX;
 	session_put(&x, &got.s[0]);
 	assert_int_equal(session_get(x.data, x.len, &back, NULL), 0);
+	assert_true(back.s[0].has_connection);
+	assert_int_equal(back.s[0].connection_in, 12);
+	assert_int_equal(back.s[0].connection_out, UINT64_MAX);
 	assert_int_equal(session_person(&back.s[0]).n, 8);
 	assert_memory_equal(session_person(&back.s[0]).p, "Alice A.", 8);
 	ops_buf_free(&x);

@@ -13,6 +13,7 @@
 	"file " HASH " " HASH " /etc/passwd\n"                                 \
 	"line 1 /etc/shells /door\n"                                           \
 	"line 0 /etc/pam.d/common-session session optional pam_opseal.so\n"    \
+	"swap 3 /etc/s a b c d\n"                                              \
 	"account al:1000:/bin/bash\n"                                          \
 	"account bo:1001:\n"                                                   \
 	"end\n"
@@ -40,6 +41,10 @@ static const struct {
 	{ "no uid",		"opseal setup 1\naccount al::/bin/sh\nend\n", OPS_EFORMAT },
 	{ "no name",		"opseal setup 1\naccount :1:/bin/sh\nend\n", OPS_EUSAGE },
 	{ "another row",	"opseal setup 1\nwhat is this\nend\n", OPS_EFORMAT },
+	{ "a swap of nothing",	"opseal setup 1\nswap 0 /f  to\nend\n", OPS_OK },
+	{ "a swap without ours", "opseal setup 1\nswap 4 /f from\nend\n", OPS_EFORMAT },
+	{ "a swap cut wrongly",	"opseal setup 1\nswap 3 /f from to\nend\n", OPS_EFORMAT },
+	{ "a swap, no number",	"opseal setup 1\nswap x /f from to\nend\n", OPS_EFORMAT },
 	{ "an empty row",	"opseal setup 1\n\nend\n", OPS_EFORMAT },
 };
 /* clang-format on */
@@ -220,6 +225,52 @@ test_drop_of_the_first(void **state)
 	setupstate_free(&s);
 }
 
+/* A line changed in its place: back in that place, as long as it is ours. */
+static void
+test_swap(void **state)
+{
+	static const struct {
+		const char *name, *now;
+		enum setup_undo want;
+		const char *out;
+	} swaps[] = {
+		{ "as it was made", "1\nnew one\n2\n", UNDO_CHANGE,
+		    "1\nold one\n2\n" },
+		{ "without an end", "new one", UNDO_CHANGE, "old one" },
+		{ "changed since", "1\nnew\n", UNDO_NOTHING, NULL },
+		{ "another line is longer", "new one 2\n", UNDO_NOTHING, NULL },
+		{ "empty", "", UNDO_NOTHING, NULL },
+	};
+	struct setup_hash was, made;
+
+	(void)state;
+	setup_hash_of(true, "x", 1, &was);
+	setup_hash_of(true, "y", 1, &made);
+	for (size_t i = 0; i < OPS_ARRAY_LEN(swaps); i++) {
+		struct setupstate s = { 0 };
+		struct ops_buf out = { .max = 1000 };
+
+		assert_int_equal(
+		    setupstate_door(&s, "shell", "/door", NULL), 0);
+		assert_int_equal(
+		    setupstate_set_file(&s, PATH, &was, &made, NULL), 0);
+		for (int twice = 0; twice < 2; twice++)
+			assert_int_equal(setupstate_add_swap(&s, PATH,
+					     "old one", "new one", NULL),
+			    0);
+		assert_int_equal(s.n_swaps, 1);
+		CHECK(setupstate_undo(&s, PATH, swaps[i].now,
+			  strlen(swaps[i].now), &out) == swaps[i].want,
+		    swaps[i].name, "undo");
+		CHECK(swaps[i].out == NULL ||
+			  (out.len == strlen(swaps[i].out) &&
+			      memcmp(out.data, swaps[i].out, out.len) == 0),
+		    swaps[i].name, "what it gives");
+		ops_buf_free(&out);
+		setupstate_free(&s);
+	}
+}
+
 int
 main(void)
 {
@@ -229,6 +280,7 @@ main(void)
 		cmocka_unit_test(test_undo_passwd),
 		cmocka_unit_test(test_building),
 		cmocka_unit_test(test_drop_of_the_first),
+		cmocka_unit_test(test_swap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,75 @@ test_with(void **state)
 	}
 }
 
+/* clang-format off */
+static const struct {
+	const char *name, *in, *to;
+} sftps[] = {
+	{ "usual",	"Port 22\nSubsystem sftp internal-sftp\n", "Subsystem sftp /s" },
+	{ "options, blanks", "  subsystem\tsftp  internal-sftp\t-l INFO ", "  subsystem\tsftp  /s\t-l INFO " },
+	{ "with =",	"Subsystem=sftp internal-sftp\n", "Subsystem=sftp /s" },
+	{ "a program",	"Subsystem sftp /usr/lib/sftp-server\n", NULL },
+	{ "another",	"Subsystem files internal-sftp\n", NULL },
+	{ "a comment",	"#Subsystem sftp internal-sftp\n", NULL },
+	{ "quoted",	"Subsystem sftp \"internal-sftp\"\n", NULL },
+	{ "no program",	"Subsystem sftp\n", NULL },
+	{ "longer",	"Subsystem sftp internal-sftp2\n", NULL },
+};
+static const struct {
+	const char *in;
+	bool shut;
+} shuts[] = {
+	{ "", false }, { "ChrootDirectory none\n", false }, { "ChrootDirectory NONE", false },
+	{ "#ChrootDirectory /srv\n", false }, { "ChrootDirectoryX /srv\n", false },
+	{ "Match User x\n\tchrootdirectory=/srv\n", true },
+	{ "ChrootDirectory none\nMatch all\nChrootDirectory %h\n", true }, { "ChrootDirectory", true },
+};
+/* clang-format on */
+
+static void
+test_sftp(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(sftps); i++) {
+		size_t n = strlen(sftps[i].in);
+		char *in = (char *)heap_copy(sftps[i].in, n);
+		struct ops_buf to = { .max = 1000 };
+		struct textline l;
+		bool is = sshdconf_sftp(in, n, "/s", &l, &to);
+
+		CHECK(is == (sftps[i].to != NULL), sftps[i].name, "is it");
+		CHECK(!is || (to.len == strlen(sftps[i].to) &&
+				 memcmp(to.data, sftps[i].to, to.len) == 0),
+		    sftps[i].name, "the line");
+		CHECK(!is || l.n + 2 - strlen("internal-sftp") == to.len,
+		    sftps[i].name, "what it was");
+		ops_buf_free(&to);
+		free(in);
+	}
+	for (size_t i = 0; i < OPS_ARRAY_LEN(shuts); i++)
+		CHECK(sshdconf_shuts_in(shuts[i].in, strlen(shuts[i].in)) ==
+			  shuts[i].shut,
+		    shuts[i].in, "shut in");
+}
+
+static void
+test_include(void **state)
+{
+	static const char in[] =
+	    "Include a \"b\"\tc\n#Include no\nPort 22\ninclude=d\nInclude\n"
+	    "Match all\n Include e ";
+	static const char *const want[] = { "a", "b", "c", "d", "e" };
+	char value[SSHDCONF_VALUE];
+	size_t at = 0, n = 0;
+
+	(void)state;
+	while (sshdconf_include(in, sizeof(in) - 1, &at, value)) {
+		assert_true(n < OPS_ARRAY_LEN(want));
+		assert_string_equal(value, want[n++]);
+	}
+	assert_int_equal(n, OPS_ARRAY_LEN(want));
+}
+
 static void
 test_names(void **state)
 {
@@ -138,6 +207,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_with),
+		cmocka_unit_test(test_sftp),
+		cmocka_unit_test(test_include),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_put),
 		cmocka_unit_test(test_next),

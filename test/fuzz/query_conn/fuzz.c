@@ -253,6 +253,17 @@ check_session(const uint8_t *p, size_t n)
 	t.parts++;
 }
 
+static void
+check_login(const uint8_t *p, size_t n)
+{
+	struct login_seen l;
+
+	REQUIRE(t.asked == C_LOGINS);
+	REQUIRE(login_seen_get(p, n, &l, NULL) == 0);
+	REQUIRE(t.full ? t.logged : l.l.uid == MINE || l.l.auid == MINE);
+	t.parts++;
+}
+
 /* Which file is it really? */
 static void
 check_file(int fd)
@@ -376,6 +387,9 @@ client_hears(
 	case C_SESSION:
 		check_session(p, n);
 		break;
+	case C_LOGIN:
+		check_login(p, n);
+		break;
 	case C_FILE:
 		check_file(fds[0]);
 		break;
@@ -389,10 +403,12 @@ client_hears(
 		check_remark(p, n);
 		break;
 	case C_END:
-		REQUIRE(t.asked == C_SESSIONS || t.asked == C_LIST ||
-			t.asked == C_TAIL || t.asked == C_NOTES);
-		REQUIRE(n == (t.asked == C_NOTES ? 12 : 4) ||
-			(t.asked == C_SESSIONS && n > 20));
+		REQUIRE(t.asked == C_SESSIONS || t.asked == C_LOGINS ||
+			t.asked == C_LIST || t.asked == C_TAIL ||
+			t.asked == C_NOTES);
+		REQUIRE(
+		    n == (t.asked == C_NOTES ? 12 : 4) ||
+		    ((t.asked == C_SESSIONS || t.asked == C_LOGINS) && n > 20));
 		REQUIRE(ops_getle32(p) == t.parts);
 		break;
 	case C_DONE:
@@ -442,6 +458,7 @@ put_body(struct fuzz_in *in, uint16_t type, uint8_t how, uint8_t *p)
 		memcpy(p, "cat", 3);
 		return 3;
 	case C_SESSIONS:
+	case C_LOGINS:
 		if (how & 4)
 			f.user = (struct event_text){ in->p, in->n & 15 };
 		proto_filter_put(&body, &f);
@@ -479,7 +496,9 @@ client_says(uint8_t buf[static MSG_MAX], struct msg *ret)
 		C_READ_ALL, C_OPEN, C_LIST, C_TAIL };
 	uint8_t what = fuzz_byte(&t.in), how = fuzz_byte(&t.in);
 	uint16_t type = types[what % 8] == C_TAIL && (how & 0x40)
-			    ? (how & 0x20 ? C_NOTES : C_NOTE)
+			    ? (uint16_t)(how & 0x20 ? C_NOTES : C_NOTE)
+			: types[what % 8] == C_SESSIONS && (how & 8) != 0
+			    ? (uint16_t)C_LOGINS
 			    : types[what % 8];
 	size_t n = put_body(&t.in, type, how, buf);
 

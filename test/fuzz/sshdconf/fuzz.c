@@ -10,6 +10,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *s = fuzz_string(data, size), value[SSHDCONF_VALUE];
 	struct ops_buf out = { .max = size + 100 };
 	unsigned line = 0, before = 0;
+	struct textline l;
 	size_t at = 0;
 
 	if (sshdconf_value(s, size, "usepam", value)) {
@@ -27,6 +28,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		REQUIRE(out.len == size &&
 			(size == 0 || memcmp(out.data, s, size) == 0));
+	ops_buf_reset(&out);
+	if (sshdconf_sftp(s, size, "/server", &l, &out)) {
+		REQUIRE(sshdconf_sftp_is_internal(s, size));
+		REQUIRE(out.len + strlen("internal-sftp") ==
+			l.n + strlen("/server"));
+	}
+	(void)sshdconf_shuts_in(s, size);
+	for (size_t last = 0; sshdconf_include(s, size, &at, value); last = at)
+		REQUIRE(at > last && at <= size);
 	if (sshdconf_is_name(s))
 		REQUIRE(strpbrk(s, " \t\n,*?!\"'\\#") == NULL && s[0] != '-');
 	ops_buf_free(&out);
