@@ -258,7 +258,12 @@ class Sessions(Boxed):
         logind = json.loads(self.box.well("loginctl", "list-sessions", "-o", "json").text)
         self.contains([s["session"] for s in logind], m[2].decode(), "logind's sessions")
         recorder = self.box.well("pgrep", "-x", "opseal-rec").text.split()[0]
-        self.check("opseal" in self.cgroup(recorder), "the recorder is in %s" % self.cgroup(recorder))
+        session = self.box.well("ps", "-o", "args=", "-p", recorder).text.split("--session ")[1].split()[0]
+        self.equal(t.wait_for("its scope", lambda: self.cgroup(recorder).split("/")[-1] == "opseal-%s.scope" % session
+                              and self.cgroup(recorder), about=lambda: self.cgroup(recorder)),
+                   "/system.slice/system-opseal.slice/opseal-%s.scope" % session, "the recorder's cgroup")
+        self.contains(self.box.well("systemctl", "status", "--no-pager", "opseal-%s.scope" % session).text,
+                      "recorder of session " + session, "its unit")
         term.line("exit")
         self.equal(term.wait(), 0, "exit status")
         rows = [s for s in self.sessions() if s["user"] == "anna" and s["command"] is None]
@@ -333,11 +338,12 @@ class Sessions(Boxed):
         on("restart")
         box.well("systemctl", "reload", "opseald")
         on("reload")
-        box.well("kill", "-KILL", str(self.main_pid()))
+        box.well("systemctl", "kill", "-s", "KILL", "opseald")  # all of its processes
         on("a kill")
         install(box, [debian.bumped(deb, self.dir) for deb in debian.packages()])
         on("an upgrade")
         self.equal(box.show("opseald", "ActiveState"), "active", "opseald")
+        self.check("left-over" not in box.journal("-b"), "a restart found processes")
         self.contains(box.well("dpkg-query", "-W", "opseal").text, "\t99\n", "version")
         box.sh("touch /tmp/enough")
         for i, c in enumerate(clients):
