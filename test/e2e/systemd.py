@@ -450,18 +450,20 @@ class Boots(Boxed):
         self.session("mended")
 
     def test_rescue(self):
-        """The shell of rescue.target: nothing of opseal runs, and root gets in."""
+        """The shells of rescue.target and emergency.target: nothing of opseal runs, and root
+        gets in; then the boot goes on."""
         box = self.box
-        box.power_off()
-        box.launch("systemd.unit=rescue.target")
-        con = box.console
-        con.expect(r"maintenance.*continue\): ", 60)
-        con.line(PASSWORD)
-        con.expect("# ")
-        con.line("systemctl is-active opseald; echo rescue-$((40+2)); exit")
-        con.expect("inactive.*rescue-42")
-        t.wait_for("the rest of the boot", lambda: box.run(["systemctl", "is-active", "opseald"]).text == "active\n", 60,
-                   about=box.screen)
+        for target in ("rescue", "emergency"):
+            box.power_off()
+            box.launch("systemd.unit=%s.target" % target)
+            con = box.console
+            con.expect(r"maintenance.*continue\): ", 60)
+            con.line(PASSWORD)
+            con.expect("# ")
+            con.line("systemctl is-active opseald; echo %s-$((40+2)); exit" % target)
+            con.expect("inactive.*%s-42" % target)
+            t.wait_for("the rest of the boot", lambda: box.run(["systemctl", "is-active", "opseald"]).text == "active\n",
+                       60, about=box.screen)
 
 
 class Removal(Boxed):
