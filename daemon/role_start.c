@@ -39,9 +39,9 @@ take_fds(const struct role_start *r)
 {
 	const int from[] = { r->null, r->ready, or_null(r, r->listener),
 		r->config, or_null(r, r->trouble), or_null(r, r->alerts),
-		r->null };
+		or_null(r, r->scopes), r->null };
 	const int to[] = { STDIN_FILENO, ROLE_FD_READY, ROLE_FD_LISTEN,
-		ROLE_FD_CONFIG, ROLE_FD_TROUBLE, ROLE_FD_ALERTS,
+		ROLE_FD_CONFIG, ROLE_FD_TROUBLE, ROLE_FD_ALERTS, ROLE_FD_SCOPES,
 		STDERR_FILENO };
 
 	/* Without syslog its lines go where ours do. */

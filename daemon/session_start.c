@@ -24,6 +24,7 @@
 #include "logline.h"
 #include "record/event.h"
 #include "record/record.h"
+#include "scope.h"
 #include "session_tty.h"
 
 #define REFUSED_MAX 200 /* bytes of text a door takes */
@@ -309,6 +310,7 @@ on_open(void *arg, struct msg *m, struct ops_err *err)
 	ops_random(t->id, sizeof(t->id));
 	if (fill_open(t, &o, &host, &e, err) < 0 || seal_open(t, &e, err) < 0)
 		return -1;
+	scope_tell(ROLE_FD_SCOPES, e.recorder_start, t->id);
 	/* The kernel's word about the door was read while it lived; a door that
 	 * died since then is the recorder's to notice. */
 	return become_recorder(t, err);

@@ -29,6 +29,7 @@
 #include "report.h"
 #include "role.h"
 #include "role_start.h"
+#include "scope.h"
 #include "trouble.h"
 
 #define MS UINT64_C(1000000)
@@ -67,6 +68,7 @@ struct supervisor {
 	struct reload reload;
 	int alerts[2]; /* pipe from the roles, in packets */
 	struct notifier notifier;
+	struct scopes scopes; /* of recorders */
 	unsigned settings;    /* how often they changed */
 	struct offswitch off; /* as it is in force */
 	bool left;            /* accounting, by a daemon that was killed */
@@ -97,7 +99,8 @@ execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 		.listener = s->in.listener[id],
 		.config = s->reload.page.fd,
 		.trouble = id == ROLE_QUERY ? s->trouble.fd : -1,
-		.alerts = tells ? s->alerts[1] : -1 };
+		.alerts = tells ? s->alerts[1] : -1,
+		.scopes = id == ROLE_SESSION ? s->scopes.fd[1] : -1 };
 
 	role_start(&r);
 }
@@ -503,7 +506,7 @@ next_due(const struct supervisor *s, uint64_t now, uint64_t deadline)
 static void
 pump(struct supervisor *s, uint64_t deadline)
 {
-	struct pollfd p[2 + ROLES] = { { .fd = s->signals, .events = POLLIN } };
+	struct pollfd p[3 + ROLES] = { { .fd = s->signals, .events = POLLIN } };
 	uint64_t due;
 
 	look_at_pulses(s, ops_boottime());
@@ -516,6 +519,8 @@ pump(struct supervisor *s, uint64_t deadline)
 		p[1 + id] = (struct pollfd){ .fd = s->child[id].ready,
 			.events = POLLIN };
 	p[1 + ROLES] = (struct pollfd){ .fd = s->alerts[0], .events = POLLIN };
+	p[2 + ROLES] =
+	    (struct pollfd){ .fd = s->scopes.fd[0], .events = POLLIN };
 	if (poll(p, OPS_ARRAY_LEN(p), next_due(s, ops_boottime(), deadline)) <
 	    0)
 		return; /* EINTR: nothing we handle comes that way */
@@ -524,6 +529,8 @@ pump(struct supervisor *s, uint64_t deadline)
 			hear(s, (enum role_id)id);
 	if (p[1 + ROLES].revents != 0)
 		take_alerts(s);
+	if (p[2 + ROLES].revents != 0)
+		scope_take(&s->scopes, s->child[ROLE_SESSION].pid);
 	if (p[0].revents != 0)
 		take_signals(s);
 }
@@ -642,7 +649,8 @@ prepare(struct supervisor *s, struct ops_err *err)
 	/* In packets, so that two roles can't mix theirs. */
 	if (pipe2(s->alerts, O_CLOEXEC | O_NONBLOCK | O_DIRECT) < 0)
 		return ops_fail_errno(err, "pipe");
-	if (reload_init(&s->reload, s->o->where, s->o->config, &s->user, err) <
+	if (scope_open(&s->scopes, err) < 0 ||
+	    reload_init(&s->reload, s->o->where, s->o->config, &s->user, err) <
 		0 ||
 	    trouble_new(&s->trouble, err) < 0)
 		return -1;
@@ -679,6 +687,7 @@ supervise(const struct supervisor_opts *o)
 {
 	struct supervisor s = { .o = o,
 		.alerts = { -1, -1 },
+		.scopes.fd = { -1, -1 },
 		.signals = -1,
 		.null = -1,
 		.alive = o->watchdog > 0 ? 0 : UINT64_MAX };
@@ -709,6 +718,7 @@ supervise(const struct supervisor_opts *o)
 	if (was_ready)
 		tell_end(&s);
 	account_switch_close(&s.account);
+	scope_close(&s.scopes);
 	instance_close(&s.in);
 	for (size_t i = 0; i < 4; i++) {
 		const int fd[] = { s.signals, s.null, s.alerts[0],

@@ -142,9 +142,10 @@ ask(struct terminal *t, struct ops_err *err)
  * Descriptors the caller gave along are the command's, but not if they lead to
  * the outer terminal: writing there would be seen and not recorded.  A limit on
  * descriptors says nothing about those that are open, so they are looked up.
+ * The inner terminal has the same number where it is of another devpts (a container).
  */
 static int
-close_copies(struct ops_err *err)
+close_copies(const struct terminal *t, struct ops_err *err)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	unsigned outer, number;
@@ -160,8 +161,8 @@ close_copies(struct ops_err *err)
 	while ((errno = 0, e = readdir(dir)) != NULL) {
 		int fd = (int)strtol(e->d_name, NULL, 10);
 
-		if (fd > STDERR_FILENO && terminal_number(fd, &number) &&
-		    number == outer)
+		if (fd > STDERR_FILENO && fd != t->slave &&
+		    terminal_number(fd, &number) && number == outer)
 			close(fd);
 	}
 	if (errno != 0)
@@ -514,7 +515,7 @@ door_terminal(struct door *d, struct ops_err *err)
 		return ops_fail_errno(err, "signals");
 	if (ask(&t, err) < 0)
 		return -1;
-	if (close_copies(err) < 0 || take_signals(&t, err) < 0) {
+	if (close_copies(&t, err) < 0 || take_signals(&t, err) < 0) {
 		restore_outer(&t);
 		return -1;
 	}
