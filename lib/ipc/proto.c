@@ -65,6 +65,11 @@ static const struct map_field status_fields[] = {
 	{ 64, MAP_VIEW, TEXT_AT(proto_status, off_by) },
 	{ 65, MAP_VIEW, TEXT_AT(proto_status, off_reason) },
 	{ 66, MAP_UINT, MAP_AT(proto_status, off_sessions) },
+	{ 67, MAP_UINT, MAP_AT(proto_status, limited) },
+	{ 68, MAP_VIEW, offsetof(struct proto_status, limited_users), PROTO_LIMITED_MAX * PROTO_LIMITED_LEN },
+	{ 69, MAP_UINT, MAP_AT(proto_status, screen_rate) },
+	{ 70, MAP_UINT, MAP_AT(proto_status, screen_day) },
+	{ 71, MAP_UINT, MAP_AT(proto_status, limit_bytes) },
 	{ 73, MAP_VIEW, TEXT_AT(proto_status, you) },
 	{ 74, MAP_VIEW, TEXT_AT(proto_status, person) },
 	{ 75, MAP_UINT, MAP_AT(proto_status, person_how) },
@@ -72,11 +77,6 @@ static const struct map_field status_fields[] = {
 	{ 77, MAP_UINT, MAP_AT(proto_status, session_start) },
 	{ 78, MAP_FLAG, MAP_AT(proto_status, reads_all) },
 	{ 79, MAP_VIEW, TEXT_AT(proto_status, readers) },
-	{ 67, MAP_UINT, MAP_AT(proto_status, limited) },
-	{ 68, MAP_VIEW, offsetof(struct proto_status, limited_users), PROTO_LIMITED_MAX * PROTO_LIMITED_LEN },
-	{ 69, MAP_UINT, MAP_AT(proto_status, screen_rate) },
-	{ 70, MAP_UINT, MAP_AT(proto_status, screen_day) },
-	{ 71, MAP_UINT, MAP_AT(proto_status, limit_bytes) },
 };
 
 static const struct map_field alert_fields[] = {

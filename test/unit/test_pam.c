@@ -457,7 +457,7 @@ test_required(void **state)
 
 	(void)state;
 	need_root();
-	configure("required timeout=1");
+	configure("required timeout=5");
 	for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
 		h = begin(rows[i].user, rows[i].host, "password\n");
 		start(rows[i].says);

@@ -96,7 +96,7 @@ hear(enum heard_state state, struct msg m)
 	/* What was heard before stays. */
 	copy.fds = 0;
 	(void)heard_take(&all, state, &copy, NULL);
-	REQUIRE(count(&all) == 5);
+	REQUIRE(count(&all) == 6);
 }
 
 int
