@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authkeys.h"
+#include "keyfile.h"
 #include "record/people.h"
 
 static struct event_text
@@ -84,7 +84,7 @@ ask_people(struct who *w, const char *path, const struct sshkey *k,
 	const struct people_key who = { w->fingerprint, k, w->ca };
 	struct ops_buf b = { .max = PEOPLE_MAX + 1 };
 	struct ops_err why = { 0 };
-	int rc = authkeys_read_own(path, &b, &why);
+	int rc = keyfile_read_own(path, &b, &why);
 
 	if (rc == 0)
 		rc = people_find(
@@ -135,7 +135,7 @@ read_auth(struct who *w, const char *info, const struct arguments *args,
 	rc = ask_people(w, args->people, &k, err);
 	/* Of a certificate no line of that file is. */
 	if (!k.is_cert && pw != NULL)
-		authkeys_comment(pw, auth.key, w->comment);
+		keyfile_comment(pw, auth.key, w->comment);
 	w->l.comment = text_of(w->comment);
 	set_person(w);
 	return rc;

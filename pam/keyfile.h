@@ -1,9 +1,9 @@
 /*
- * authkeys - files that the module reads for a login: the account's own
+ * keyfile - files that the module reads for a login: the account's own
  * authorized_keys, and root's /etc/opseal/people.
  */
-#ifndef OPS_PAM_AUTHKEYS_H
-#define OPS_PAM_AUTHKEYS_H
+#ifndef OPS_PAM_KEYFILE_H
+#define OPS_PAM_KEYFILE_H
 
 #include <pwd.h>
 
@@ -16,12 +16,12 @@
  * authorized_keys2, copied to out (cut to its size); "": there is none.  They are
  * read with the account's rights to files, and only this thread's change.
  */
-void authkeys_comment(const struct passwd *pw, struct event_text key,
+void keyfile_comment(const struct passwd *pw, struct event_text key,
     char out[static EVENT_TEXT_MAX + 1]);
 
 /* Append a file that belongs to this process's user or to root and that nobody
  * else can write.  OPS_ENOENT: there is none. */
-int authkeys_read_own(
+int keyfile_read_own(
     const char *path, struct ops_buf *out, struct ops_err *err);
 
 #endif

@@ -1,4 +1,4 @@
-#include "authkeys.h"
+#include "keyfile.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -53,7 +53,7 @@ read_all(int fd, const struct stat *st, const char *path, struct ops_buf *out,
 }
 
 int
-authkeys_read_own(const char *path, struct ops_buf *out, struct ops_err *err)
+keyfile_read_own(const char *path, struct ops_buf *out, struct ops_err *err)
 {
 	struct stat st;
 	int fd = open_file(path, &st, err), rc;
@@ -110,7 +110,7 @@ find_in(const struct passwd *pw, const char *name, struct event_text key,
  * groups may read besides is no secret here: a line that holds this very key.
  */
 void
-authkeys_comment(const struct passwd *pw, struct event_text key,
+keyfile_comment(const struct passwd *pw, struct event_text key,
     char out[static EVENT_TEXT_MAX + 1])
 {
 	int gid, uid;
