@@ -375,6 +375,8 @@ gap_name(uint32_t why)
 		return NULL;
 	case GAP_FULL:
 		return "disk-full";
+	case GAP_OFF:
+		return "off";
 	case GAP_LIMIT:
 		return "limit";
 	default:

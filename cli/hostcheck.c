@@ -49,6 +49,11 @@ look_daemon(struct doctor *d, const char *name)
 		verdict_add(&d->all, name, VERDICT_WRONG, NULL,
 		    "systemctl start opseald; " MESSAGES, "%s",
 		    d->no_remote.msg);
+	else if (s->off_since != 0)
+		verdict_add(&d->all, name, VERDICT_WRONG, NULL, "opseal on",
+		    "recording is switched off by %.*s: %.*s", (int)s->off_by.n,
+		    (const char *)s->off_by.p, (int)s->off_reason.n,
+		    (const char *)s->off_reason.p);
 	else if (!s->ok)
 		verdict_add(&d->all, name, VERDICT_WRONG, NULL,
 		    "mend that; opseald goes on by itself",
@@ -93,7 +98,10 @@ look_capture(struct doctor *d, const char *name)
 		return;
 	if (s->capture != CAPTURE_ON)
 		verdict_add(&d->all, name, VERDICT_WRONG, NULL,
-		    "opseald started as root, on a kernel with BPF and BTF",
+		    s->off_since != 0
+			? "opseal on"
+			: "opseald started as root, on a kernel with BPF and "
+			  "BTF",
 		    "programs are NOT captured: %.*s", n, how);
 	else if (s->capture_lost > 0)
 		verdict_add(&d->all, name, VERDICT_NOTE, NULL,

@@ -28,6 +28,7 @@ struct probe {
 	pid_t pid;            /* of the door; 0: it has ended */
 	char tty[32];         /* path of its outer terminal; "": it has none */
 	struct ops_buf shown; /* there, or on its standard output */
+	bool answered;        /* it asked for a reason */
 	bool found;           /* the log has a session of it: */
 	char id[OPS_ID_TEXT_LEN + 1];
 	bool has_close;

@@ -122,6 +122,7 @@ static void
 ask_and_exit(const struct told *t, pid_t parent)
 {
 	struct ops_err err = { 0 };
+	uint64_t start;
 
 	(void)signal(SIGALRM, SIG_DFL);
 	(void)alarm(ASK_SECONDS);
@@ -129,6 +130,9 @@ ask_and_exit(const struct told *t, pid_t parent)
 	    close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
 		_exit(1);
 	if (ask(t, &err) == 0)
+		_exit(0);
+	/* One that was turned away has gone already. */
+	if (procid_start((pid_t)t->pid, &start, NULL) < 0 || start != t->start)
 		_exit(0);
 	logline("recorder %u has no unit of its own: %s", (unsigned)t->pid,
 	    err.msg);

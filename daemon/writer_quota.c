@@ -78,6 +78,7 @@ bool
 quota_hold(const struct peer *p)
 {
 	return p->state == PEER_RECORDER && !p->imports &&
+	       user_of(p) != EVENT_UNSET &&
 	       quota_over(&p->r->quota, user_of(p));
 }
 
@@ -113,7 +114,9 @@ quota_took(struct peer *p, size_t n)
 	uint64_t now = ops_boottime();
 	struct quota_user *u;
 
-	if (p->state != PEER_RECORDER || p->imports)
+	/* What comes before it is known whose it is, is little. */
+	if (p->state != PEER_RECORDER || p->imports ||
+	    user_of(p) == EVENT_UNSET)
 		return;
 	look_at_free(r, now);
 	u = quota_count(&r->quota, user_of(p), now, n);

@@ -128,18 +128,24 @@ int
 recorder_begin(struct peer *p, struct ops_err *err)
 {
 	struct writer_session s;
+	struct ops_err e = { 0 };
 
 	writer_session(p->r->w, p->id, &s);
 	/* Records of a put that failed have a ticket, too. */
 	p->r->last_ticket = writer_newest(p->r->w);
 	p->next_record = s.next_record;
 	p->next_event = s.next_event;
+	/* First: with this it may begin at once. */
+	p->state_due = !send_state(p, &e);
+	if (e.code != OPS_OK && e.code != OPS_EBUSY) {
+		*err = e;
+		return -1;
+	}
 	if (send_held(p, &s, err) < 0)
 		return -1;
 	/* What the writer holds need not be durable yet. */
 	expect_ack(p);
 	recorder_take_acks(p, writer_durable(p->r->w));
-	p->state_due = true;
 	recorder_flush(p);
 	return 0;
 }
@@ -176,8 +182,9 @@ recorder_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	p->imports = s.imported; /* as the log has it; else by what it says */
 	if (p->r->off.off && !s.known)
 		p->r->off_sessions++;
-	p->uid = s.uid;
-	p->auid = s.auid;
+	/* Whose it is its OPEN says, if that isn't in the log yet. */
+	p->uid = s.known ? s.uid : EVENT_UNSET;
+	p->auid = s.known ? s.auid : EVENT_UNSET;
 	return recorder_begin(p, err) < 0 ? -1 : bell_follow(p, err);
 }
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,10 +109,12 @@ wait_answer(struct door *d, struct ops_err *err)
 {
 	struct heard heard = { 0 };
 
-	while (!heard.go)
+	while (!heard.go) {
 		if (wait_message(
 			d, heard.asking ? -1 : DOOR_ANSWER_MS, &heard, err) < 0)
 			return -1;
+		d->asking = heard.asking;
+	}
 	return 0;
 }
 
@@ -139,7 +143,7 @@ ask_once(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
 {
 	int rc;
 
-	d->missing = d->broke_off = false;
+	d->missing = d->broke_off = d->asking = false;
 	if (connect_daemon(d, err) < 0)
 		return -1;
 	rc = send_request(d, kind, fds, n_fds, err);
@@ -154,6 +158,14 @@ ask_once(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
 	return -1;
 }
 
+/* The recorder that asked would have done so, but it is gone. */
+static void
+give_back(int terminal, const struct termios *modes)
+{
+	(void)ioctl(terminal, TIOCNXCL);
+	(void)tcsetattr(terminal, TCSANOW, modes);
+}
+
 /*
  * A daemon that is started again, or upgraded, lets go of those it has not answered:
  * no reason to refuse a login.  So it is asked again for a while, in which it may also
@@ -165,11 +177,16 @@ door_ask(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
 {
 	const struct timespec pause = { 0, DOOR_AGAIN_MS * 1000000L };
 	bool again = false;
+	struct termios modes;
 
+	if (kind == SESSION_TERMINAL && tcgetattr(fds[0], &modes) < 0)
+		return ops_fail_errno(err, "terminal");
 	for (int tries = 0;; tries++) {
 		*err = (struct ops_err){ 0 };
 		if (ask_once(d, kind, fds, n_fds, err) == 0)
 			return 0;
+		if (d->asking)
+			give_back(fds[0], &modes);
 		again |= d->broke_off;
 		if (!again || !(d->broke_off || d->missing) ||
 		    tries >= DOOR_RESTART_MS / DOOR_AGAIN_MS) {

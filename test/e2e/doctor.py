@@ -243,6 +243,15 @@ class Doctor(hosted.Hosted):
         self.row(rows, "cron", "uncovered", "not captured") if [
             x for x in rows if x["check"] == "cron" and x["verdict"] != "absent"] else None
 
+    def test_where_a_reason_is_asked_and_switched_off(self):
+        inst = self.serve('notice = "House rules"\nreason = require\n')
+        self.row(self.doctor(status=0), "a login", "recorded")
+        self.exits(self.opseal("off", "--reason", "a new disk"), 0)
+        self.row(self.doctor("--quick", status=5), "daemon", "wrong", "a new disk", "opseal on")
+        self.exits(self.opseal("on"), 0)
+        c.wait_captured(inst)
+        self.row(self.doctor("--quick", status=0), "daemon", "fine")
+
     def test_without_capture_and_anchor(self):
         inst = self.serve(capture=False)
         rows = self.doctor(status=5)

@@ -151,6 +151,18 @@ class Limits(smalldisk.SmallDisk):
         self.exact(inst, other, 6)
         self.verifies(inst)
 
+    def test_root_over_it(self):
+        """Before the log knows whose a session is, it isn't root's."""
+        t.need_root("root, who prints")
+        inst = self.instance(config="screen_day = 2M\n")
+        flood = self.record_pty(inst, ["sh", "-c", "yes | head -c 9000000; read x; exit 5"])
+        t.wait_for("root's limit", lambda: self.limited(inst))
+        other = self.noise(inst, MB, "exit 7", n=1)
+        self.exact(inst, other, 7)
+        flood.line("")
+        self.gaps(inst, flood)
+        self.verifies(inst)
+
     def test_reload(self):
         """A larger limit holds at once; what comes then is recorded, in the same session."""
         inst = self.instance(config="screen_day = 2M\n")

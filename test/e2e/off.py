@@ -99,6 +99,8 @@ class Sessions(Switch):
         for part, there in (("1", True), ("2", False), ("3", False), ("4", True)):
             self.equal("part " + part in shown.text, there, "part %s: %r" % (part, shown))
         self.equal(s["bytes_lost"], len("part 2\r\npart 3\r\n"), "bytes lost")
+        rows = r.json_lines(inst.opseal("export", s["session"], "--format", "json"))
+        self.equal([x["why"] for x in rows if x["type"] == "gap"], ["off"], "why, in the export")
         self.contains(inst.log(), "recording is switched off by ", "log")
         self.contains(inst.log(), "recording is switched on again by ", "log")
         self.equal(inst.stop(), 0, "stop")

@@ -246,6 +246,9 @@ class Sender(Conn):
     def held(self):
         """(known, closed, next record, next event), the answer to hello."""
         kind, payload = self.recv()
+        if kind == REC_STATE:
+            self.state = payload[0]
+            kind, payload = self.recv()
         if kind != REC_HELD:
             raise AssertionError("answer to hello: %r" % (kind,))
         known, closed, self.next_record, self.next_event = struct.unpack("<BBQQ", payload)

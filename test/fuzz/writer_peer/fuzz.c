@@ -512,9 +512,9 @@ check_message(struct client *c, const struct msg *m)
 		check_ack(c, m);
 		break;
 	case MSG_REC_STATE:
-		/* 2 is of a full disk; 3: he has sent more than he may. */
-		REQUIRE(c->held && m->n >= 1 &&
-			(m->p[0] <= 1 || (m->p[0] == 3 && wr.quota.n > 0)));
+		/* 2 is of a full disk; 4: he has sent more than he may. */
+		REQUIRE(c->greeted && m->n >= 1 &&
+			(m->p[0] <= 1 || (m->p[0] == 4 && wr.quota.n > 0)));
 		break;
 	case MSG_REC_FOUND:
 		REQUIRE(c->held);
