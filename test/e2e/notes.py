@@ -2,6 +2,7 @@
 # timeout: 300
 """What auditors ask: the notice, the question for a reason, and notes; on terminals of
 the test's own, and through Debian's sshd."""
+import fcntl
 import json
 import os
 import pwd
@@ -155,6 +156,24 @@ class Before(Base):
         self.contains(texts[0], "closed: its door was killed")
         self.check("the terminal hung up" in texts[1] or "its door was killed" in texts[1], texts[1])
         self.verifies(self.inst)
+
+    def test_recorder_is_killed_while_it_asks(self):
+        """Another asks again; the terminal is what it was in the end, and not exclusive."""
+        self.start("reason = require\n")
+        term = self.record("sh", "-c", "echo it runs")
+        before = term.initial_modes
+        term.expect(QUESTION)
+        r.kill(*r.recorders(self.inst))
+        term.expect(QUESTION)
+        term.send("CHG-9\r")
+        term.expect("it runs")
+        self.equal(term.wait(), 0, "status")
+        self.equal(term.modes(), before, "modes")
+        exclusive = bytearray(4)
+        fcntl.ioctl(term.slave, 0x80045440, exclusive)  # TIOCGEXCL, asm-generic/ioctls.h
+        self.equal(bytes(exclusive), bytes(4), "exclusive")
+        self.none_left()
+        self.equal([x["reason"] for x in self.sessions(self.inst) if x["status"] == "closed"], ["CHG-9"], "reasons")
 
     def test_writer_away(self):
         """The answer waits for the log, and is in it once."""
