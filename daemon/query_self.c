@@ -114,6 +114,23 @@ find_self(
 	session_list_free(&list);
 }
 
+/* What others print is their own. */
+static void
+keep_own_limit(uint32_t uid, struct proto_status *s)
+{
+	struct event_text all = s->limited_users;
+	struct proto_limited l;
+
+	s->limited = 0;
+	s->limited_users = (struct event_text){ NULL, 0 };
+	for (size_t i = 0; proto_limited_get(all, i, &l); i++)
+		if (l.uid == uid) {
+			s->limited = 1;
+			s->limited_users.p = all.p + i * PROTO_LIMITED_LEN;
+			s->limited_users.n = PROTO_LIMITED_LEN;
+		}
+}
+
 void
 query_self(struct query_conn *q, struct proto_status *s,
     char buf[static QUERY_SELF_MAX])
@@ -124,6 +141,8 @@ query_self(struct query_conn *q, struct proto_status *s,
 	s->reads_all = q->who.full;
 	put_readers(readers, EVENT_TEXT_MAX);
 	s->readers = text_of(readers);
-	if (!q->who.full)
+	if (!q->who.full) {
 		find_self(q, s, person, QUERY_SELF_MAX / 2);
+		keep_own_limit(q->who.peer.uid, s);
+	}
 }

@@ -20,6 +20,8 @@
 #define ASK_SECONDS 5
 
 /* What goes over the pipe, between processes of one program. */
+#define TURN_MAX 16 /* recorders at once */
+
 struct told {
 	uint32_t pid;
 	uint64_t start;
@@ -134,8 +136,8 @@ ask_and_exit(const struct told *t, pid_t parent)
 	/* One that was turned away has gone already. */
 	if (procid_start((pid_t)t->pid, &start, NULL) < 0 || start != t->start)
 		_exit(0);
-	logline("recorder %u has no unit of its own: %s", (unsigned)t->pid,
-	    err.msg);
+	logline_often("recorder %u has no unit of its own: %s",
+	    (unsigned)t->pid, err.msg);
 	_exit(1);
 }
 
@@ -158,8 +160,14 @@ scope_take(const struct scopes *s, pid_t session)
 	struct told t;
 	ssize_t n;
 
-	while ((n = read(s->fd[0], &t, sizeof(t))) > 0) {
+	/* A role that was taken over must not keep us here: the rest comes with the
+	 * next turn of the loop. */
+	for (int i = 0; i < TURN_MAX; i++) {
 		pid_t pid;
+
+		n = read(s->fd[0], &t, sizeof(t));
+		if (n <= 0)
+			break;
 
 		if (n != (ssize_t)sizeof(t) || !is_recorder(&t, session))
 			continue;

@@ -109,7 +109,9 @@ pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 	if (!may_tell() || pam_get_data(pamh, TOLD, &told) != PAM_SUCCESS)
 		return PAM_SUCCESS;
 	read_arguments(pamh, argc, argv, &a);
-	l.has_bytes = connection_bytes(&l.bytes_in, &l.bytes_out);
+	/* Who came over no network has a socket only by somebody's doing. */
+	l.has_bytes = item(pamh, PAM_RHOST).p != NULL &&
+		      connection_bytes(&l.bytes_in, &l.bytes_out);
 	logout_put(&b, &l);
 	if (ops_buf_check(&b, "logout", &err) < 0 ||
 	    tell(&a, MSG_LOGOUT, &b, &err) < 0)

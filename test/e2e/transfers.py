@@ -47,6 +47,11 @@ class Transfers(t.Test):
         """Run it; gives the session that it had, with its programs, when all of it is told."""
         before = {s["session"] for s in self.rows("ls")}
         self.exits(self.host.run(argv, **options), 0)
+        # Capture tells in order: once it has told of this, it has of what was before.
+        marker = "behind-%d" % len(before)
+        self.exits(self.host.run(["/bin/echo", marker]), 0)
+        t.wait_for("what came behind it", lambda: any(
+            marker in p["argv"] for p in self.rows("log", "echo") if p.get("argv")))
         found = []
 
         def told():
