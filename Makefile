@@ -83,7 +83,7 @@ lint: deps-lint
 
 # Left to make check: hostile, hostile_terminal and evasion preload libraries, send
 # the signals that the sanitizers take for themselves, and limit the memory they
-# need; install, nocapture, packages and readme build programs of their own; interop,
+# need; install, nocapture, packages, systemd and readme build programs of their own; interop,
 # openssh_suite and ansible try those of others; many_logins is about speed, and
 # transparent and transparent_terminal about what a program sees of its
 # environment.  A sanitizer's report ends the program, so that a test sees it.
@@ -93,7 +93,7 @@ sanitize: sanitize-build
 	@$(PYTHON) tools/run-tests --build $(SANITIZE) --suite unit,fuzz,cli,fault,e2e --sanitize \
 	    --skip hostile --skip hostile_terminal --skip evasion \
 	    --skip install --skip nocapture --skip packages --skip readme --skip interop \
-	    --skip openssh_suite --skip ansible --skip many_logins \
+	    --skip openssh_suite --skip ansible --skip many_logins --skip systemd \
 	    --skip transparent --skip transparent_terminal
 
 sanitize-build: deps

@@ -131,7 +131,7 @@ cmd_backup(struct cli *cli, const void *opts, int argc, char **argv)
 	struct ops_buf note = { .max = NOTE_MAX }, out = { .max = OUT_MAX };
 	struct backup_result r;
 	struct ops_err err = { 0 };
-	struct vfs *from, *to = NULL;
+	struct vfs *from = NULL, *to = NULL;
 	int status = CLI_TROUBLE;
 
 	(void)argc;

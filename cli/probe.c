@@ -72,7 +72,8 @@ become(const struct probe_how *how, int from, int to)
 			       setresgid(how->gid, how->gid, how->gid) < 0 ||
 			       setresuid(how->uid, how->uid, how->uid) < 0))
 		_exit(125);
-	(void)execve(args[0], args, env);
+	if (args[0] != NULL)
+		(void)execve(args[0], args, env);
 	_exit(127);
 }
 

@@ -598,10 +598,10 @@ remote_visits(struct remote *r, uint64_t since, uint64_t until,
 		if (rc == 0)
 			msg_close_fds(&m);
 	}
-	if (rc == 0 && (m.p == NULL || m.n != 12 || ops_getle32(m.p) != all.n))
-		rc = ops_fail(
-		    err, OPS_EFORMAT, "the daemon's list is not whole");
-	if (rc < 0) {
+	if (rc < 0 || m.p == NULL || m.n != 12 || ops_getle32(m.p) != all.n) {
+		if (rc == 0)
+			ops_fail(
+			    err, OPS_EFORMAT, "the daemon's list is not whole");
 		visits_free(&all);
 		return -1;
 	}

@@ -75,7 +75,7 @@ static int
 got_off(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct heard *h = conn;
-	uint8_t text[HEARD_WHY];
+	uint8_t text[HEARD_WHY] = { 0 };
 	struct ops_buf b = OPS_BUF_FIXED(text);
 
 	(void)err;

@@ -117,12 +117,11 @@ in_escape(struct lineedit *l, uint8_t byte)
 	}
 	if (before == ESC_NONE || byte < ' ' || byte == DEL)
 		return false;
-	if (before == ESC_BEGUN && byte == '[')
+	if ((before == ESC_BEGUN && byte == '[') ||
+	    (before == ESC_LIST && (byte < 0x40 || byte > 0x7e)))
 		l->escape = ESC_LIST;
 	else if (before == ESC_BEGUN && byte == 'O')
 		l->escape = ESC_ONE_MORE;
-	else if (before == ESC_LIST && (byte < 0x40 || byte > 0x7e))
-		l->escape = ESC_LIST;
 	return true;
 }
 

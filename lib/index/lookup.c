@@ -36,6 +36,11 @@ struct job {
 	struct pick *pick;
 };
 
+struct jobs {
+	struct job *p;
+	size_t n;
+};
+
 struct lookup {
 	struct store *s;
 	struct index_db *db;
@@ -47,8 +52,6 @@ struct lookup {
 	struct program_walk *walk;
 	struct position pos;
 	struct pick_list picks;
-	struct job *job;
-	size_t jobs;
 	/* reading */
 	struct stream_reader *r;
 	size_t stream; /* r's; pos.n: none */
@@ -71,15 +74,15 @@ by_place(const void *a, const void *b)
 }
 
 static int
-add_job(struct lookup *l, struct pick *p, const struct pick_place *at,
-    enum job_kind kind, struct ops_err *err)
+add_job(struct lookup *l, struct jobs *jobs, struct pick *p,
+    const struct pick_place *at, enum job_kind kind, struct ops_err *err)
 {
 	if (at->stream == 0 && kind != JOB_START)
 		return 0; /* there is none */
 	for (size_t i = 0; i < l->pos.n; i++)
 		if (l->pos.s[i].id == at->stream && at->stream != 0 &&
 		    at->record < l->pos.s[i].next) {
-			l->job[l->jobs++] =
+			jobs->p[jobs->n++] =
 			    (struct job){ i, at->record, kind, p };
 			return 0;
 		}
@@ -88,35 +91,35 @@ add_job(struct lookup *l, struct pick *p, const struct pick_place *at,
 
 /* A hole behind the index begins there. */
 static void
-add_last(struct lookup *l)
+add_last(const struct lookup *l, struct jobs *jobs)
 {
 	const struct program_capturing *run = program_walk_capturing(l->walk);
 
 	for (size_t i = 0; run->known && i < l->pos.n; i++)
 		if (l->pos.s[i].stream == run->stream)
-			l->job[l->jobs++] =
+			jobs->p[jobs->n++] =
 			    (struct job){ i, run->record, JOB_LAST, NULL };
 }
 
 static int
-make_jobs(struct lookup *l, struct ops_err *err)
+make_jobs(struct lookup *l, struct jobs *jobs, struct ops_err *err)
 {
-	l->job = calloc(4 * l->picks.n + 1, sizeof(*l->job));
-	if (l->job == NULL)
+	jobs->p = calloc(4 * l->picks.n + 1, sizeof(*jobs->p));
+	if (jobs->p == NULL)
 		return no_memory(err);
 	for (size_t i = 0; i < l->picks.n; i++) {
 		struct pick *p = &l->picks.p[i];
 
 		p->at = SIZE_MAX;
-		if (add_job(l, p, &p->start, JOB_START, err) < 0 ||
-		    add_job(l, p, &p->hole, JOB_HOLE, err) < 0 ||
-		    add_job(l, p, &p->end, JOB_END, err) < 0 ||
-		    add_job(l, p, &p->next, JOB_NEXT, err) < 0)
+		if (add_job(l, jobs, p, &p->start, JOB_START, err) < 0 ||
+		    add_job(l, jobs, p, &p->hole, JOB_HOLE, err) < 0 ||
+		    add_job(l, jobs, p, &p->end, JOB_END, err) < 0 ||
+		    add_job(l, jobs, p, &p->next, JOB_NEXT, err) < 0)
 			return -1;
 	}
-	add_last(l);
-	if (l->jobs > 1)
-		qsort(l->job, l->jobs, sizeof(*l->job), by_place);
+	add_last(l, jobs);
+	if (jobs->n > 1)
+		qsort(jobs->p, jobs->n, sizeof(*jobs->p), by_place);
 	return 0;
 }
 
@@ -272,12 +275,12 @@ take_job(struct lookup *l, const struct job *j, struct ops_err *err)
 }
 
 static int
-read_rows(struct lookup *l, struct ops_err *err)
+read_rows(struct lookup *l, const struct jobs *jobs, struct ops_err *err)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < l->jobs; i++) {
-		const struct job *j = &l->job[i];
+	for (size_t i = 0; i < jobs->n; i++) {
+		const struct job *j = &jobs->p[i];
 
 		if (read_record(l, j, err) < 0 || take_job(l, j, err) < 0)
 			return -1;
@@ -457,7 +460,6 @@ static void
 close_both(struct lookup *l)
 {
 	stream_free(l->r);
-	free(l->job);
 	pick_free(&l->picks);
 	position_free(&l->pos);
 	program_walk_free(l->walk);
@@ -469,6 +471,7 @@ static int
 by_index(struct lookup *l, struct ops_err *err)
 {
 	struct session_list sessions = { 0 };
+	struct jobs jobs = { 0 };
 	int rc = -1;
 
 	if (session_list_load(l->s, NULL, &sessions, err) < 0)
@@ -477,10 +480,11 @@ by_index(struct lookup *l, struct ops_err *err)
 	l->sink.gone = ask_gone;
 	l->sink.dropped = drop;
 	if (load_position(l, &sessions, &l->sink, err) == 0 &&
-	    ask_index(l, &sessions, err) == 0 && make_jobs(l, err) == 0 &&
-	    read_rows(l, err) == 0 && hand_over(l, err) == 0 &&
-	    read_tail(l, err) == 0)
+	    ask_index(l, &sessions, err) == 0 &&
+	    make_jobs(l, &jobs, err) == 0 && read_rows(l, &jobs, err) == 0 &&
+	    hand_over(l, err) == 0 && read_tail(l, err) == 0)
 		rc = 0;
+	free(jobs.p);
 	session_list_free(&sessions);
 	return rc;
 }

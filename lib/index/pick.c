@@ -227,7 +227,7 @@ take(struct index_db *d, const struct program_filter *f, const struct lead *l,
 	char sql[LEAD_SQL_MAX];
 
 	(void)lead_newest(f, l, sql);
-	if (!l->exe)
+	if (!l->exe || exes == NULL)
 		return take_rows(d, sql, f, exes, 0, ret, err);
 	for (size_t i = 0; i < exes->n; i++)
 		if (take_rows(d, sql, f, NULL, exes->id[i], ret, err) < 0)

@@ -131,7 +131,7 @@ static void
 check_folders(struct check *c)
 {
 	static const char *const top[] = { "log", "data", "wal", "index",
-		"keys", OFFSWITCH_FILE, OFFSWITCH_FILE ".tmp" };
+		"keys", OFFSWITCH_FILE, (OFFSWITCH_FILE ".tmp") };
 	static const char *const log[] = { "leaves", "checkpoint", "tile" };
 	const char *data[CLASSES - 1];
 	struct vfs_names names;

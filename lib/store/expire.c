@@ -126,8 +126,9 @@ expire_due(struct vfs *v, const struct expire_rules *r, uint64_t realtime,
 {
 	if (r->max_size != 0 || r->keep_free != 0)
 		return true;
-	for (uint8_t class = CLASS_SCREEN; class < CLASSES; class ++)
-		if (class_due(v, class, keep_of(r, class), realtime, before))
+	for (unsigned class = CLASS_SCREEN; class < CLASSES; class ++)
+		if (class_due(v, (uint8_t) class, keep_of(r, (uint8_t) class),
+			realtime, before))
 			return true;
 	return false;
 }

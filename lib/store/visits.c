@@ -1,5 +1,6 @@
 #include "visits.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -341,6 +342,7 @@ make(const struct item *v, size_t n, struct visit *ret)
 		uint64_t begin = 0;
 
 		if (v[i].kind == ITEM_SESSION) {
+			assert(v[i].session != NULL);
 			fill_session(&all, v[i].session);
 			begin = v[i].session->start;
 		} else if (v[i].kind == ITEM_LOGIN) {

@@ -67,9 +67,9 @@ test_rows(void **state)
 		}
 		for (size_t k = 0; k < t.names.n; k++)
 			if (k + 1 < t.names.n || t.names.p[k] != '\0')
-				names[k] = t.names.p[k] == '\0'
-					       ? '|'
-					       : (char)t.names.p[k];
+				names[k] =
+				    (char)(t.names.p[k] == '\0' ? '|'
+								: t.names.p[k]);
 		CHECK(!is || rows[i].names == NULL ||
 			  strcmp(names, rows[i].names) == 0,
 		    rows[i].name, names);
