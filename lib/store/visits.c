@@ -346,6 +346,7 @@ make(const struct item *v, size_t n, struct visit *ret)
 			fill_session(&all, v[i].session);
 			begin = v[i].session->start;
 		} else if (v[i].kind == ITEM_LOGIN) {
+			assert(v[i].login != NULL);
 			begin = v[i].login->l.realtime;
 		} else if (l != NULL && v[i].logout.pid == l->pid &&
 			   v[i].logout.start == l->start) {

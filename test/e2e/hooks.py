@@ -15,7 +15,7 @@ CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 1 << 18, 2
 TRACEFS = b"/sys/kernel/tracing"
 
 # What no two runs of a program have in common.
-OWN = ("time", "boottime", "pid", "start", "duration", "ended", "ended_at", "cpu", "cpu_user", "cpu_system", "maxrss", "minflt",
+OWN = ("time", "boottime", "pid", "start", "duration", "ended", "ended_at", "cpu", "cpu_user", "cpu_system", "maxrss", "minflt", "rchar", "wchar",
        "majflt", "read_bytes", "write_bytes", "sealed", "nspid", "pgrp")
 
 
