@@ -80,9 +80,13 @@ over_limit(const struct rec *r)
 
 /* -- when the log can't be written -- */
 
+/* A command without a terminal shows nothing that could wait, and its door has become
+ * the command: nobody is there who could be told to end. */
 static void
 hold(struct rec *r)
 {
+	if (!r->terminal)
+		return;
 	if (r->hold_since == 0 && !r->gap && !over_limit(r))
 		r->hold_since = r->now;
 }

@@ -395,6 +395,27 @@ test_limited_and_refused(void **state)
 	assert_false(r.gap);
 }
 
+/* A command without a terminal shows nothing: it isn't held, and has no end but its
+ * own. */
+static void
+test_command_is_never_held(void **state)
+{
+	(void)state;
+	r.refuse = true;
+	r.terminal = false;
+	for (unsigned i = 0; i < 3; i++) {
+		r.link.limited = i == 0;
+		r.link.no_screens = i == 1;
+		r.link.log_ok = i < 2;
+		copy_flush(&r);
+		assert_int_equal(r.hold_since, 0);
+		r.now += 1000;
+		copy_tick(&r);
+		assert_int_equal(ended, 0);
+		assert_false(r.gap);
+	}
+}
+
 /* At the end of a session what was put off is said, limited or not. */
 static void
 test_limited_to_the_end(void **state)
@@ -427,6 +448,7 @@ main(void)
 		TEST(test_echo_of_all_that_is_held),
 		TEST(test_limited),
 		TEST(test_limited_and_refused),
+		TEST(test_command_is_never_held),
 		TEST(test_limited_to_the_end),
 	};
 
