@@ -100,11 +100,18 @@ why_not(const struct rec *r)
 				    : 0;
 }
 
+/* Is something to be told by a GAP? */
+static bool
+lacks(const struct rec *r)
+{
+	return r->gap || r->gap_bytes > 0 || r->left_out;
+}
+
 /* Something isn't in the log and won't be: n bytes, or a record without any. */
 static void
 lose(struct rec *r, size_t n)
 {
-	if (!r->gap && r->gap_bytes == 0 && !r->left_out) {
+	if (!lacks(r)) {
 		r->gap_from = r->now;
 		r->gap_why = why_not(r);
 	}
@@ -229,16 +236,17 @@ copy_flush(struct rec *r)
 	bool room = copy_settle(r) && may_record(r);
 	bool all = queue_all_sent(&r->queue) || link_flush(&r->link, r->now);
 
-	if (all && room) {
-		r->small_due = 0;
-		r->hold_since = 0;
+	if (all) {
+		/* What waits there was sent, whatever there is room for now. */
 		r->outer.gate = false;
-		if ((r->gap || r->left_out || r->gap_bytes > 0) &&
-		    link_open(&r->link) && copy_gap_end(r))
-			link_flush(&r->link, r->now);
-	} else if (!room) {
-		hold(r);
+		r->small_due = 0;
+		if (room || over_limit(r))
+			r->hold_since = 0;
 	}
+	if (!room)
+		hold(r);
+	else if (all && lacks(r) && link_open(&r->link) && copy_gap_end(r))
+		link_flush(&r->link, r->now);
 	if (r->stopped)
 		return;
 	if (!r->outer.private && outer_pending(&r->outer))

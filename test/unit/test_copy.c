@@ -395,6 +395,39 @@ test_limited_and_refused(void **state)
 	assert_false(r.gap);
 }
 
+/* What waits for a socket that takes no more is shown once that has it, though nothing
+ * more is recorded by then: the gap begins at once. */
+static void
+test_limited_behind_the_gate(void **state)
+{
+	static char bytes[1000], taken[65536];
+
+	(void)state;
+	/* The writer has the OPEN. */
+	assert_int_equal(queue_event(&r.queue, REC_BYPASS, 0, "x", 1, 0), 0);
+	take_all(UINT64_MAX);
+	for (unsigned i = 0; i < 1000 && !r.outer.gate; i++) {
+		assert_int_equal(
+		    write(inner, bytes, sizeof(bytes)), sizeof(bytes));
+		copy_output(&r);
+	}
+	assert_true(r.outer.gate);
+	assert_true(outer_pending(&r.outer));
+	r.link.limited = true;
+	copy_flush(&r);
+	/* Not before it was sent, and it isn't waited for without an end. */
+	assert_true(r.outer.gate);
+	assert_int_equal(r.hold_since, 1000);
+	while (recv(writer, taken, sizeof(taken), 0) > 0)
+		;
+	copy_flush(&r);
+	assert_false(r.outer.gate);
+	assert_false(outer_pending(&r.outer));
+	assert_int_equal(r.hold_since, 0);
+	assert_true(copy_wants_output(&r));
+	assert_int_equal(r.gap_bytes, 0);
+}
+
 /* A command without a terminal shows nothing: it isn't held, and has no end but its
  * own. */
 static void
@@ -448,6 +481,7 @@ main(void)
 		TEST(test_echo_of_all_that_is_held),
 		TEST(test_limited),
 		TEST(test_limited_and_refused),
+		TEST(test_limited_behind_the_gate),
 		TEST(test_command_is_never_held),
 		TEST(test_limited_to_the_end),
 	};
