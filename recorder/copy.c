@@ -12,7 +12,7 @@
 #define BULK 1024 /* a read of this size promises another */
 #define TURNS 16  /* reads before the keyboard gets its turn */
 #define BEHIND_MS 2
-#define FIRST_MAX 4096 /* bytes, before the writer has the OPEN */
+#define FIRST_MAX 4096 /* bytes of the shell, before the writer has the OPEN */
 
 static const char notice_gap[] =
     "\r\nopseal: the log can't be written; this part is not recorded\r\n";
@@ -54,11 +54,12 @@ queue_has_room(const struct rec *r, size_t n)
 
 /* Whose session it is the writer learns from its OPEN, and until it has that, and has
  * said what holds for him, only a little is recorded: else who has had his share
- * could have as much again by beginning another. */
+ * could have as much again by beginning another.  What is ours has its bounds. */
 static bool
 is_known(const struct rec *r)
 {
-	return r->queue.event_head > 0 || r->bytes_out < FIRST_MAX;
+	return r->queue.event_head > 0 ||
+	       r->bytes_out - r->bytes_own < FIRST_MAX;
 }
 
 /* Where only events fit it is as if the queue were full. */
@@ -461,6 +462,7 @@ copy_show(struct rec *r, const void *p, size_t n)
 		copy_gap_begin(r);
 	}
 	r->bytes_out += n;
+	r->bytes_own += n;
 	if (r->gap || !put(r, REC_OUTPUT, p, n)) {
 		lose(r, n);
 	} else if (link_flush(&r->link, r->now)) {

@@ -146,6 +146,7 @@ struct rec {
 	bool has_status;
 	uint32_t status;
 	uint64_t bytes_out, bytes_in, bytes_lost;
+	uint64_t bytes_own; /* of bytes_out: the notice and the question */
 
 	/* who was found for SCREEN-BYPASS; the first n_told of them are queued */
 	struct bypass {

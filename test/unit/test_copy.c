@@ -428,6 +428,30 @@ test_limited_behind_the_gate(void **state)
 	assert_int_equal(r.gap_bytes, 0);
 }
 
+/* How long a notice is says nothing about the log, and what comes first of a shell is
+ * recorded at once as well. */
+static void
+test_long_notice(void **state)
+{
+	static char bytes[5000];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		copy_show(&r, bytes, sizeof(bytes));
+	assert_false(r.gap);
+	assert_int_equal(r.hold_since, 0);
+	assert_int_equal(r.gap_bytes, 0);
+	assert_true(copy_wants_output(&r));
+	assert_int_equal(write(inner, bytes, 4095), 4095);
+	copy_output(&r);
+	assert_true(copy_wants_output(&r));
+	assert_int_equal(write(inner, "x", 1), 1);
+	copy_output(&r);
+	/* So much of him, before the writer has said who that is. */
+	assert_false(copy_wants_output(&r));
+	assert_int_equal(r.bytes_out, 3 * sizeof(bytes) + 4096);
+}
+
 /* A command without a terminal shows nothing: it isn't held, and has no end but its
  * own. */
 static void
@@ -482,6 +506,7 @@ main(void)
 		TEST(test_limited),
 		TEST(test_limited_and_refused),
 		TEST(test_limited_behind_the_gate),
+		TEST(test_long_notice),
 		TEST(test_command_is_never_held),
 		TEST(test_limited_to_the_end),
 	};
