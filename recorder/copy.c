@@ -108,10 +108,14 @@ lacks(const struct rec *r)
 	return r->gap || r->gap_bytes > 0 || r->left_out;
 }
 
+static void change_gap(struct rec *r);
+
 /* Something isn't in the log and won't be: n bytes, or a record without any. */
 static void
 lose(struct rec *r, size_t n)
 {
+	if (r->gap && (why_not(r) != 0 || !link_open(&r->link)))
+		change_gap(r);
 	if (!lacks(r)) {
 		r->gap_from = r->now;
 		r->gap_why = why_not(r);
@@ -209,6 +213,19 @@ copy_gap_end(struct rec *r)
 	return true;
 }
 
+/* A GAP has one reason; where that is another now, so is the GAP.  While a shell has
+ * the terminal nothing is lost, nor said. */
+static void
+change_gap(struct rec *r)
+{
+	bool gap = r->gap;
+
+	if (r->stopped || r->phase >= WAIT_EXIT || why_not(r) == r->gap_why)
+		return;
+	if (copy_gap_end(r) && gap)
+		copy_gap_begin(r);
+}
+
 static void
 hold_over(struct rec *r)
 {
@@ -234,9 +251,14 @@ hold_over(struct rec *r)
 void
 copy_flush(struct rec *r)
 {
-	bool room = copy_settle(r) && may_record(r);
-	bool all = queue_all_sent(&r->queue) || link_flush(&r->link, r->now);
+	bool room, all;
 
+	/* That the log can't be written is another reason only once something is
+	 * lost by it: a writer that is started again is soon back. */
+	if (lacks(r) && why_not(r) != 0)
+		change_gap(r);
+	room = copy_settle(r) && may_record(r);
+	all = queue_all_sent(&r->queue) || link_flush(&r->link, r->now);
 	if (all) {
 		/* What waits there was sent, whatever there is room for now. */
 		r->outer.gate = false;

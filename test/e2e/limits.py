@@ -218,6 +218,28 @@ class Limits(smalldisk.SmallDisk):
         self.exact(inst, other, 6)
         self.verifies(inst)
 
+    def test_switched_off_meanwhile(self):
+        """Each reason has a gap of its own, and the terminal says the new one."""
+        inst = self.instance(config="screen_day = 2M\n")
+        term = self.noise(inst, 6 * MB)
+        term.expect("more than is recorded of one user; this part is not recorded", 60)
+        term.expect("all shown", 60)
+        self.is_limited(inst)
+        self.exits(inst.opseal("off", "--reason", "the disk is replaced"), 0)
+        term.expect("recording is switched off by .*: the disk is replaced; this part is not recorded")
+        term.line("")
+        term.expect("after\r\n")
+        self.exits(inst.opseal("on"), 0)
+        term.expect("more than is recorded of one user; this part is not recorded")
+        term.line("")
+        self.equal(term.wait(60), 5, "exit status")
+        s = self.ended(inst, term, "gapped")
+        rows = [x for x in r.json_lines(inst.opseal("export", s["session"], "--format", "json")) if x["type"] == "gap"]
+        self.equal([x["why"] for x in rows], ["limit", "off", "limit"], "reasons: %r" % rows)
+        self.equal([x["bytes"] for x in rows[1:]], [len("\r\nafter\r\n"), 2], "bytes: %r" % rows)
+        self.equal(sum(x["bytes"] for x in rows), s["bytes_lost"], "bytes lost")
+        self.verifies(inst)
+
     def test_restart(self):
         """The counts begin at zero; sessions go on."""
         inst = self.instance(config="screen_day = 2M\n")

@@ -99,6 +99,7 @@ static struct seen {
 	uint8_t type;
 	uint64_t number; /* of the payload's first bytes */
 	size_t len;
+	uint8_t last; /* byte of the payload */
 } seen[16384];
 static size_t n_seen, n_events;
 
@@ -134,7 +135,8 @@ take_all(uint64_t skip)
 				: rec.len >= 4 ? ops_getle32(rec.payload)
 				: rec.len >= 1 ? rec.payload[0]
 					       : 0,
-				rec.len };
+				rec.len,
+				rec.len > 0 ? rec.payload[rec.len - 1] : 0 };
 		}
 		queue_sent(&r.queue, n);
 	}
@@ -473,6 +475,77 @@ test_command_is_never_held(void **state)
 	}
 }
 
+static void
+set_state(unsigned state)
+{
+	r.link.log_ok = state != 0;
+	r.link.off = state == 3;
+	r.link.no_screens = state == 2 || state == 3;
+	r.link.limited = state == 4;
+	r.now += 1000;
+	copy_flush(&r);
+}
+
+static void
+show(const char *text)
+{
+	size_t n = strlen(text);
+
+	assert_int_equal(write(inner, text, n), n);
+	copy_output(&r);
+}
+
+/* Each reason is a GAP of its own, with the bytes that were lost by it. */
+static void
+test_each_reason_has_its_gap(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		uint32_t why;
+	} want[] = { { 5, GAP_LIMIT }, { 3, GAP_OFF }, { 2, GAP_LIMIT },
+		{ 1, 0 }, { 4, GAP_FULL } };
+	uint64_t before = r.queue.tail_no;
+
+	(void)state;
+	set_state(4);
+	show("12345");
+	set_state(3);
+	assert_int_equal(r.gap_why, GAP_OFF);
+	assert_true(r.gap && r.noticed);
+	assert_int_equal(r.gap_from, r.now);
+	show("678");
+	set_state(4);
+	show("90");
+	/* Of two failures nothing is seen by the first. */
+	set_state(0);
+	assert_int_equal(r.gap_why, GAP_LIMIT);
+	set_state(4);
+	assert_int_equal(r.gap_bytes, 2);
+	set_state(0);
+	show("1");
+	assert_int_equal(r.gap_why, 0);
+	set_state(2);
+	show("2345");
+	assert_true(r.gap);
+	assert_int_equal(r.hold_since, 0);
+	set_state(1);
+	assert_false(r.gap);
+	assert_int_equal(r.bytes_lost, r.bytes_out);
+	show("x");
+	queue_rewind(&r.queue, before, r.queue.event_head, NULL);
+	take_all(before);
+	assert_int_equal(n_seen, OPS_ARRAY_LEN(want) + 1);
+	assert_int_equal(n_events, OPS_ARRAY_LEN(want));
+	for (size_t i = 0; i < OPS_ARRAY_LEN(want); i++) {
+		assert_int_equal(seen[i].type, REC_GAP);
+		assert_int_equal(seen[i].number, want[i].bytes);
+		assert_int_equal(
+		    seen[i].len, QUEUE_GAP_LEN + (want[i].why != 0));
+		if (want[i].why != 0)
+			assert_int_equal(seen[i].last, want[i].why);
+	}
+}
+
 /* At the end of a session what was put off is said, limited or not. */
 static void
 test_limited_to_the_end(void **state)
@@ -507,6 +580,7 @@ main(void)
 		TEST(test_limited_and_refused),
 		TEST(test_limited_behind_the_gate),
 		TEST(test_long_notice),
+		TEST(test_each_reason_has_its_gap),
 		TEST(test_command_is_never_held),
 		TEST(test_limited_to_the_end),
 	};
