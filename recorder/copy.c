@@ -248,11 +248,23 @@ hold_over(struct rec *r)
 	rec_end(r, CLOSE_LOG_FAILURE);
 }
 
+/* Where nothing unrecorded may be shown that was so only while root had it switched
+ * off.  What waits from here on is told behind what was shown meanwhile. */
+static void
+end_exception(struct rec *r)
+{
+	if (!r->gap || !r->refuse || r->link.off)
+		return;
+	(void)copy_gap_end(r);
+	r->gap = r->noticed = false;
+}
+
 void
 copy_flush(struct rec *r)
 {
 	bool room, all;
 
+	end_exception(r);
 	/* That the log can't be written is another reason only once something is
 	 * lost by it: a writer that is started again is soon back. */
 	if (lacks(r) && why_not(r) != 0)

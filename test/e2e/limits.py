@@ -240,6 +240,27 @@ class Limits(smalldisk.SmallDisk):
         self.equal(sum(x["bytes"] for x in rows), s["bytes_lost"], "bytes lost")
         self.verifies(inst)
 
+    def test_refuse_after_off(self):
+        """It is off while his session is held: that goes on, and ends once it is on again and he
+        still over his limit."""
+        inst = self.instance(config="screen_day = 2M\non_log_failure = refuse\nhold_time = 6s\n")
+        term = self.noise(inst, 20 * MB)
+        self.is_limited(inst)
+        self.exits(inst.opseal("off", "--reason", "the disk is replaced"), 0)
+        term.expect("recording is switched off by .*; this part is not recorded")
+        term.expect("all shown", 60)
+        term.line("")
+        term.expect("after\r\n")
+        self.exits(inst.opseal("on"), 0)
+        term.expect("more than is recorded of one user; the session ends here", 60)
+        self.equal(term.wait(60), 2, "exit status")
+        s = self.ended(inst, term, "gapped")
+        self.matches(inst.opseal("show", s["session"]).text, "state +gapped: the log could not be written", "show")
+        rows = [x for x in r.json_lines(inst.opseal("export", s["session"], "--format", "json")) if x["type"] == "gap"]
+        self.equal([(x["why"], x["bytes"]) for x in rows], [("off", s["bytes_lost"])], "gaps")
+        self.check(s["bytes_lost"] > 5 * MB, "lost: %r" % s)
+        self.verifies(inst)
+
     def test_restart(self):
         """The counts begin at zero; sessions go on."""
         inst = self.instance(config="screen_day = 2M\n")

@@ -546,6 +546,72 @@ test_each_reason_has_its_gap(void **state)
 	}
 }
 
+/* Switched on again while nothing can be recorded: where that may not be shown, it
+ * ends, with what was shown meanwhile told at its place. */
+static void
+on_again(unsigned state)
+{
+	uint64_t before = r.queue.tail_no;
+
+	r.refuse = true;
+	set_state(3);
+	copy_tick(&r);
+	assert_true(r.gap && r.noticed);
+	show("123");
+	assert_int_equal(r.gap_bytes, 3);
+	set_state(state);
+	assert_false(r.gap);
+	if (copy_wants_output(&r))
+		show("4");
+	assert_int_equal(r.hold_since, r.now);
+	assert_int_equal(ended, 0);
+	r.now += r.hold_time;
+	copy_tick(&r);
+	assert_int_equal(ended, CLOSE_LOG_FAILURE);
+	assert_int_equal(r.bytes_lost, 3);
+	queue_rewind(&r.queue, before, r.queue.event_head, NULL);
+	r.link.log_ok = true;
+	take_all(before);
+	assert_int_equal(n_seen, r.bytes_out == 3 ? 1 : 2);
+	assert_int_equal(seen[0].type, REC_GAP);
+	assert_int_equal(seen[0].number, 3);
+	assert_int_equal(seen[0].last, GAP_OFF);
+}
+
+static void
+test_on_again_while_the_log_fails(void **state)
+{
+	(void)state;
+	on_again(0);
+	assert_int_equal(r.bytes_out, 4); /* the last of them is not shown */
+	assert_int_equal(seen[1].type, REC_OUTPUT);
+}
+
+static void
+test_on_again_over_a_limit(void **state)
+{
+	(void)state;
+	on_again(4);
+	assert_int_equal(r.bytes_out, 3);
+}
+
+static void
+test_on_again(void **state)
+{
+	(void)state;
+	r.refuse = true;
+	set_state(3);
+	copy_tick(&r);
+	show("123");
+	set_state(1);
+	show("4");
+	assert_false(r.gap);
+	r.now += 10 * r.hold_time;
+	copy_tick(&r);
+	assert_int_equal(ended, 0);
+	assert_int_equal(r.bytes_lost, 3);
+}
+
 /* At the end of a session what was put off is said, limited or not. */
 static void
 test_limited_to_the_end(void **state)
@@ -581,6 +647,9 @@ main(void)
 		TEST(test_limited_behind_the_gate),
 		TEST(test_long_notice),
 		TEST(test_each_reason_has_its_gap),
+		TEST(test_on_again_while_the_log_fails),
+		TEST(test_on_again_over_a_limit),
+		TEST(test_on_again),
 		TEST(test_command_is_never_held),
 		TEST(test_limited_to_the_end),
 	};
