@@ -214,6 +214,13 @@ class Limits(smalldisk.SmallDisk):
         s = self.ended(inst, term)
         self.equal(s["bytes_lost"], 0, "bytes lost")
         self.contains(inst.opseal("show", s["session"]).text, r.END_BY_LOG, "show")
+        # A command that shows nothing has its own end, though it runs for longer.
+        user = t.person()
+        result = t.run(inst.argv("record", "--", "sh", "-c", "sleep 1; exit 3"), user=user, preexec=self.login(user))
+        self.exits(result, 3)
+        s = t.wait_for("its end", lambda: [x for x in self.sessions(inst) if "sleep 1" in x["command"] and x["end"]])[0]
+        self.equal(s["status"], "closed", "command")
+        self.check(r.END_BY_LOG not in inst.opseal("show", s["session"]).text, "a command, ended by the log")
         other.line("")
         self.exact(inst, other, 6)
         self.verifies(inst)
@@ -239,6 +246,20 @@ class Limits(smalldisk.SmallDisk):
         self.equal([x["bytes"] for x in rows[1:]], [len("\r\nafter\r\n"), 2], "bytes: %r" % rows)
         self.equal(sum(x["bytes"] for x in rows), s["bytes_lost"], "bytes lost")
         self.verifies(inst)
+
+    def test_refuse_but_root(self):
+        """Root is limited as anybody, and never thrown out."""
+        t.need_root()
+        inst = self.instance(config="screen_day = 2M\non_log_failure = refuse\nhold_time = 300ms\n")
+        path = self.write("random", os.urandom(MB))
+        term = self.record_pty(inst, ["sh", "-c", (
+            "stty raw; i=0; while [ $i -lt 9 ]; do cat %s; i=$((i+1)); done; stty sane; echo all shown; "
+            "read x; exit 5") % path])
+        term.expect("more than is recorded of one user; this part is not recorded", 60)
+        term.expect("all shown", 60)
+        time.sleep(0.5)
+        term.line("")
+        self.gaps(inst, term)
 
     def test_refuse_after_off(self):
         """It is off while his session is held: that goes on, and ends once it is on again and he
