@@ -491,7 +491,7 @@ copy_show(struct rec *r, const void *p, size_t n)
 
 	if (!r->gap && !room) {
 		hold(r);
-		if (r->refuse)
+		if (r->refuse && !r->link.off)
 			return; /* the hold will end it */
 		copy_gap_begin(r);
 	}

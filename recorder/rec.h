@@ -141,7 +141,7 @@ struct rec {
 
 	/* for the CLOSE event */
 	bool exit_put, close_queued;
-	bool unstarted; /* it ends before the door was told to go */
+	const char *refused; /* it ended before the door was told to go: why */
 	enum close_why why;
 	bool has_status;
 	uint32_t status;

@@ -247,6 +247,27 @@ class Limits(smalldisk.SmallDisk):
         self.equal(sum(x["bytes"] for x in rows), s["bytes_lost"], "bytes lost")
         self.verifies(inst)
 
+    def test_refused_with_the_reason(self):
+        """Who is over it as he is asked why he comes is told that, and not that the log fails."""
+        config = "screen_day = 2M\non_log_failure = refuse\nhold_time = 300ms\n"
+        inst = self.instance(config=config)
+        term = self.noise(inst, 20 * MB)
+        term.expect("the session ends here", 60)
+        self.reload(inst, config + "reason = ask\n")
+        t.wait_for("the reload", lambda: "changed: reason" in inst.log())
+        late = self.shell(inst, "echo ran")
+        late.expect("nothing was run: refused: more was shown than is recorded of one user")
+        self.equal(late.wait(60), 2, "exit status")
+        self.check(b"ran\r\n" not in bytes(late.out).replace(b"nothing was run", b""), "it ran")
+        # While it is switched off all go on, however far they are.
+        asked = self.shell(inst, "echo ran", n=1)
+        asked.expect("Reason for this session")
+        self.exits(inst.opseal("off", "--reason", "the disk is replaced"), 0)
+        asked.expect("recording is switched off by .*; this part is not recorded")
+        asked.send("CHG-9\r")
+        asked.expect("CHG-9\r\nran\r\n")
+        self.equal(asked.wait(60), 0, "exit status")
+
     def test_refuse_but_root(self):
         """Root is limited as anybody, and never thrown out."""
         t.need_root()

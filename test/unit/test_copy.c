@@ -612,6 +612,19 @@ test_on_again(void **state)
 	assert_int_equal(r.bytes_lost, 3);
 }
 
+/* The question is asked of everybody while it is switched off. */
+static void
+test_shown_while_off(void **state)
+{
+	(void)state;
+	r.refuse = true;
+	r.link.off = r.link.no_screens = true;
+	copy_show(&r, "what?", 5);
+	assert_true(r.gap);
+	assert_int_equal(r.gap_bytes, 5);
+	assert_int_equal(r.gap_why, GAP_OFF);
+}
+
 /* At the end of a session what was put off is said, limited or not. */
 static void
 test_limited_to_the_end(void **state)
@@ -650,6 +663,7 @@ main(void)
 		TEST(test_on_again_while_the_log_fails),
 		TEST(test_on_again_over_a_limit),
 		TEST(test_on_again),
+		TEST(test_shown_while_off),
 		TEST(test_command_is_never_held),
 		TEST(test_limited_to_the_end),
 	};
