@@ -81,14 +81,20 @@ over_limit(const struct rec *r)
 
 /* -- when the log can't be written -- */
 
+/* Nothing more is read of the shell, and nothing waits. */
+static bool
+has_shown(const struct rec *r)
+{
+	return r->phase >= WAIT_EXIT && !r->outer.gate;
+}
+
 /* A command without a terminal shows nothing that could wait, and its door has become
  * the command: nobody is there who could be told to end. */
 static void
 hold(struct rec *r)
 {
-	if (!r->terminal)
-		return;
-	if (r->hold_since == 0 && !r->gap && !over_limit(r))
+	if (r->terminal && !has_shown(r) && r->hold_since == 0 && !r->gap &&
+	    !over_limit(r))
 		r->hold_since = r->now;
 }
 
@@ -230,6 +236,8 @@ static void
 hold_over(struct rec *r)
 {
 	r->hold_since = 0;
+	if (has_shown(r))
+		return; /* to say it now would be wrong */
 	if (!r->refuse || r->link.off) {
 		copy_gap_begin(r);
 		return;
@@ -307,17 +315,26 @@ remove_owed(struct rec *r, size_t i)
 	    r->owed + i, r->owed + i + 1, (r->n_owed - i) * sizeof(r->owed[0]));
 }
 
+static bool
+drop_owed(struct rec *r, uint8_t type)
+{
+	for (size_t i = 0; i < r->n_owed; i++)
+		if (r->owed[i].type == type) {
+			remove_owed(r, i);
+			lose(r, 0);
+			return true;
+		}
+	return false;
+}
+
 static void
 owe(struct rec *r, uint8_t type, const void *p, size_t n)
 {
 	struct owed *o;
 
-	for (size_t i = 0; i < r->n_owed; i++)
-		if (r->owed[i].type == type) {
-			remove_owed(r, i);
-			lose(r, 0);
-			break;
-		}
+	/* A stop and a going on take turns: the two before it are left out. */
+	if (drop_owed(r, type) && (type == REC_STOP || type == REC_CONT))
+		(void)drop_owed(r, type == REC_STOP ? REC_CONT : REC_STOP);
 	assert(r->n_owed < OWED_MAX && n <= OWED_LEN);
 	o = &r->owed[r->n_owed++];
 	*o = (struct owed){ .time = r->now, .type = type, .n = (uint8_t)n };

@@ -612,6 +612,28 @@ test_on_again(void **state)
 	assert_int_equal(r.bytes_lost, 3);
 }
 
+/* However often it was stopped meanwhile: what is told of it takes turns. */
+static void
+test_stops_take_turns(void **state)
+{
+	uint64_t before = r.queue.tail_no;
+	uint8_t why = 1;
+
+	(void)state;
+	set_state(4);
+	for (unsigned i = 0; i < 3; i++) {
+		copy_record(&r, REC_STOP, &why, 1);
+		copy_record(&r, REC_CONT, NULL, 0);
+	}
+	copy_record(&r, REC_STOP, &why, 1);
+	set_state(1);
+	queue_rewind(&r.queue, before, r.queue.event_head, NULL);
+	take_all(before);
+	assert_int_equal(n_seen, 2);
+	assert_int_equal(seen[0].type, REC_STOP);
+	assert_int_equal(seen[1].type, REC_GAP);
+}
+
 /* The question is asked of everybody while it is switched off. */
 static void
 test_shown_while_off(void **state)
@@ -663,6 +685,7 @@ main(void)
 		TEST(test_on_again_while_the_log_fails),
 		TEST(test_on_again_over_a_limit),
 		TEST(test_on_again),
+		TEST(test_stops_take_turns),
 		TEST(test_shown_while_off),
 		TEST(test_command_is_never_held),
 		TEST(test_limited_to_the_end),
