@@ -230,6 +230,15 @@ place_fds(struct starting *t, struct ops_err *err)
 	return 0;
 }
 
+/* Root, and who may break the glass, are recorded as far as it goes, and go on: it
+ * takes them to mend the log. */
+static bool
+goes_on(const struct session_start *s)
+{
+	return s->peer.uid == 0 ||
+	       (s->glass && glass_member(s->conn, s->glass_group));
+}
+
 static int
 become_recorder(struct starting *t, struct ops_err *err)
 {
@@ -263,9 +272,7 @@ become_recorder(struct starting *t, struct ops_err *err)
 	}
 	if (c->input)
 		argv[n++] = "--input";
-	/* Who may break the glass is recorded as far as it goes, and let go on. */
-	if (c->on_log_failure == ON_FAILURE_REFUSE &&
-	    !(t->s->glass && glass_member(t->s->conn, t->s->glass_group)))
+	if (c->on_log_failure == ON_FAILURE_REFUSE && !goes_on(t->s))
 		argv[n++] = "--refuse";
 	if (place_fds(t, err) < 0)
 		return -1;

@@ -12,7 +12,7 @@
 #define BULK 1024 /* a read of this size promises another */
 #define TURNS 16  /* reads before the keyboard gets its turn */
 #define BEHIND_MS 2
-#define FIRST_MAX 4096 /* bytes, before the writer has the OPEN */
+#define FIRST_MAX 4096 /* bytes of the shell, before the writer has the OPEN */
 
 static const char notice_gap[] =
     "\r\nopseal: the log can't be written; this part is not recorded\r\n";
@@ -54,11 +54,12 @@ queue_has_room(const struct rec *r, size_t n)
 
 /* Whose session it is the writer learns from its OPEN, and until it has that, and has
  * said what holds for him, only a little is recorded: else who has had his share
- * could have as much again by beginning another. */
+ * could have as much again by beginning another.  What is ours has its bounds. */
 static bool
 is_known(const struct rec *r)
 {
-	return r->queue.event_head > 0 || r->bytes_out < FIRST_MAX;
+	return r->queue.event_head > 0 ||
+	       r->bytes_out - r->bytes_own < FIRST_MAX;
 }
 
 /* Where only events fit it is as if the queue were full. */
@@ -80,10 +81,20 @@ over_limit(const struct rec *r)
 
 /* -- when the log can't be written -- */
 
+/* Nothing more is read of the shell, and nothing waits. */
+static bool
+has_shown(const struct rec *r)
+{
+	return r->phase >= WAIT_EXIT && !r->outer.gate;
+}
+
+/* A command without a terminal shows nothing that could wait, and its door has become
+ * the command: nobody is there who could be told to end. */
 static void
 hold(struct rec *r)
 {
-	if (r->hold_since == 0 && !r->gap && !over_limit(r))
+	if (r->terminal && !has_shown(r) && r->hold_since == 0 && !r->gap &&
+	    !over_limit(r))
 		r->hold_since = r->now;
 }
 
@@ -96,11 +107,22 @@ why_not(const struct rec *r)
 				    : 0;
 }
 
+/* Is something to be told by a GAP? */
+static bool
+lacks(const struct rec *r)
+{
+	return r->gap || r->gap_bytes > 0 || r->left_out;
+}
+
+static void change_gap(struct rec *r);
+
 /* Something isn't in the log and won't be: n bytes, or a record without any. */
 static void
 lose(struct rec *r, size_t n)
 {
-	if (!r->gap && r->gap_bytes == 0 && !r->left_out) {
+	if (r->gap && (why_not(r) != 0 || !link_open(&r->link)))
+		change_gap(r);
+	if (!lacks(r)) {
 		r->gap_from = r->now;
 		r->gap_why = why_not(r);
 	}
@@ -197,10 +219,25 @@ copy_gap_end(struct rec *r)
 	return true;
 }
 
+/* A GAP has one reason; where that is another now, so is the GAP.  While a shell has
+ * the terminal nothing is lost, nor said. */
+static void
+change_gap(struct rec *r)
+{
+	bool gap = r->gap;
+
+	if (r->stopped || r->phase >= WAIT_EXIT || why_not(r) == r->gap_why)
+		return;
+	if (copy_gap_end(r) && gap)
+		copy_gap_begin(r);
+}
+
 static void
 hold_over(struct rec *r)
 {
 	r->hold_since = 0;
+	if (has_shown(r))
+		return; /* to say it now would be wrong */
 	if (!r->refuse || r->link.off) {
 		copy_gap_begin(r);
 		return;
@@ -219,22 +256,40 @@ hold_over(struct rec *r)
 	rec_end(r, CLOSE_LOG_FAILURE);
 }
 
+/* Where nothing unrecorded may be shown that was so only while root had it switched
+ * off.  What waits from here on is told behind what was shown meanwhile. */
+static void
+end_exception(struct rec *r)
+{
+	if (!r->gap || !r->refuse || r->link.off)
+		return;
+	(void)copy_gap_end(r);
+	r->gap = r->noticed = false;
+}
+
 void
 copy_flush(struct rec *r)
 {
-	bool room = copy_settle(r) && may_record(r);
-	bool all = queue_all_sent(&r->queue) || link_flush(&r->link, r->now);
+	bool room, all;
 
-	if (all && room) {
-		r->small_due = 0;
-		r->hold_since = 0;
+	end_exception(r);
+	/* That the log can't be written is another reason only once something is
+	 * lost by it: a writer that is started again is soon back. */
+	if (lacks(r) && why_not(r) != 0)
+		change_gap(r);
+	room = copy_settle(r) && may_record(r);
+	all = queue_all_sent(&r->queue) || link_flush(&r->link, r->now);
+	if (all) {
+		/* What waits there was sent, whatever there is room for now. */
 		r->outer.gate = false;
-		if ((r->gap || r->left_out || r->gap_bytes > 0) &&
-		    link_open(&r->link) && copy_gap_end(r))
-			link_flush(&r->link, r->now);
-	} else if (!room) {
-		hold(r);
+		r->small_due = 0;
+		if (room || over_limit(r))
+			r->hold_since = 0;
 	}
+	if (!room)
+		hold(r);
+	else if (all && lacks(r) && link_open(&r->link) && copy_gap_end(r))
+		link_flush(&r->link, r->now);
 	if (r->stopped)
 		return;
 	if (!r->outer.private && outer_pending(&r->outer))
@@ -260,17 +315,26 @@ remove_owed(struct rec *r, size_t i)
 	    r->owed + i, r->owed + i + 1, (r->n_owed - i) * sizeof(r->owed[0]));
 }
 
+static bool
+drop_owed(struct rec *r, uint8_t type)
+{
+	for (size_t i = 0; i < r->n_owed; i++)
+		if (r->owed[i].type == type) {
+			remove_owed(r, i);
+			lose(r, 0);
+			return true;
+		}
+	return false;
+}
+
 static void
 owe(struct rec *r, uint8_t type, const void *p, size_t n)
 {
 	struct owed *o;
 
-	for (size_t i = 0; i < r->n_owed; i++)
-		if (r->owed[i].type == type) {
-			remove_owed(r, i);
-			lose(r, 0);
-			break;
-		}
+	/* A stop and a going on take turns: the two before it are left out. */
+	if (drop_owed(r, type) && (type == REC_STOP || type == REC_CONT))
+		(void)drop_owed(r, type == REC_STOP ? REC_CONT : REC_STOP);
 	assert(r->n_owed < OWED_MAX && n <= OWED_LEN);
 	o = &r->owed[r->n_owed++];
 	*o = (struct owed){ .time = r->now, .type = type, .n = (uint8_t)n };
@@ -444,11 +508,12 @@ copy_show(struct rec *r, const void *p, size_t n)
 
 	if (!r->gap && !room) {
 		hold(r);
-		if (r->refuse)
+		if (r->refuse && !r->link.off)
 			return; /* the hold will end it */
 		copy_gap_begin(r);
 	}
 	r->bytes_out += n;
+	r->bytes_own += n;
 	if (r->gap || !put(r, REC_OUTPUT, p, n)) {
 		lose(r, n);
 	} else if (link_flush(&r->link, r->now)) {

@@ -112,7 +112,7 @@ ask(struct rec *r)
 		rec_end(r, CLOSE_NO_REASON);
 		break;
 	case ASK_FAILED:
-		if (r->refuse) {
+		if (r->refuse && !r->link.off) {
 			rec_end(r, CLOSE_LOG_FAILURE);
 			break;
 		}
@@ -241,12 +241,26 @@ close_session(struct rec *r)
 	enter(r, CLOSING, r->hold_time);
 }
 
+/* Why there is no session, for who waits for it. */
+static const char *
+refusal(const struct rec *r)
+{
+	if (r->why == CLOSE_NO_REASON)
+		return "no reason was given for the session";
+	if (r->why != CLOSE_LOG_FAILURE)
+		return "the session was ended";
+	if (r->link.limited)
+		return "more was shown than is recorded of one user";
+	return r->link.no_screens ? "the disk is nearly full"
+				  : "the log can't be written";
+}
+
 /* There is no shell whose end would have to be waited for. */
 static void
 end_unstarted(struct rec *r, enum close_why why)
 {
 	r->why = why;
-	r->unstarted = true;
+	r->refused = refusal(r);
 	rec_close(r, SLOT_MASTER, &r->master);
 	close_session(r);
 }
@@ -287,25 +301,14 @@ drain(struct rec *r)
 	wait_exit(r);
 }
 
-/* Why there is no session, for who waits for it. */
-static const char *
-refusal(enum close_why why)
-{
-	if (why == CLOSE_NO_REASON)
-		return "no reason was given for the session";
-	return why == CLOSE_LOG_FAILURE ? "the log can't be written"
-					: "the session was ended";
-}
-
 static void
 bye(struct rec *r)
 {
 	uint8_t why = (uint8_t)r->why;
-	const char *text = refusal(r->why);
 
 	outer_restore(&r->outer);
-	if (r->unstarted)
-		doorside_tell(r, DOOR_REFUSED, text, strlen(text));
+	if (r->refused != NULL)
+		doorside_tell(r, DOOR_REFUSED, r->refused, strlen(r->refused));
 	else
 		doorside_tell(r, DOOR_BYE, &why, 1);
 	rec_close(r, SLOT_DOOR, &r->conn);

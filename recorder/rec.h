@@ -141,11 +141,12 @@ struct rec {
 
 	/* for the CLOSE event */
 	bool exit_put, close_queued;
-	bool unstarted; /* it ends before the door was told to go */
+	const char *refused; /* it ended before the door was told to go: why */
 	enum close_why why;
 	bool has_status;
 	uint32_t status;
 	uint64_t bytes_out, bytes_in, bytes_lost;
+	uint64_t bytes_own; /* of bytes_out: the notice and the question */
 
 	/* who was found for SCREEN-BYPASS; the first n_told of them are queued */
 	struct bypass {

@@ -320,9 +320,16 @@ class Trouble(t.Test):
 
     def test_gone_in_the_middle(self):
         """The daemon goes while sessions run, and it is to be refused: who may break the glass goes on,
-        with a gap; others' sessions end."""
+        with a gap, and so does root; others' sessions end."""
+        self.host.give_door("root")
+        self.host.put(MAP, self.host.get(MAP).decode() + "root:0:/bin/bash\n")
+        self.host.put("/etc/pam.d/login", LOGIN_PAM)
         self.glass()
-        terms = {}
+        terms = {"root": self.host.pty(["login", "-f", "root"])}
+        self.later(terms["root"].close)
+        terms["root"].expect("[#$] ")
+        terms["root"].line("echo he''re; read x; echo sh''own; sleep 1; echo still; exit 7")
+        terms["root"].expect("here")
         for name in ("anna", "ben"):
             terms[name] = self.host.pty(self.host.ssh_argv(
                 name, "-tt", "h", "echo here; read x; yes 0123456789 | head -c 9000000; echo; echo shown; exit 7"))
@@ -336,12 +343,16 @@ class Trouble(t.Test):
         self.equal(terms["ben"].wait(60), 2, "ben's status")
         terms["anna"].expect("shown", 60)
         self.equal(terms["anna"].wait(60), 7, "anna's status")
+        terms["root"].expect("this part is not recorded", 60)
+        terms["root"].expect("still", 60)
+        terms["root"].wait(60)
         self.inst.start()
 
         def rows():
             found = {s["user"]: s for s in self.sessions()}
             return found if all(s["end"] for s in found.values()) else None
         found = t.wait_for("the ends", rows, 60)
+        self.check(found["root"]["bytes_lost"] > 0 and found["root"]["exit"] == 7, "root's: %r" % found["root"])
         self.check(found["anna"]["bytes_lost"] > 1000000, "anna's: %r" % found["anna"])
         self.equal(found["ben"]["bytes_lost"] < found["anna"]["bytes_lost"], True, "ben's: %r" % found["ben"])
 

@@ -56,6 +56,7 @@ class Full(smalldisk.SmallDisk):
     def filler(self, inst, size, then="exit 5", **options):
         """A session that shows size random bytes, and then waits for a line."""
         path = self.write("random", os.urandom(MB))
+        os.chmod(path, 0o644)
         return self.record_pty(inst, ["sh", "-c", (
             "stty raw; i=0; while [ $i -lt %d ]; do cat %s; i=$((i+1)); done; stty sane; "
             "echo all shown; read x; %s") % (size // MB, path, then)], **options)
@@ -106,7 +107,7 @@ class Reserve(Full):
         """on_log_failure = refuse holds for it as for a log that can't be written."""
         inst = self.small("size=60m", config=(
             "hold_time = 300ms\ndisk_reserve = 30M\non_log_failure = refuse\n"))
-        term = self.filler(inst, 45 * MB)
+        term = self.filler(inst, 45 * MB, user=r.not_root())
         term.expect("the session ends here", 60)
         self.check(self.status(inst)["state"] == "no_screens", "state")
         self.check(term.wait(60) != 0, "exit status")
@@ -170,7 +171,7 @@ class Space(Full):
         with open(os.path.join(self.disk, "somebody else's"), "ab", buffering=0) as other:
             while True:
                 self.fill(other)
-                second = self.record_pty(inst, ["sh", "-c", "echo ran"])
+                second = self.record_pty(inst, ["sh", "-c", "echo ran"], user=r.not_root())
                 status, ran = second.wait(60), b"ran\r\n" in bytes(second.out)
                 if status == 2:
                     self.check(not ran, "refused, and yet it ran")
@@ -188,7 +189,7 @@ class Space(Full):
 
     def test_refuse(self):
         inst = self.small("size=20m", config="hold_time = 500ms\non_log_failure = refuse\n")
-        term = self.filler(inst, 28 * MB)
+        term = self.filler(inst, 28 * MB, user=r.not_root())
         self.equal(term.wait(60), 2, "exit status")
         self.equal(bytes(term.out).count(r.END_NOTICE), 1, "notices")
         self.says(inst, "No space left|full")

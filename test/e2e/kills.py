@@ -40,7 +40,7 @@ class Kills(r.Recorded):
     def talker(self, inst, rate=100, status=0, **options):
         """A session with steady output on a raw terminal, until silence()."""
         if not os.path.exists(self.path("talker.py")):
-            self.write("talker.py", TALKER)
+            os.chmod(self.write("talker.py", TALKER), 0o644)
         term = self.record_pty(inst, ["sh", "-c", "stty raw; exec /usr/bin/python3 %s %s %s %d %d" % (
             self.path("talker.py"), self.path("stop"), rate, len(self._cleanups), status)], **options)
         term.expect("line 3 ")
@@ -335,7 +335,7 @@ class Away(Kills):
 
     def test_refuse(self):
         inst = self.instance(config="hold_time = 400ms\non_log_failure = refuse\n")
-        term = self.talker(inst)
+        term = self.talker(inst, user=r.not_root())
         inst.kill()
         self.equal(term.wait(), 2, "exit status")
         out = bytes(term.out)
@@ -353,7 +353,7 @@ class Away(Kills):
         self.verifies(inst)
         # And now nothing begins without a log.
         inst.kill()
-        term = self.record_pty(inst, ["sh", "-c", "echo ran"])
+        term = self.record_pty(inst, ["sh", "-c", "echo ran"], user=r.not_root())
         self.equal(term.wait(), 2, "exit status without a daemon")
         self.check(b"ran\r\n" not in bytes(term.out), "it ran")
 
@@ -362,7 +362,7 @@ class Away(Kills):
         refused, what it wrote after that isn't even read: the log must not
         say that the end of the command was all."""
         inst = self.instance(config="hold_time = 1s\non_log_failure = refuse\n")
-        term = self.record_pty(inst, ["sh", "-c", "echo one; read x; echo two; exit 3"])
+        term = self.record_pty(inst, ["sh", "-c", "echo one; read x; echo two; exit 3"], user=r.not_root())
         term.expect("one\r\n")
         inst.kill()
         term.line("")

@@ -214,8 +214,93 @@ class Limits(smalldisk.SmallDisk):
         s = self.ended(inst, term)
         self.equal(s["bytes_lost"], 0, "bytes lost")
         self.contains(inst.opseal("show", s["session"]).text, r.END_BY_LOG, "show")
+        # A command that shows nothing has its own end, though it runs for longer.
+        user = t.person()
+        result = t.run(inst.argv("record", "--", "sh", "-c", "sleep 1; exit 3"), user=user, preexec=self.login(user))
+        self.exits(result, 3)
+        s = t.wait_for("its end", lambda: [x for x in self.sessions(inst) if "sleep 1" in x["command"] and x["end"]])[0]
+        self.equal(s["status"], "closed", "command")
+        self.check(r.END_BY_LOG not in inst.opseal("show", s["session"]).text, "a command, ended by the log")
         other.line("")
         self.exact(inst, other, 6)
+        self.verifies(inst)
+
+    def test_switched_off_meanwhile(self):
+        """Each reason has a gap of its own, and the terminal says the new one."""
+        inst = self.instance(config="screen_day = 2M\n")
+        term = self.noise(inst, 6 * MB)
+        term.expect("more than is recorded of one user; this part is not recorded", 60)
+        term.expect("all shown", 60)
+        self.is_limited(inst)
+        self.exits(inst.opseal("off", "--reason", "the disk is replaced"), 0)
+        term.expect("recording is switched off by .*: the disk is replaced; this part is not recorded")
+        term.line("")
+        term.expect("after\r\n")
+        self.exits(inst.opseal("on"), 0)
+        term.expect("more than is recorded of one user; this part is not recorded")
+        term.line("")
+        self.equal(term.wait(60), 5, "exit status")
+        s = self.ended(inst, term, "gapped")
+        rows = [x for x in r.json_lines(inst.opseal("export", s["session"], "--format", "json")) if x["type"] == "gap"]
+        self.equal([x["why"] for x in rows], ["limit", "off", "limit"], "reasons: %r" % rows)
+        self.equal([x["bytes"] for x in rows[1:]], [len("\r\nafter\r\n"), 2], "bytes: %r" % rows)
+        self.equal(sum(x["bytes"] for x in rows), s["bytes_lost"], "bytes lost")
+        self.verifies(inst)
+
+    def test_refused_with_the_reason(self):
+        """Who is over it as he is asked why he comes is told that, and not that the log fails."""
+        config = "screen_day = 2M\non_log_failure = refuse\nhold_time = 300ms\n"
+        inst = self.instance(config=config)
+        term = self.noise(inst, 20 * MB)
+        term.expect("the session ends here", 60)
+        self.reload(inst, config + "reason = ask\n")
+        t.wait_for("the reload", lambda: "changed: reason" in inst.log())
+        late = self.shell(inst, "echo ran")
+        late.expect("nothing was run: refused: more was shown than is recorded of one user")
+        self.equal(late.wait(60), 2, "exit status")
+        self.check(b"ran\r\n" not in bytes(late.out).replace(b"nothing was run", b""), "it ran")
+        # While it is switched off all go on, however far they are.
+        asked = self.shell(inst, "echo ran", n=1)
+        asked.expect("Reason for this session")
+        self.exits(inst.opseal("off", "--reason", "the disk is replaced"), 0)
+        asked.expect("recording is switched off by .*; this part is not recorded")
+        asked.send("CHG-9\r")
+        asked.expect("CHG-9\r\nran\r\n")
+        self.equal(asked.wait(60), 0, "exit status")
+
+    def test_refuse_but_root(self):
+        """Root is limited as anybody, and never thrown out."""
+        t.need_root()
+        inst = self.instance(config="screen_day = 2M\non_log_failure = refuse\nhold_time = 300ms\n")
+        path = self.write("random", os.urandom(MB))
+        term = self.record_pty(inst, ["sh", "-c", (
+            "stty raw; i=0; while [ $i -lt 9 ]; do cat %s; i=$((i+1)); done; stty sane; echo all shown; "
+            "read x; exit 5") % path])
+        term.expect("more than is recorded of one user; this part is not recorded", 60)
+        term.expect("all shown", 60)
+        time.sleep(0.5)
+        term.line("")
+        self.gaps(inst, term)
+
+    def test_refuse_after_off(self):
+        """It is off while his session is held: that goes on, and ends once it is on again and he
+        still over his limit."""
+        inst = self.instance(config="screen_day = 2M\non_log_failure = refuse\nhold_time = 6s\n")
+        term = self.noise(inst, 20 * MB)
+        self.is_limited(inst)
+        self.exits(inst.opseal("off", "--reason", "the disk is replaced"), 0)
+        term.expect("recording is switched off by .*; this part is not recorded")
+        term.expect("all shown", 60)
+        term.line("")
+        term.expect("after\r\n")
+        self.exits(inst.opseal("on"), 0)
+        term.expect("more than is recorded of one user; the session ends here", 60)
+        self.equal(term.wait(60), 2, "exit status")
+        s = self.ended(inst, term, "gapped")
+        self.matches(inst.opseal("show", s["session"]).text, "state +gapped: the log could not be written", "show")
+        rows = [x for x in r.json_lines(inst.opseal("export", s["session"], "--format", "json")) if x["type"] == "gap"]
+        self.equal([(x["why"], x["bytes"]) for x in rows], [("off", s["bytes_lost"])], "gaps")
+        self.check(s["bytes_lost"] > 5 * MB, "lost: %r" % s)
         self.verifies(inst)
 
     def test_restart(self):

@@ -55,6 +55,17 @@ class Before(Base):
         self.equal(bytes(term.out), SHOWN + b"hello\r\n", "what was shown")
         self.equal((s["reason"], s["notes"]), (None, 0), "reason and notes")
 
+    def test_long_notice(self):
+        """However long it is as it is shown, it isn't taken for a log that fails."""
+        self.start('notice = "%s"\nreason = ask\n' % ("\\t" * 990))
+        for _ in range(5):
+            term = self.record("echo", "hello")
+            term.expect(QUESTION)
+            term.send("CHG-4\r")
+            s = self.exact(self.inst, term)
+            self.check(bytes(term.out).startswith(b" " * 8 * 990), "what was shown: %r" % bytes(term.out))
+            self.equal(s["reason"], "CHG-4", "reason")
+
     def test_none_without_a_terminal(self):
         self.start(NOTICE + "reason = require\n")
         for options in ({}, {"stdin": b"CHG-1\n"}):

@@ -157,7 +157,7 @@ class Nth(r.Recorded):
 
     def run_session(self, inst):
         """Through its steps, as far as it is let; gives terminal and status."""
-        term = self.record_pty(inst, SESSION)
+        term = self.record_pty(inst, SESSION, user=r.not_root())
         t.wait_for("the first line or an end", lambda: b"one\r\n" in bytes(term.out) or
                    term.proc.poll() is not None, 60)
         term.line("")
@@ -167,7 +167,7 @@ class Nth(r.Recorded):
         def one(inst, faults, n):
             before = len(inst.log())
             faults.fail(kind, number, n - 1, 0 if lasting else 1, "writer")
-            term = self.record_pty(inst, SESSION)
+            term = self.record_pty(inst, SESSION, user=r.not_root())
             named = False
             typed = False
             end = time.monotonic() + 60

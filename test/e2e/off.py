@@ -126,7 +126,7 @@ class Sessions(Switch):
     def test_refuse_is_not_for_it(self):
         """on_log_failure is about a log that fails, and not about what root wants."""
         inst = self.instance(config="on_log_failure = refuse\nhold_time = 200ms\n")
-        term = self.record_pty(inst, ["sh", "-c", "echo seen; read x; echo more; exit 3"])
+        term = self.record_pty(inst, ["sh", "-c", "echo seen; read x; echo more; exit 3"], user=r.not_root())
         term.expect("seen")
         self.off(inst)
         term.expect("this part is not recorded")

@@ -63,6 +63,11 @@ def kill(*pids, number=signal.SIGKILL):
             pass
 
 
+def not_root():
+    """The user of a session that on_log_failure = refuse may end: root's it never does."""
+    return t.person() if t.is_root() else None
+
+
 class Recorded(t.Test):
     def sessions(self, inst):
         """The rows of `opseal ls`, oldest first."""

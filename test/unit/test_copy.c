@@ -99,6 +99,7 @@ static struct seen {
 	uint8_t type;
 	uint64_t number; /* of the payload's first bytes */
 	size_t len;
+	uint8_t last; /* byte of the payload */
 } seen[16384];
 static size_t n_seen, n_events;
 
@@ -134,7 +135,8 @@ take_all(uint64_t skip)
 				: rec.len >= 4 ? ops_getle32(rec.payload)
 				: rec.len >= 1 ? rec.payload[0]
 					       : 0,
-				rec.len };
+				rec.len,
+				rec.len > 0 ? rec.payload[rec.len - 1] : 0 };
 		}
 		queue_sent(&r.queue, n);
 	}
@@ -395,6 +397,256 @@ test_limited_and_refused(void **state)
 	assert_false(r.gap);
 }
 
+/* What waits for a socket that takes no more is shown once that has it, though nothing
+ * more is recorded by then: the gap begins at once. */
+static void
+test_limited_behind_the_gate(void **state)
+{
+	static char bytes[1000], taken[65536];
+
+	(void)state;
+	/* The writer has the OPEN. */
+	assert_int_equal(queue_event(&r.queue, REC_BYPASS, 0, "x", 1, 0), 0);
+	take_all(UINT64_MAX);
+	for (unsigned i = 0; i < 1000 && !r.outer.gate; i++) {
+		assert_int_equal(
+		    write(inner, bytes, sizeof(bytes)), sizeof(bytes));
+		copy_output(&r);
+	}
+	assert_true(r.outer.gate);
+	assert_true(outer_pending(&r.outer));
+	r.link.limited = true;
+	copy_flush(&r);
+	/* Not before it was sent, and it isn't waited for without an end. */
+	assert_true(r.outer.gate);
+	assert_int_equal(r.hold_since, 1000);
+	while (recv(writer, taken, sizeof(taken), 0) > 0)
+		;
+	copy_flush(&r);
+	assert_false(r.outer.gate);
+	assert_false(outer_pending(&r.outer));
+	assert_int_equal(r.hold_since, 0);
+	assert_true(copy_wants_output(&r));
+	assert_int_equal(r.gap_bytes, 0);
+}
+
+/* How long a notice is says nothing about the log, and what comes first of a shell is
+ * recorded at once as well. */
+static void
+test_long_notice(void **state)
+{
+	static char bytes[5000];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		copy_show(&r, bytes, sizeof(bytes));
+	assert_false(r.gap);
+	assert_int_equal(r.hold_since, 0);
+	assert_int_equal(r.gap_bytes, 0);
+	assert_true(copy_wants_output(&r));
+	assert_int_equal(write(inner, bytes, 4095), 4095);
+	copy_output(&r);
+	assert_true(copy_wants_output(&r));
+	assert_int_equal(write(inner, "x", 1), 1);
+	copy_output(&r);
+	/* So much of him, before the writer has said who that is. */
+	assert_false(copy_wants_output(&r));
+	assert_int_equal(r.bytes_out, 3 * sizeof(bytes) + 4096);
+}
+
+/* A command without a terminal shows nothing: it isn't held, and has no end but its
+ * own. */
+static void
+test_command_is_never_held(void **state)
+{
+	(void)state;
+	r.refuse = true;
+	r.terminal = false;
+	for (unsigned i = 0; i < 3; i++) {
+		r.link.limited = i == 0;
+		r.link.no_screens = i == 1;
+		r.link.log_ok = i < 2;
+		copy_flush(&r);
+		assert_int_equal(r.hold_since, 0);
+		r.now += 1000;
+		copy_tick(&r);
+		assert_int_equal(ended, 0);
+		assert_false(r.gap);
+	}
+}
+
+static void
+set_state(unsigned state)
+{
+	r.link.log_ok = state != 0;
+	r.link.off = state == 3;
+	r.link.no_screens = state == 2 || state == 3;
+	r.link.limited = state == 4;
+	r.now += 1000;
+	copy_flush(&r);
+}
+
+static void
+show(const char *text)
+{
+	size_t n = strlen(text);
+
+	assert_int_equal(write(inner, text, n), n);
+	copy_output(&r);
+}
+
+/* Each reason is a GAP of its own, with the bytes that were lost by it. */
+static void
+test_each_reason_has_its_gap(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		uint32_t why;
+	} want[] = { { 5, GAP_LIMIT }, { 3, GAP_OFF }, { 2, GAP_LIMIT },
+		{ 1, 0 }, { 4, GAP_FULL } };
+	uint64_t before = r.queue.tail_no;
+
+	(void)state;
+	set_state(4);
+	show("12345");
+	set_state(3);
+	assert_int_equal(r.gap_why, GAP_OFF);
+	assert_true(r.gap && r.noticed);
+	assert_int_equal(r.gap_from, r.now);
+	show("678");
+	set_state(4);
+	show("90");
+	/* Of two failures nothing is seen by the first. */
+	set_state(0);
+	assert_int_equal(r.gap_why, GAP_LIMIT);
+	set_state(4);
+	assert_int_equal(r.gap_bytes, 2);
+	set_state(0);
+	show("1");
+	assert_int_equal(r.gap_why, 0);
+	set_state(2);
+	show("2345");
+	assert_true(r.gap);
+	assert_int_equal(r.hold_since, 0);
+	set_state(1);
+	assert_false(r.gap);
+	assert_int_equal(r.bytes_lost, r.bytes_out);
+	show("x");
+	queue_rewind(&r.queue, before, r.queue.event_head, NULL);
+	take_all(before);
+	assert_int_equal(n_seen, OPS_ARRAY_LEN(want) + 1);
+	assert_int_equal(n_events, OPS_ARRAY_LEN(want));
+	for (size_t i = 0; i < OPS_ARRAY_LEN(want); i++) {
+		assert_int_equal(seen[i].type, REC_GAP);
+		assert_int_equal(seen[i].number, want[i].bytes);
+		assert_int_equal(
+		    seen[i].len, QUEUE_GAP_LEN + (want[i].why != 0));
+		if (want[i].why != 0)
+			assert_int_equal(seen[i].last, want[i].why);
+	}
+}
+
+/* Switched on again while nothing can be recorded: where that may not be shown, it
+ * ends, with what was shown meanwhile told at its place. */
+static void
+on_again(unsigned state)
+{
+	uint64_t before = r.queue.tail_no;
+
+	r.refuse = true;
+	set_state(3);
+	copy_tick(&r);
+	assert_true(r.gap && r.noticed);
+	show("123");
+	assert_int_equal(r.gap_bytes, 3);
+	set_state(state);
+	assert_false(r.gap);
+	if (copy_wants_output(&r))
+		show("4");
+	assert_int_equal(r.hold_since, r.now);
+	assert_int_equal(ended, 0);
+	r.now += r.hold_time;
+	copy_tick(&r);
+	assert_int_equal(ended, CLOSE_LOG_FAILURE);
+	assert_int_equal(r.bytes_lost, 3);
+	queue_rewind(&r.queue, before, r.queue.event_head, NULL);
+	r.link.log_ok = true;
+	take_all(before);
+	assert_int_equal(n_seen, r.bytes_out == 3 ? 1 : 2);
+	assert_int_equal(seen[0].type, REC_GAP);
+	assert_int_equal(seen[0].number, 3);
+	assert_int_equal(seen[0].last, GAP_OFF);
+}
+
+static void
+test_on_again_while_the_log_fails(void **state)
+{
+	(void)state;
+	on_again(0);
+	assert_int_equal(r.bytes_out, 4); /* the last of them is not shown */
+	assert_int_equal(seen[1].type, REC_OUTPUT);
+}
+
+static void
+test_on_again_over_a_limit(void **state)
+{
+	(void)state;
+	on_again(4);
+	assert_int_equal(r.bytes_out, 3);
+}
+
+static void
+test_on_again(void **state)
+{
+	(void)state;
+	r.refuse = true;
+	set_state(3);
+	copy_tick(&r);
+	show("123");
+	set_state(1);
+	show("4");
+	assert_false(r.gap);
+	r.now += 10 * r.hold_time;
+	copy_tick(&r);
+	assert_int_equal(ended, 0);
+	assert_int_equal(r.bytes_lost, 3);
+}
+
+/* However often it was stopped meanwhile: what is told of it takes turns. */
+static void
+test_stops_take_turns(void **state)
+{
+	uint64_t before = r.queue.tail_no;
+	uint8_t why = 1;
+
+	(void)state;
+	set_state(4);
+	for (unsigned i = 0; i < 3; i++) {
+		copy_record(&r, REC_STOP, &why, 1);
+		copy_record(&r, REC_CONT, NULL, 0);
+	}
+	copy_record(&r, REC_STOP, &why, 1);
+	set_state(1);
+	queue_rewind(&r.queue, before, r.queue.event_head, NULL);
+	take_all(before);
+	assert_int_equal(n_seen, 2);
+	assert_int_equal(seen[0].type, REC_STOP);
+	assert_int_equal(seen[1].type, REC_GAP);
+}
+
+/* The question is asked of everybody while it is switched off. */
+static void
+test_shown_while_off(void **state)
+{
+	(void)state;
+	r.refuse = true;
+	r.link.off = r.link.no_screens = true;
+	copy_show(&r, "what?", 5);
+	assert_true(r.gap);
+	assert_int_equal(r.gap_bytes, 5);
+	assert_int_equal(r.gap_why, GAP_OFF);
+}
+
 /* At the end of a session what was put off is said, limited or not. */
 static void
 test_limited_to_the_end(void **state)
@@ -427,6 +679,15 @@ main(void)
 		TEST(test_echo_of_all_that_is_held),
 		TEST(test_limited),
 		TEST(test_limited_and_refused),
+		TEST(test_limited_behind_the_gate),
+		TEST(test_long_notice),
+		TEST(test_each_reason_has_its_gap),
+		TEST(test_on_again_while_the_log_fails),
+		TEST(test_on_again_over_a_limit),
+		TEST(test_on_again),
+		TEST(test_stops_take_turns),
+		TEST(test_shown_while_off),
+		TEST(test_command_is_never_held),
 		TEST(test_limited_to_the_end),
 	};
 

@@ -60,6 +60,7 @@ static struct {
 
 	/* the log */
 	bool away, silent, failed, owes_ack;
+	uint8_t lean; /* what of REC_STATE comes after 1; 0: nothing */
 	uint64_t records, events;
 	uint8_t last_mark; /* REC_STOP or REC_CONT */
 	bool closed;
@@ -129,9 +130,9 @@ let_go(int *fd)
 static void
 say_state(void)
 {
-	uint8_t ok = !w.failed;
+	uint8_t state = w.failed ? 0 : (uint8_t)(1 + w.lean);
 
-	(void)msg_send(w.writer, MSG_REC_STATE, &ok, 1, NULL, 0, NULL);
+	(void)msg_send(w.writer, MSG_REC_STATE, &state, 1, NULL, 0, NULL);
 }
 
 static void
@@ -264,11 +265,17 @@ as_found(void)
 static void
 look(void)
 {
+	static const char own[] = "\r\nopseal: ";
 	uint8_t p[4096];
 	bool given_back =
 	    w.stopped && w.stop_oks == w.stops && w.door >= 0 && !w.bad;
 	ssize_t n;
 
+	/* What waits has an end, and a command never waits; where nothing is shown
+	 * unrecorded there is no gap, unless it is switched off. */
+	REQUIRE(!r.outer.gate || r.hold_since != 0);
+	REQUIRE(r.terminal || r.hold_since == 0);
+	REQUIRE(!r.gap || !r.refuse || r.link.off);
 	w.told |= r.noticed || r.gap || r.bytes_lost > 0;
 	if (w.person < 0)
 		return;
@@ -276,7 +283,8 @@ look(void)
 		REQUIRE(as_found());
 	while (w.reads && (n = read(w.person, p, sizeof(p))) > 0) {
 		/* What the log can't take is shown with words of our own; which
-		 * may be read only when the gap is over. */
+		 * may be read only when the gap is over, or has lost nothing. */
+		w.told |= memmem(p, (size_t)n, own, sizeof(own) - 1) != NULL;
 		if (w.told)
 			continue;
 		/* The kernel may take its time with what was written before. */
@@ -305,8 +313,8 @@ hear(void)
 			w.asked = true;
 			continue;
 		}
-		REQUIRE(
-		    (m.type == DOOR_GO || m.type == DOOR_REFUSED) == !w.went);
+		REQUIRE((m.type == DOOR_GO || m.type == DOOR_REFUSED ||
+			    m.type == DOOR_OFF) == !w.went);
 		w.went = true;
 		w.go |= m.type == DOOR_GO;
 		w.stop_oks += m.type == DOOR_STOP_OK;
@@ -398,7 +406,12 @@ change_writer(uint8_t how)
 		w.silent = !w.silent;
 		break;
 	case 2:
-		w.failed = !w.failed;
+		/* It fails, or is well again; or takes no screens: the disk is
+		 * nearly full, it is switched off, the user is over a limit. */
+		if (how < 4)
+			w.failed = !w.failed;
+		else
+			w.lean = w.lean == how / 4 ? 0 : (uint8_t)(how / 4);
 		say_state();
 		break;
 	default:
@@ -473,8 +486,9 @@ wind_up(void)
 	if (w.after++ == 0) {
 		w.away = w.silent = false;
 		w.reads = true;
-		if (w.failed)
-			change_writer(2);
+		w.lean = 0;
+		w.failed = false;
+		say_state();
 	}
 	REQUIRE(w.after < TURNS_AFTER);
 	if (w.after == 2)
