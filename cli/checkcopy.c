@@ -19,10 +19,7 @@ put_finding(void *arg, const struct finding *f)
 	(void)arg;
 	if (!finding_fails(f->kind))
 		return;
-	ops_buf_printf(&out, "%s ", finding_name(f->kind));
-	ops_escape(&out, f->where, strlen(f->where));
-	ops_buf_puts(&out, ": ");
-	ops_escape(&out, f->detail, strlen(f->detail));
+	describe_finding(&out, f);
 	ops_buf_put8(&out, '\n');
 	cli_put(&out);
 	ops_buf_free(&out);

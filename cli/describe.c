@@ -166,8 +166,17 @@ put_time(struct json *j, const char *key, uint64_t t, bool utc)
 	json_str(j, text);
 }
 
-static void
-put_text(struct json *j, const char *key, const struct event_text *t)
+void
+describe_finding(struct ops_buf *out, const struct finding *f)
+{
+	ops_buf_printf(out, "%s ", finding_name(f->kind));
+	ops_escape(out, f->where, strlen(f->where));
+	ops_buf_puts(out, ": ");
+	ops_escape(out, f->detail, strlen(f->detail));
+}
+
+void
+describe_json_text(struct json *j, const char *key, const struct event_text *t)
 {
 	if (t->p != NULL) {
 		json_text_bytes(j, key, t->p, t->n);
@@ -209,7 +218,7 @@ put_command_json(struct json *j, const struct event_open *o)
 		joined = (struct event_text){
 			text.data != NULL ? text.data : o->command.p, text.len
 		};
-	put_text(j, "command", &joined);
+	describe_json_text(j, "command", &joined);
 	ops_buf_free(&text);
 }
 
@@ -243,7 +252,7 @@ put_end_json(struct json *j, const struct session *s)
 	json_str(j, session_state_name(s->state));
 	put_bytes(j, "bytes_out", s->has_close, s->close.bytes_out);
 	put_bytes(j, "bytes_in", s->has_close, s->close.bytes_in);
-	put_text(j, "reason", &s->reason);
+	describe_json_text(j, "reason", &s->reason);
 	describe_json_number(j, "notes", s->notes);
 	describe_json_number(j, "bytes_lost", s->bytes_lost);
 	describe_json_number(j, "bypasses", s->bypasses);
@@ -269,10 +278,10 @@ put_hash(struct json *j, const char *key, const uint8_t hash[OPS_HASH_LEN])
 static void
 put_who_json(struct json *j, const struct event_open *o)
 {
-	put_text(j, "user", &o->user);
+	describe_json_text(j, "user", &o->user);
 	describe_json_id(j, "uid", o->uid);
 	describe_json_id(j, "auid", o->auid);
-	put_text(j, "login", &o->login);
+	describe_json_text(j, "login", &o->login);
 	describe_json_id(j, "ses", o->ses);
 }
 
@@ -293,11 +302,11 @@ put_import_json(struct json *j, const struct session *s, bool utc)
 	if (describe_import(s, &i)) {
 		json_key(j, "format");
 		json_str(j, describe_import_format(&i));
-		put_text(j, "file", &i.file);
+		describe_json_text(j, "file", &i.file);
 		describe_json_number(j, "size", i.size);
 		put_time(j, "mtime", i.mtime, utc);
 		put_hash(j, "sha256", i.sha256);
-		put_text(j, "timing", &i.timing);
+		describe_json_text(j, "timing", &i.timing);
 		if (i.timing.p != NULL)
 			put_hash(j, "timing_sha256", i.timing_sha256);
 		json_key(j, "start_claimed");
@@ -328,10 +337,10 @@ describe_session_json(const struct session *s, bool utc, struct ops_buf *out)
 	else
 		put_who_json(&j, o);
 	person_json(&j, s);
-	put_text(&j, "tty", &o->tty);
-	put_text(&j, "inner", &o->inner);
-	put_text(&j, "from", &o->from);
-	put_text(&j, "host", &o->host);
+	describe_json_text(&j, "tty", &o->tty);
+	describe_json_text(&j, "inner", &o->inner);
+	describe_json_text(&j, "from", &o->from);
+	describe_json_text(&j, "host", &o->host);
 	put_command_json(&j, o);
 	describe_json_number(&j, "pid", o->pid);
 	describe_json_number(&j, "cols", o->cols);

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "lines.h"
 #include "screen.h"
+#include "store/check.h"
 #include "store/session.h"
 
 /* Exit status as a shell shows it: 128 + N for signal N. */
@@ -39,10 +40,16 @@ void describe_command(struct ops_buf *b, const struct event_open *o);
 bool describe_import(const struct session *s, struct import *ret);
 const char *describe_import_format(const struct import *i);
 
+/* "KIND where: detail", no newline. */
+void describe_finding(struct ops_buf *out, const struct finding *f);
+
 /* A member of a JSON object; of an id that the kernel may not have set
  * (EVENT_UNSET), null. */
 void describe_json_number(struct json *j, const char *key, uint64_t v);
 void describe_json_id(struct json *j, const char *key, uint32_t v);
+/* A text; null where it is absent. */
+void describe_json_text(
+    struct json *j, const char *key, const struct event_text *t);
 /* The session as one JSON object (design section 7), no newline. */
 void describe_session_json(
     const struct session *s, bool utc, struct ops_buf *out);

@@ -16,17 +16,6 @@
 
 #define OUT_MAX (1u << 20)
 
-static void
-put_json_text(struct json *j, const char *key, const struct event_text *t)
-{
-	if (t->p != NULL) {
-		json_text_bytes(j, key, t->p, t->n);
-		return;
-	}
-	json_key(j, key);
-	json_nil(j);
-}
-
 /* 0: there is none. */
 static void
 put_json_time(struct json *j, const char *key, uint64_t time, bool utc)
@@ -60,8 +49,8 @@ put_json_retention(struct json *j, const struct proto_status *s, bool utc)
 	json_key(j, "expired_frames");
 	json_uint(j, s->expired);
 	put_json_time(j, "expired_at", s->expired_at, utc);
-	put_json_text(j, "expired_by", &s->expired_by);
-	put_json_text(j, "expiry_trouble", &s->expiry_trouble);
+	describe_json_text(j, "expired_by", &s->expired_by);
+	describe_json_text(j, "expiry_trouble", &s->expiry_trouble);
 }
 
 /* Of who asks. */
@@ -71,8 +60,8 @@ put_json_self(struct json *j, const struct proto_status *s, bool utc)
 	char id[OPS_ID_TEXT_LEN + 1];
 	bool has = !ops_all_zero(s->session, OPS_ID_LEN);
 
-	put_json_text(j, "you", &s->you);
-	put_json_text(j, "person", &s->person);
+	describe_json_text(j, "you", &s->you);
+	describe_json_text(j, "person", &s->person);
 	json_key(j, "person_how");
 	json_str(j, login_how_name(s->person_how));
 	if (has)
@@ -82,7 +71,7 @@ put_json_self(struct json *j, const struct proto_status *s, bool utc)
 	put_json_time(j, "session_start", s->session_start, utc);
 	json_key(j, "reads_all");
 	json_bool(j, s->reads_all);
-	put_json_text(j, "readers", &s->readers);
+	describe_json_text(j, "readers", &s->readers);
 }
 
 static const char *
@@ -155,7 +144,7 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 		     : !s->ok          ? "failed"
 		     : s->no_screens   ? "no_screens"
 				       : "ok");
-	put_json_text(&j, "reason", &s->reason);
+	describe_json_text(&j, "reason", &s->reason);
 	put_json_time(&j, "since", s->ok ? 0 : s->since, utc);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		json_key(&j, numbers[i].key);
@@ -171,8 +160,8 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 		    out, ".%06" PRIu64, (uint64_t)times[i].ns % 1000000);
 	}
 	put_json_time(&j, "off_since", s->off_since, utc);
-	put_json_text(&j, "off_by", &s->off_by);
-	put_json_text(&j, "off_reason", &s->off_reason);
+	describe_json_text(&j, "off_by", &s->off_by);
+	describe_json_text(&j, "off_reason", &s->off_reason);
 	json_key(&j, "off_sessions");
 	json_uint(&j, s->off_sessions);
 	json_key(&j, "sources");
@@ -181,21 +170,21 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 	if (s->capture == CAPTURE_ON)
 		json_str(&j, "programs");
 	json_end_array(&j);
-	put_json_text(&j, "capture", &s->capture_text);
+	describe_json_text(&j, "capture", &s->capture_text);
 	json_key(&j, "capture_lost");
 	json_uint(&j, s->capture_lost);
 	put_json_retention(&j, s, utc);
 	put_json_self(&j, s, utc);
 	put_json_limits(&j, s);
-	put_json_text(&j, "origin", &s->origin);
-	put_json_text(&j, "anchor", &s->anchor);
-	put_json_text(&j, "store", &s->store);
-	put_json_text(&j, "version", &s->version);
+	describe_json_text(&j, "origin", &s->origin);
+	describe_json_text(&j, "anchor", &s->anchor);
+	describe_json_text(&j, "store", &s->store);
+	describe_json_text(&j, "version", &s->version);
 	put_json_time(&j, "started", s->started, utc);
 	put_json_time(&j, "anchored", s->anchored, utc);
 	put_json_time(&j, "config_read", s->config_read, utc);
-	put_json_text(&j, "config_hash", &s->config_hash);
-	put_json_text(&j, "config_fault", &s->config_fault);
+	describe_json_text(&j, "config_hash", &s->config_hash);
+	describe_json_text(&j, "config_fault", &s->config_fault);
 	put_json_time(&j, "config_fault_since", s->config_fault_time, utc);
 	json_end_object(&j);
 	ops_buf_put8(out, '\n');

@@ -418,17 +418,6 @@ unseen_put(const struct cli *cli, const struct unseen *u, struct ops_buf *out,
 }
 
 static void
-put_json_text(struct json *j, const char *key, const struct event_text *t)
-{
-	if (t->p != NULL) {
-		json_text_bytes(j, key, t->p, t->n);
-		return;
-	}
-	json_key(j, key);
-	json_nil(j);
-}
-
-static void
 put_json_time(struct json *j, const char *key, uint64_t time, bool utc)
 {
 	char text[OPS_TIME_TEXT];
@@ -452,14 +441,14 @@ put_json_row(
 	put_json_time(&j, "end", v->end, cli->global.utc);
 	json_key(&j, "active");
 	json_bool(&j, r->lives);
-	put_json_text(&j, "user", &v->user);
+	describe_json_text(&j, "user", &v->user);
 	describe_json_id(&j, "uid", v->uid);
 	describe_json_id(&j, "auid", v->auid);
 	describe_json_id(&j, "ses", v->ses);
-	put_json_text(&j, "person", &v->person);
-	put_json_text(&j, "service", &v->service);
-	put_json_text(&j, "from", &v->from);
-	put_json_text(&j, "method", &v->method);
+	describe_json_text(&j, "person", &v->person);
+	describe_json_text(&j, "service", &v->service);
+	describe_json_text(&j, "from", &v->from);
+	describe_json_text(&j, "method", &v->method);
 	json_key(&j, "comm");
 	json_str(&j, r->comm[0] != '\0' ? r->comm : NULL);
 	json_key(&j, "bytes_in");

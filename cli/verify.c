@@ -50,10 +50,7 @@ put_finding(void *arg, const struct finding *f)
 		json_str(&j, f->detail);
 		json_end_object(&j);
 	} else {
-		ops_buf_printf(&out, "%s ", finding_name(f->kind));
-		ops_escape(&out, f->where, strlen(f->where));
-		ops_buf_puts(&out, ": ");
-		ops_escape(&out, f->detail, strlen(f->detail));
+		describe_finding(&out, f);
 	}
 	ops_buf_put8(&out, '\n');
 	cli_put(&out);

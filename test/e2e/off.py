@@ -79,7 +79,7 @@ class Sessions(Switch):
         term.expect("recording is switched off by .*: %s; this part is not recorded\r\n" % WHY)
         found = self.is_off(inst)
         self.check(found["off_since"] >= time.strftime("%Y-%m-%dT%H", time.gmtime(before)), "since: %r" % found)
-        self.check(found["off_by"].startswith(os.popen("id -un").read().strip()), "by: %r" % found)
+        self.check(found["off_by"].startswith(pwd.getpwuid(os.getuid()).pw_name), "by: %r" % found)
         text = self.exits(inst.opseal("status"), 2).text.splitlines()
         self.matches(text[0], r"^state +OFF since 20.*: NOTHING is recorded. By .*: %s$" % WHY)
         for wanted in ("opseal_recording 0\n", "opseal_switched_off 1\n"):
