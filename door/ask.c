@@ -109,12 +109,10 @@ wait_answer(struct door *d, struct ops_err *err)
 {
 	struct heard heard = { 0 };
 
-	while (!heard.go) {
+	while (!heard.go)
 		if (wait_message(
 			d, heard.asking ? -1 : DOOR_ANSWER_MS, &heard, err) < 0)
 			return -1;
-		d->asking = heard.asking;
-	}
 	return 0;
 }
 
@@ -143,7 +141,7 @@ ask_once(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
 {
 	int rc;
 
-	d->missing = d->broke_off = d->asking = false;
+	d->missing = d->broke_off = false;
 	if (connect_daemon(d, err) < 0)
 		return -1;
 	rc = send_request(d, kind, fds, n_fds, err);
@@ -158,7 +156,10 @@ ask_once(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
 	return -1;
 }
 
-/* The recorder that asked would have done so, but it is gone. */
+/*
+ * A recorder does so, unless it was killed.  It takes the terminal before it says
+ * anything to us, so that we can't know whether it had it.
+ */
 static void
 give_back(int terminal, const struct termios *modes)
 {
@@ -185,7 +186,7 @@ door_ask(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
 		*err = (struct ops_err){ 0 };
 		if (ask_once(d, kind, fds, n_fds, err) == 0)
 			return 0;
-		if (d->asking)
+		if (kind == SESSION_TERMINAL && !d->missing)
 			give_back(fds[0], &modes);
 		again |= d->broke_off;
 		if (!again || !(d->broke_off || d->missing) ||

@@ -51,7 +51,6 @@ struct door {
 
 	int sock;       /* to the recorder, -1: none */
 	bool missing;   /* there is no daemon */
-	bool asking;    /* a recorder of ours asks the person something */
 	bool broke_off; /* it let go of us without an answer */
 	bool no_answer; /* or there was none in time */
 	bool off;       /* recording is switched off, */

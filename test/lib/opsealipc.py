@@ -209,10 +209,13 @@ def note_request(keys=None):
     return cbor({2: 0, 3: UNSET, 4: UNSET, 5: 7, 6: 1, 7: 0, 8: b"", 9: b"words", **(keys or {})})
 
 
-def login_payload(person=None, how=1, **other):
-    """Of LOGIN: what is said of the process is not what is kept."""
+def login_payload(person=None, how=1, shown=True, **other):
+    """Of LOGIN: what is said of the process is not what is kept.  shown: there was a
+    method and a key by which he showed who he is."""
     body = dict.fromkeys((1, 2, 3, 4, 5, 14, 20), 4711)
-    body.update({6: b"shared", 7: b"sshd", 10: b"publickey", 11: b"SHA256:key", 19: 0})
+    body.update({6: b"shared", 7: b"sshd", 19: 0})
+    if shown:
+        body.update({10: b"publickey", 11: b"SHA256:key"})
     if person is not None:
         body.update({18: person, 19: how})
     body.update(other.get("keys", {}))

@@ -129,8 +129,12 @@ def state(pid):
 
 
 def gone(pid):
-    """Has the process ended?  Whoever inherits it may be slow to reap it."""
-    return state(pid) in (None, "Z", "X")
+    """Has the process ended?  Whoever inherits it may be slow to reap it; and while a
+    thread of it is left, which may wait for a disk, its files are open."""
+    try:
+        return state(pid) in (None, "Z", "X") and len(os.listdir("/proc/%d/task" % pid)) <= 1
+    except OSError:
+        return True
 
 
 def wait_for(what, check, timeout=None, about=None):
