@@ -3,7 +3,7 @@
  * many filters, with an index that is behind, damaged, or made by somebody who
  * means harm.
  *
- * Covers: indexdb, indexer, lead, lookup, pick, position, whose
+ * Covers: indexdb, indexer, lead, lookup, pick, position, rows, whose
  */
 #include "check.h"
 
