@@ -76,6 +76,12 @@ static const char *const tables[] = {
 	" PRIMARY KEY(name, time, program)) WITHOUT ROWID",
 	"CREATE TABLE also(session INTEGER, time INTEGER, program INTEGER,"
 	" PRIMARY KEY(session, time, program)) WITHOUT ROWID",
+	/* Who was in which session, each once.  What has no audit session has a
+	 * blob there: NULL can't be in a key. */
+	"CREATE TABLE identity(login INTEGER, session INTEGER, ses, uid "
+	"INTEGER,"
+	" euid INTEGER, PRIMARY KEY(login, session, ses, uid, euid))"
+	" WITHOUT ROWID",
 	"CREATE UNIQUE INDEX session_id ON session(session)",
 	"CREATE UNIQUE INDEX exe_path ON exe(path)",
 	"CREATE INDEX by_time ON program(time)",
@@ -364,9 +370,9 @@ make_tables(struct index_db *d, struct ops_err *err)
 	for (size_t i = 0; n == 0 && i < OPS_ARRAY_LEN(tables); i++)
 		if (index_exec(d, tables[i], err) < 0)
 			return -1;
-	if (n == 0 && index_exec(d, "PRAGMA user_version = 8", err) < 0)
+	if (n == 0 && index_exec(d, "PRAGMA user_version = 9", err) < 0)
 		return -1;
-	static_assert(INDEX_VERSION == 8, "the pragma above");
+	static_assert(INDEX_VERSION == 9, "the pragma above");
 	return index_exec(d, "COMMIT", err);
 }
 

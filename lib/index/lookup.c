@@ -29,6 +29,8 @@ is_wrong(struct ops_err *err, const char *what)
 /* JOB_HOLE: since when capture did not run.  JOB_LAST: what it told last. */
 enum job_kind { JOB_LAST, JOB_HOLE, JOB_END, JOB_NEXT, JOB_START };
 
+#define AHEAD_JOBS 256 /* whose records are read ahead */
+
 struct job {
 	size_t stream; /* place in the order of the walk */
 	uint64_t record;
@@ -133,24 +135,42 @@ read_on(struct lookup *l, struct ops_err *err)
 	return rc;
 }
 
+/* Have a reader of the stream of this job; there, if it is a new one. */
 static int
-read_record(struct lookup *l, const struct job *j, struct ops_err *err)
+open_stream(struct lookup *l, const struct job *j, struct ops_err *err)
 {
 	const struct store_stream *all;
 
-	if (l->has_rec && l->stream == j->stream && l->at.number == j->record)
+	if (l->r != NULL && l->stream == j->stream)
 		return 0;
-	if (l->r != NULL && l->stream == j->stream) {
-		stream_seek(l->r, j->record);
-	} else {
-		stream_free(l->r);
-		l->r = NULL;
-		(void)store_streams(l->s, &all);
-		if (stream_open(l->s, all[l->pos.s[j->stream].stream].id,
-			j->record, &l->r, err) < 0)
-			return -1;
-		l->stream = j->stream;
-	}
+	stream_free(l->r);
+	l->r = NULL;
+	l->has_rec = false;
+	l->stream = j->stream;
+	(void)store_streams(l->s, &all);
+	return stream_open(
+	    l->s, all[l->pos.s[j->stream].stream].id, j->record, &l->r, err);
+}
+
+/* Records from this job on, all of one stream; for how many jobs. */
+static size_t
+look_ahead(struct lookup *l, const struct job *j, size_t n)
+{
+	uint64_t record[AHEAD_JOBS];
+	size_t same = 0;
+
+	for (; same < n && same < AHEAD_JOBS && j[same].stream == j->stream;
+	     same++)
+		record[same] = j[same].record;
+	return stream_ahead(l->r, record, same);
+}
+
+static int
+read_record(struct lookup *l, const struct job *j, struct ops_err *err)
+{
+	if (l->has_rec && l->at.number == j->record)
+		return 0;
+	stream_seek(l->r, j->record);
 	if (read_on(l, err) < 0)
 		return -1;
 	if (!l->has_rec || l->at.number != j->record || !l->at.sealed)
@@ -277,11 +297,15 @@ take_job(struct lookup *l, const struct job *j, struct ops_err *err)
 static int
 read_rows(struct lookup *l, const struct jobs *jobs, struct ops_err *err)
 {
-	size_t kept = 0;
+	size_t kept = 0, ahead = 0;
 
 	for (size_t i = 0; i < jobs->n; i++) {
 		const struct job *j = &jobs->p[i];
 
+		if (open_stream(l, j, err) < 0)
+			return -1;
+		if (i == ahead)
+			ahead += look_ahead(l, j, jobs->n - i);
 		if (read_record(l, j, err) < 0 || take_job(l, j, err) < 0)
 			return -1;
 	}
@@ -510,11 +534,11 @@ expired_meanwhile(struct lookup *l, struct vfs *v)
 }
 
 /* The index knows no persons, so of the rows that it was asked for some may be
- * somebody else's. */
+ * somebody else's: few, since whose() is asked as well. */
 static uint32_t
 more_than(uint32_t newest)
 {
-	uint64_t n = newest + newest / UINT64_C(4) + 16;
+	uint64_t n = newest + newest / UINT64_C(64) + 16;
 
 	return n > UINT32_MAX ? 0 : (uint32_t)n;
 }

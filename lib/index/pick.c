@@ -441,6 +441,13 @@ take_others(struct index_db *d, const struct program_filter *f,
 	return take_rows(d, sql, &all, exes, 0, ret, err);
 }
 
+/* No condition leads. */
+static bool
+is_all(const struct lead *l)
+{
+	return strcmp(l->where, "1") == 0;
+}
+
 int
 pick_rows(struct index_db *d, const struct program_filter *f,
     const struct whose *w, struct pick_list *ret, struct ops_err *err)
@@ -454,9 +461,11 @@ pick_rows(struct index_db *d, const struct program_filter *f,
 	if (fit != NULL && find_exes(d, f->exe, &exes, err) < 0)
 		goto out;
 	lead = lead_of(f, exes.n <= EXES_MAX);
-	if (strcmp(lead.where, "1") == 0 && f->has_owner)
+	if (w != NULL && w->few && (lead.login || lead.euid || is_all(&lead)))
+		rc = take_whose(d, f, w, fit, &l, err);
+	else if (is_all(&lead) && f->has_owner)
 		rc = take_owned(d, f, fit, &l, err);
-	else if (strcmp(lead.where, "1") == 0 && w != NULL)
+	else if (is_all(&lead) && w != NULL)
 		rc = take_whose(d, f, w, fit, &l, err);
 	else if (lead.session)
 		rc = take_session(d, f, &lead, fit, &l, err);

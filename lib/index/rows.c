@@ -9,6 +9,8 @@
 
 #define KNOWN 4096 /* ids of sessions and paths that are remembered */
 #define KNOWN_TEXT 120
+#define IDENTITY_BITS 14
+#define IDENTITIES (1u << IDENTITY_BITS) /* that are remembered */
 
 enum statement {
 	PUT_PROGRAM,
@@ -16,6 +18,7 @@ enum statement {
 	PUT_FAILING,
 	GET_NAMES,
 	PUT_ALSO,
+	PUT_IDENTITY,
 	PUT_END,
 	PUT_FAILED,
 	PUT_NEXT,
@@ -42,6 +45,8 @@ static const char *const statements[STATEMENTS] = {
 	[GET_NAMES] = "SELECT names, time, login, uid, euid, session, ses "
 		      "FROM program WHERE id = ?1",
 	[PUT_ALSO] = "INSERT OR IGNORE INTO also VALUES(?1, ?2, ?3)",
+	[PUT_IDENTITY] = "INSERT OR IGNORE INTO identity "
+			 "VALUES(?1, ?2, ?3, ?4, ?5)",
 	/* The place of the names is now that of the end. */
 	[PUT_END] = "UPDATE program SET end_stream = ?2, end_at = ?3, "
 		    "names = NULL WHERE id = ?1",
@@ -68,13 +73,21 @@ struct known {
 	int64_t id; /* 0: the place is free */
 };
 
+/* One who came lately. */
+struct identity {
+	bool known, has_ses;
+	uint32_t login, uid, euid;
+	int64_t session, ses;
+};
+
 struct rows {
 	struct index_db *db;
 	struct program_walk *walk;
 	sqlite3_stmt *st[STATEMENTS];
 	struct known *session, *exe;
-	int64_t last; /* row */
-	int64_t *id;  /* of the streams, by their place in the store */
+	struct identity *identity; /* by a hash of them */
+	int64_t last;              /* row */
+	int64_t *id; /* of the streams, by their place in the store */
 };
 
 void
@@ -86,6 +99,7 @@ rows_free(struct rows *r)
 		(void)sqlite3_finalize(r->st[i]);
 	free(r->session);
 	free(r->exe);
+	free(r->identity);
 	free(r->id);
 	free(r);
 }
@@ -101,8 +115,10 @@ rows_new(
 	r->db = db;
 	r->session = calloc(KNOWN, sizeof(*r->session));
 	r->exe = calloc(KNOWN, sizeof(*r->exe));
+	r->identity = calloc(IDENTITIES, sizeof(*r->identity));
 	r->id = calloc(streams + 1, sizeof(*r->id));
-	if (r->session == NULL || r->exe == NULL || r->id == NULL) {
+	if (r->session == NULL || r->exe == NULL || r->identity == NULL ||
+	    r->id == NULL) {
 		ops_fail(err, OPS_ENOMEM, "index: no memory");
 		goto fail;
 	}
@@ -198,30 +214,84 @@ id_of(struct rows *r, struct known *known, enum statement put,
 
 /* -- the sink -- */
 
+static uint32_t
+uid_of(const struct program *p)
+{
+	return p->kind == PROGRAM_FAILED ? p->failed.uid : p->exec.uid;
+}
+
+static uint32_t
+euid_of(const struct program *p)
+{
+	return p->kind == PROGRAM_FAILED ? p->failed.euid : p->exec.euid;
+}
+
 /* The numbers that filters ask for, from this parameter on; nothing of it for what
  * is of nobody. */
 static void
 bind_who(sqlite3_stmt *st, int first, const struct program *p)
 {
-	bool tried = p->kind == PROGRAM_FAILED;
-
 	if (program_of_nobody(p))
 		return;
 	(void)sqlite3_bind_int64(st, first, p->login);
-	(void)sqlite3_bind_int64(
-	    st, first + 1, tried ? p->failed.uid : p->exec.uid);
-	(void)sqlite3_bind_int64(
-	    st, first + 2, tried ? p->failed.euid : p->exec.euid);
+	(void)sqlite3_bind_int64(st, first + 1, uid_of(p));
+	(void)sqlite3_bind_int64(st, first + 2, euid_of(p));
 }
 
-/* What was imported is in its session, but not by who had that. */
+/* False: it has none.  What was imported is in its session, but not by who had
+ * that. */
+static bool
+ses_of(const struct program *p, int64_t *ret)
+{
+	*ret = program_imported(p) ? WHOSE_NOBODY : (int64_t)p->ses;
+	return program_imported(p) || p->ses != 0;
+}
+
 static void
 bind_ses(sqlite3_stmt *st, int at, const struct program *p)
 {
-	if (program_imported(p))
-		(void)sqlite3_bind_int64(st, at, WHOSE_NOBODY);
-	else if (p->ses != 0)
-		(void)sqlite3_bind_int64(st, at, (int64_t)p->ses);
+	int64_t ses;
+
+	if (ses_of(p, &ses))
+		(void)sqlite3_bind_int64(st, at, ses);
+}
+
+/* Who it was, once for each session. */
+static int
+put_identity(struct rows *r, const struct program *p, int64_t session,
+    struct ops_err *err)
+{
+	struct identity who = { .known = true,
+		.login = p->login,
+		.uid = uid_of(p),
+		.euid = euid_of(p),
+		.session = session };
+	sqlite3_stmt *st = r->st[PUT_IDENTITY];
+	struct identity *seen;
+	uint64_t h;
+
+	if (program_of_nobody(p))
+		return 0;
+	who.has_ses = ses_of(p, &who.ses);
+	h = (uint64_t)session * 31 + (uint64_t)who.ses + who.login +
+	    UINT64_C(7919) * who.uid + UINT64_C(104729) * who.euid;
+	h *= UINT64_C(0x9e3779b97f4a7c15); /* 2^64 by the golden ratio */
+	seen = &r->identity[h >> (64 - IDENTITY_BITS)];
+	if (seen->known && seen->session == session && seen->ses == who.ses &&
+	    seen->has_ses == who.has_ses && seen->login == who.login &&
+	    seen->uid == who.uid && seen->euid == who.euid)
+		return 0;
+	(void)sqlite3_bind_int64(st, 1, who.login);
+	(void)sqlite3_bind_int64(st, 2, session);
+	(void)sqlite3_bind_zeroblob(st, 3, 0);
+	if (who.has_ses)
+		(void)sqlite3_bind_int64(st, 3, who.ses);
+	(void)sqlite3_bind_int64(st, 4, who.uid);
+	(void)sqlite3_bind_int64(st, 5, who.euid);
+	if (index_run(r->db, st, err) < 0)
+		return -1;
+	*seen = who;
+	return 0;
 }
 
 /* A name, as index_name() has it. */
@@ -435,6 +505,7 @@ sink_add(void *arg, const struct program *p, uint64_t *at, struct ops_err *err)
 		(void)sqlite3_bind_blob(st, 17, kept,
 		    (int)keep_names(names, n, kept), SQLITE_STATIC);
 	if (index_run(r->db, st, err) < 0 ||
+	    put_identity(r, p, session, err) < 0 ||
 	    put_called(r, p, row, session, names, n, err) < 0 ||
 	    put_also(r, p, row, err) < 0)
 		return -1;

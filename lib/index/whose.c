@@ -1,5 +1,6 @@
 #include "whose.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static int
@@ -139,9 +140,10 @@ static void
 is_whose(sqlite3_context *c, int n, sqlite3_value **v)
 {
 	(void)n;
+	/* None is NULL, and in a key a blob. */
 	sqlite3_result_int(
 	    c, fits(sqlite3_user_data(c), sqlite3_value_int64(v[0]),
-		   sqlite3_value_type(v[1]) != SQLITE_NULL,
+		   sqlite3_value_type(v[1]) == SQLITE_INTEGER,
 		   sqlite3_value_int64(v[1])));
 }
 
@@ -155,24 +157,104 @@ copy(struct whose_ids *to, const struct whose_ids *from, struct ops_err *err)
 	return 0;
 }
 
+/* All that may be of those persons. */
+static int
+ask_all(struct whose *w, struct index_db *d, struct ops_err *err)
+{
+	const struct whose_ids nobody = { &(int64_t){ WHOSE_NOBODY }, 1 };
+
+	if ((w->others ? find_others(w, d, err)
+		       : copy(&w->asked, &w->known, err)) < 0)
+		return -1;
+	return copy(&w->asked_ses, w->others ? &nobody : &w->ses, err);
+}
+
+/* Where an identity that fits is asked for: its session; or where it has none, its
+ * audit session.  False: there it would be everything without a session. */
+static bool
+ask_identity(struct whose *w, int64_t session, int64_t ses)
+{
+	if (session == 0 && w->others)
+		return false;
+	if (session != 0)
+		w->asked.id[w->asked.n++] = session;
+	else
+		w->asked_ses.id[w->asked_ses.n++] = ses;
+	return true;
+}
+
+static sqlite3_stmt *
+identities(
+    struct index_db *d, const struct program_filter *f, struct ops_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	char sql[256];
+
+	(void)snprintf(sql, sizeof(sql),
+	    "SELECT DISTINCT session, ses FROM identity WHERE %s AND %s AND "
+	    "whose(session, ses) LIMIT ?4",
+	    f->has_login   ? "login = ?1"
+	    : f->has_owner ? "(login = ?2 OR uid = ?2)"
+			   : "1",
+	    f->has_euid ? "euid = ?3" : "1");
+	if (index_prepare(d, sql, &st, err) < 0)
+		return NULL;
+	(void)sqlite3_bind_int64(st, 1, f->login);
+	(void)sqlite3_bind_int64(st, 2, f->owner);
+	(void)sqlite3_bind_int64(st, 3, f->euid);
+	(void)sqlite3_bind_int64(st, 4, WHOSE_FEW + 1);
+	return st;
+}
+
+/* 1: only few sessions are to be asked for, or none.  0: it must be all. */
+static int
+ask_few(struct whose *w, struct index_db *d, const struct program_filter *f,
+    struct ops_err *err)
+{
+	sqlite3_stmt *st;
+	bool few = true;
+	int rc, n = 0;
+
+	if (!f->has_login && !f->has_owner && !f->has_euid)
+		return 0;
+	if (make_room(&w->asked, WHOSE_FEW, err) < 0 ||
+	    make_room(&w->asked_ses, WHOSE_FEW, err) < 0 ||
+	    (st = identities(d, f, err)) == NULL)
+		return -1;
+	while ((rc = index_step(d, st, err)) == 1) {
+		few = n++ < WHOSE_FEW &&
+		      ask_identity(w, sqlite3_column_int64(st, 0),
+			  sqlite3_column_int64(st, 1));
+		if (!few)
+			break;
+	}
+	(void)sqlite3_finalize(st);
+	if (rc < 0)
+		return -1;
+	sort(&w->asked); /* in one with several audit sessions */
+	if (few)
+		return 1;
+	free(w->asked.id);
+	free(w->asked_ses.id);
+	w->asked = w->asked_ses = (struct whose_ids){ 0 };
+	return 0;
+}
+
 int
 whose_find(struct whose *ret, struct index_db *d,
     const struct session_list *all, const struct program_filter *f,
     struct ops_err *err)
 {
-	const struct whose_ids nobody = { &(int64_t){ WHOSE_NOBODY }, 1 };
 	int rc;
 
 	*ret = (struct whose){ .others = program_login_fits(NULL, f) };
 	if (find_sessions(ret, d, all, f, err) < 0 ||
-	    find_ses(ret, &all->logins, f, err) < 0)
+	    find_ses(ret, &all->logins, f, err) < 0 ||
+	    index_function(d, "whose", 2, is_whose, ret, err) < 0)
 		return -1;
-	rc = ret->others ? find_others(ret, d, err)
-			 : copy(&ret->asked, &ret->known, err);
-	if (rc == 0)
-		rc = copy(
-		    &ret->asked_ses, ret->others ? &nobody : &ret->ses, err);
-	return rc < 0 ? -1 : index_function(d, "whose", 2, is_whose, ret, err);
+	rc = ask_few(ret, d, f, err);
+	ret->few = rc == 1;
+	return rc == 0 ? ask_all(ret, d, err) : rc < 0 ? -1 : 0;
 }
 
 void

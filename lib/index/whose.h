@@ -19,6 +19,9 @@
 #include "store/programs.h"
 #include "store/session.h"
 
+/* Sessions that are gone through by themselves: their rows are each in another page. */
+#define WHOSE_FEW 8
+
 /* As an audit session: it is nobody's, whatever its session says.  No key is 0. */
 #define WHOSE_NOBODY 0
 
@@ -35,6 +38,9 @@ struct whose {
 	/* What to ask for: sessions, 0 for none, then audit sessions; all that
 	 * may fit is in one or in both. */
 	struct whose_ids asked, asked_ses;
+	/* Those are at most WHOSE_FEW, as in no others anybody was whom the
+	 * filter asks for by number. */
+	bool few;
 };
 
 /* all: the sessions there are; f->me is known.  Then statements may call

@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "history_work.h"
-#include "leaves.h"
+#include "leafread.h"
 #include "log.h"
 #include "merkle/note.h"
 #include "record/walbatch.h"
@@ -427,16 +427,13 @@ mark_sealed(struct history *h, size_t log)
 /* -- leaves -- */
 
 static int
-take_leaf(
-    struct history_work *w, const struct leaves_entry *e, struct ops_err *err)
+take_leaf(struct history_work *w, const struct leafread_leaf *leaf,
+    struct ops_err *err)
 {
 	struct history_log *l = &w->h->log[w->log];
-	struct ops_err why = { 0 };
+	const struct leaves_entry *e = &leaf->e;
 	char where[HISTORY_WHERE];
-	uint8_t hash[OPS_HASH_LEN];
-	struct leaf leaf = { 0 };
 
-	leaf_hash(e->p, e->n, hash);
 	w->index = e->index;
 	w->h->leaves++;
 	w->last_was_seal = false;
@@ -444,16 +441,17 @@ take_leaf(
 		history_where(w, e->index, where);
 		history_say(w, FIND_TAMPER, where,
 		    "its checksum is wrong (offset %" PRIu64 ")", e->offset);
-	} else if (leaf_decode(e->p, e->n, &leaf, &why) < 0) {
+	} else if (!leaf->good) {
 		history_where(w, e->index, where);
-		if (why.code == OPS_ENEWER)
-			return ops_fail(
-			    err, why.code, "%s: %s", where, why.msg);
-		history_say(w, FIND_TAMPER, where, "%s", why.msg);
-	} else if (history_rules(w, &leaf, hash, &l->tree, err) < 0) {
+		if (leaf->why.code == OPS_ENEWER)
+			return ops_fail(err, leaf->why.code, "%s: %s", where,
+			    leaf->why.msg);
+		history_say(w, FIND_TAMPER, where, "%s", leaf->why.msg);
+	} else if (history_rules(w, &leaf->leaf, leaf->hash, &l->tree, err) <
+		   0) {
 		return -1;
 	}
-	tree_append(&l->tree, hash);
+	tree_append(&l->tree, leaf->hash);
 	if (l->tree.size == w->stated) {
 		tree_root(&l->tree, w->stated_root);
 		w->stated_met = true;
@@ -462,16 +460,16 @@ take_leaf(
 	if (w->last_was_seal && l->tree.size > w->stated)
 		w->seals_beyond++;
 	if (w->o->leaf != NULL)
-		w->o->leaf(w->o->arg, w->log, e->p, e->n, hash, &l->tree);
+		w->o->leaf(w->o->arg, w->log, e->p, e->n, leaf->hash, &l->tree);
 	return 0;
 }
 
 static void
-judge_end(struct history_work *w, const struct leaves *r)
+judge_end(struct history_work *w, const struct leafread *r)
 {
 	struct history_log *l = &w->h->log[w->log];
 	uint64_t offset, bytes;
-	enum leaves_end end = leaves_end(r, &offset, &bytes);
+	enum leaves_end end = leafread_end(r, &offset, &bytes);
 	char where[64];
 
 	l->bytes = offset + bytes;
@@ -517,8 +515,8 @@ read_log(struct history_work *w, uint32_t n, bool newest, struct ops_err *err)
 {
 	struct history_log *l = &w->h->log[w->log];
 	struct ops_err why = { 0 };
-	struct leaves_entry e;
-	struct leaves *r = NULL;
+	const struct leafread_leaf *leaf;
+	struct leafread *r = NULL;
 	int rc = 0;
 
 	memset(l, 0, sizeof(*l));
@@ -529,21 +527,22 @@ read_log(struct history_work *w, uint32_t n, bool newest, struct ops_err *err)
 	read_checkpoint(w);
 	if (w->o->log != NULL)
 		w->o->log(w->o->arg, w->log, true);
-	if (leaves_open(w->v, n, w->stated, &r, &why) < 0) {
+	if (leafread_open(w->v, n, w->stated, w->o->threads > 1, &r, &why) <
+	    0) {
 		if (why.code == OPS_ENOMEM)
 			return history_fail_memory(err);
 		if (why.code != OPS_ENOENT)
 			history_say(w, FIND_UNREADABLE, "log", "%s", why.msg);
 	} else {
-		while ((rc = leaves_next(r, &e, &why)) == 1)
-			if (take_leaf(w, &e, err) < 0) {
-				leaves_free(r);
+		while ((rc = leafread_next(r, &leaf, &why)) == 1)
+			if (take_leaf(w, leaf, err) < 0) {
+				leafread_free(r);
 				return -1;
 			}
 		if (rc < 0)
 			history_say(w, FIND_UNREADABLE, "log", "%s", why.msg);
 		judge_end(w, r);
-		leaves_free(r);
+		leafread_free(r);
 	}
 	history_run_jobs(w);
 	l->pub.size = l->tree.size;

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "history.h"
+#include "parallel.h"
 #include "store_work.h"
 #include "walread.h"
 
@@ -193,7 +194,9 @@ static struct store *
 open_once(struct vfs *v, unsigned flags, struct ops_err *err)
 {
 	struct store *s = calloc(1, sizeof(*s));
-	struct history_opts o = { .threads = 1, .found = found, .arg = s };
+	struct history_opts o = { .threads = parallel_threads(0),
+		.found = found,
+		.arg = s };
 
 	if (s == NULL) {
 		ops_fail(err, OPS_ENOMEM, "no memory");

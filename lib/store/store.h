@@ -103,6 +103,11 @@ void stream_free(struct stream_reader *r);
 /* Go on at that record instead, as if opened there; forward in the frame that was
  * read last this reads nothing again. */
 void stream_seek(struct stream_reader *r, uint64_t from);
+/* Records that will be asked for next, each by stream_seek(), ascending: read the
+ * frames that they are in now, on all cores.  Gives for how many of them that was
+ * done, at least 1; the others, once those were read.  What can't be read is told
+ * when it is asked for. */
+size_t stream_ahead(struct stream_reader *r, const uint64_t *record, size_t n);
 /* 1: *ret and *pos (payload valid until the next call).  0: end.  -1: a frame
  * is missing or does not match (OPS_ETAMPER, OPS_ENOENT, ...); err names it,
  * and the next call goes on after it. */

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "base/bytes.h"
-#include "expire.h"
+#include "parallel.h"
 #include "store_work.h"
 
 struct stream_reader {
@@ -15,7 +16,10 @@ struct stream_reader {
 	size_t frame;                   /* the next one to read */
 	const struct store_frame *open; /* the one that is read: stored, h */
 	const struct store_frame *failed;
-	uint8_t *stored; /* all of it, which matches its leaf */
+	const uint8_t *stored; /* all of it: own, or taken's */
+	uint8_t *own;
+	struct ahead *ahead; /* NULL: nothing was read ahead */
+	struct ahead_frame taken;
 	struct frame_header h;
 	unsigned chunk;     /* its next one to open */
 	struct ops_buf raw; /* the records of the one before */
@@ -27,259 +31,6 @@ struct stream_reader {
 	struct vfs_file *f;
 	char path[SEGMENT_PATH_MAX]; /* of f */
 };
-
-/* -- where frames lie -- */
-
-static int
-compare_segments(const void *a, const void *b)
-{
-	const struct layout_segment *x = a, *y = b;
-
-	return (x->number > y->number) - (x->number < y->number);
-}
-
-/* The header of a segment of this stream; false if the file has none. */
-static bool
-read_header(struct store *s, const char *path, const struct history_stream *st,
-    struct segment_header *ret)
-{
-	uint8_t head[SEGMENT_HEADER];
-	struct vfs_file *f;
-	bool ok;
-
-	if (vfs_open(s->v, path, VFS_READ, &f, NULL) < 0)
-		return false;
-	ok = vfs_pread(f, head, sizeof(head), 0, NULL) ==
-		 (ssize_t)sizeof(head) &&
-	     segment_header_decode(head, sizeof(head), ret, NULL) >= 0 &&
-	     memcmp(ret->stream, st->id, OPS_ID_LEN) == 0;
-	vfs_close(f);
-	return ok;
-}
-
-/* Take the segments of one stream in the folder of one day. */
-static int
-list_day(struct store *s, size_t stream, const char day[static 11], size_t *cap,
-    struct ops_err *err)
-{
-	const struct history_stream *st = &s->h.stream[stream];
-	struct store_extra *x = &s->extra[stream];
-	char dir[SEGMENT_PATH_MAX];
-	struct vfs_names names;
-	int rc = 0;
-
-	segment_dir(st->class, day, dir);
-	if (vfs_list(s->v, dir, &names, NULL) < 0)
-		return 0;
-	for (size_t i = 0; rc == 0 && i < names.n; i++) {
-		struct layout_segment seg = { 0 };
-		struct segment_header h;
-		uint8_t id[OPS_ID_LEN];
-
-		if (segment_name_parse(names.name[i], id, &seg.number) < 0 ||
-		    memcmp(id, st->id, OPS_ID_LEN) != 0)
-			continue;
-		segment_path(st->class, day, id, seg.number, seg.path);
-		if (!read_header(s, seg.path, st, &h))
-			continue;
-		seg.first_frame = h.first_frame;
-		if (history_grow(&x->segment, x->segments, cap, sizeof(seg)))
-			x->segment[x->segments++] = seg;
-		else
-			rc = ops_fail(err, OPS_ENOMEM, "segments: no memory");
-	}
-	vfs_names_free(&names);
-	return rc;
-}
-
-/* The leaves led nowhere (a copy that was moved about): look at all folders. */
-static int
-list_segments(struct store *s, size_t stream, struct ops_err *err)
-{
-	struct store_extra *x = &s->extra[stream];
-	const char *class = stream_class_name(s->h.stream[stream].class);
-	char dir[SEGMENT_PATH_MAX];
-	struct vfs_names days;
-	size_t cap = 0;
-	int rc = 0;
-
-	free(x->segment);
-	x->segment = NULL;
-	x->segments = 0;
-	x->listed = true;
-	x->last = x->checked = NULL;
-	snprintf(dir, sizeof(dir), "data/%s", class);
-	if (vfs_list(s->v, dir, &days, err) < 0)
-		return -1;
-	for (size_t i = 0; rc == 0 && i < days.n; i++)
-		if (strlen(days.name[i]) == 10)
-			rc = list_day(s, stream, days.name[i], &cap, err);
-	vfs_names_free(&days);
-	if (x->segments > 1)
-		qsort(x->segment, x->segments, sizeof(*x->segment),
-		    compare_segments);
-	return rc;
-}
-
-/* The segment that should hold frame `number`, NULL if there is none. */
-static struct layout_segment *
-segment_of(const struct store_extra *x, uint64_t number)
-{
-	size_t n = x->segment != NULL ? x->segments : 0;
-
-	for (size_t i = n; i > 0; i--)
-		if (x->segment[i - 1].first_frame <= number)
-			return &x->segment[i - 1];
-	return NULL;
-}
-
-static size_t
-frame_index(const struct history_stream *st, uint64_t number)
-{
-	size_t lo = 0, hi = st->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (st->frame[mid].leaf.number < number)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/* Does the file begin as this segment? */
-static bool
-is_segment(struct store *s, const struct history_stream *st,
-    const struct layout_segment *seg)
-{
-	struct segment_header h;
-
-	/* What no BOOT is in front of has no day, so its path is none. */
-	return seg->day[0] != '\0' && read_header(s, seg->path, st, &h) &&
-	       h.first_frame == seg->first_frame && h.number == seg->number;
-}
-
-/* The segment that holds frame `number`, its beginning checked; or NULL. */
-static const struct layout_segment *
-find_segment(struct store *s, const struct history_stream *st, uint64_t number,
-    struct ops_err *err)
-{
-	size_t stream = (size_t)(st - s->h.stream);
-	struct store_extra *x = &s->extra[stream];
-	const struct layout_segment *seg;
-	char id[OPS_ID_TEXT_LEN + 1];
-	const struct leaf_tombstone *gone =
-	    history_tombstone(&s->h, st->id, number);
-	char text[EXPIRE_TEXT];
-
-	if (x->segment == NULL && !x->listed &&
-	    layout_segments(&s->h, st, &x->segment, &x->segments, err) < 0)
-		return NULL;
-	seg = segment_of(x, number);
-	if (!x->listed && seg != NULL && seg != x->checked)
-		x->checked = is_segment(s, st, seg) ? seg : NULL;
-	if (!x->listed && (seg == NULL || seg != x->checked)) {
-		seg = NULL;
-		if (gone == NULL) {
-			if (list_segments(s, stream, err) < 0)
-				return NULL;
-			seg = segment_of(x, number);
-		}
-	}
-	if (seg != NULL)
-		return seg;
-	ops_id_text(st->id, id);
-	if (gone == NULL) {
-		ops_fail(err, OPS_ENOENT,
-		    "%s frame %" PRIu64 ": its segment is missing", id, number);
-		return NULL;
-	}
-	expire_text(gone, text);
-	ops_fail(err, OPS_ENOENT, "%s frame %" PRIu64 ": expired on %s", id,
-	    number, text);
-	return NULL;
-}
-
-const struct leaf_tombstone *
-store_expired(const struct store *s, const struct store_frame *f)
-{
-	return history_tombstone(&s->h, f->leaf.stream, f->leaf.number);
-}
-
-uint64_t
-store_expired_events(const struct store *s)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < s->h.tombstones; i++) {
-		const struct leaf_tombstone *t = &s->h.tombstone[i].leaf;
-
-		if (t->has_rule && t->class != CLASS_SCREEN)
-			n += t->to - t->from;
-	}
-	return n;
-}
-
-uint64_t
-store_expired_until(const struct store *s, uint8_t class)
-{
-	uint64_t until = 0;
-
-	for (size_t i = 0; i < s->h.tombstones; i++) {
-		const struct leaf_tombstone *t = &s->h.tombstone[i].leaf;
-		const struct history_stream *st =
-		    history_find(&s->h, t->stream);
-		const struct store_frame *f;
-		size_t k;
-
-		if (st == NULL || st->class != class || t->to == 0)
-			continue;
-		k = frame_index(st, t->to - 1);
-		f = k < st->n ? &st->frame[k] : NULL;
-		if (f != NULL &&
-		    f->leaf.arrived_last + (uint64_t)f->wall > until)
-			until = f->leaf.arrived_last + (uint64_t)f->wall;
-	}
-	return until;
-}
-
-int
-store_locate(struct store *s, const struct store_frame *f, const char **path,
-    uint64_t *offset, struct ops_err *err)
-{
-	const struct history_stream *st = history_find(&s->h, f->leaf.stream);
-	const struct layout_segment *seg;
-	struct store_extra *x;
-	size_t i;
-	uint64_t at;
-
-	if (st == NULL)
-		return ops_fail(err, OPS_ENOENT, "no such stream");
-	seg = find_segment(s, st, f->leaf.number, err);
-	if (seg == NULL)
-		return -1;
-	x = &s->extra[st - s->h.stream];
-	i = frame_index(st, seg->first_frame);
-	at = SEGMENT_HEADER;
-	/* Mostly the next one is asked for: go on from there. */
-	if (x->last == seg && x->last_index < st->n &&
-	    st->frame[x->last_index].leaf.number <= f->leaf.number) {
-		i = x->last_index;
-		at = x->last_at;
-	}
-	for (; i < st->n && st->frame[i].leaf.number < f->leaf.number; i++)
-		at += st->frame[i].leaf.stored_len;
-	x->last = seg;
-	x->last_index = i;
-	x->last_at = at;
-	*path = seg->path;
-	*offset = at;
-	return 0;
-}
-
-/* -- reading -- */
 
 static const struct history_stream *
 stream_of(const struct stream_reader *r)
@@ -305,6 +56,15 @@ first_frame(const struct history_stream *st, uint64_t from)
 	return lo;
 }
 
+/* What was read ahead of the frame before. */
+static void
+give_back(struct stream_reader *r)
+{
+	free(r->taken.stored);
+	ops_buf_free(&r->taken.raw);
+	r->taken = (struct ahead_frame){ .stored = NULL };
+}
+
 int
 stream_open(struct store *s, const uint8_t id[static OPS_ID_LEN], uint64_t from,
     struct stream_reader **ret, struct ops_err *err)
@@ -325,8 +85,8 @@ stream_open(struct store *s, const uint8_t id[static OPS_ID_LEN], uint64_t from,
 	r->from = from;
 	r->raw.max = FRAME_RAW_MAX;
 	r->opener = frame_opener_new();
-	r->stored = malloc(FRAME_STORED_MAX);
-	if (r->opener == NULL || r->stored == NULL) {
+	r->own = malloc(FRAME_STORED_MAX);
+	if (r->opener == NULL || r->own == NULL) {
 		stream_free(r);
 		return ops_fail(err, OPS_ENOMEM, "stream: no memory");
 	}
@@ -343,7 +103,9 @@ stream_free(struct stream_reader *r)
 	vfs_close(r->f);
 	frame_opener_free(r->opener);
 	ops_buf_free(&r->raw);
-	free(r->stored);
+	give_back(r);
+	ahead_free(r->ahead);
+	free(r->own);
 	free(r);
 }
 
@@ -352,16 +114,11 @@ stream_free(struct stream_reader *r)
 static void
 seek_chunk(struct stream_reader *r, uint64_t from)
 {
-	uint64_t first = r->open->leaf.first;
-
 	if (r->chunk > 0 && r->number <= from && from - r->number < r->left)
 		return; /* it is open */
-	for (r->chunk = 0; r->chunk < r->h.chunks &&
-			   from - first >= r->h.chunk[r->chunk].count;)
-		first += r->h.chunk[r->chunk++].count;
+	r->chunk = ahead_chunk(&r->h, from, &r->number);
 	ops_buf_reset(&r->raw);
 	r->at = r->left = 0;
-	r->number = first;
 }
 
 void
@@ -381,6 +138,20 @@ stream_seek(struct stream_reader *r, uint64_t from)
 	r->frame = first_frame(st, from);
 }
 
+/* Have the segment of this path open. */
+static int
+open_segment(struct stream_reader *r, const char *path, struct ops_err *err)
+{
+	if (r->f != NULL && strcmp(r->path, path) == 0)
+		return 0;
+	vfs_close(r->f);
+	r->f = NULL;
+	if (vfs_open(r->s->v, path, VFS_READ, &r->f, err) < 0)
+		return -1;
+	snprintf(r->path, sizeof(r->path), "%s", path);
+	return 0;
+}
+
 static int
 read_stored(
     struct stream_reader *r, const struct store_frame *f, struct ops_err *err)
@@ -389,16 +160,10 @@ read_stored(
 	uint64_t offset;
 	ssize_t got;
 
-	if (store_locate(r->s, f, &path, &offset, err) < 0)
+	if (store_locate(r->s, f, &path, &offset, err) < 0 ||
+	    open_segment(r, path, err) < 0)
 		return -1;
-	if (r->f == NULL || strcmp(r->path, path) != 0) {
-		vfs_close(r->f);
-		r->f = NULL;
-		if (vfs_open(r->s->v, path, VFS_READ, &r->f, err) < 0)
-			return -1;
-		snprintf(r->path, sizeof(r->path), "%s", path);
-	}
-	got = vfs_pread(r->f, r->stored, f->leaf.stored_len, offset, err);
+	got = vfs_pread(r->f, r->own, f->leaf.stored_len, offset, err);
 	if (got < 0)
 		return -1;
 	if ((size_t)got < f->leaf.stored_len)
@@ -413,27 +178,56 @@ static int
 read_frame(
     struct stream_reader *r, const struct store_frame *f, struct ops_err *err)
 {
-	uint8_t hash[OPS_HASH_LEN];
-	struct frame_header *h = &r->h;
-
+	give_back(r);
+	if (r->ahead != NULL && ahead_take(r->ahead, f, &r->taken)) {
+		r->stored = r->taken.stored;
+		r->h = r->taken.h;
+		return 0;
+	}
+	r->stored = r->own;
 	if (f->leaf.stored_len > FRAME_STORED_MAX)
 		return ops_fail(err, OPS_EFORMAT, "a frame too long");
 	if (read_stored(r, f, err) < 0)
 		return -1;
-	ops_sha256(r->stored, f->leaf.stored_len, hash);
-	if (memcmp(hash, f->leaf.sha256, OPS_HASH_LEN) != 0)
-		return ops_fail(err, OPS_ETAMPER,
-		    "%s: frame %" PRIu64 " does not match its leaf", r->path,
-		    f->leaf.number);
-	if (frame_header_whole(r->stored, f->leaf.stored_len, h, err) < 0)
-		return ops_context(
-		    err, "%s: frame %" PRIu64, r->path, f->leaf.number);
-	if (h->count != f->leaf.count || h->id.first != f->leaf.first ||
-	    memcmp(h->id.stream, f->leaf.stream, OPS_ID_LEN) != 0)
-		return ops_fail(err, OPS_ETAMPER,
-		    "%s: frame %" PRIu64 " is not the one of its leaf", r->path,
-		    f->leaf.number);
+	if (ahead_check(f, r->stored, &r->h, err) < 0)
+		return ops_context(err, "%s", r->path);
 	return 0;
+}
+
+size_t
+stream_ahead(struct stream_reader *r, const uint64_t *record, size_t n)
+{
+	const struct history_stream *st = stream_of(r);
+	const struct store_frame *last = r->open;
+	struct ahead_want want[AHEAD_FRAMES];
+	size_t wants = 0, bytes = 0, i;
+
+	if (r->ahead == NULL)
+		r->ahead = ahead_new(parallel_threads(0));
+	if (r->ahead == NULL)
+		return n;
+	for (i = 0; i < n; i++) {
+		size_t k = first_frame(st, record[i]);
+		const struct store_frame *f = &st->frame[k];
+		const char *path;
+
+		if (k == st->n || f == last)
+			continue;
+		bytes += f->leaf.stored_len;
+		if (wants == AHEAD_FRAMES ||
+		    (wants > 0 && bytes > AHEAD_BYTES) ||
+		    f->leaf.stored_len > FRAME_STORED_MAX ||
+		    store_locate(r->s, f, &path, &want[wants].offset, NULL) <
+			0 ||
+		    (wants > 0 && strcmp(path, r->path) != 0) ||
+		    open_segment(r, path, NULL) < 0)
+			break;
+		want[wants].record = record[i];
+		want[wants++].frame = last = f;
+	}
+	if (wants > 0)
+		ahead_read(r->ahead, r->f, want, wants);
+	return i > 0 ? i : 1;
 }
 
 /* The next frame becomes the open one; -1: it can't, and is passed. */
@@ -460,8 +254,12 @@ next_chunk(struct stream_reader *r, struct ops_err *err)
 	const struct store_frame *f = r->open;
 
 	r->at = 0;
-	if (frame_open_chunk(
-		r->opener, &r->h, r->chunk, r->stored, &r->raw, err) < 0) {
+	if (r->taken.raw.len > 0 && r->taken.chunk == r->chunk) {
+		ops_buf_free(&r->raw);
+		r->raw = r->taken.raw;
+		r->taken.raw = (struct ops_buf){ .max = 0 };
+	} else if (frame_open_chunk(r->opener, &r->h, r->chunk, r->stored,
+		       &r->raw, err) < 0) {
 		r->failed = f;
 		r->open = NULL;
 		return ops_context(

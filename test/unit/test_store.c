@@ -1,4 +1,4 @@
-/* Covers: store, history, layout, leaves, stream */
+/* Covers: store, history, layout, leafread, leaves, stream */
 #include "check.h"
 
 #include "base/bytes.h"
