@@ -215,8 +215,6 @@ ask_few(struct whose *w, struct index_db *d, const struct program_filter *f,
 	bool few = true;
 	int rc, n = 0;
 
-	if (!f->has_login && !f->has_owner && !f->has_euid)
-		return 0;
 	if (make_room(&w->asked, WHOSE_FEW, err) < 0 ||
 	    make_room(&w->asked_ses, WHOSE_FEW, err) < 0 ||
 	    (st = identities(d, f, err)) == NULL)

@@ -5,9 +5,6 @@
 #include "base/bytes.h"
 #include "base/text.h"
 
-/* Major types, RFC 8949 section 3.1. */
-enum major { UNSIGNED = 0, BYTES = 2, TEXT = 3, ARRAY = 4, MAP = 5 };
-
 #define SKIP_DEPTH 8 /* items inside items that cbor_skip() follows */
 
 static const char *const kind_name[] = {
@@ -22,7 +19,7 @@ static const char *const kind_name[] = {
 
 /* A head to p; its length. */
 static size_t
-encode_head(uint8_t p[static HEAD_MAX], enum major major, uint64_t v)
+encode_head(uint8_t p[static HEAD_MAX], enum cbor_major major, uint64_t v)
 {
 	uint8_t top = (uint8_t)(major << 5);
 
@@ -52,7 +49,7 @@ encode_head(uint8_t p[static HEAD_MAX], enum major major, uint64_t v)
 
 /* In place where there is room for any: a program's record has a hundred. */
 static void
-put_head(struct ops_buf *b, enum major major, uint64_t v)
+put_head(struct ops_buf *b, enum cbor_major major, uint64_t v)
 {
 	uint8_t head[HEAD_MAX];
 
@@ -65,33 +62,33 @@ put_head(struct ops_buf *b, enum major major, uint64_t v)
 void
 cbor_put_uint(struct ops_buf *b, uint64_t v)
 {
-	put_head(b, UNSIGNED, v);
+	put_head(b, CBOR_MAJOR_UNSIGNED, v);
 }
 
 void
 cbor_put_bytes(struct ops_buf *b, const void *p, size_t n)
 {
-	put_head(b, BYTES, n);
+	put_head(b, CBOR_MAJOR_BYTES, n);
 	ops_buf_put(b, p, n);
 }
 
 void
 cbor_put_text(struct ops_buf *b, const void *p, size_t n)
 {
-	put_head(b, TEXT, n);
+	put_head(b, CBOR_MAJOR_TEXT, n);
 	ops_buf_put(b, p, n);
 }
 
 void
 cbor_put_array(struct ops_buf *b, size_t n)
 {
-	put_head(b, ARRAY, n);
+	put_head(b, CBOR_MAJOR_ARRAY, n);
 }
 
 void
 cbor_put_map(struct ops_buf *b, size_t n)
 {
-	put_head(b, MAP, n);
+	put_head(b, CBOR_MAJOR_MAP, n);
 }
 
 static int
@@ -143,23 +140,24 @@ check_item(
     struct cbor_item *item, unsigned major, size_t left, struct ops_err *err)
 {
 	switch (major) {
-	case UNSIGNED:
+	case CBOR_MAJOR_UNSIGNED:
 		item->kind = CBOR_UINT;
 		return 0;
-	case BYTES:
-	case TEXT:
-		item->kind = major == BYTES ? CBOR_BYTES : CBOR_TEXT;
+	case CBOR_MAJOR_BYTES:
+	case CBOR_MAJOR_TEXT:
+		item->kind = major == CBOR_MAJOR_BYTES ? CBOR_BYTES : CBOR_TEXT;
 		if (item->value > left)
 			return cut_short(err);
 		item->n = (size_t)item->value;
-		if (major == TEXT && !ops_utf8_valid(item->p, item->n))
+		if (major == CBOR_MAJOR_TEXT &&
+		    !ops_utf8_valid(item->p, item->n))
 			return ops_fail(
 			    err, OPS_EFORMAT, "CBOR text is not UTF-8");
 		return 0;
-	case ARRAY:
+	case CBOR_MAJOR_ARRAY:
 		item->kind = CBOR_ARRAY;
 		return item->value > left ? cut_short(err) : 0;
-	case MAP:
+	case CBOR_MAJOR_MAP:
 		item->kind = CBOR_MAP;
 		return item->value > left / 2 ? cut_short(err) : 0;
 	default:

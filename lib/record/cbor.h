@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "base/err.h"
 
 /* -- writing: sticky errors are those of ops_buf -- */
@@ -29,6 +30,15 @@ void cbor_put_array(struct ops_buf *b, size_t n); /* n items follow */
 void cbor_put_map(struct ops_buf *b, size_t n);   /* n key-value pairs follow */
 
 /* -- reading -- */
+/* Major types, RFC 8949 section 3.1. */
+enum cbor_major {
+	CBOR_MAJOR_UNSIGNED = 0,
+	CBOR_MAJOR_BYTES = 2,
+	CBOR_MAJOR_TEXT = 3,
+	CBOR_MAJOR_ARRAY = 4,
+	CBOR_MAJOR_MAP = 5
+};
+
 enum cbor_kind { CBOR_UINT, CBOR_BYTES, CBOR_TEXT, CBOR_ARRAY, CBOR_MAP };
 
 struct cbor_item {
@@ -50,6 +60,43 @@ struct cbor_reader {
  * failure neither the reader nor *ret has changed (also below). */
 int cbor_next(
     struct cbor_reader *r, struct cbor_item *ret, struct ops_err *err);
+
+/*
+ * A head of this major type in its shortest form.  False: there is none, nothing was
+ * taken, and cbor_expect() tells what is wrong.  Heads are most of what reading the
+ * leaves and the events of a log takes, so this is in line.
+ */
+static inline bool
+cbor_take_head(struct cbor_reader *r, enum cbor_major major, uint64_t *value)
+{
+	const uint8_t *p = r->p;
+	size_t n = r->n, used = 1;
+	unsigned info;
+
+	if (n == 0 || p[0] >> 5 != (uint8_t)major)
+		return false;
+	info = p[0] & 0x1f;
+	if (info < 24) {
+		*value = info;
+	} else if (info == 24 && n > 1 && p[1] >= 24) {
+		*value = p[1];
+		used = 2;
+	} else if (info == 25 && n > 2 && ops_getbe16(p + 1) > UINT8_MAX) {
+		*value = ops_getbe16(p + 1);
+		used = 3;
+	} else if (info == 26 && n > 4 && ops_getbe32(p + 1) > UINT16_MAX) {
+		*value = ops_getbe32(p + 1);
+		used = 5;
+	} else if (info == 27 && n > 8 && ops_getbe64(p + 1) > UINT32_MAX) {
+		*value = ops_getbe64(p + 1);
+		used = 9;
+	} else {
+		return false;
+	}
+	r->p += used;
+	r->n -= used;
+	return true;
+}
 
 /* As cbor_next, and the item must be of this kind. */
 int cbor_expect(struct cbor_reader *r, enum cbor_kind kind,

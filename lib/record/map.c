@@ -249,6 +249,69 @@ pass_absent(const struct map_field *f, size_t n, size_t *i, uint64_t key,
 	return 0;
 }
 
+/* The value of a number or of bytes, where it is as it must be.  False: nothing was
+ * taken, and get_value() tells why. */
+static inline bool
+take_value(struct cbor_reader *r, const struct map_field *f, uint8_t *to)
+{
+	struct event_text view;
+	uint64_t v;
+
+	switch ((enum map_kind)f->kind) {
+	case MAP_UINT:
+		if (!cbor_take_head(r, CBOR_MAJOR_UNSIGNED, &v) ||
+		    v > UINT64_MAX >> (64 - 8 * f->size))
+			return false;
+		store(to + f->off, f->size, v);
+		return true;
+	case MAP_BYTES:
+	case MAP_SOME:
+		if (!cbor_take_head(r, CBOR_MAJOR_BYTES, &v) || v != f->size ||
+		    v > r->n)
+			return false;
+		memcpy(to + f->off, r->p, f->size);
+		break;
+	case MAP_VIEW:
+		if (!cbor_take_head(r, CBOR_MAJOR_BYTES, &v) || v > f->size ||
+		    v > r->n)
+			return false;
+		view = (struct event_text){ r->p, (size_t)v };
+		memcpy(to + f->off, &view, sizeof(view));
+		break;
+	case MAP_FLAG:
+	case MAP_TEXT:
+	case MAP_ARRAY:
+		return false;
+	}
+	r->p += v;
+	r->n -= (size_t)v;
+	return true;
+}
+
+/* The next pair, where its key is one byte and its field one of the next that may be
+ * there: nearly all of them.  False: nothing was taken. */
+static inline bool
+take_pair(struct cbor_reader *r, const struct map_field *f, size_t n, size_t *i,
+    uint8_t *to)
+{
+	struct cbor_reader at = *r;
+	size_t k = *i;
+
+	if (r->n == 0 || r->p[0] >= 24)
+		return false;
+	at.p++;
+	at.n--;
+	while (k < n && f[k].key < r->p[0] && is_optional(&f[k]))
+		k++;
+	if (k == n || f[k].key != r->p[0] || !take_value(&at, &f[k], to))
+		return false;
+	if (f[k].has != 0)
+		memcpy(to + f[k].has - 1, &(bool){ true }, sizeof(bool));
+	*r = at;
+	*i = k + 1;
+	return true;
+}
+
 int
 map_get(struct cbor_reader *r, const struct map_field *f, size_t n,
     enum map_unknown unknown, void *to, struct ops_err *err)
@@ -260,6 +323,11 @@ map_get(struct cbor_reader *r, const struct map_field *f, size_t n,
 	if (cbor_expect(r, CBOR_MAP, &map, err) < 0)
 		return -1;
 	for (uint64_t pair = 0; pair < map.value; pair++) {
+		/* Fields ascend, and the keys so far were below the next one. */
+		if (take_pair(r, f, n, &i, to)) {
+			last = f[i - 1].key;
+			continue;
+		}
 		if (cbor_map_key(r, &last, &key, err) < 0 ||
 		    pass_absent(f, n, &i, key, err) < 0)
 			return -1;
