@@ -10,6 +10,8 @@
 #define EXES_MAX                                                               \
 	64 /* with more paths that fit, rows are gone through by time */
 
+#define NEWEST_MAX 100000 /* rows whose times are sorted beforehand */
+
 /* In their order: of paths that fit a pattern, or of rows. */
 struct ids {
 	int64_t *id;
@@ -340,11 +342,80 @@ note_taken(struct persons *x, const struct pick_list *l, struct ops_err *err)
 	return 0;
 }
 
+/* Times of the newest rows, once there are more than room: the newest half. */
+struct newest {
+	uint64_t *time;
+	size_t n, room;
+	uint64_t since; /* of what may still be among them */
+};
+
+static void
+newest_cut(struct newest *x)
+{
+	qsort(x->time, x->n, sizeof(*x->time), by_time_back);
+	x->n = x->room / 2;
+	x->since = x->time[x->n - 1];
+}
+
+static int
+newest_of(
+    struct index_db *d, sqlite3_stmt *st, struct newest *x, struct ops_err *err)
+{
+	size_t most = x->room / 2;
+	int rc = 0;
+
+	while (most-- > 0 && (rc = index_step(d, st, err)) == 1) {
+		if (x->n == x->room)
+			newest_cut(x);
+		x->time[x->n++] = index_time_back(sqlite3_column_int64(st, 0));
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+/*
+ * Since when twice as many rows as are wanted began in these sessions: an index alone
+ * tells that, while each row is in another page.  f->since: there aren't so many.
+ */
+static int
+since_newest(struct index_db *d, const struct program_filter *f,
+    const struct whose_ids *of, uint64_t *ret, struct ops_err *err)
+{
+	struct newest x = { .room = 4 * (size_t)f->newest, .since = f->since };
+	uint8_t name[INDEX_NAME_MAX];
+	struct program_filter now = *f;
+	sqlite3_stmt *st = NULL;
+	int rc;
+
+	x.time = reallocarray(NULL, x.room, sizeof(*x.time));
+	if (x.time == NULL)
+		return no_memory(err);
+	rc = index_prepare(d,
+	    "SELECT time FROM program INDEXED BY by_session WHERE "
+	    "session = ?10 AND time BETWEEN ?7 AND ?8 ORDER BY time DESC",
+	    &st, err);
+	for (size_t i = of->n; rc == 0 && i > 0; i--) {
+		(void)sqlite3_reset(st);
+		now.since = x.since;
+		if (sqlite3_bind_int64(st, BOUND_WHOSE, of->id[i - 1]) !=
+		    SQLITE_OK)
+			rc = no_memory(err);
+		else
+			rc = bind(st, &now, 0, name, err) < 0
+				 ? -1
+				 : newest_of(d, st, &x, err);
+	}
+	(void)sqlite3_finalize(st);
+	if (rc == 0 && x.n >= x.room / 2)
+		newest_cut(&x);
+	*ret = x.since;
+	free(x.time);
+	return rc;
+}
+
 /* Who logs in again within a session may have a row in both. */
 static int
-take_whose(struct index_db *d, const struct program_filter *f,
-    const struct whose *w, const struct ids *exes, struct pick_list *ret,
-    struct ops_err *err)
+take_both(struct index_db *d, struct persons *x, const struct whose *w,
+    struct pick_list *ret, struct ops_err *err)
 {
 	const struct lead session = { .time = "p",
 		.from = "program p INDEXED BY by_session",
@@ -352,15 +423,36 @@ take_whose(struct index_db *d, const struct program_filter *f,
 	const struct lead ses = { .time = "p",
 		.from = "program p INDEXED BY by_ses",
 		.where = "p.ses = ?10" };
-	struct persons x = { .exes = exes, .now = *f };
-	int rc = take_of(d, &x, &session, &w->asked, ret, err);
+	int rc = take_of(d, x, &session, &w->asked, ret, err);
 
 	if (rc == 0)
-		rc = note_taken(&x, ret, err);
+		rc = note_taken(x, ret, err);
 	if (rc == 0)
-		rc = take_of(d, &x, &ses, &w->asked_ses, ret, err);
-	free(x.taken.id);
+		rc = take_of(d, x, &ses, &w->asked_ses, ret, err);
+	free(x->taken.id);
+	x->taken = (struct ids){ 0 };
 	return rc;
+}
+
+static int
+take_whose(struct index_db *d, const struct program_filter *f,
+    const struct whose *w, const struct ids *exes, struct pick_list *ret,
+    struct ops_err *err)
+{
+	struct persons x = { .exes = exes, .now = *f };
+	int rc = 0;
+
+	if (f->newest != 0 && f->newest < NEWEST_MAX && !w->few)
+		rc = since_newest(d, f, &w->asked, &x.now.since, err);
+	if (rc == 0)
+		rc = take_both(d, &x, w, ret, err);
+	if (rc < 0 || x.now.since == f->since || ret->n >= f->newest)
+		return rc;
+	/* Of those rows too few are of the kinds that are wanted. */
+	ret->n = 0;
+	ret->cut = false;
+	x.now.since = f->since;
+	return take_both(d, &x, w, ret, err);
 }
 
 /* Who logged in, or who ran it: one after the other, no row twice. */

@@ -31,7 +31,9 @@
 
 static struct build b;
 #define NO_STREAM SIZE_MAX
-static size_t session[3], stream;
+#define SESSIONS 14
+static size_t session[SESSIONS], stream;
+static uint32_t sessions; /* that there are */
 static size_t imports; /* the stream of what is imported, if there is one yet */
 static char dir[64];
 static struct indexer *x;
@@ -65,9 +67,9 @@ static const uint8_t *
 any_session(void)
 {
 	static const uint8_t nobody[OPS_ID_LEN];
-	uint32_t i = throw(4);
+	uint32_t i = throw(sessions + 1);
 
-	return i == 3 ? nobody : b.stream[session[i]].id;
+	return i == sessions ? nobody : b.stream[session[i]].id;
 }
 
 /* -- what happens -- */
@@ -209,7 +211,7 @@ do_accounted(bool imported)
 		put(REC_ACCOUNTED, &body);
 		return;
 	}
-	program_imported_put(&body, b.stream[session[throw(3)]].id, &a);
+	program_imported_put(&body, b.stream[session[throw(sessions)]].id, &a);
 	assert_false(body.failed);
 	if (imports == NO_STREAM)
 		imports = build_stream(&b, CLASS_PROGRAMS);
@@ -404,7 +406,7 @@ any_filter(void)
 	f.has_owner = throw(4) == 0;
 	f.owner = 1000 + throw(3);
 	f.has_session = throw(5) == 0;
-	memcpy(f.session, b.stream[session[throw(3)]].id, OPS_ID_LEN);
+	memcpy(f.session, b.stream[session[throw(sessions)]].id, OPS_ID_LEN);
 	f.coverage = throw(8) == 0;
 	f.seeded = throw(12) == 0;
 	if (throw(3) == 0)
@@ -458,6 +460,15 @@ update(void)
 
 /* -- a store and its index -- */
 
+static void
+open_session(uint32_t ses)
+{
+	size_t i = session[sessions++] = build_stream(&b, CLASS_SCREEN);
+
+	b.ses = ses;
+	build_open(&b, i, 1000 + sessions % 3, "alice", "pts/3", NULL);
+}
+
 static int
 setup(void **state)
 {
@@ -468,12 +479,10 @@ setup(void **state)
 	build_boot(&b, BOOT_FIRST, NULL);
 	build_seal(&b, false, false);
 	/* Ann's, bob's, and one of an audit session without a login. */
-	for (int i = 0; i < 3; i++) {
-		session[i] = build_stream(&b, CLASS_SCREEN);
-		b.ses = i == 2 ? 11 : 7 + (uint32_t)i;
-		build_open(
-		    &b, session[i], 1000 + (uint32_t)i, "alice", "pts/3", NULL);
-	}
+	sessions = 0;
+	open_session(7);
+	open_session(8);
+	open_session(11);
 	build_login(&b, 7, "ann");
 	build_login(&b, 8, "bob");
 	build_login(&b, 9, NULL);
@@ -1056,6 +1065,42 @@ test_persons(void **state)
 	}
 }
 
+/* More sessions of each than are asked for by themselves; of kinds that aren't wanted
+ * there is more than of others. */
+static void
+test_many_sessions(void **state)
+{
+	static const char *const persons[] = { "ann", "bob", "-", "eve" };
+	size_t used = 0;
+
+	(void)state;
+	while (sessions < SESSIONS)
+		open_session(sessions % 3 == 0   ? 7
+			     : sessions % 3 == 1 ? 8
+						 : 11);
+	for (int i = 0; i < 8; i++) {
+		struct store *s;
+
+		grow(6);
+		update();
+		assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
+		for (uint32_t n = 0; n < 40; n++) {
+			struct program_filter f = { .newest = n,
+				.forks = n % 4 == 1,
+				.person = n % 3 == 0 ? NULL : persons[throw(4)],
+				.reader =
+				    n % 3 == 1 ? NULL : &readers[throw(3)],
+				.has_login = n % 8 == 7,
+				.login = 1000 + throw(3) };
+
+			used += same_list(s, &f);
+		}
+		used += (size_t)compare(20);
+		store_free(s);
+	}
+	assert_true(used > 200);
+}
+
 /* Commands of each session, as counted by who reads all. */
 static void
 test_commands(void **state)
@@ -1134,6 +1179,8 @@ main(void)
 		    test_kept_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_persons, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_many_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_stop_and_lock, setup, teardown),
