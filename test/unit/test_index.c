@@ -1081,7 +1081,10 @@ test_many_sessions(void **state)
 	for (int i = 0; i < 8; i++) {
 		struct store *s;
 
-		grow(6);
+		grow(3);
+		for (uint32_t n = 0; n < 100; n++)
+			do_end(n % RUNNING, true);
+		grow(1);
 		update();
 		assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
 		for (uint32_t n = 0; n < 40; n++) {
