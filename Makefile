@@ -22,7 +22,7 @@ FUZZ = build-fuzz
 all: build
 
 # "build" is also the name of a directory, so it must be phony.
-.PHONY: all build help deps demo check quick install bench lint sanitize sanitize-build fuzz clean deps-lint deps-bench
+.PHONY: all build help deps demo check quick install bench bench-lists lint sanitize sanitize-build fuzz clean deps-lint deps-bench
 
 # Those of them that were given, here or in the environment.
 given = $(if $(and $($(1)),$(filter-out file,$(origin $(1)))),$(2))
@@ -45,6 +45,7 @@ help:
 	@echo "make sanitize   the tests under AddressSanitizer and UBSan"
 	@echo "make fuzz       fuzz every parser for TIME=$(TIME) seconds each"
 	@echo "make bench      measure beside script, ttyrec, asciinema, tlog and sudo; QUICK=1 for a first look"
+	@echo "make bench-lists  measure log and ls in a store of ten million programs (20 minutes, 4 GB)"
 	@echo "make clean      remove every build directory"
 
 deps:
@@ -76,6 +77,9 @@ install: build
 bench: deps-bench
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tools/bench --build $(BUILD)
+
+bench-lists: build
+	@tools/bench-lists --build $(BUILD)
 
 lint: deps-lint
 	@[ -f $(LINT)/build.ninja ] || CC=clang tools/meson-setup $(LINT) -Dwerror=true
