@@ -49,11 +49,11 @@ struct door {
 	sigset_t mask;
 	struct sigaction child_action;
 
-	int sock;       /* to the recorder, -1: none */
-	bool missing;   /* there is no daemon */
-	bool broke_off; /* it let go of us without an answer */
-	bool no_answer; /* or there was none in time */
-	bool off;       /* recording is switched off, */
+	int sock;                     /* to the recorder, -1: none */
+	bool missing;                 /* there is no daemon */
+	bool broke_off;               /* it let go of us without an answer */
+	bool no_answer;               /* or there was none in time */
+	bool off;                     /* recording is switched off, */
 	char off_text[HEARD_WHY + 1]; /* by whom and why */
 };
 
