@@ -22,6 +22,7 @@
 #include "handover.h"
 #include "installed.h"
 #include "ipc/msg.h"
+#include "ipc/peerfd.h"
 #include "logline.h"
 #include "loop.h"
 #include "mask_rules.h"
@@ -203,7 +204,7 @@ serve(struct session_role *r, int conn, struct ops_err *err)
 	if (msg_peer(conn, &start.peer, err) < 0)
 		return -1;
 	/* Now, while the door waits for its answer: it all vanishes with it. */
-	if (msg_peer_pidfd(conn, &start.pidfd, err) < 0)
+	if (peerfd_get(conn, &start.pidfd, err) < 0)
 		return -1;
 	if (procid_read(start.pidfd, start.peer.pid, &start.id, err) == 0 &&
 	    has_room(r, &start, err) == 0)
