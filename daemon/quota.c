@@ -79,17 +79,32 @@ forget_some(struct quota *l, uint64_t now)
 	l->n = n;
 }
 
-/* Room for one more. */
+/* What is lost with it is what he had a while ago, and less than a limit. */
 static bool
-grow(struct quota *l, uint64_t now)
+forget_oldest(struct quota *l)
 {
-	struct quota_user *p;
-	size_t cap = l->cap == 0 ? 16 : 2 * l->cap;
+	struct quota_user *oldest = NULL;
 
-	if (l->n == l->cap)
-		forget_some(l, now);
-	if (l->n < l->cap)
-		return true;
+	for (size_t i = 0; i < l->n; i++) {
+		struct quota_user *u = &l->user[i];
+
+		if (!u->over && (oldest == NULL || u->last < oldest->last))
+			oldest = u;
+	}
+	if (oldest == NULL)
+		return false;
+	l->n--;
+	memmove(oldest, oldest + 1,
+	    (size_t)(l->user + l->n - oldest) * sizeof(*oldest));
+	return true;
+}
+
+static bool
+grow(struct quota *l)
+{
+	size_t cap = l->cap == 0 ? 16 : 2 * l->cap;
+	struct quota_user *p;
+
 	if (cap > QUOTA_USERS_MAX)
 		return false;
 	p = reallocarray(l->user, cap, sizeof(*p));
@@ -100,6 +115,15 @@ grow(struct quota *l, uint64_t now)
 	return true;
 }
 
+/* Room for one more. */
+static bool
+make_room(struct quota *l, uint64_t now)
+{
+	if (l->n == l->cap)
+		forget_some(l, now);
+	return l->n < l->cap || grow(l) || forget_oldest(l);
+}
+
 static struct quota_user *
 get(struct quota *l, uint32_t uid, uint64_t now)
 {
@@ -107,8 +131,10 @@ get(struct quota *l, uint32_t uid, uint64_t now)
 
 	if (is_at(l, at, uid))
 		return &l->user[at];
-	if (!grow(l, now))
-		return NULL;
+	if (!make_room(l, now)) {
+		l->rest.uid = QUOTA_REST;
+		return l->n == QUOTA_USERS_MAX ? &l->rest : NULL;
+	}
 	at = place(l, uid);
 	memmove(
 	    l->user + at + 1, l->user + at, (l->n - at) * sizeof(l->user[0]));
@@ -129,6 +155,7 @@ quota_count(struct quota *l, uint32_t uid, uint64_t now, uint64_t n)
 	if (u == NULL)
 		return NULL;
 	was = u->over;
+	u->last = now;
 	for (unsigned i = 0; i < QUOTA_KINDS; i++) {
 		struct bucket_rule rule = rule_of(l, i);
 
@@ -146,15 +173,24 @@ quota_count(struct quota *l, uint32_t uid, uint64_t now, uint64_t n)
 	return u;
 }
 
+static const struct quota_user *
+find(const struct quota *l, uint32_t uid)
+{
+	size_t at = place(l, uid);
+
+	return is_at(l, at, uid) ? &l->user[at] : &l->rest;
+}
+
 bool
 quota_over(const struct quota *l, uint32_t uid)
 {
-	size_t at;
+	return l->n_over > 0 && find(l, uid)->over;
+}
 
-	if (l->n_over == 0)
-		return false;
-	at = place(l, uid);
-	return is_at(l, at, uid) && l->user[at].over;
+bool
+quota_is(const struct quota *l, const struct quota_user *u, uint32_t uid)
+{
+	return find(l, uid) == u;
 }
 
 static bool
@@ -169,20 +205,27 @@ all_eased(const struct quota *l, const struct quota_user *u)
 	return true;
 }
 
+/* True: he was over, and no longer is. */
+static bool
+ease(struct quota *l, struct quota_user *u, uint64_t now)
+{
+	leak(l, u, now);
+	if (!u->over || !all_eased(l, u))
+		return false;
+	u->over = false;
+	l->n_over--;
+	return true;
+}
+
 void
 quota_pass(struct quota *l, uint64_t now,
     void (*eased)(void *arg, struct quota_user *u), void *arg)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		struct quota_user *u = &l->user[i];
-
-		leak(l, u, now);
-		if (!u->over || !all_eased(l, u))
-			continue;
-		u->over = false;
-		l->n_over--;
-		eased(arg, u);
-	}
+	for (size_t i = 0; i < l->n; i++)
+		if (ease(l, &l->user[i], now))
+			eased(arg, &l->user[i]);
+	if (ease(l, &l->rest, now))
+		eased(arg, &l->rest);
 	forget_some(l, now);
 }
 
