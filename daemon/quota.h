@@ -4,7 +4,7 @@
  *
  * Bytes of screen records are counted as they arrive, by user, against two
  * rules: in a minute, and in a day.  Who passes one is over until all are eased
- * (base/bucket.h).  Whose bytes they are the caller knows.
+ * (base/bucket.h).  Whose bytes they are the caller knows (charge.h).
  *
  * There is a place for QUOTA_USERS_MAX users.  For one more, the one who isn't over
  * and has had nothing for longest gives up his.  Only where all of them are over at

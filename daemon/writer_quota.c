@@ -69,26 +69,19 @@ quota_start(struct writer_role *r, struct ops_err *err)
 	return 0;
 }
 
-/* Who logged in, whatever he has become since. */
-static uint32_t
-user_of(const struct peer *p)
-{
-	return p->auid != EVENT_UNSET ? p->auid : p->uid;
-}
-
 bool
 quota_hold(const struct peer *p)
 {
 	return p->state == PEER_RECORDER && !p->imports &&
-	       user_of(p) != EVENT_UNSET && quota_over(&p->r->quota, user_of(p));
+	       p->charge != EVENT_UNSET && quota_over(&p->r->quota, p->charge);
 }
 
 static void
 tell_recorders(struct writer_role *r, const struct quota_user *u)
 {
 	for (struct peer *p = r->peers; p != NULL; p = p->next)
-		if (p->state == PEER_RECORDER && user_of(p) != EVENT_UNSET &&
-		    quota_is(&r->quota, u, user_of(p))) {
+		if (p->state == PEER_RECORDER && p->charge != EVENT_UNSET &&
+		    quota_is(&r->quota, u, p->charge)) {
 			p->state_due = true;
 			recorder_flush(p);
 		}
@@ -129,10 +122,10 @@ quota_took(struct peer *p, size_t n)
 	struct quota_user *u;
 
 	/* What comes before it is known whose it is, is little. */
-	if (p->state != PEER_RECORDER || p->imports || user_of(p) == EVENT_UNSET)
+	if (p->state != PEER_RECORDER || p->imports || p->charge == EVENT_UNSET)
 		return;
 	look_at_free(r, now);
-	u = quota_count(&r->quota, user_of(p), now, n);
+	u = quota_count(&r->quota, p->charge, now, n);
 	if (u == NULL)
 		return;
 	tell_somebody(r, u, now);

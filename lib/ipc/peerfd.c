@@ -47,7 +47,7 @@ has_ended(int pidfd)
 static int
 check_uid(const struct msg_peer *peer, int pidfd, struct ops_err *err)
 {
-	uint32_t euid;
+	uint32_t euid = 0;
 
 	if (read_euid(peer->pid, &euid, err) < 0)
 		return -1;
