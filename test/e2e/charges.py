@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import traceback
 
@@ -20,6 +21,7 @@ import smalldisk
 
 MB = smalldisk.MB
 BURST = 512  # LOGIN_BURST
+PENDING = 64  # PENDING_PER_UID
 NOTES, NOTES_USER = 64, 256  # NOTE_BURST, NOTE_USER_BURST
 SUBUID = "/etc/subuid"
 PR_SET_DUMPABLE = 4
@@ -106,6 +108,28 @@ class Story:
         self.held.append(door)
         os.write(self.out, payload[:10])
 
+    def crowd(self, uids):
+        """A connection of each of these login uids that asks for nothing; how many of them
+        are too many."""
+        read, write = os.pipe()
+        pids = []
+        for uid in uids:
+            pids.append(os.fork())
+            if pids[-1] > 0:
+                continue
+            log_in(uid)
+            door = ipc.Conn(os.path.join(self.inst.run_dir, "session.sock"))
+            kind, payload = door.recv()
+            # Those who are not are told, after some seconds, that they said nothing.
+            refused = kind == ipc.DOOR_REFUSED and payload.endswith(b"too many connections that ask for nothing")
+            os.write(write, b"r" if refused else b".")
+            os._exit(0)
+        os.close(write)
+        answers = b"".join(iter(lambda: os.read(read, 100), b""))
+        for pid in pids:
+            os.waitpid(pid, 0)
+        os.write(self.out, b"%10d" % answers.count(b"r"))
+
     def logins(self, at_most, account):
         """So many LOGINs without a key or a method; how many were taken before one wasn't."""
         conns = [ipc.Conn(self.inst.run_dir + "/record.sock") for _ in range(min(at_most, 32))]
@@ -151,18 +175,16 @@ class Charges(smalldisk.SmallDisk):
         os.waitpid(pid, 0)
         return [said[i:i + 10] for i in range(0, len(said), 10)]
 
+    def opens(self, inst):
+        """SESSION-OPEN of each, by its id."""
+        client = ipc.Client(inst.run_dir)
+        try:
+            return {s[1]: ipc.uncbor(s[11][10:]) for s in map(ipc.uncbor, client.sessions())}
+        finally:
+            client.close()
+
     def opened(self, inst, sid):
-        """Its SESSION-OPEN."""
-        def look():
-            client = ipc.Client(inst.run_dir)
-            try:
-                for s in map(ipc.uncbor, client.sessions()):
-                    if s[1] == sid:
-                        return ipc.uncbor(s[11][10:])
-            finally:
-                client.close()
-            return None
-        return t.wait_for("session %s" % sid.hex(), look, about=inst.log)
+        return t.wait_for("session %s" % sid.hex(), lambda: self.opens(inst).get(sid), about=inst.log)
 
     def charged(self, inst, *steps):
         """To whom each session counts that it says; who it was, by the kernel."""
@@ -198,6 +220,43 @@ class Charges(smalldisk.SmallDisk):
         # Each choice has an audit session of its own: none gets into a proven one.
         self.equal(self.charged(inst, ("stay", b), ("log_in", a), ("become", b), record), [(b, a, b)])
         self.verifies(inst)
+
+    def test_sudo(self):
+        """The real one."""
+        t.need_program("sudo")
+        sudoers = self.write("sudoers", "Defaults !lecture, !syslog, !fqdn\n%s ALL=(ALL) NOPASSWD: ALL\n" %
+                             t.person(0).pw_name)
+        os.chmod(sudoers, 0o440)
+        for argv in (["--bind", sudoers, "/etc/sudoers"], ["-t", "tmpfs", "none", "/etc/sudoers.d"]):
+            self.equal(subprocess.call(["mount"] + argv), 0, "mount")
+            self.later(lambda at=argv[-1]: subprocess.call(["umount", at]))
+        inst = self.instance()
+        line = " ".join(inst.argv("record", "--", "true"))
+        t.run(["sh", "-c", "sudo -n -u %s %s; sudo -n %s; exit 3" % (t.person(1).pw_name, line, line)],
+              user=t.person(0), preexec=lambda: log_in(self.a))
+        opens = t.wait_for("two sessions", lambda: len(self.opens(inst)) == 2 and self.opens(inst), about=inst.log)
+        self.equal({(o[2], o[4], o.get(50)) for o in opens.values()},
+                   {(self.b, self.a, self.a), (0, self.a, self.a)}, "uid, login uid, to whom it counts")
+
+    def test_connections(self):
+        """Nor does anybody keep others out, whoever he says that he is."""
+        inst = self.instance()
+        uids = [self.a] * (PENDING + 2) + [4000, 4001, 4002, 4003]
+        threads = []
+        said = []
+        for user in (self.b, None):
+            steps = [("become", user), ("crowd", uids)] if user else [
+                ("log_in", self.a), ("become", self.a), ("record",)]
+            threads.append(threading.Thread(target=lambda steps=steps: said.append(self.play(inst, *steps))))
+            threads[-1].start()
+            if user:
+                t.wait_for("the first refusal", lambda: "ask for nothing" in inst.log(), about=inst.log)
+        for thread in threads:
+            thread.join()
+        [refused] = [x[0] for x in said if x[0].strip().isdigit()]
+        [sid] = [x[0] for x in said if not x[0].strip().isdigit()]
+        self.equal(int(refused), 6, "too many")
+        self.equal(self.opened(inst, sid)[2], self.a, "whose session")
 
     def test_ranges(self):
         """All that a user is in user namespaces is one; a list that changes counts at once."""
