@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/io.h"
 #include "logline.h"
+#include "sorted.h"
 
 bool
 charge_can_prove(uint32_t auid, uint32_t ses)
@@ -16,35 +16,13 @@ charge_can_prove(uint32_t auid, uint32_t ses)
 
 /* -- what was proven -- */
 
-/* Where that audit session is, or would be. */
-static size_t
-place(const struct charges *c, uint32_t ses)
-{
-	size_t from = 0, to = c->n;
-
-	while (from < to) {
-		size_t mid = from + (to - from) / 2;
-
-		if (c->login[mid].ses < ses)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return from;
-}
-
-static bool
-is_at(const struct charges *c, size_t at, uint32_t ses)
-{
-	return at < c->n && c->login[at].ses == ses;
-}
-
 bool
 charges_know(struct charges *c, uint32_t auid, uint32_t ses, uint64_t now)
 {
-	size_t at = place(c, ses);
+	size_t at;
 
-	if (!is_at(c, at, ses) || c->login[at].auid != auid)
+	if (!sorted_find(c->login, c->n, sizeof(c->login[0]), ses, &at) ||
+	    c->login[at].auid != auid)
 		return false;
 	c->login[at].used = now;
 	return true;
@@ -58,9 +36,7 @@ forget_oldest(struct charges *c)
 	for (size_t i = 1; i < c->n; i++)
 		if (c->login[i].used < c->login[oldest].used)
 			oldest = i;
-	c->n--;
-	memmove(c->login + oldest, c->login + oldest + 1,
-	    (c->n - oldest) * sizeof(c->login[0]));
+	sorted_remove(c->login, &c->n, sizeof(c->login[0]), oldest);
 }
 
 static bool
@@ -86,15 +62,14 @@ make_room(struct charges *c)
 void
 charges_learn(struct charges *c, uint32_t auid, uint32_t ses, uint64_t now)
 {
-	size_t at = place(c, ses);
+	const size_t size = sizeof(c->login[0]);
+	size_t at;
 
-	if (!is_at(c, at, ses)) {
+	if (!sorted_find(c->login, c->n, size, ses, &at)) {
 		if (!make_room(c))
 			return;
-		at = place(c, ses);
-		memmove(c->login + at + 1, c->login + at,
-		    (c->n - at) * sizeof(c->login[0]));
-		c->n++;
+		(void)sorted_find(c->login, c->n, size, ses, &at);
+		(void)sorted_insert(c->login, &c->n, size, at, ses);
 	}
 	c->login[at] = (struct charge_login){ ses, auid, now };
 }

@@ -30,7 +30,8 @@
 #define CHARGE_SUBUID "/etc/subuid"
 
 struct charge_login {
-	uint32_t ses, auid;
+	uint32_t ses; /* first: sorted.h */
+	uint32_t auid;
 	uint64_t used; /* when */
 };
 

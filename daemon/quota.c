@@ -1,7 +1,8 @@
 #include "quota.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "sorted.h"
 
 static const uint32_t seconds[QUOTA_KINDS] = {
 	[QUOTA_RATE] = 60,
@@ -21,29 +22,6 @@ quota_set(struct quota *l, uint64_t rate, uint64_t day)
 				  ? rate * seconds[QUOTA_RATE]
 				  : UINT64_MAX;
 	l->size[QUOTA_DAY] = day;
-}
-
-/* Where that user is, or would be. */
-static size_t
-place(const struct quota *l, uint32_t uid)
-{
-	size_t from = 0, to = l->n;
-
-	while (from < to) {
-		size_t mid = from + (to - from) / 2;
-
-		if (l->user[mid].uid < uid)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return from;
-}
-
-static bool
-is_at(const struct quota *l, size_t at, uint32_t uid)
-{
-	return at < l->n && l->user[at].uid == uid;
 }
 
 /* Nothing would change if it were not there. */
@@ -93,9 +71,8 @@ forget_oldest(struct quota *l)
 	}
 	if (oldest == NULL)
 		return false;
-	l->n--;
-	memmove(oldest, oldest + 1,
-	    (size_t)(l->user + l->n - oldest) * sizeof(*oldest));
+	sorted_remove(
+	    l->user, &l->n, sizeof(*oldest), (size_t)(oldest - l->user));
 	return true;
 }
 
@@ -127,20 +104,17 @@ make_room(struct quota *l, uint64_t now)
 static struct quota_user *
 get(struct quota *l, uint32_t uid, uint64_t now)
 {
-	size_t at = place(l, uid);
+	const size_t size = sizeof(l->user[0]);
+	size_t at;
 
-	if (is_at(l, at, uid))
+	if (sorted_find(l->user, l->n, size, uid, &at))
 		return &l->user[at];
 	if (!make_room(l, now)) {
 		l->rest.uid = QUOTA_REST;
 		return l->n == QUOTA_USERS_MAX ? &l->rest : NULL;
 	}
-	at = place(l, uid);
-	memmove(
-	    l->user + at + 1, l->user + at, (l->n - at) * sizeof(l->user[0]));
-	l->n++;
-	l->user[at] = (struct quota_user){ .uid = uid };
-	return &l->user[at];
+	(void)sorted_find(l->user, l->n, size, uid, &at);
+	return sorted_insert(l->user, &l->n, size, at, uid);
 }
 
 struct quota_user *
@@ -176,9 +150,11 @@ quota_count(struct quota *l, uint32_t uid, uint64_t now, uint64_t n)
 static const struct quota_user *
 find(const struct quota *l, uint32_t uid)
 {
-	size_t at = place(l, uid);
+	size_t at;
 
-	return is_at(l, at, uid) ? &l->user[at] : &l->rest;
+	return sorted_find(l->user, l->n, sizeof(l->user[0]), uid, &at)
+		   ? &l->user[at]
+		   : &l->rest;
 }
 
 bool

@@ -29,7 +29,7 @@ enum quota_kind {
 };
 
 struct quota_user {
-	uint32_t uid;  /* QUOTA_REST: those without a place */
+	uint32_t uid;  /* first (sorted.h); QUOTA_REST: those without a place */
 	uint64_t last; /* when something came of his */
 	bool over;
 	enum quota_kind which; /* over: which rule it passed */

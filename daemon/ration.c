@@ -1,7 +1,8 @@
 #include "ration.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "sorted.h"
 
 bool
 ration_bucket(struct bucket *b, const struct bucket_rule *rule, uint64_t now)
@@ -11,29 +12,6 @@ ration_bucket(struct bucket *b, const struct bucket_rule *rule, uint64_t now)
 		return false;
 	bucket_add(b, rule, now, 1);
 	return true;
-}
-
-/* Where that user is, or would be. */
-static size_t
-place(const struct rations *r, uint32_t uid)
-{
-	size_t from = 0, to = r->n;
-
-	while (from < to) {
-		size_t mid = from + (to - from) / 2;
-
-		if (r->user[mid].uid < uid)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return from;
-}
-
-static bool
-is_at(const struct rations *r, size_t at, uint32_t uid)
-{
-	return at < r->n && r->user[at].uid == uid;
 }
 
 /* An empty bucket is as good as none. */
@@ -73,18 +51,16 @@ make_room(struct rations *r, uint64_t now)
 static struct bucket *
 get(struct rations *r, uint32_t uid, uint64_t now)
 {
-	size_t at = place(r, uid);
+	struct ration *new;
+	size_t at;
 
-	if (is_at(r, at, uid))
+	if (sorted_find(r->user, r->n, sizeof(*new), uid, &at))
 		return &r->user[at].bucket;
 	if (!make_room(r, now))
 		return &r->rest;
-	at = place(r, uid);
-	memmove(
-	    r->user + at + 1, r->user + at, (r->n - at) * sizeof(r->user[0]));
-	r->n++;
-	r->user[at] = (struct ration){ .uid = uid };
-	return &r->user[at].bucket;
+	(void)sorted_find(r->user, r->n, sizeof(*new), uid, &at);
+	new = sorted_insert(r->user, &r->n, sizeof(*new), at, uid);
+	return &new->bucket;
 }
 
 bool

@@ -20,7 +20,7 @@
 #define RATION_USERS_MAX 65536
 
 struct ration {
-	uint32_t uid;
+	uint32_t uid; /* first: sorted.h */
 	struct bucket bucket;
 };
 

@@ -291,7 +291,7 @@ on_open(void *arg, struct msg *m, struct ops_err *err)
 {
 	struct starting *t = arg;
 	struct proto_open o;
-	struct event_open e;
+	struct event_open e = { 0 };
 	struct utsname host;
 	unsigned fds;
 

@@ -4,24 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* UINT32_MAX is nobody's: (uid_t)-1 says "no change" to the kernel. */
-static bool
-number(const char *p, size_t n, uint32_t *ret)
-{
-	uint64_t v = 0;
-
-	if (n == 0 || n > 10)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (p[i] < '0' || p[i] > '9')
-			return false;
-		v = v * 10 + (uint64_t)(p[i] - '0');
-	}
-	if (v == 0 || v >= UINT32_MAX)
-		return false;
-	*ret = (uint32_t)v;
-	return true;
-}
+#include "base/text.h"
 
 /* NAME:FIRST:COUNT */
 static bool
@@ -35,9 +18,9 @@ read_line(const char *p, size_t n, struct subids_range *ret)
 		return false;
 	a++;
 	b = memchr(a, ':', (size_t)(end - a));
-	if (b == NULL || !number(a, (size_t)(b - a), &first) ||
-	    !number(b + 1, (size_t)(end - b - 1), &count) ||
-	    count > UINT32_MAX - first)
+	if (b == NULL || !ops_uid_parse(a, (size_t)(b - a), &first) ||
+	    !ops_uid_parse(b + 1, (size_t)(end - b - 1), &count) ||
+	    first == 0 || count == 0 || count > UINT32_MAX - first)
 		return false;
 	*ret = (struct subids_range){ first, first + count - 1 };
 	return true;
