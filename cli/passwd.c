@@ -2,27 +2,10 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "textline.h"
 
 #define FIELDS 7
-
-static bool
-number(const char *p, size_t n, uint32_t *ret)
-{
-	uint64_t v = 0;
-
-	if (n == 0 || n > 10)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (p[i] < '0' || p[i] > '9')
-			return false;
-		v = v * 10 + (uint64_t)(p[i] - '0');
-	}
-	if (v >= UINT32_MAX) /* (uid_t)-1 is nobody */
-		return false;
-	*ret = (uint32_t)v;
-	return true;
-}
 
 int
 passwd_next(const char *p, size_t n, size_t *at, struct passwd_line *ret)
@@ -46,8 +29,8 @@ passwd_next(const char *p, size_t n, size_t *at, struct passwd_line *ret)
 	    field[0][0] == '-' || field[0][0] == '#' ||
 	    memchr(l.p, '\0', l.n) != NULL)
 		return -1;
-	if (!number(field[2], len[2], &ret->uid) ||
-	    !number(field[3], len[3], &ret->gid))
+	if (!ops_uid_parse(field[2], len[2], &ret->uid) ||
+	    !ops_uid_parse(field[3], len[3], &ret->gid))
 		return -1;
 	ret->name = field[0];
 	ret->name_len = len[0];

@@ -117,6 +117,16 @@ procid_see(pid_t pid, struct procid_seen *ret, struct ops_err *err)
 	return 0;
 }
 
+bool
+procid_maps_uids(pid_t pid)
+{
+	char own[PROCSTAT_TEXT_MAX], its[PROCSTAT_TEXT_MAX];
+	ssize_t n = read_text(getpid(), "uid_map", own, NULL);
+	ssize_t m = read_text(pid, "uid_map", its, NULL);
+
+	return n >= 0 && m >= 0 && (n != m || memcmp(own, its, (size_t)n) != 0);
+}
+
 size_t
 procid_ancestors(pid_t pid, uint64_t start,
     uint8_t out[static EVENT_ANCESTORS_MAX * EVENT_PROCESS_LEN])

@@ -46,6 +46,10 @@ struct procid_seen {
 };
 int procid_see(pid_t pid, struct procid_seen *ret, struct ops_err *err);
 
+/* Is it in a user namespace that maps uids otherwise than ours?  Not held by a pidfd
+ * either.  One that has gone is not. */
+bool procid_maps_uids(pid_t pid);
+
 /*
  * Whom this process descends from, nearest first, into out, which has room for
  * EVENT_ANCESTORS_MAX of them; how many bytes.  start: that of the process itself,

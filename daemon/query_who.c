@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ipc/peerfd.h"
 #include "procid.h"
 
 #define GROUPS_MAX 65536 /* NGROUPS_MAX, limits.h */
@@ -99,7 +100,7 @@ query_who(int conn, uid_t own, struct query_who *ret, struct ops_err *err)
 	int pidfd, rc;
 
 	if (msg_peer(conn, &who.peer, err) < 0 ||
-	    msg_peer_pidfd(conn, &pidfd, err) < 0)
+	    peerfd_get(conn, &pidfd, err) < 0)
 		return -1;
 	rc = procid_read(pidfd, who.peer.pid, &id, err);
 	if (rc == 0)

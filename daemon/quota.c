@@ -1,7 +1,8 @@
 #include "quota.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "sorted.h"
 
 static const uint32_t seconds[QUOTA_KINDS] = {
 	[QUOTA_RATE] = 60,
@@ -21,29 +22,6 @@ quota_set(struct quota *l, uint64_t rate, uint64_t day)
 				  ? rate * seconds[QUOTA_RATE]
 				  : UINT64_MAX;
 	l->size[QUOTA_DAY] = day;
-}
-
-/* Where that user is, or would be. */
-static size_t
-place(const struct quota *l, uint32_t uid)
-{
-	size_t from = 0, to = l->n;
-
-	while (from < to) {
-		size_t mid = from + (to - from) / 2;
-
-		if (l->user[mid].uid < uid)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return from;
-}
-
-static bool
-is_at(const struct quota *l, size_t at, uint32_t uid)
-{
-	return at < l->n && l->user[at].uid == uid;
 }
 
 /* Nothing would change if it were not there. */
@@ -79,17 +57,31 @@ forget_some(struct quota *l, uint64_t now)
 	l->n = n;
 }
 
-/* Room for one more. */
+/* What is lost with it is what he had a while ago, and less than a limit. */
 static bool
-grow(struct quota *l, uint64_t now)
+forget_oldest(struct quota *l)
 {
-	struct quota_user *p;
-	size_t cap = l->cap == 0 ? 16 : 2 * l->cap;
+	struct quota_user *oldest = NULL;
 
-	if (l->n == l->cap)
-		forget_some(l, now);
-	if (l->n < l->cap)
-		return true;
+	for (size_t i = 0; i < l->n; i++) {
+		struct quota_user *u = &l->user[i];
+
+		if (!u->over && (oldest == NULL || u->last < oldest->last))
+			oldest = u;
+	}
+	if (oldest == NULL)
+		return false;
+	sorted_remove(
+	    l->user, &l->n, sizeof(*oldest), (size_t)(oldest - l->user));
+	return true;
+}
+
+static bool
+grow(struct quota *l)
+{
+	size_t cap = l->cap == 0 ? 16 : 2 * l->cap;
+	struct quota_user *p;
+
 	if (cap > QUOTA_USERS_MAX)
 		return false;
 	p = reallocarray(l->user, cap, sizeof(*p));
@@ -100,21 +92,29 @@ grow(struct quota *l, uint64_t now)
 	return true;
 }
 
+/* Room for one more. */
+static bool
+make_room(struct quota *l, uint64_t now)
+{
+	if (l->n == l->cap)
+		forget_some(l, now);
+	return l->n < l->cap || grow(l) || forget_oldest(l);
+}
+
 static struct quota_user *
 get(struct quota *l, uint32_t uid, uint64_t now)
 {
-	size_t at = place(l, uid);
+	const size_t size = sizeof(l->user[0]);
+	size_t at;
 
-	if (is_at(l, at, uid))
+	if (sorted_find(l->user, l->n, size, uid, &at))
 		return &l->user[at];
-	if (!grow(l, now))
-		return NULL;
-	at = place(l, uid);
-	memmove(
-	    l->user + at + 1, l->user + at, (l->n - at) * sizeof(l->user[0]));
-	l->n++;
-	l->user[at] = (struct quota_user){ .uid = uid };
-	return &l->user[at];
+	if (!make_room(l, now)) {
+		l->rest.uid = QUOTA_REST;
+		return l->n == QUOTA_USERS_MAX ? &l->rest : NULL;
+	}
+	(void)sorted_find(l->user, l->n, size, uid, &at);
+	return sorted_insert(l->user, &l->n, size, at, uid);
 }
 
 struct quota_user *
@@ -129,6 +129,7 @@ quota_count(struct quota *l, uint32_t uid, uint64_t now, uint64_t n)
 	if (u == NULL)
 		return NULL;
 	was = u->over;
+	u->last = now;
 	for (unsigned i = 0; i < QUOTA_KINDS; i++) {
 		struct bucket_rule rule = rule_of(l, i);
 
@@ -146,15 +147,26 @@ quota_count(struct quota *l, uint32_t uid, uint64_t now, uint64_t n)
 	return u;
 }
 
-bool
-quota_over(const struct quota *l, uint32_t uid)
+static const struct quota_user *
+find(const struct quota *l, uint32_t uid)
 {
 	size_t at;
 
-	if (l->n_over == 0)
-		return false;
-	at = place(l, uid);
-	return is_at(l, at, uid) && l->user[at].over;
+	return sorted_find(l->user, l->n, sizeof(l->user[0]), uid, &at)
+		   ? &l->user[at]
+		   : &l->rest;
+}
+
+bool
+quota_over(const struct quota *l, uint32_t uid)
+{
+	return l->n_over > 0 && find(l, uid)->over;
+}
+
+bool
+quota_is(const struct quota *l, const struct quota_user *u, uint32_t uid)
+{
+	return find(l, uid) == u;
 }
 
 static bool
@@ -169,20 +181,27 @@ all_eased(const struct quota *l, const struct quota_user *u)
 	return true;
 }
 
+/* True: he was over, and no longer is. */
+static bool
+ease(struct quota *l, struct quota_user *u, uint64_t now)
+{
+	leak(l, u, now);
+	if (!u->over || !all_eased(l, u))
+		return false;
+	u->over = false;
+	l->n_over--;
+	return true;
+}
+
 void
 quota_pass(struct quota *l, uint64_t now,
     void (*eased)(void *arg, struct quota_user *u), void *arg)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		struct quota_user *u = &l->user[i];
-
-		leak(l, u, now);
-		if (!u->over || !all_eased(l, u))
-			continue;
-		u->over = false;
-		l->n_over--;
-		eased(arg, u);
-	}
+	for (size_t i = 0; i < l->n; i++)
+		if (ease(l, &l->user[i], now))
+			eased(arg, &l->user[i]);
+	if (ease(l, &l->rest, now))
+		eased(arg, &l->rest);
 	forget_some(l, now);
 }
 

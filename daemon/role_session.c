@@ -18,10 +18,12 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "charge.h"
 #include "glass.h"
 #include "handover.h"
 #include "installed.h"
 #include "ipc/msg.h"
+#include "ipc/peerfd.h"
 #include "logline.h"
 #include "loop.h"
 #include "mask_rules.h"
@@ -44,7 +46,7 @@ struct started {
 	struct watch watch; /* first; tie closed by exec, fd -1 from then on */
 	struct session_role *r;
 	pid_t pid;
-	uint32_t owner; /* owner_of() */
+	uint32_t owner; /* to whom it counts */
 	struct started *next;
 };
 
@@ -63,6 +65,7 @@ struct session_role {
 	uint64_t quiet_until;
 	bool glass; /* break_glass names a group, which has this number */
 	gid_t glass_group;
+	struct charges charges;
 	struct mask *mask; /* of commands; NULL: they are kept as they are */
 	uint8_t mask_key[MASK_KEY];
 	struct ops_err failed; /* why the loop was stopped; OPS_OK: SIGTERM */
@@ -72,16 +75,6 @@ struct session_role {
 #define ROLE_OF(w, member)                                                     \
 	((struct session_role *)(void *)((char *)(w)-offsetof(                 \
 	    struct session_role, member)))
-
-/*
- * Whose share of the sessions it is: who logged in, as far as the kernel knows.  In a
- * user namespace a user is 65,536 uids, and each would have a share of its own.
- */
-static uint32_t
-owner_of(const struct session_start *s)
-{
-	return s->id.auid != EVENT_UNSET ? s->id.auid : s->peer.uid;
-}
 
 static struct counts
 count(const struct session_role *r, uint32_t owner)
@@ -155,7 +148,7 @@ fork_start(struct session_role *r, const struct session_start *start,
 	if (s == NULL)
 		return ops_fail(err, OPS_ENOMEM, "session: no memory");
 	*s = (struct started){
-		.watch = { -1, on_exec }, .r = r, .owner = owner_of(start)
+		.watch = { -1, on_exec }, .r = r, .owner = start->charge
 	};
 	s->pid = handover_fork(&r->handover, start->conn, &tie, err);
 	if (s->pid == 0)
@@ -172,19 +165,29 @@ fork_start(struct session_role *r, const struct session_start *start,
 static int
 has_room(struct session_role *r, struct session_start *s, struct ops_err *err)
 {
-	const struct counts c = count(r, owner_of(s));
+	const struct counts c = count(r, s->charge);
 
 	if (s->peer.uid == 0)
 		return 0;
 	if (c.pending >= PENDING_MAX || c.pending_same >= PENDING_PER_UID)
 		return ops_fail(err, OPS_EBUSY,
 		    "uid %u: too many connections that ask for nothing",
-		    (unsigned)owner_of(s));
+		    (unsigned)s->charge);
 	if (c.all >= SESSIONS_MAX)
 		s->refuse = "too many sessions are recorded at once";
 	else if (c.same >= SESSIONS_PER_UID)
 		s->refuse = "too many sessions of yours at once";
 	return 0;
+}
+
+/* Whose share of the sessions it is. */
+static uint32_t
+charge(struct session_role *r, const struct session_start *s)
+{
+	const struct charge_who who = { s->peer.pid, s->id.start, s->peer.uid,
+		s->id.auid, s->id.ses };
+
+	return charge_of(&r->charges, &who, ops_boottime());
 }
 
 /* 0: the connection has a process.  -1: it is to be refused, and why. */
@@ -203,11 +206,13 @@ serve(struct session_role *r, int conn, struct ops_err *err)
 	if (msg_peer(conn, &start.peer, err) < 0)
 		return -1;
 	/* Now, while the door waits for its answer: it all vanishes with it. */
-	if (msg_peer_pidfd(conn, &start.pidfd, err) < 0)
+	if (peerfd_get(conn, &start.pidfd, err) < 0)
 		return -1;
-	if (procid_read(start.pidfd, start.peer.pid, &start.id, err) == 0 &&
-	    has_room(r, &start, err) == 0)
-		rc = fork_start(r, &start, err);
+	if (procid_read(start.pidfd, start.peer.pid, &start.id, err) == 0) {
+		start.charge = charge(r, &start);
+		if (has_room(r, &start, err) == 0)
+			rc = fork_start(r, &start, err);
+	}
 	close(start.pidfd);
 	return rc;
 }
@@ -398,6 +403,7 @@ role_session(struct role *role, struct ops_err *err)
 	while (r.list != NULL)
 		forget(&r.list);
 	mask_free(r.mask);
+	charges_free(&r.charges);
 	loop_close(&r.loop);
 	return rc;
 }

@@ -18,6 +18,7 @@
 #include "installed.h"
 #include "logline.h"
 #include "record/event.h"
+#include "writer_peer.h"
 #include "writer_role.h"
 
 #define LOCK_NAP 50000000 /* ns */
@@ -414,7 +415,9 @@ run(struct writer_role *r, struct ops_err *err)
 int
 role_writer(struct role *role, struct ops_err *err)
 {
-	struct writer_role r = { .role = role };
+	struct writer_role r = { .role = role,
+		.logins.rule = login_rule,
+		.notes.rule = note_user_rule };
 	int rc = run(&r, err);
 
 	if (r.w != NULL) {
@@ -428,6 +431,8 @@ role_writer(struct role *role, struct ops_err *err)
 	anchor_free(r.anchor);
 	free(r.retention);
 	quota_free(&r.quota);
+	rations_free(&r.logins);
+	rations_free(&r.notes);
 	free(r.lost);
 	free(r.spare);
 	loop_close(&r.loop);

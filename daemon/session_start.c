@@ -128,7 +128,9 @@ fill_open(struct starting *t, const struct proto_open *o,
 		.command = o->command,
 		.command_cut = o->command_cut,
 		.recorder_pid = (uint32_t)getpid(), /* exec keeps it */
-		.input = s->role->config.input };
+		.input = s->role->config.input,
+		.has_charge = s->charge != s->peer.uid,
+		.charge = s->charge };
 
 	name_of(s->peer.uid, t->user);
 	if (s->id.auid != EVENT_UNSET)
@@ -289,7 +291,7 @@ on_open(void *arg, struct msg *m, struct ops_err *err)
 {
 	struct starting *t = arg;
 	struct proto_open o;
-	struct event_open e;
+	struct event_open e = { 0 };
 	struct utsname host;
 	unsigned fds;
 

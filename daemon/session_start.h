@@ -17,6 +17,7 @@ struct session_start {
 	int conn, pidfd;      /* of the door */
 	struct msg_peer peer;
 	struct procid id;
+	uint32_t charge;         /* to whom it counts: charge.h */
 	const struct mask *mask; /* of the command; NULL: it is kept as it is */
 	const char *refuse;      /* not NULL: the answer is this */
 	bool glass;              /* members of this group (glass.h) go on */

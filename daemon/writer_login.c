@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "charge.h"
 #include "ipc/proto.h"
 #include "logline.h"
 #include "procid.h"
@@ -6,8 +7,7 @@
 #include "record/record.h"
 #include "writer_peer.h"
 
-#define SECOND UINT64_C(1000000000)
-#define INTERVAL (SECOND / LOGIN_RATE)
+const struct bucket_rule login_rule = { LOGIN_BURST, LOGIN_BURST / LOGIN_RATE };
 
 /*
  * Only root's PAM may say who logged in, and in a private instance its owner.
@@ -22,26 +22,48 @@ peer_is_root(const struct peer *p)
 	return p->who.uid == 0 || (!own->change && p->who.uid == own->uid);
 }
 
-/* Who logs in and out without end may not fill the disk: each slot is the time
- * until which it has used up what it may. */
+/* Is there a session of that very login that counts to its user?  Then the pair is
+ * proven: charge.h. */
 static bool
-within_rate(struct writer_role *r, uint32_t auid, uint64_t now)
+is_recorded(const struct writer_role *r, uint32_t auid, uint32_t ses)
 {
-	uint64_t *used = &r->login_used[auid % WRITER_LOGIN_SLOTS];
-
-	if (*used < now)
-		*used = now;
-	if (*used - now > LOGIN_BURST * INTERVAL)
-		return false;
-	*used += INTERVAL;
-	return true;
+	for (const struct peer *p = r->peers; p != NULL; p = p->next)
+		if (p->state == PEER_RECORDER && !p->imports &&
+		    p->inner.door != 0 && p->inner.ses == ses &&
+		    p->auid == auid && p->charge == auid)
+			return true;
+	return false;
 }
 
-/* shown: who it is was shown to the service, which has limits of its own.  If that
- * could be refused here, anybody with the same login uid could have it refused.
- * 1: go on.  0: it was told why not.  -1: it is to be cut off. */
+bool
+peer_proves(const struct writer_role *r, uint32_t auid, uint32_t ses)
+{
+	return charge_can_prove(auid, ses) && is_recorded(r, auid, ses);
+}
+
+/*
+ * To whom a login counts.  su and sudo run in the login of who called them; for
+ * others the account's uid is that login's uid, and who chose it by himself could
+ * only bring that about by being let in as that account.
+ */
+static uint32_t
+payer_of(const struct peer *p, const struct procid_seen *who, uint32_t account)
+{
+	bool can = charge_can_prove(who->auid, who->ses);
+	struct charge_descent d;
+
+	if (can &&
+	    (who->auid == account || is_recorded(p->r, who->auid, who->ses)))
+		return who->auid;
+	d = charge_descent(p->who.pid, who->start, who->auid, who->ses);
+	if (d.proven)
+		return who->auid;
+	return d.user != 0 ? d.user : account;
+}
+
+/* 1: go on.  0: it was told why not.  -1: it is to be cut off. */
 static int
-begin(struct peer *p, bool shown, struct procid_seen *who, struct ops_err *err)
+begin(struct peer *p, struct procid_seen *who, struct ops_err *err)
 {
 	struct ops_err why = { 0 };
 
@@ -55,13 +77,27 @@ begin(struct peer *p, bool shown, struct procid_seen *who, struct ops_err *err)
 	/* It waits for the answer, so it is the one that connected. */
 	if (procid_see(p->who.pid, who, &why) < 0)
 		return writer_query_failed(p, why.msg, err);
-	if (!shown && !within_rate(p->r, who->auid, ops_boottime())) {
-		logline_often("record.sock: too many logins of uid %u at once",
-		    (unsigned)who->auid);
-		return writer_query_failed(
-		    p, "too many logins of this user at once", err);
-	}
 	return 1;
+}
+
+/* Who logs in without end may not fill the disk.  Not so where who it is was shown to
+ * the service, which has limits of its own: if that could be refused here, anybody with
+ * the same account could have it refused.  As begin(). */
+static int
+check_rate(struct peer *p, const struct procid_seen *who, const struct login *l,
+    struct ops_err *err)
+{
+	uint32_t payer;
+
+	if (l->method.p != NULL || l->key.p != NULL)
+		return 1;
+	payer = payer_of(p, who, l->uid);
+	if (ration_take(&p->r->logins, payer, ops_boottime()))
+		return 1;
+	logline_often(
+	    "record.sock: too many logins of uid %u at once", (unsigned)payer);
+	return writer_query_failed(
+	    p, "too many logins of this user at once", err);
 }
 
 static int
@@ -92,7 +128,9 @@ writer_on_login(void *conn, struct msg *m, struct ops_err *err)
 
 	if (login_get(m->p, m->n, &l, err) < 0)
 		return -1;
-	rc = begin(conn, l.method.p != NULL || l.key.p != NULL, &who, err);
+	rc = begin(conn, &who, err);
+	if (rc > 0)
+		rc = check_rate(conn, &who, &l, err);
 	if (rc <= 0)
 		return rc;
 	ops_clock_read(&now);
@@ -116,7 +154,7 @@ writer_on_logout(void *conn, struct msg *m, struct ops_err *err)
 
 	if (logout_get(m->p, m->n, &l, err) < 0)
 		return -1;
-	rc = begin(conn, false, &who, err);
+	rc = begin(conn, &who, err); /* no more of them than of LOGINs */
 	if (rc <= 0)
 		return rc;
 	ops_clock_read(&now);

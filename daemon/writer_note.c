@@ -6,8 +6,10 @@
 #include "record/remark.h"
 #include "writer_peer.h"
 
-#define SECOND UINT64_C(1000000000)
-#define INTERVAL (SECOND / NOTE_RATE)
+const struct bucket_rule note_user_rule = { NOTE_USER_BURST,
+	NOTE_USER_BURST / NOTE_USER_RATE };
+static const struct bucket_rule in_session = { NOTE_BURST,
+	NOTE_BURST / NOTE_RATE };
 
 /* -- where it belongs -- */
 
@@ -18,10 +20,10 @@ is_session(const struct peer *p)
 }
 
 /* The session that begins with this process. */
-static const struct peer *
+static struct peer *
 of_process(const struct writer_role *r, const struct event_process *x)
 {
-	for (const struct peer *p = r->peers; p != NULL; p = p->next)
+	for (struct peer *p = r->peers; p != NULL; p = p->next)
 		if (is_session(p) && p->inner.door == x->pid &&
 		    p->inner.door_start == x->start)
 			return p;
@@ -29,11 +31,11 @@ of_process(const struct writer_role *r, const struct event_process *x)
 }
 
 /* The one whose door is the nearest that it descends from. */
-static const struct peer *
+static struct peer *
 by_descent(const struct writer_role *r, const struct proto_note *n)
 {
 	struct event_process x = { n->pid, n->start };
-	const struct peer *p;
+	struct peer *p;
 	size_t i = 0;
 
 	do {
@@ -47,15 +49,15 @@ by_descent(const struct writer_role *r, const struct proto_note *n)
  * was given to init meanwhile, or runs below a tmux.  A terminal's number alone says
  * nothing, a container counts its own.
  */
-static const struct peer *
+static struct peer *
 by_login(const struct writer_role *r, const struct proto_note *n, bool *several)
 {
-	const struct peer *only = NULL;
+	struct peer *only = NULL;
 
 	*several = false;
 	if (n->ses == EVENT_UNSET)
 		return NULL;
-	for (const struct peer *p = r->peers; p != NULL; p = p->next) {
+	for (struct peer *p = r->peers; p != NULL; p = p->next) {
 		if (!is_session(p) || p->inner.ses != n->ses)
 			continue;
 		if (n->tty != 0 && p->inner.dev == n->tty)
@@ -66,22 +68,49 @@ by_login(const struct writer_role *r, const struct proto_note *n, bool *several)
 	return *several ? NULL : only;
 }
 
+static struct peer *
+recorder_of(const struct writer_role *r, const uint8_t id[static OPS_ID_LEN])
+{
+	for (struct peer *p = r->peers; p != NULL; p = p->next)
+		if (p->state == PEER_RECORDER && !p->dead &&
+		    memcmp(p->id, id, OPS_ID_LEN) == 0)
+			return p;
+	return NULL;
+}
+
+/* Where it belongs, and to whom it counts. */
+struct place {
+	uint8_t id[OPS_ID_LEN];
+	struct peer *recorder; /* NULL: away just now */
+	uint32_t payer;
+};
+
+/* One that is named may be somebody else's: what is said there doesn't count to him. */
 static int
-find_session(struct writer_role *r, const struct proto_note *n,
-    uint8_t id[static OPS_ID_LEN], struct ops_err *err)
+find_named(struct writer_role *r, const struct proto_note *n, struct place *ret,
+    struct ops_err *err)
 {
 	struct writer_session s;
-	const struct peer *p;
+
+	writer_session(r->w, n->session, &s);
+	if (!s.known || s.closed || s.imported)
+		return ops_fail(err, OPS_ENOENT,
+		    "that session has ended: nothing is added to it");
+	memcpy(ret->id, n->session, OPS_ID_LEN);
+	ret->recorder = recorder_of(r, n->session);
+	ret->payer = peer_proves(r, n->auid, n->ses) ? n->auid : n->uid;
+	return 0;
+}
+
+static int
+find_session(struct writer_role *r, const struct proto_note *n,
+    struct place *ret, struct ops_err *err)
+{
+	struct peer *p;
 	bool several;
 
-	if (!ops_all_zero(n->session, OPS_ID_LEN)) {
-		writer_session(r->w, n->session, &s);
-		if (!s.known || s.closed || s.imported)
-			return ops_fail(err, OPS_ENOENT,
-			    "that session has ended: nothing is added to it");
-		memcpy(id, n->session, OPS_ID_LEN);
-		return 0;
-	}
+	if (!ops_all_zero(n->session, OPS_ID_LEN))
+		return find_named(r, n, ret, err);
 	p = by_descent(r, n);
 	if (p == NULL)
 		p = by_login(r, n, &several);
@@ -92,26 +121,28 @@ find_session(struct writer_role *r, const struct proto_note *n,
 		    several ? "this login has several sessions; --session says "
 			      "which one is meant"
 			    : "this is not in a session that is recorded now");
-	memcpy(id, p->id, OPS_ID_LEN);
+	memcpy(ret->id, p->id, OPS_ID_LEN);
+	ret->recorder = p;
+	ret->payer = p->charge;
 	return 0;
 }
 
 /* -- taking it -- */
 
-/* Who talks without end may not fill the disk; as with logins. */
+/* Who talks without end may not fill the disk, in one session or in many. */
 static int
-check_rate(struct writer_role *r, const uint8_t id[static OPS_ID_LEN],
-    uint64_t now, struct ops_err *err)
+check_rate(struct writer_role *r, const struct place *at, uint64_t now,
+    struct ops_err *err)
 {
-	uint64_t *used = &r->note_used[id[0] % WRITER_NOTE_SLOTS];
-
-	if (*used < now)
-		*used = now;
-	if (*used - now >= NOTE_BURST * INTERVAL)
+	if (at->recorder != NULL &&
+	    !ration_bucket(&at->recorder->notes, &in_session, now))
 		return ops_fail(err, OPS_EBUSY,
 		    "too many notes in this session at once; try again in a "
 		    "moment");
-	*used += INTERVAL;
+	if (!ration_take(&r->notes, at->payer, now))
+		return ops_fail(err, OPS_EBUSY,
+		    "too many notes of one user at once, over all "
+		    "sessions; try again in a moment");
 	return 0;
 }
 
@@ -154,7 +185,7 @@ int
 writer_on_note(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct peer *p = conn;
-	uint8_t id[OPS_ID_LEN];
+	struct place at = { .payer = EVENT_UNSET };
 	struct proto_note n;
 	struct ops_err why = { 0 };
 
@@ -162,9 +193,9 @@ writer_on_note(void *conn, struct msg *m, struct ops_err *err)
 		return -1;
 	if (p->r->state != WRITER_OK)
 		return writer_query_failed(p, p->r->reason, err);
-	if (find_session(p->r, &n, id, &why) < 0 ||
-	    check_rate(p->r, id, ops_boottime(), &why) < 0 ||
-	    put(p, id, &n, &why) < 0)
+	if (find_session(p->r, &n, &at, &why) < 0 ||
+	    check_rate(p->r, &at, ops_boottime(), &why) < 0 ||
+	    put(p, at.id, &n, &why) < 0)
 		return refuse(p, &why, err);
 	p->state = PEER_QUERY_WAITS;
 	return 0;

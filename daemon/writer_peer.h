@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bucket.h"
 #include "ipc/msg.h"
 #include "ipc/proto.h"
 #include "writer_role.h"
@@ -66,7 +67,10 @@ struct peer {
 	struct proto_outer outer; /* door 0: not told */
 	bool outer_due;           /* the scan role doesn't know it yet */
 	bool imports;             /* PEER_RECORDER: its session has key 25; */
-	uint32_t uid, auid;       /* the session's, as the log has it */
+	/* Of the session's OPEN: who was in it, and to whom it counts (charge.h).
+	 * EVENT_UNSET: it isn't here yet. */
+	uint32_t auid, charge;
+	struct bucket notes;      /* said in it, while this connection lasts */
 	struct proto_inner inner; /* door 0: not told */
 	bool inner_due;           /* the capture role doesn't know it yet */
 	bool told;                /* PEER_CAPTURE: wants to be told of them, */
@@ -144,14 +148,17 @@ int writer_query_failed(struct peer *p, const char *why, struct ops_err *err);
 int writer_query_waiting(struct peer *p, uint64_t durable);
 
 /* -- writer_login.c -- */
-#define LOGIN_BURST 512 /* logins and logouts of one user at once, */
+#define LOGIN_BURST 512 /* logins of one user at once, */
 #define LOGIN_RATE 128  /* and in each second from then on */
+extern const struct bucket_rule login_rule;
 /* The record, and Q_DONE when it is durable. */
 int writer_on_login(void *conn, struct msg *m, struct ops_err *err);
 int writer_on_logout(void *conn, struct msg *m, struct ops_err *err);
 /* Root, or the owner of a private instance; not the roles and the recorders of a
  * daemon that root started. */
 bool peer_is_root(const struct peer *p);
+/* Is this login proven (charge.h) by a session that is recorded now? */
+bool peer_proves(const struct writer_role *r, uint32_t auid, uint32_t ses);
 
 /* -- writer_switch.c -- */
 int writer_on_switch(void *conn, struct msg *m, struct ops_err *err);
@@ -161,6 +168,10 @@ void switch_forget(struct peer *p);
 /* -- writer_note.c -- */
 #define NOTE_BURST 64 /* notes in one session at once, */
 #define NOTE_RATE 1   /* and in each second from then on */
+/* Of one user, over all sessions: */
+#define NOTE_USER_BURST 256
+#define NOTE_USER_RATE 4
+extern const struct bucket_rule note_user_rule;
 /* The NOTE, and Q_DONE when it is durable. */
 int writer_on_note(void *conn, struct msg *m, struct ops_err *err);
 

@@ -1,5 +1,6 @@
 /* How much of each user's screens is recorded: quota.h, for the writer role. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
@@ -13,6 +14,7 @@
 #define FREE_PART 4  /* of what is free and not reserved: a user's, a day */
 #define SIZE_PART 16 /* and of max_size */
 #define FREE_LEAST (UINT64_C(16) << 20) /* however little that is */
+#define NAME_LEN 24                     /* of "user 1000" */
 
 static const char *const names[QUOTA_KINDS] = {
 	[QUOTA_RATE] = "screen_rate",
@@ -67,43 +69,48 @@ quota_start(struct writer_role *r, struct ops_err *err)
 	return 0;
 }
 
-/* Who logged in, whatever he has become since. */
-static uint32_t
-user_of(const struct peer *p)
-{
-	return p->auid != EVENT_UNSET ? p->auid : p->uid;
-}
-
 bool
 quota_hold(const struct peer *p)
 {
 	return p->state == PEER_RECORDER && !p->imports &&
-	       user_of(p) != EVENT_UNSET &&
-	       quota_over(&p->r->quota, user_of(p));
+	       p->charge != EVENT_UNSET && quota_over(&p->r->quota, p->charge);
 }
 
 static void
-tell_recorders(struct writer_role *r, uint32_t uid)
+tell_recorders(struct writer_role *r, const struct quota_user *u)
 {
 	for (struct peer *p = r->peers; p != NULL; p = p->next)
-		if (p->state == PEER_RECORDER && user_of(p) == uid) {
+		if (p->state == PEER_RECORDER && p->charge != EVENT_UNSET &&
+		    quota_is(&r->quota, u, p->charge)) {
 			p->state_due = true;
 			recorder_flush(p);
 		}
 }
 
+/* "user 1000". */
+static const char *
+name_of(const struct quota_user *u, char out[static NAME_LEN])
+{
+	if (u->uid == QUOTA_REST)
+		return "who isn't among the users that are counted apart";
+	(void)snprintf(out, NAME_LEN, "user %" PRIu32, u->uid);
+	return out;
+}
+
 static void
 tell_somebody(const struct writer_role *r, struct quota_user *u, uint64_t now)
 {
+	char name[NAME_LEN];
+
 	if (u->told != 0 && now - u->told < QUOTA_TOLD)
 		return;
 	u->told = now;
 	u->say_end = true;
 	alert_tell(ALERT_LIMIT, NULL, u->bucket[u->which].used,
-	    "user %" PRIu32 " has reached %s: more than %" PRIu64
+	    "%s has reached %s: more than %" PRIu64
 	    " bytes of screens in a %s; what is shown from here on is "
 	    "counted and not kept",
-	    u->uid, names[u->which], r->quota.size[u->which],
+	    name_of(u, name), names[u->which], r->quota.size[u->which],
 	    u->which == QUOTA_DAY ? "day" : "minute");
 }
 
@@ -115,15 +122,14 @@ quota_took(struct peer *p, size_t n)
 	struct quota_user *u;
 
 	/* What comes before it is known whose it is, is little. */
-	if (p->state != PEER_RECORDER || p->imports ||
-	    user_of(p) == EVENT_UNSET)
+	if (p->state != PEER_RECORDER || p->imports || p->charge == EVENT_UNSET)
 		return;
 	look_at_free(r, now);
-	u = quota_count(&r->quota, user_of(p), now, n);
+	u = quota_count(&r->quota, p->charge, now, n);
 	if (u == NULL)
 		return;
 	tell_somebody(r, u, now);
-	tell_recorders(r, u->uid);
+	tell_recorders(r, u);
 	loop_timer_set(r->limit_tick.fd, SECOND, SECOND);
 }
 
@@ -131,12 +137,13 @@ static void
 eased(void *arg, struct quota_user *u)
 {
 	struct writer_role *r = arg;
+	char name[NAME_LEN];
 
 	if (u->say_end)
-		logline("user %" PRIu32 " is below %s again: screens are kept",
-		    u->uid, names[u->which]);
+		logline("%s is below %s again: screens are kept",
+		    name_of(u, name), names[u->which]);
 	u->say_end = false;
-	tell_recorders(r, u->uid);
+	tell_recorders(r, u);
 }
 
 void

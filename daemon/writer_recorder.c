@@ -183,8 +183,8 @@ recorder_on_hello(void *conn, struct msg *m, struct ops_err *err)
 	if (p->r->off.off && !s.known)
 		p->r->off_sessions++;
 	/* Whose it is its OPEN says, if that isn't in the log yet. */
-	p->uid = s.known ? s.uid : EVENT_UNSET;
 	p->auid = s.known ? s.auid : EVENT_UNSET;
+	p->charge = s.known ? s.charge : EVENT_UNSET;
 	return recorder_begin(p, err) < 0 ? -1 : bell_follow(p, err);
 }
 
@@ -249,8 +249,8 @@ check_event(struct peer *p, uint8_t type, uint64_t number, const uint8_t *b,
 		/* What the log has counts, not what is said once more. */
 		if (number == p->next_event) {
 			p->imports = u.open.import.p != NULL;
-			p->uid = u.open.uid;
 			p->auid = u.open.auid;
+			p->charge = event_open_charge(&u.open);
 		}
 		return u.open.import.p != NULL ? import_check(p, &u.open, err)
 					       : 0;

@@ -25,6 +25,7 @@
 #include "loop.h"
 #include "merkle/note.h"
 #include "quota.h"
+#include "ration.h"
 #include "role.h"
 #include "store/offswitch.h"
 #include "store/vfs.h"
@@ -37,11 +38,8 @@
 					* takes the writer's lock and sorts */
 #define RESERVE_AGAIN UINT64_C(1000000000) /* ns between looks for room */
 #define MEMORY_AGAIN UINT64_C(1000000000)  /* ns between looks for memory */
-#define WRITER_LOGIN_SLOTS                                                     \
-	256                   /* users whose logins are counted, by login uid */
-#define WRITER_NOTE_SLOTS 256 /* sessions whose notes are counted, by id */
-#define LOSS_EVERY UINT64_C(10000000000) /* ns between lines of losses */
-#define LOST_GRACE UINT64_C(5000000000)  /* ns for a recorder to come back */
+#define LOSS_EVERY UINT64_C(10000000000)   /* ns between lines of losses */
+#define LOST_GRACE UINT64_C(5000000000)    /* ns for a recorder to come back */
 
 struct peer;
 struct retention;
@@ -98,11 +96,9 @@ struct writer_role {
 	struct note_key key; /* the log's; its name is the origin */
 	struct lost *lost;
 	size_t n_lost, cap_lost;
-	uint64_t
-	    login_used[WRITER_LOGIN_SLOTS]; /* BOOTTIME; see writer_login.c */
-	uint64_t note_used[WRITER_NOTE_SLOTS]; /* the same; writer_note.c */
-	struct anchor *anchor;                 /* NULL: not there yet */
-	uint8_t config_hash[OPS_HASH_LEN];     /* of role->config */
+	struct rations logins, notes;      /* of each user */
+	struct anchor *anchor;             /* NULL: not there yet */
+	uint8_t config_hash[OPS_HASH_LEN]; /* of role->config */
 	struct retention *retention;
 	uint64_t reserve;     /* bytes of the disk that screens may not have */
 	bool no_screens;      /* there are less */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "text.h"
+
 struct span {
 	const char *p;
 	size_t n;
@@ -43,25 +45,6 @@ part(struct span *s, struct span *ret)
 	return true;
 }
 
-/* UINT32_MAX is nobody's: (uid_t)-1 says "no change" to the kernel. */
-static bool
-number(struct span s, uint32_t *ret)
-{
-	uint64_t v = 0;
-
-	if (s.n == 0 || s.n > 10)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		v = v * 10 + (uint64_t)(s.p[i] - '0');
-	}
-	if (v >= UINT32_MAX)
-		return false;
-	*ret = (uint32_t)v;
-	return true;
-}
-
 static bool
 is_star(struct span s)
 {
@@ -86,7 +69,7 @@ read_line(struct span s, struct shellmap_entry *e)
 	if (!part(&s, &name) || !part(&s, &uid))
 		return "it is not NAME:UID:SHELL";
 	e->any = is_star(name) && is_star(uid);
-	if (!e->any && !number(uid, &e->uid))
+	if (!e->any && !ops_uid_parse(uid.p, uid.n, &e->uid))
 		return "its UID is not a number";
 	if (name.n == 0 || name.n > SHELLMAP_NAME_MAX)
 		return "it has no name, or a long one";

@@ -143,6 +143,24 @@ base32_value(char c)
 	return -1;
 }
 
+bool
+ops_uid_parse(const char *p, size_t n, uint32_t *ret)
+{
+	uint64_t v = 0;
+
+	if (n == 0 || n > 10)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] < '0' || p[i] > '9')
+			return false;
+		v = v * 10 + (uint64_t)(p[i] - '0');
+	}
+	if (v >= UINT32_MAX)
+		return false;
+	*ret = (uint32_t)v;
+	return true;
+}
+
 void
 ops_id_text(
     const uint8_t id[static OPS_ID_LEN], char out[static OPS_ID_TEXT_LEN + 1])

@@ -32,6 +32,10 @@ void ops_base64(const uint8_t *p, size_t n, char *out);
  * bytes, at most cap, or -1. */
 ssize_t ops_unbase64(const char *s, size_t s_len, uint8_t *out, size_t cap);
 
+/* The n bytes at p are a uid or gid in decimal, of ten digits at most.  UINT32_MAX is
+ * none: (uid_t)-1 says "no change" to the kernel. */
+bool ops_uid_parse(const char *p, size_t n, uint32_t *ret);
+
 /* Lower-case base32 (RFC 4648 alphabet a-z2-7) without padding. */
 void ops_id_text(
     const uint8_t id[static OPS_ID_LEN], char out[static OPS_ID_TEXT_LEN + 1]);

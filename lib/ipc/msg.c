@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -12,9 +11,6 @@
 
 #include "base/bytes.h"
 
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77 /* Linux 6.5 */
-#endif
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83 /* Linux 6.16 */
 #endif
@@ -160,28 +156,6 @@ msg_peer(int fd, struct msg_peer *ret, struct ops_err *err)
 		return ops_fail(err, OPS_EUNAVAIL,
 		    "the kernel does not say who the peer is");
 	*ret = (struct msg_peer){ cred.pid, cred.uid, cred.gid };
-	return 0;
-}
-
-int
-msg_peer_pidfd(int fd, int *ret, struct ops_err *err)
-{
-	struct msg_peer peer;
-	int pidfd = -1;
-	socklen_t len = sizeof(pidfd);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) == 0) {
-		*ret = pidfd;
-		return 0;
-	}
-	if (errno != ENOPROTOOPT)
-		return ops_fail_errno(err, "SO_PEERPIDFD");
-	if (msg_peer(fd, &peer, err) < 0)
-		return -1;
-	pidfd = pidfd_open(peer.pid, 0);
-	if (pidfd < 0)
-		return ops_fail_errno(err, "pidfd_open of %d", (int)peer.pid);
-	*ret = pidfd;
 	return 0;
 }
 

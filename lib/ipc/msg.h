@@ -58,8 +58,6 @@ int msg_connect(const char *path, int *ret, struct ops_err *err);
 int msg_accept(int listener, int *ret, struct ops_err *err);
 int msg_peer(
     int fd, struct msg_peer *ret, struct ops_err *err); /* SO_PEERCRED */
-/* pidfd of the peer (SO_PEERPIDFD, or pidfd_open of SO_PEERCRED's pid). */
-int msg_peer_pidfd(int fd, int *ret, struct ops_err *err);
 
 /* Send one message.  0; -1: OPS_EBUSY if the socket is full (non-blocking),
  * OPS_EUNAVAIL if the peer is gone, else OPS_EIO.  Descriptors stay the

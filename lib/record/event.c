@@ -35,6 +35,7 @@ static const struct map_field open_fields[] = {
 	{ 24, MAP_UINT, MAP_AT(event_open, inner_dev), .has = MAP_HAS(event_open, has_inner_dev) },
 	{ 25, MAP_VIEW, offsetof(struct event_open, import), EVENT_IMPORT_MAX },
 	{ 26, MAP_VIEW, offsetof(struct event_open, ancestors), EVENT_ANCESTORS_MAX * EVENT_PROCESS_LEN },
+	{ 50, MAP_UINT, MAP_AT(event_open, charge), .has = MAP_HAS(event_open, has_charge) },
 };
 
 static const struct map_field close_fields[] = {
@@ -93,6 +94,12 @@ event_open_put(struct ops_buf *b, const uint8_t id[static OPS_ID_LEN],
 		cut.command_cut = true;
 	cut.has_inner_dev = cut.has_inner;
 	body_put(b, id, open_fields, OPS_ARRAY_LEN(open_fields), &cut);
+}
+
+uint32_t
+event_open_charge(const struct event_open *e)
+{
+	return e->has_charge ? e->charge : e->uid;
 }
 
 void

@@ -80,7 +80,12 @@ struct event_open {
 	/* The processes that the door descends from, nearest first, each u32 pid
 	 * and u64 start time: event_process_put() and _get(). */
 	struct event_text ancestors; /* 26 */
+	/* To whom it counts (daemon/charge.h); absent: to uid. */
+	bool has_charge;
+	uint32_t charge; /* 50 */
 };
+/* To whom it counts. */
+uint32_t event_open_charge(const struct event_open *e);
 
 /* A process, as the pid and the start time that tell it from every other of
  * the boot. */

@@ -91,7 +91,8 @@ struct framer_stream {
 	uint64_t recorder_events; /* OPEN, CLOSE, GAP, BYPASS, reasons */
 	uint64_t recorder_pid, recorder_start;
 	bool imported;      /* says its SESSION-OPEN, */
-	uint32_t uid, auid; /* and whose it is */
+	uint32_t auid;      /* of who was in it, */
+	uint32_t charge;    /* and to whom it counts */
 	uint64_t opened_at; /* BOOTTIME that it states */
 };
 bool framer_stream(const struct framer *f, const uint8_t id[static OPS_ID_LEN],

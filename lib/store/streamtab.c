@@ -172,8 +172,8 @@ stream_note_event(struct stream *s, const struct record *r)
 			s->pub.recorder_pid = o.recorder_pid;
 			s->pub.recorder_start = o.recorder_start;
 			s->pub.imported = o.import.p != NULL;
-			s->pub.uid = o.uid;
 			s->pub.auid = o.auid;
+			s->pub.charge = event_open_charge(&o);
 		}
 	} else if (r->type == REC_SESSION_CLOSE) {
 		s->pub.recorder_events++;

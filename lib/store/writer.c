@@ -181,8 +181,8 @@ describe(const struct stream *s, struct writer_session *ret)
 	ret->recorder_pid = s->pub.recorder_pid;
 	ret->recorder_start = s->pub.recorder_start;
 	ret->imported = s->pub.imported;
-	ret->uid = s->pub.uid;
 	ret->auid = s->pub.auid;
+	ret->charge = s->pub.charge;
 }
 
 void

@@ -94,7 +94,8 @@ struct writer_session {
 	    next_event; /* OPEN, CLOSE, GAP, BYPASS events and reasons it has */
 	uint64_t recorder_pid, recorder_start; /* from SESSION-OPEN */
 	bool imported;                         /* from it, too, */
-	uint32_t uid, auid; /* and whose it is; EVENT_UNSET: none */
+	uint32_t auid;   /* of who was in it; EVENT_UNSET: none */
+	uint32_t charge; /* and to whom it counts */
 };
 void writer_session(struct writer *w, const uint8_t id[static OPS_ID_LEN],
     struct writer_session *ret);

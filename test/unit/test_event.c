@@ -41,9 +41,12 @@ static const struct event_open open_all = {
 	.login = T("root"),
 	.import = T("\xa0"),
 	.ancestors = T("\1\0\0\0\2\0\0\0\0\0\0\0"),
+	.has_charge = true,
+	.charge = 1004,
 };
 static const struct event_open open_least = {
 	.kind = SESSION_COMMAND,
+	.uid = 1005,
 	.auid = EVENT_UNSET,
 	.ses = EVENT_UNSET,
 };
@@ -71,7 +74,8 @@ same_open(const struct event_open *a, const struct event_open *b)
 	       same_text(a->host, b->host) && a->input == b->input &&
 	       a->realtime == b->realtime && same_text(a->login, b->login) &&
 	       same_text(a->import, b->import) &&
-	       same_text(a->ancestors, b->ancestors);
+	       same_text(a->ancestors, b->ancestors) &&
+	       a->has_charge == b->has_charge && a->charge == b->charge;
 }
 
 static void
@@ -102,6 +106,8 @@ test_open(void **state)
 		}
 		assert_int_equal(event_open_get(b.data, b.len, &got, NULL), 0);
 		assert_true(same_open(&got, all[i]));
+		assert_int_equal(event_open_charge(&got),
+		    all[i] == &open_all ? open_all.charge : open_least.uid);
 		ops_buf_put8(&b, 0);
 		assert_int_equal(event_open_get(b.data, b.len, &got, NULL), -1);
 		ops_buf_free(&b);

@@ -1,3 +1,4 @@
+/* Covers: msg, peerfd */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,6 +13,7 @@
 #include "base/bytes.h"
 #include "check.h"
 #include "ipc/msg.h"
+#include "ipc/peerfd.h"
 
 struct pair {
 	int a, b;
@@ -242,7 +244,7 @@ check_peer(int fd)
 	assert_int_equal(peer.pid, getpid());
 	assert_int_equal(peer.uid, geteuid());
 	assert_int_equal(peer.gid, getegid());
-	assert_int_equal(msg_peer_pidfd(fd, &pfd.fd, &err), 0);
+	assert_int_equal(peerfd_get(fd, &pfd.fd, &err), 0);
 	assert_int_equal(fcntl(pfd.fd, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(pidfd_send_signal(pfd.fd, 0, NULL, 0), 0);
 	assert_int_equal(poll(&pfd, 1, 0), 0);
@@ -346,7 +348,7 @@ test_pidfd_end(void **state)
 	struct pollfd lfd = { .fd = l, .events = POLLIN };
 	assert_int_equal(poll(&lfd, 1, 5000), 1);
 	assert_int_equal(msg_accept(l, &s, &err), 0);
-	assert_int_equal(msg_peer_pidfd(s, &pfd.fd, &err), 0);
+	assert_int_equal(peerfd_get(s, &pfd.fd, &err), 0);
 	assert_int_equal(poll(&pfd, 1, 20), 0);
 	close(go[1]);
 	assert_int_equal(poll(&pfd, 1, 5000), 1);
@@ -358,6 +360,48 @@ test_pidfd_end(void **state)
 	close(go[0]);
 	unlink(path);
 	rmdir(dir);
+}
+
+/* Where the kernel doesn't hand it out: the pid must still be of who connected. */
+static void
+test_open_pidfd(void **state)
+{
+	struct msg_peer peer = { getpid(), geteuid(), getegid() };
+	struct pollfd pfd = { .fd = -1, .events = POLLIN };
+	struct ops_err err;
+	int status, other;
+
+	(void)state;
+	assert_int_equal(peerfd_open(&peer, &pfd.fd, &err), 0);
+	assert_int_equal(fcntl(pfd.fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(poll(&pfd, 1, 0), 0);
+	close(pfd.fd);
+	/* Its pid is another's now, of another uid. */
+	peer.uid++;
+	pfd.fd = -2;
+	other = dup(0);
+	close(other);
+	assert_int_equal(peerfd_open(&peer, &pfd.fd, &err), -1);
+	assert_int_equal(err.code, OPS_EUNAVAIL);
+	assert_non_null(strstr(err.msg, "connected"));
+	assert_int_equal(pfd.fd, -2);
+	peer.uid--;
+	/* It has ended, and its parent hasn't looked yet. */
+	peer.pid = fork();
+	assert_true(peer.pid >= 0);
+	if (peer.pid == 0)
+		_exit(3);
+	assert_int_equal(
+	    waitid(P_PID, (id_t)peer.pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT),
+	    0);
+	assert_int_equal(peerfd_open(&peer, &pfd.fd, &err), -1);
+	assert_int_equal(err.code, OPS_EUNAVAIL);
+	assert_int_equal(waitpid(peer.pid, &status, 0), peer.pid);
+	assert_int_equal(peerfd_open(&peer, &pfd.fd, &err), -1);
+	assert_int_equal(err.code, OPS_EUNAVAIL);
+	/* None of these left a descriptor. */
+	assert_int_equal(dup(0), other);
+	close(other);
 }
 
 struct conn {
@@ -452,6 +496,7 @@ main(void)
 		cmocka_unit_test(test_full_and_gone),
 		cmocka_unit_test(test_listen),
 		cmocka_unit_test(test_pidfd_end),
+		cmocka_unit_test(test_open_pidfd),
 		cmocka_unit_test(test_dispatch),
 	};
 

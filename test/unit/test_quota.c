@@ -121,7 +121,8 @@ test_told(void **state)
 	quota_free(&l);
 }
 
-/* More than there is a place for: those are not limited, and no place is lost. */
+/* More than there is a place for: who has had nothing for longest gives up his, but
+ * nobody who is over. */
 static void
 test_many(void **state)
 {
@@ -130,16 +131,55 @@ test_many(void **state)
 	(void)state;
 	quota_set(&l, 1, 0);
 	for (uint32_t uid = 0; uid < QUOTA_USERS_MAX; uid++)
-		assert_null(quota_count(&l, uid * 2, HOUR, 1));
+		assert_null(quota_count(&l, uid * 2, HOUR + uid, 1));
 	assert_int_equal(l.n, QUOTA_USERS_MAX);
-	assert_null(quota_count(&l, 1, HOUR, 100));
-	assert_false(quota_over(&l, 1));
-	assert_non_null(quota_count(&l, 2, HOUR, 100));
-	/* The others have had nothing for a while. */
-	assert_non_null(quota_count(&l, 1, HOUR + 30 * SEC, 100));
-	assert_int_equal(l.n, 2);
+	assert_non_null(quota_count(&l, 0, HOUR, 100));
+	assert_non_null(quota_count(&l, 1, HOUR + SEC / 2, 100));
+	assert_int_equal(l.n, QUOTA_USERS_MAX);
+	assert_true(quota_over(&l, 0));
 	assert_true(quota_over(&l, 1));
-	assert_true(quota_over(&l, 2));
+	assert_int_equal(l.user[2].uid, 4); /* 2 was the oldest */
+	assert_int_equal(l.n_over, 2);
+	/* The others have had nothing for a while. */
+	assert_non_null(quota_count(&l, 3, HOUR + 30 * SEC, 100));
+	assert_int_equal(l.n, 3);
+	quota_free(&l);
+}
+
+/* All of them are over: the others share, and each has a place again as soon as one is
+ * free. */
+static void
+test_rest(void **state)
+{
+	struct quota l = { .n = 0 };
+	struct quota_user *u;
+
+	(void)state;
+	quota_set(&l, 1, 0); /* 60 in a minute */
+	for (uint32_t uid = 0; uid < QUOTA_USERS_MAX; uid++)
+		assert_non_null(quota_count(&l, uid, HOUR, 600));
+	assert_null(quota_count(&l, 70000, HOUR, 30));
+	assert_false(quota_over(&l, 70000));
+	assert_false(quota_over(&l, 70001));
+	u = quota_count(&l, 70001, HOUR, 30);
+	assert_ptr_equal(u, &l.rest);
+	assert_int_equal(u->uid, QUOTA_REST);
+	assert_int_equal(l.n_over, QUOTA_USERS_MAX + 1);
+	assert_true(quota_over(&l, 70000));
+	assert_true(quota_is(&l, u, 70001));
+	assert_false(quota_is(&l, u, 7));
+	assert_true(quota_is(&l, &l.user[7], 7));
+	/* It runs out for itself. */
+	pass(&l, HOUR + 60 * SEC);
+	assert_int_equal(n_eased, 1);
+	assert_int_equal(last_eased, QUOTA_REST);
+	assert_false(quota_over(&l, 70000));
+	assert_true(quota_over(&l, 7));
+	pass(&l, HOUR + 600 * SEC);
+	assert_int_equal(n_eased, QUOTA_USERS_MAX);
+	assert_int_equal(l.n_over, 0);
+	assert_non_null(quota_count(&l, 70000, HOUR + 600 * SEC, 60));
+	assert_int_equal(l.user[0].uid, 70000);
 	quota_free(&l);
 }
 
@@ -151,6 +191,7 @@ main(void)
 		cmocka_unit_test(test_both),
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_rest),
 	};
 
 	return cmocka_run_group_tests_name("quota", tests, NULL, NULL);

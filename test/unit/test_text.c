@@ -284,6 +284,45 @@ test_distance(void **state)
 	assert_true(ops_edit_distance("a", 1, big, 64) == SIZE_MAX);
 }
 
+/* clang-format off */
+static const struct {
+	const char *text;
+	bool is;
+	uint32_t uid;
+} uids[] = {
+	{ "0",			true, 0 },
+	{ "1000",		true, 1000 },
+	{ "0000001000",		true, 1000 },
+	{ "4294967294",		true, 4294967294 },
+	{ "4294967295",		false, 0 },
+	{ "9999999999",		false, 0 },
+	{ "00000001000",	false, 0 },
+	{ "",			false, 0 },
+	{ "-1",			false, 0 },
+	{ "+1",			false, 0 },
+	{ " 1",			false, 0 },
+	{ "1 ",			false, 0 },
+	{ "0x1",		false, 0 },
+};
+/* clang-format on */
+
+static void
+test_uid(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(uids) / sizeof(uids[0]); i++) {
+		size_t n = strlen(uids[i].text);
+		char *text = (char *)heap_copy(uids[i].text, n);
+		uint32_t uid = 77;
+
+		CHECK(ops_uid_parse(text, n, &uid) == uids[i].is, uids[i].text,
+		    "is");
+		CHECK(uid == (uids[i].is ? uids[i].uid : 77), uids[i].text,
+		    "uid");
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -293,6 +332,7 @@ main(void)
 		cmocka_unit_test(test_base64_all),
 		cmocka_unit_test(test_base64_bad),
 		cmocka_unit_test(test_id),
+		cmocka_unit_test(test_uid),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_utf8_all),
 		cmocka_unit_test(test_utf8_pairs),

@@ -337,6 +337,13 @@ procid_see(pid_t pid, struct procid_seen *ret, struct ops_err *err)
 	return 0;
 }
 
+bool
+procid_maps_uids(pid_t pid)
+{
+	(void)pid;
+	return false;
+}
+
 /* Memory isn't short here. */
 void
 memory_short(struct writer_role *r)
@@ -933,7 +940,10 @@ begin(void)
 	fake = (struct writer){ .ticket = 1, .now = 1 };
 	ops_clock_set(read_clock);
 	role.user.uid = getuid();
-	wr = (struct writer_role){ .role = &role, .w = &fake };
+	wr = (struct writer_role){ .role = &role,
+		.w = &fake,
+		.logins.rule = login_rule,
+		.notes.rule = note_user_rule };
 	memcpy(wr.reason, "no space", 9);
 	REQUIRE(loop_init(&wr.loop, NULL) == 0);
 	REQUIRE(loop_timer_new(&wr.again.fd, NULL) == 0);
@@ -960,6 +970,8 @@ end(void)
 	close(wr.tick.fd);
 	close(wr.limit_tick.fd);
 	quota_free(&wr.quota);
+	rations_free(&wr.logins);
+	rations_free(&wr.notes);
 	close(wr.inbox);
 	close(wr.bell.fd);
 	loop_close(&wr.loop);
