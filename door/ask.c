@@ -158,11 +158,14 @@ ask_once(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
 
 /*
  * A recorder does so, unless it was killed.  It takes the terminal before it says
- * anything to us, so that we can't know whether it had it.
+ * anything to us, so that we can't know whether it had it.  Who was put into the
+ * background since leaves it alone: it is somebody else's now.
  */
 static void
 give_back(int terminal, const struct termios *modes)
 {
+	if (tcgetpgrp(terminal) != getpgrp())
+		return;
 	(void)ioctl(terminal, TIOCNXCL);
 	(void)tcsetattr(terminal, TCSANOW, modes);
 }
@@ -186,7 +189,7 @@ door_ask(struct door *d, enum session_kind kind, const int *fds, unsigned n_fds,
 		*err = (struct ops_err){ 0 };
 		if (ask_once(d, kind, fds, n_fds, err) == 0)
 			return 0;
-		if (kind == SESSION_TERMINAL && !d->missing)
+		if (kind == SESSION_TERMINAL && (d->broke_off || d->no_answer))
 			give_back(fds[0], &modes);
 		again |= d->broke_off;
 		if (!again || !(d->broke_off || d->missing) ||

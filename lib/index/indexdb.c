@@ -78,9 +78,9 @@ static const char *const tables[] = {
 	" PRIMARY KEY(session, time, program)) WITHOUT ROWID",
 	/* Who was in which session, each once.  What has no audit session has a
 	 * blob there: NULL can't be in a key. */
-	"CREATE TABLE identity(login INTEGER, session INTEGER, ses, uid "
+	"CREATE TABLE identity(session INTEGER, ses, login INTEGER, uid "
 	"INTEGER,"
-	" euid INTEGER, PRIMARY KEY(login, session, ses, uid, euid))"
+	" euid INTEGER, PRIMARY KEY(session, ses, login, uid, euid))"
 	" WITHOUT ROWID",
 	"CREATE UNIQUE INDEX session_id ON session(session)",
 	"CREATE UNIQUE INDEX exe_path ON exe(path)",
@@ -103,6 +103,7 @@ static const char *const tables[] = {
 	"CREATE INDEX by_lost ON program(time) WHERE kind = 3",
 	"CREATE INDEX by_accounted ON program(time) WHERE kind = 5",
 	"CREATE INDEX by_coverage ON program(time) WHERE kind = 6",
+	"CREATE INDEX identity_ses ON identity(ses)",
 };
 
 static int

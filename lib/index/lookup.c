@@ -538,7 +538,7 @@ expired_meanwhile(struct lookup *l, struct vfs *v)
 static uint32_t
 more_than(uint32_t newest)
 {
-	uint64_t n = newest + newest / UINT64_C(64) + 16;
+	uint64_t n = newest + newest / UINT64_C(16) + 16;
 
 	return n > UINT32_MAX ? 0 : (uint32_t)n;
 }

@@ -373,8 +373,9 @@ newest_of(
 }
 
 /*
- * Since when twice as many rows as are wanted began in these sessions: an index alone
- * tells that, while each row is in another page.  f->since: there aren't so many.
+ * Since when twice as many rows as are wanted began in these sessions, of whatever
+ * kind: an index alone tells that, while each row is in another page.  f->since: there
+ * aren't so many.
  */
 static int
 since_newest(struct index_db *d, const struct program_filter *f,

@@ -256,7 +256,8 @@ bind_ses(sqlite3_stmt *st, int at, const struct program *p)
 		(void)sqlite3_bind_int64(st, at, ses);
 }
 
-/* Who it was, once for each session. */
+/* Who it was, once for each session and audit session.  What is remembered here is in
+ * the table: a transaction is rolled back only where nothing was added. */
 static int
 put_identity(struct rows *r, const struct program *p, int64_t session,
     struct ops_err *err)
@@ -281,11 +282,11 @@ put_identity(struct rows *r, const struct program *p, int64_t session,
 	    seen->has_ses == who.has_ses && seen->login == who.login &&
 	    seen->uid == who.uid && seen->euid == who.euid)
 		return 0;
-	(void)sqlite3_bind_int64(st, 1, who.login);
-	(void)sqlite3_bind_int64(st, 2, session);
-	(void)sqlite3_bind_zeroblob(st, 3, 0);
+	(void)sqlite3_bind_int64(st, 1, session);
+	(void)sqlite3_bind_zeroblob(st, 2, 0);
 	if (who.has_ses)
-		(void)sqlite3_bind_int64(st, 3, who.ses);
+		(void)sqlite3_bind_int64(st, 2, who.ses);
+	(void)sqlite3_bind_int64(st, 3, who.login);
 	(void)sqlite3_bind_int64(st, 4, who.uid);
 	(void)sqlite3_bind_int64(st, 5, who.euid);
 	if (index_run(r->db, st, err) < 0)

@@ -2,6 +2,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* With more sessions than that it isn't looked which of them have anything. */
+#define ASK_MAX 4096
 
 static int
 by_id(const void *a, const void *b)
@@ -23,6 +27,22 @@ make_room(struct whose_ids *x, size_t n, struct ops_err *err)
 	x->id = calloc(n + 1, sizeof(*x->id));
 	return x->id != NULL ? 0
 			     : ops_fail(err, OPS_ENOMEM, "index: no memory");
+}
+
+static int
+add_id(struct whose_ids *x, size_t *cap, int64_t id, struct ops_err *err)
+{
+	if (x->n == *cap) {
+		size_t more = *cap == 0 ? 64 : 2 * *cap;
+		int64_t *grown = reallocarray(x->id, more, sizeof(*grown));
+
+		if (grown == NULL)
+			return ops_fail(err, OPS_ENOMEM, "index: no memory");
+		x->id = grown;
+		*cap = more;
+	}
+	x->id[x->n++] = id;
+	return 0;
 }
 
 static void
@@ -98,26 +118,27 @@ find_sessions(struct whose *w, struct index_db *d,
 	return rc;
 }
 
-/* All sessions of the index but those that don't fit, and what is in none. */
+/* All sessions of the index but those that don't fit, and what is in none.  Not
+ * counted first: a count of a damaged tree has no end. */
 static int
 find_others(struct whose *w, struct index_db *d, struct ops_err *err)
 {
 	struct index_rows seen = { 0 };
 	sqlite3_stmt *st = NULL;
-	int64_t n;
-	int rc;
+	size_t cap = 0;
+	int rc = add_id(&w->asked, &cap, 0, err);
 
-	if (index_number(d, "SELECT count(*) FROM session", &n, err) < 0 ||
-	    make_room(&w->asked, (size_t)n + 1, err) < 0 ||
-	    index_prepare(d, "SELECT id FROM session ORDER BY id", &st, err) <
-		0)
+	if (rc < 0 || index_prepare(d, "SELECT id FROM session ORDER BY id",
+			  &st, err) < 0)
 		return -1;
-	w->asked.n = 1;
 	while ((rc = index_next(d, st, &seen, err)) == 1) {
 		int64_t id = sqlite3_column_int64(st, 0);
 
-		if (!has(&w->known, id) && w->asked.n <= (size_t)n)
-			w->asked.id[w->asked.n++] = id;
+		if (!has(&w->known, id) &&
+		    add_id(&w->asked, &cap, id, err) < 0) {
+			rc = -1;
+			break;
+		}
 	}
 	(void)sqlite3_finalize(st);
 	return rc;
@@ -169,72 +190,83 @@ ask_all(struct whose *w, struct index_db *d, struct ops_err *err)
 	return copy(&w->asked_ses, w->others ? &nobody : &w->ses, err);
 }
 
-/* Where an identity that fits is asked for: its session; or where it has none, its
- * audit session.  False: there it would be everything without a session. */
-static bool
-ask_identity(struct whose *w, int64_t session, int64_t ses)
-{
-	if (session == 0 && w->others)
-		return false;
-	if (session != 0)
-		w->asked.id[w->asked.n++] = session;
-	else
-		w->asked_ses.id[w->asked_ses.n++] = ses;
-	return true;
-}
-
+/* Did somebody run anything there whom the filter asks for?  by: the session, or the
+ * audit session. */
 static sqlite3_stmt *
-identities(
-    struct index_db *d, const struct program_filter *f, struct ops_err *err)
+ask_identity(struct index_db *d, const char *by, const struct program_filter *f,
+    struct ops_err *err)
 {
 	sqlite3_stmt *st = NULL;
 	char sql[256];
 
 	(void)snprintf(sql, sizeof(sql),
-	    "SELECT DISTINCT session, ses FROM identity WHERE %s AND %s AND "
-	    "whose(session, ses) LIMIT ?4",
-	    f->has_login   ? "login = ?1"
-	    : f->has_owner ? "(login = ?2 OR uid = ?2)"
-			   : "1",
-	    f->has_euid ? "euid = ?3" : "1");
+	    "SELECT 1 FROM identity WHERE %s = ?1%s%s%s AND "
+	    "whose(session, ses) LIMIT 1",
+	    by, f->has_login ? " AND +login = ?2" : "",
+	    f->has_owner ? " AND (+login = ?3 OR +uid = ?3)" : "",
+	    f->has_euid ? " AND +euid = ?4" : "");
 	if (index_prepare(d, sql, &st, err) < 0)
 		return NULL;
-	(void)sqlite3_bind_int64(st, 1, f->login);
-	(void)sqlite3_bind_int64(st, 2, f->owner);
-	(void)sqlite3_bind_int64(st, 3, f->euid);
-	(void)sqlite3_bind_int64(st, 4, WHOSE_FEW + 1);
+	if (f->has_login)
+		(void)sqlite3_bind_int64(st, 2, f->login);
+	if (f->has_owner)
+		(void)sqlite3_bind_int64(st, 3, f->owner);
+	if (f->has_euid)
+		(void)sqlite3_bind_int64(st, 4, f->euid);
 	return st;
 }
 
-/* 1: only few sessions are to be asked for, or none.  0: it must be all. */
-static int
-ask_few(struct whose *w, struct index_db *d, const struct program_filter *f,
-    struct ops_err *err)
-{
-	sqlite3_stmt *st;
-	bool few = true;
-	int rc, n = 0;
+struct few {
+	int64_t id[WHOSE_FEW];
+	size_t n;
+};
 
-	if (make_room(&w->asked, WHOSE_FEW, err) < 0 ||
-	    make_room(&w->asked_ses, WHOSE_FEW, err) < 0 ||
-	    (st = identities(d, f, err)) == NULL)
-		return -1;
-	while ((rc = index_step(d, st, err)) == 1) {
-		few = n++ < WHOSE_FEW &&
-		      ask_identity(w, sqlite3_column_int64(st, 0),
-			  sqlite3_column_int64(st, 1));
-		if (!few)
-			break;
+/* Those of a list in which there is anything.  1: they are few.  0: they aren't; what
+ * is in no session isn't, ever. */
+static int
+find_few(struct index_db *d, const char *by, const struct whose_ids *all,
+    const struct program_filter *f, struct few *ret, struct ops_err *err)
+{
+	sqlite3_stmt *st = ask_identity(d, by, f, err);
+	bool few = true;
+	int rc = st == NULL ? -1 : 0;
+
+	for (size_t i = 0; rc >= 0 && few && i < all->n; i++) {
+		(void)sqlite3_reset(st);
+		(void)sqlite3_bind_int64(st, 1, all->id[i]);
+		rc = index_step(d, st, err);
+		if (rc != 1)
+			continue;
+		few = ret->n < WHOSE_FEW &&
+		      (all->id[i] != 0 || strcmp(by, "ses") == 0);
+		if (few)
+			ret->id[ret->n++] = all->id[i];
 	}
 	(void)sqlite3_finalize(st);
-	if (rc < 0)
-		return -1;
-	sort(&w->asked); /* in one with several audit sessions */
-	if (few)
-		return 1;
-	free(w->asked.id);
-	free(w->asked_ses.id);
-	w->asked = w->asked_ses = (struct whose_ids){ 0 };
+	return rc < 0 ? -1 : few;
+}
+
+/* Only what there is anything in, if that is little. */
+static int
+narrow(struct whose *w, struct index_db *d, const struct program_filter *f,
+    struct ops_err *err)
+{
+	struct few session = { .n = 0 }, ses = { .n = 0 };
+	int rc;
+
+	if (w->asked.n + w->asked_ses.n > ASK_MAX)
+		return 0;
+	rc = find_few(d, "session", &w->asked, f, &session, err);
+	if (rc == 1)
+		rc = find_few(d, "ses", &w->asked_ses, f, &ses, err);
+	if (rc != 1)
+		return rc;
+	w->few = true;
+	/* They are no more than there were, and in their order. */
+	w->asked.n = session.n;
+	w->asked_ses.n = ses.n;
+	memcpy(w->asked.id, session.id, session.n * sizeof(session.id[0]));
+	memcpy(w->asked_ses.id, ses.id, ses.n * sizeof(ses.id[0]));
 	return 0;
 }
 
@@ -243,16 +275,13 @@ whose_find(struct whose *ret, struct index_db *d,
     const struct session_list *all, const struct program_filter *f,
     struct ops_err *err)
 {
-	int rc;
-
 	*ret = (struct whose){ .others = program_login_fits(NULL, f) };
 	if (find_sessions(ret, d, all, f, err) < 0 ||
 	    find_ses(ret, &all->logins, f, err) < 0 ||
-	    index_function(d, "whose", 2, is_whose, ret, err) < 0)
+	    index_function(d, "whose", 2, is_whose, ret, err) < 0 ||
+	    ask_all(ret, d, err) < 0)
 		return -1;
-	rc = ask_few(ret, d, f, err);
-	ret->few = rc == 1;
-	return rc == 0 ? ask_all(ret, d, err) : rc < 0 ? -1 : 0;
+	return narrow(ret, d, f, err);
 }
 
 void

@@ -38,8 +38,8 @@ struct whose {
 	/* What to ask for: sessions, 0 for none, then audit sessions; all that
 	 * may fit is in one or in both. */
 	struct whose_ids asked, asked_ses;
-	/* Those are at most WHOSE_FEW: in no others anything ran of those
-	 * persons, by whom the filter asks for by number. */
+	/* Those are at most WHOSE_FEW: all in which anything ran that the
+	 * filter may ask for, by login, owner and rights. */
 	bool few;
 };
 

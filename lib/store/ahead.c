@@ -17,16 +17,19 @@ struct ahead {
 	struct vfs_file *f; /* while ahead_read() goes on */
 	struct slot slot[AHEAD_FRAMES];
 	size_t n;
-	struct frame_opener *opener[PARALLEL_MAX]; /* of each worker */
+	struct frame_opener *opener[AHEAD_THREADS]; /* of each worker */
 };
 
 struct ahead *
-ahead_new(unsigned threads)
+ahead_new(void)
 {
 	struct ahead *a = calloc(1, sizeof(*a));
 
-	if (a != NULL)
-		a->threads = threads;
+	if (a == NULL)
+		return NULL;
+	a->threads = parallel_threads(0);
+	if (a->threads > AHEAD_THREADS)
+		a->threads = AHEAD_THREADS;
 	return a;
 }
 
@@ -49,7 +52,7 @@ ahead_free(struct ahead *a)
 	if (a == NULL)
 		return;
 	forget(a);
-	for (size_t i = 0; i < PARALLEL_MAX; i++)
+	for (size_t i = 0; i < AHEAD_THREADS; i++)
 		frame_opener_free(a->opener[i]);
 	free(a);
 }
@@ -125,12 +128,16 @@ void
 ahead_read(struct ahead *a, struct vfs_file *f, const struct ahead_want *want,
     size_t n)
 {
+	unsigned threads;
+
 	forget(a);
 	a->f = f;
 	a->n = n < AHEAD_FRAMES ? n : AHEAD_FRAMES;
 	for (size_t i = 0; i < a->n; i++)
 		a->slot[i].want = want[i];
-	parallel_for(a->threads, a->n, read_one, a);
+	/* Few aren't worth a thread each. */
+	threads = a->n / 4 < a->threads ? (unsigned)(a->n / 4) : a->threads;
+	parallel_for(threads > 0 ? threads : 1, a->n, read_one, a);
 	a->f = NULL;
 }
 

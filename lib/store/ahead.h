@@ -19,8 +19,9 @@
 #include "vfs.h"
 
 #define AHEAD_FRAMES 64
-#define AHEAD_BYTES                                                            \
-	(16u << 20) /* of all of them; but one there may always be */
+/* Of all of them, stored and unpacked; but one there may always be. */
+#define AHEAD_BYTES (24u << 20)
+#define AHEAD_THREADS 4 /* for 0.1 ms a frame; others want their cores, too */
 
 struct ahead;
 
@@ -39,8 +40,8 @@ struct ahead_frame {
 	struct ops_buf raw;
 };
 
-/* NULL: no memory.  threads: as parallel_for() has it. */
-struct ahead *ahead_new(unsigned threads);
+/* NULL: no memory. */
+struct ahead *ahead_new(void);
 void ahead_free(struct ahead *a);
 
 /* Read these, at most AHEAD_FRAMES, of one file.  What was read before and not

@@ -194,7 +194,8 @@ static struct store *
 open_once(struct vfs *v, unsigned flags, struct ops_err *err)
 {
 	struct store *s = calloc(1, sizeof(*s));
-	struct history_opts o = { .threads = parallel_threads(0),
+	/* One besides ours, to decode ahead: a daemon opens stores for many. */
+	struct history_opts o = { .threads = parallel_threads(0) > 1 ? 2 : 1,
 		.found = found,
 		.arg = s };
 

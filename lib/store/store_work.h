@@ -1,6 +1,6 @@
 /*
- * store_work - the inside of a struct store; between store.c (opening) and
- * stream.c (reading).
+ * store_work - the inside of a struct store; between store.c (opening), locate.c
+ * (where frames lie) and stream.c (reading).
  */
 #ifndef OPS_STORE_WORK_H
 #define OPS_STORE_WORK_H

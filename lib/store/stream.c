@@ -6,7 +6,6 @@
 
 #include "ahead.h"
 #include "base/bytes.h"
-#include "parallel.h"
 #include "store_work.h"
 
 struct stream_reader {
@@ -203,7 +202,7 @@ stream_ahead(struct stream_reader *r, const uint64_t *record, size_t n)
 	size_t wants = 0, bytes = 0, i;
 
 	if (r->ahead == NULL)
-		r->ahead = ahead_new(parallel_threads(0));
+		r->ahead = ahead_new();
 	if (r->ahead == NULL)
 		return n;
 	for (i = 0; i < n; i++) {
@@ -213,7 +212,7 @@ stream_ahead(struct stream_reader *r, const uint64_t *record, size_t n)
 
 		if (k == st->n || f == last)
 			continue;
-		bytes += f->leaf.stored_len;
+		bytes += (size_t)f->leaf.stored_len + f->leaf.raw_len;
 		if (wants == AHEAD_FRAMES ||
 		    (wants > 0 && bytes > AHEAD_BYTES) ||
 		    f->leaf.stored_len > FRAME_STORED_MAX ||
@@ -260,10 +259,15 @@ next_chunk(struct stream_reader *r, struct ops_err *err)
 		r->taken.raw = (struct ops_buf){ .max = 0 };
 	} else if (frame_open_chunk(r->opener, &r->h, r->chunk, r->stored,
 		       &r->raw, err) < 0) {
+		const char *path = "";
+		uint64_t at;
+
 		r->failed = f;
 		r->open = NULL;
+		/* r->path may be where other frames were read ahead. */
+		(void)store_locate(r->s, f, &path, &at, NULL);
 		return ops_context(
-		    err, "%s: frame %" PRIu64, r->path, f->leaf.number);
+		    err, "%s: frame %" PRIu64, path, f->leaf.number);
 	}
 	r->left = r->h.chunk[r->chunk++].count;
 	return 0;
