@@ -78,8 +78,8 @@ static const char *const tables[] = {
 	" PRIMARY KEY(session, time, program)) WITHOUT ROWID",
 	/* Who was in which session, each once.  What has no audit session has a
 	 * blob there: NULL can't be in a key. */
-	"CREATE TABLE identity(session INTEGER, ses, login INTEGER, uid "
-	"INTEGER,"
+	"CREATE TABLE identity(session INTEGER, ses, login INTEGER,"
+	" uid INTEGER,"
 	" euid INTEGER, PRIMARY KEY(session, ses, login, uid, euid))"
 	" WITHOUT ROWID",
 	"CREATE UNIQUE INDEX session_id ON session(session)",
