@@ -77,6 +77,7 @@ static const struct map_field status_fields[] = {
 	{ 77, MAP_UINT, MAP_AT(proto_status, session_start) },
 	{ 78, MAP_FLAG, MAP_AT(proto_status, reads_all) },
 	{ 79, MAP_VIEW, TEXT_AT(proto_status, readers) },
+	{ 341, MAP_VIEW, TEXT_AT(proto_status, not_shut_in) },
 };
 
 static const struct map_field alert_fields[] = {

@@ -397,6 +397,9 @@ struct proto_status {
 	struct event_text limited_users;  /* 68 the first of them, see below */
 	uint64_t screen_rate, screen_day; /* 69, 70 bytes; 0: no such limit */
 	uint64_t limit_bytes; /* 71 of lost: for that; since the start */
+	/* 341 why roles could write in the store's folder if they were taken over, as
+	 * query sees it; absent: they can't */
+	struct event_text not_shut_in;
 };
 /* Users who are over a limit, each u32 uid, u8 which (0 screen_rate, 1
  * screen_day), u64 bytes of it that he has used, u64 of how many. */

@@ -329,6 +329,7 @@ full_status(void)
 	s.session_start = 77;
 	s.reads_all = true;
 	s.readers = text("root");
+	s.not_shut_in = text("it lacks something");
 	return &s;
 }
 
@@ -385,6 +386,7 @@ test_status(void **state)
 	assert_int_equal(got.session_start, 77);
 	assert_true(got.reads_all);
 	assert_true(same(got.readers, s->readers));
+	assert_true(same(got.not_shut_in, s->not_shut_in));
 	for (size_t n = 0; n < b.len; n++) {
 		assert_int_equal(proto_status_get(b.data, n, &got, &err), -1);
 		assert_int_equal(err.code, OPS_EFORMAT);
