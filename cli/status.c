@@ -164,6 +164,7 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 	describe_json_text(&j, "off_reason", &s->off_reason);
 	json_key(&j, "off_sessions");
 	json_uint(&j, s->off_sessions);
+	describe_json_text(&j, "switch_fault", &s->switch_fault);
 	describe_json_text(&j, "not_shut_in", &s->not_shut_in);
 	json_key(&j, "sources");
 	json_begin_array(&j);
@@ -244,6 +245,7 @@ put_warnings(const struct proto_status *s, struct ops_buf *out)
 		const char *name;
 		const struct event_text *text;
 	} rows[] = {
+		{ "SWITCH", &s->switch_fault },
 		{ "SANDBOX", &s->not_shut_in },
 	};
 

@@ -39,6 +39,7 @@ enum role_fd {
 	    6, /* the query role's, see trouble.h; else /dev/null */
 	ROLE_FD_ALERTS = 7, /* the query role's and the writer's: alert.h */
 	ROLE_FD_SCOPES = 8, /* the session role's: scope.h */
+	ROLE_FD_SWITCH = 9, /* the writer's: switchword.h */
 	ROLE_FD_END,
 };
 
