@@ -18,6 +18,7 @@
 #include "installed.h"
 #include "ipc/msg.h"
 #include "ipc/proto.h"
+#include "offlog.h"
 #include "record/event.h"
 #include "store/offswitch.h"
 
@@ -138,25 +139,13 @@ static int
 switch_store(struct vfs *v, const struct offswitch *s, char *text, size_t size,
     struct ops_err *err)
 {
-	struct ops_err why = { 0 };
-	struct offswitch is = { .off = false };
-	char by[OFFSWITCH_BY];
+	int rc = offlog_switch(v, s, text, size, err);
 
-	if (vfs_lock(v, NULL) < 0)
+	if (rc < 0 && err->code == OPS_EBUSY)
 		return ops_fail(err, OPS_EBUSY,
 		    "an opseald writes this store, though none answers: --run "
 		    "says where");
-	if (offswitch_read(v, &is, &why) < 0 && why.code != OPS_ENOENT &&
-	    why.code != OPS_EFORMAT) {
-		*err = why;
-		return -1;
-	}
-	if (is.off == s->off) {
-		offswitch_by(&is, by);
-		(void)snprintf(text, size, "by %s: %s", by, is.reason);
-		return 0;
-	}
-	return offswitch_write(v, s, err) < 0 ? -1 : 1;
+	return rc;
 }
 
 /* The doors go by it as long as no daemon answers.  One that was never made says

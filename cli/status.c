@@ -164,6 +164,8 @@ put_json(const struct proto_status *s, bool utc, struct ops_buf *out)
 	describe_json_text(&j, "off_reason", &s->off_reason);
 	json_key(&j, "off_sessions");
 	json_uint(&j, s->off_sessions);
+	describe_json_text(&j, "switch_fault", &s->switch_fault);
+	describe_json_text(&j, "not_shut_in", &s->not_shut_in);
 	json_key(&j, "sources");
 	json_begin_array(&j);
 	json_str(&j, "sessions");
@@ -233,6 +235,27 @@ put_state(const struct proto_status *s, bool utc, struct ops_buf *out)
 	    out, "FAILED since %s: the log can't be written: ", text);
 	describe_text(out, &s->reason);
 	ops_buf_puts(out, "\n");
+}
+
+/* What somebody could use, or does already. */
+static void
+put_warnings(const struct proto_status *s, struct ops_buf *out)
+{
+	const struct {
+		const char *name;
+		const struct event_text *text;
+	} rows[] = {
+		{ "SWITCH", &s->switch_fault },
+		{ "SANDBOX", &s->not_shut_in },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].text->p == NULL)
+			continue;
+		line(out, rows[i].name);
+		describe_text(out, rows[i].text);
+		ops_buf_puts(out, "\n");
+	}
 }
 
 static void
@@ -461,6 +484,7 @@ put_text(const struct proto_status *s, bool utc, struct ops_buf *out)
 	char bytes[24], started[OPS_TIME_TEXT];
 
 	put_state(s, utc, out);
+	put_warnings(s, out);
 	if (!s->reads_all && s->you.p != NULL)
 		put_self(s, utc, out);
 	describe_bytes(s->bytes, bytes);

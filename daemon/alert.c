@@ -28,6 +28,7 @@ static const struct {
 	[ALERT_OFF]	     = { "off",		 LOGLINE_OFF },
 	[ALERT_ON]	     = { "on",		 LOGLINE_ON },
 	[ALERT_LIMIT]	     = { "limit",	 LOGLINE_LIMIT },
+	[ALERT_SWITCH]	     = { "switch",	 LOGLINE_SWITCH },
 };
 /* clang-format on */
 

@@ -89,7 +89,9 @@ renew(const struct config *c, const struct offswitch *off)
 		    (const char *)is.data, is.len, &before, NULL);
 	next.refuse = c->on_log_failure == ON_FAILURE_REFUSE;
 	find_group(c->break_glass, &before, &next);
-	if (off->off) {
+	if (off == NULL) {
+		memcpy(next.off, before.off, sizeof(next.off));
+	} else if (off->off) {
 		offswitch_by(off, by);
 		(void)snprintf(
 		    next.off, sizeof(next.off), "by %s: %s", by, off->reason);

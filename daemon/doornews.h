@@ -12,7 +12,7 @@
 #include "config/config_files.h"
 #include "store/offswitch.h"
 
-/* A group that can't be looked up just now is the one that the file has by that
+/* off NULL: not known yet, it stays as the file has it.  A group that can't be looked up just now is the one that the file has by that
  * name.  What can't be written is said: the door goes by the file that is there. */
 void doornews(const struct config_where *where, const struct config *c,
     const struct offswitch *off);

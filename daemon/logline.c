@@ -47,6 +47,7 @@ static const struct {
 	[LOGLINE_OFF]		 = { "6b598ff60cde498eadde388c098be04f", LOG_CRIT },
 	[LOGLINE_ON]		 = { "912b3561a71d4bb589d2c416ffd48cdf", LOG_NOTICE },
 	[LOGLINE_LIMIT]		 = { "5d0c9be4a17f4e63b8a26f90c2d713ea", LOG_WARNING },
+	[LOGLINE_SWITCH]	 = { "f64a14a31e3e425c94b9888a943a6664", LOG_CRIT },
 	[LOGLINE_NOTIFY_FAILED]	 = { "0c6e27d1f35b4f5c9f0b8a7d4e2f9b13", LOG_WARNING },
 };
 /* clang-format on */

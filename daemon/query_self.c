@@ -7,6 +7,10 @@
 #include "index/lookup.h"
 #include "query_conn.h"
 
+#define NOT_SHUT_IN                                                            \
+	"this kernel has no Landlock (Linux 5.13, and `landlock` in its lsm="  \
+	"): a role that was taken over could write in the store's folder"
+
 /* The nearest of his ancestors, or himself, that is a session's door or command. */
 static bool
 is_his(const struct query_who *who, const struct session *s)
@@ -137,6 +141,8 @@ query_self(struct query_conn *q, struct proto_status *s,
 {
 	char *person = buf, *readers = buf + QUERY_SELF_MAX / 2;
 
+	if (q->role->not_shut_in != NULL)
+		s->not_shut_in = text_of(NOT_SHUT_IN);
 	s->you = text_of(q->who.user);
 	s->reads_all = q->who.full;
 	put_readers(readers, EVENT_TEXT_MAX);

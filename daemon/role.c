@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "logline.h"
+#include "rolebox.h"
 
 /* clang-format off */
 const struct role_info role_table[ROLES] = {
@@ -116,6 +117,18 @@ enter(struct role *r, struct ops_err *err)
 	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
 	ignore_signals();
 	return role_reread(r, err);
+}
+
+int
+role_shut_in(struct role *r, struct ops_err *err)
+{
+	if (rolebox_enter(r->id, r->store, &r->not_shut_in, err) < 0)
+		return -1;
+	if (r->not_shut_in != NULL)
+		logline("this kernel has no %s: who took this process over "
+			"could write in the store's folder",
+		    r->not_shut_in);
+	return 0;
 }
 
 void

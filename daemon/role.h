@@ -39,6 +39,7 @@ enum role_fd {
 	    6, /* the query role's, see trouble.h; else /dev/null */
 	ROLE_FD_ALERTS = 7, /* the query role's and the writer's: alert.h */
 	ROLE_FD_SCOPES = 8, /* the session role's: scope.h */
+	ROLE_FD_SWITCH = 9, /* the writer's: switchword.h */
 	ROLE_FD_END,
 };
 
@@ -57,7 +58,8 @@ struct role {
 	bool no_drop, to_syslog, no_capture; /* as it was told */
 	struct tracepoints failed;           /* capture's */
 	int listener;                        /* non-blocking */
-	int ready;                           /* -1 after role_ready() */
+	const char *not_shut_in; /* what this kernel lacks; NULL: nothing */
+	int ready;               /* -1 after role_ready() */
 	int pulse; /* what becomes of it in a watched role; see pulse.h */
 };
 
@@ -91,6 +93,10 @@ int role_find(const char *name);
 
 /* The process of a role from exec to its exit status. */
 int role_main(struct role *r);
+
+/* Give up what it no longer needs (rolebox.h).  What the kernel lacks for that is logged,
+ * and left in not_shut_in.  -1: it has it and refuses. */
+int role_shut_in(struct role *r, struct ops_err *err);
 
 /* Tell the supervisor that the role is open for business. */
 void role_ready(struct role *r);

@@ -35,7 +35,7 @@
 #include "logline.h"
 #include "loop.h"
 #include "role.h"
-#include "sandbox.h"
+#include "rolebox.h"
 #include "store/vfs.h"
 
 #define MS UINT64_C(1000000)
@@ -295,21 +295,18 @@ make_data(const char *path, const char *store, struct ops_err *err)
 static int
 shut_in(const struct index_role *r, struct ops_err *err)
 {
-	char data[PATH_MAX], log[PATH_MAX], index[PATH_MAX];
-	const char *const read[] = { data, log, NULL };
-	struct sandbox box = { .read = read, .write = index };
-	const char *store = r->role->store;
+	const char *store = r->role->store, *lacks;
+	char data[PATH_MAX];
 
-	if (snprintf(data, sizeof(data), "%s/data", store) >= PATH_MAX ||
-	    snprintf(log, sizeof(log), "%s/log", store) >= PATH_MAX ||
-	    snprintf(index, sizeof(index), "%s/index", store) >= PATH_MAX)
+	if (snprintf(data, sizeof(data), "%s/data", store) >= PATH_MAX)
 		return ops_fail(err, OPS_EUSAGE, "STORE: too long");
-	if (make_data(data, store, err) < 0 || sandbox_enter(&box, err) < 0)
+	if (make_data(data, store, err) < 0 ||
+	    rolebox_enter(ROLE_INDEX, store, &lacks, err) < 0)
 		return -1;
-	if (!box.files || !box.calls)
+	if (lacks != NULL)
 		logline("this kernel has no %s; the index's process goes "
 			"without",
-		    !box.files ? "Landlock" : "seccomp");
+		    lacks);
 	return 0;
 }
 

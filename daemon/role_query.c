@@ -179,7 +179,7 @@ role_query(struct role *role, struct ops_err *err)
 
 	r.role = role;
 	logline_share();
-	if (loop_init(&r.loop, err) < 0)
+	if (loop_init(&r.loop, err) < 0 || role_shut_in(role, err) < 0)
 		return -1;
 	r.signals.ready = on_signal;
 	r.listen = (struct watch){ role->listener, on_connection };

@@ -470,6 +470,8 @@ run(struct scan_role *r, struct ops_err *err)
 	if (r->role->user.change && !drop_kept(DROP_LOOK))
 		logline("without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH it "
 			"isn't seen who else holds a recorded terminal");
+	if (role_shut_in(r->role, err) < 0)
+		return -1;
 	set_timer(r);
 	role_ready(r->role);
 	return loop_run(&r->loop, err);

@@ -383,7 +383,7 @@ role_session(struct role *role, struct ops_err *err)
 	logline_share();
 	ops_random(r.mask_key, sizeof(r.mask_key));
 	if (find_recorder(r.recorder, err) < 0 || loop_init(&r.loop, err) < 0 ||
-	    load_mask(&r, err) < 0)
+	    load_mask(&r, err) < 0 || role_shut_in(role, err) < 0)
 		return -1;
 	load_glass(&r);
 	r.signals.ready = on_signal;

@@ -15,7 +15,7 @@
 static void
 place_fds(const int *from, const int *to, size_t n)
 {
-	int high[8];
+	int high[9];
 
 	assert(n <= OPS_ARRAY_LEN(high));
 	for (size_t i = 0; i < n; i++) {
@@ -39,10 +39,10 @@ take_fds(const struct role_start *r)
 {
 	const int from[] = { r->null, r->ready, or_null(r, r->listener),
 		r->config, or_null(r, r->trouble), or_null(r, r->alerts),
-		or_null(r, r->scopes), r->null };
+		or_null(r, r->scopes), or_null(r, r->switches), r->null };
 	const int to[] = { STDIN_FILENO, ROLE_FD_READY, ROLE_FD_LISTEN,
 		ROLE_FD_CONFIG, ROLE_FD_TROUBLE, ROLE_FD_ALERTS, ROLE_FD_SCOPES,
-		STDERR_FILENO };
+		ROLE_FD_SWITCH, STDERR_FILENO };
 
 	/* Without syslog its lines go where ours do. */
 	place_fds(from, to, OPS_ARRAY_LEN(to) - !r->to_syslog);

@@ -20,7 +20,7 @@ struct role_start {
 	pid_t parent;              /* the supervisor */
 	int null;                  /* /dev/null */
 	int ready, config;
-	int listener, trouble, alerts, scopes; /* -1: /dev/null */
+	int listener, trouble, alerts, scopes, switches; /* -1: /dev/null */
 };
 
 /* In the child.  Returns only if it fails. */

@@ -218,6 +218,14 @@ on_tick(struct watch *w, uint32_t events)
 }
 
 static void
+on_switch_tick(struct watch *w, uint32_t events)
+{
+	(void)events;
+	loop_drain(w->fd);
+	switch_tick(ROLE_OF(w, switch_tick));
+}
+
+static void
 on_limit_tick(struct watch *w, uint32_t events)
 {
 	(void)events;
@@ -293,6 +301,7 @@ start_loop(struct writer_role *r, struct ops_err *err)
 	    watch_timer(r, &r->again, on_again, err) < 0 ||
 	    watch_timer(r, &r->look, on_look, err) < 0 ||
 	    watch_timer(r, &r->limit_tick, on_limit_tick, err) < 0 ||
+	    watch_timer(r, &r->switch_tick, on_switch_tick, err) < 0 ||
 	    watch_timer(r, &r->memory, on_memory, err) < 0)
 		return -1;
 	wake = new_eventfd(err);
@@ -318,22 +327,6 @@ start_anchors(struct writer_role *r, struct ops_err *err)
 	loop_timer_set(
 	    r->anchor_tick.fd, c->anchor_interval, c->anchor_interval);
 	return 0;
-}
-
-/* A machine without one (a small container) is like any other without one. */
-static void
-read_machine_id(struct ops_buf *out)
-{
-	size_t n;
-
-	out->max = 256;
-	if (ops_read_file(
-		AT_FDCWD, "/etc/machine-id", OPS_IO_FOLLOW, out, NULL) < 0)
-		ops_buf_reset(out);
-	for (n = 0; n < out->len && out->data[n] > ' '; n++)
-		continue;
-	out->len = n;
-	ops_buf_put8(out, '\0');
 }
 
 /* A daemon that was killed may not be gone yet: its writer ends by itself when
@@ -370,8 +363,7 @@ open_store(struct writer_role *r, struct ops_err *err)
 		.arg = &r->wake.fd };
 	int rc = -1;
 
-	read_machine_id(&machine);
-	if (ops_buf_check(&machine, "machine id", err) < 0)
+	if (ops_machine_id(&machine, err) < 0)
 		goto out;
 	o.machine_id = (const char *)machine.data;
 	if (ops_boot_id(o.boot_id, err) < 0 ||
@@ -393,13 +385,15 @@ run(struct writer_role *r, struct ops_err *err)
 	r->spare = peer_spare();
 	if (r->spare == NULL)
 		return ops_fail(err, OPS_ENOMEM, "out of memory");
-	if (start_loop(r, err) < 0 || open_store(r, err) < 0 ||
-	    status_start(r, err) < 0)
+	if (start_loop(r, err) < 0 || open_store(r, err) < 0)
+		return -1;
+	say_settings(r, "");
+	/* Before anything can fail: a run that is off and doesn't say so ends it. */
+	switch_start(r);
+	if (status_start(r, err) < 0)
 		return -1;
 	ops_clock_read(&now);
 	r->started = now.realtime;
-	say_settings(r, "");
-	switch_start(r);
 	capture_gone(r);
 	lost_start(r);
 	if (retention_start(r, err) < 0 || quota_start(r, err) < 0)

@@ -23,13 +23,13 @@
 #include "loop.h"
 #include "notifier.h"
 #include "notify.h"
-#include "offlook.h"
 #include "pulse.h"
 #include "reload.h"
 #include "report.h"
 #include "role.h"
 #include "role_start.h"
 #include "scope.h"
+#include "switchword.h"
 #include "trouble.h"
 
 #define MS UINT64_C(1000000)
@@ -70,6 +70,8 @@ struct supervisor {
 	struct notifier notifier;
 	struct scopes scopes; /* of recorders */
 	unsigned settings;    /* how often they changed */
+	int switches[2];      /* pipe from the writer: switchword.h */
+	bool off_known;       /* it has said so */
 	struct offswitch off; /* as it is in force */
 	bool left;            /* accounting, by a daemon that was killed */
 	bool stop;            /* SIGTERM or SIGINT came */
@@ -100,7 +102,8 @@ execute(const struct supervisor *s, enum role_id id, int ready, pid_t parent)
 		.config = s->reload.page.fd,
 		.trouble = id == ROLE_QUERY ? s->trouble.fd : -1,
 		.alerts = tells ? s->alerts[1] : -1,
-		.scopes = id == ROLE_SESSION ? s->scopes.fd[1] : -1 };
+		.scopes = id == ROLE_SESSION ? s->scopes.fd[1] : -1,
+		.switches = id == ROLE_WRITER ? s->switches[1] : -1 };
 
 	role_start(&r);
 }
@@ -281,6 +284,15 @@ set_notifier(struct supervisor *s)
 		logline_event(LOGLINE_NOTIFY_FAILED, NULL, "%s", err.msg);
 }
 
+/* Until the writer has spoken they go by what they were told before: that file is
+ * root's. */
+static void
+tell_doors(const struct supervisor *s)
+{
+	doornews(
+	    s->o->where, &s->reload.now.config, s->off_known ? &s->off : NULL);
+}
+
 static void
 read_again(struct supervisor *s)
 {
@@ -304,27 +316,31 @@ read_again(struct supervisor *s)
 	if (kinds & CONFIG_CAPTURE)
 		start_anew(&s->child[ROLE_CAPTURE]);
 	set_notifier(s);
-	doornews(s->o->where, &s->reload.now.config, &s->off);
+	tell_doors(s);
 	notify_send("READY=1");
 }
 
-/* Capture, and the kernel's accounting, end and begin with it. */
+/* Capture, and the kernel's accounting, end and begin with it.  By the writer's own
+ * word alone: a file could be another role's. */
 static void
-look_at_switch(struct supervisor *s)
+hear_switch(struct supervisor *s)
 {
+	bool runs = s->restarts && !s->stop;
 	struct offswitch now;
 
-	offlook(s->in.store, &now);
-	if (now.off == s->off.off && now.realtime == s->off.realtime)
+	if (!switchword_hear(s->switches[0], &now))
 		return;
-	if (now.off != s->off.off && now.off) {
+	if (s->off_known && offswitch_same(&now, &s->off))
+		return;
+	if (runs && now.off && !s->off.off) {
 		account_switch_off(&s->account);
 		start_anew(&s->child[ROLE_CAPTURE]);
-	} else if (now.off != s->off.off && s->o->config->accounting) {
+	} else if (runs && !now.off && s->off.off && s->o->config->accounting) {
 		account_switch_on(&s->account, s->in.run, &s->in.user);
 	}
 	s->off = now;
-	doornews(s->o->where, &s->reload.now.config, &s->off);
+	s->off_known = true;
+	tell_doors(s);
 }
 
 static void
@@ -369,7 +385,6 @@ look_at_pulses(struct supervisor *s, uint64_t now)
 		return;
 	s->look = now + PULSE_EVERY;
 	account_switch_look(&s->account);
-	look_at_switch(s);
 	for (int id = 0; id < ROLES; id++) {
 		struct child *c = &s->child[id];
 
@@ -444,10 +459,6 @@ take_alerts(struct supervisor *s)
 			continue;
 		}
 		notifier_add(&s->notifier, &f);
-		/* The word alone is not enough: what the store says counts. */
-		if (s->restarts && !s->stop &&
-		    (f.kind == ALERT_OFF || f.kind == ALERT_ON))
-			look_at_switch(s);
 	}
 }
 
@@ -506,7 +517,7 @@ next_due(const struct supervisor *s, uint64_t now, uint64_t deadline)
 static void
 pump(struct supervisor *s, uint64_t deadline)
 {
-	struct pollfd p[3 + ROLES] = { { .fd = s->signals, .events = POLLIN } };
+	struct pollfd p[4 + ROLES] = { { .fd = s->signals, .events = POLLIN } };
 	uint64_t due;
 
 	look_at_pulses(s, ops_boottime());
@@ -521,6 +532,8 @@ pump(struct supervisor *s, uint64_t deadline)
 	p[1 + ROLES] = (struct pollfd){ .fd = s->alerts[0], .events = POLLIN };
 	p[2 + ROLES] =
 	    (struct pollfd){ .fd = s->scopes.fd[0], .events = POLLIN };
+	p[3 + ROLES] =
+	    (struct pollfd){ .fd = s->switches[0], .events = POLLIN };
 	if (poll(p, OPS_ARRAY_LEN(p), next_due(s, ops_boottime(), deadline)) <
 	    0)
 		return; /* EINTR: nothing we handle comes that way */
@@ -531,6 +544,8 @@ pump(struct supervisor *s, uint64_t deadline)
 		take_alerts(s);
 	if (p[2 + ROLES].revents != 0)
 		scope_take(&s->scopes, s->child[ROLE_SESSION].pid);
+	if (p[3 + ROLES].revents != 0)
+		hear_switch(s);
 	if (p[0].revents != 0)
 		take_signals(s);
 }
@@ -571,11 +586,12 @@ static int
 start_all(struct supervisor *s, struct ops_err *err)
 {
 	/* Whatever becomes of this start, the doors know the policy. */
-	offlook(s->in.store, &s->off);
-	doornews(s->o->where, s->o->config, &s->off);
+	tell_doors(s);
 	set_notifier(s);
 	if (start_first(s, ROLE_WRITER, err) < 0)
 		return -1;
+	/* It said so before it was ready. */
+	hear_switch(s);
 	if (!s->stop && instance_lock(&s->in, err) < 0)
 		return -1;
 	/* Before capture attaches: it knows what ended earlier. */
@@ -649,6 +665,8 @@ prepare(struct supervisor *s, struct ops_err *err)
 	/* In packets, so that two roles can't mix theirs. */
 	if (pipe2(s->alerts, O_CLOEXEC | O_NONBLOCK | O_DIRECT) < 0)
 		return ops_fail_errno(err, "pipe");
+	if (switchword_open(s->switches, err) < 0)
+		return -1;
 	if (scope_open(&s->scopes, err) < 0 ||
 	    reload_init(&s->reload, s->o->where, s->o->config, &s->user, err) <
 		0 ||
@@ -687,6 +705,7 @@ supervise(const struct supervisor_opts *o)
 {
 	struct supervisor s = { .o = o,
 		.alerts = { -1, -1 },
+		.switches = { -1, -1 },
 		.scopes.fd = { -1, -1 },
 		.signals = -1,
 		.null = -1,
@@ -720,9 +739,9 @@ supervise(const struct supervisor_opts *o)
 	account_switch_close(&s.account);
 	scope_close(&s.scopes);
 	instance_close(&s.in);
-	for (size_t i = 0; i < 4; i++) {
-		const int fd[] = { s.signals, s.null, s.alerts[0],
-			s.alerts[1] };
+	for (size_t i = 0; i < 6; i++) {
+		const int fd[] = { s.signals, s.null, s.alerts[0], s.alerts[1],
+			s.switches[0], s.switches[1] };
 
 		if (fd[i] >= 0)
 			close(fd[i]);

@@ -110,6 +110,11 @@ struct writer_role {
 	struct offswitch next;
 	uint64_t switch_ticket;
 	struct peer *switcher; /* who waits for it; NULL: he has gone */
+	bool switch_said;      /* the supervisor has heard what is in force */
+	bool switch_kept;      /* STORE/switch is to be as `off` says */
+	bool switch_warned;    /* that it is another's was told */
+	const char *switch_fault; /* and is so now; NULL: it isn't */
+	struct watch switch_tick; /* timer: look at the file */
 	struct quota quota;
 	bool limit_by_free;      /* screen_day is a part of what is free */
 	uint64_t limit_looked;   /* BOOTTIME; how much that is */
@@ -184,8 +189,11 @@ bool reserve_look(struct writer_role *r);
 void retention_status(struct writer_role *r, struct proto_status *s);
 
 /* -- writer_switch.c -- */
-/* What is switched as the daemon starts, once the store is open. */
+/* What is switched as the daemon starts, once the store is open: what the log says
+ * and the file doesn't contradict.  The supervisor hears of it. */
 void switch_start(struct writer_role *r);
+/* Every few seconds: is the file still as we left it? */
+void switch_tick(struct writer_role *r);
 /* After a wake: a switch whose record is durable comes into force. */
 void switch_look(struct writer_role *r);
 void switch_status(const struct writer_role *r, struct proto_status *s);

@@ -1,4 +1,5 @@
 /* Recording is switched off, and on: `opseal off`, `opseal on`. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +10,12 @@
 #include "procid.h"
 #include "record/event.h"
 #include "record/record.h"
+#include "role.h"
+#include "store/switchlog.h"
+#include "switchword.h"
 #include "writer_peer.h"
+
+#define LOOK_EVERY UINT64_C(3000000000) /* ns */
 
 static void
 answer(struct peer *p, bool changed, const char *text)
@@ -39,6 +45,70 @@ put_event(struct writer_role *r, const struct offswitch *s, uint64_t *ticket,
 	return rc;
 }
 
+/* -- the file, which others can write -- */
+
+/* Of those who can do that some handle what users send; so what it says is neither
+ * believed nor repeated.  Told once, or who goes on doing it would tell it all day. */
+static void
+not_ours(struct writer_role *r, const char *fault)
+{
+	r->switch_fault = fault;
+	if (fault == NULL || r->switch_warned)
+		return;
+	r->switch_warned = true;
+	alert_tell(ALERT_SWITCH, NULL, 0, "%s", fault);
+}
+
+/* Nothing is known then: a disk that fails, or no memory. */
+static bool
+says_nothing(const struct ops_err *err)
+{
+	return err->code == OPS_ENOMEM || err->sys == EMFILE ||
+	       err->sys == ENFILE || err->sys == EIO;
+}
+
+static void
+look_at_file(struct writer_role *r)
+{
+	struct ops_err err = { 0 };
+	struct offswitch is;
+	int rc = offswitch_read(r->vfs, &is, &err);
+
+	if (rc < 0 && says_nothing(&err))
+		return;
+	if (!r->off.off)
+		not_ours(r,
+		    rc < 0 && err.code == OPS_ENOENT
+			? NULL
+			: "STORE/" OFFSWITCH_FILE
+			  " is there, and not the writer's: recording is on, "
+			  "whatever it says; opseal on removes it");
+	else
+		not_ours(
+		    r, rc == 0 && offswitch_same(&is, &r->off)
+			   ? NULL
+			   : "STORE/" OFFSWITCH_FILE
+			     " is not as the writer left it: recording is off, "
+			     "but only until the daemon is started again");
+}
+
+static void
+say_to_supervisor(struct writer_role *r)
+{
+	r->switch_said = switchword_say(ROLE_FD_SWITCH, &r->off);
+}
+
+void
+switch_tick(struct writer_role *r)
+{
+	if (!r->switch_said)
+		say_to_supervisor(r);
+	if (r->switch_kept && !r->switching)
+		look_at_file(r);
+}
+
+/* -- what is in force -- */
+
 /* From here on. */
 static void
 take_over(struct writer_role *r, const struct offswitch *to)
@@ -51,6 +121,7 @@ take_over(struct writer_role *r, const struct offswitch *to)
 	(void)snprintf(r->off_by, sizeof(r->off_by), "%s", by);
 	(void)snprintf(
 	    r->off_text, sizeof(r->off_text), "by %s: %s", by, to->reason);
+	say_to_supervisor(r);
 	peers_tell_state(r);
 	loop_timer_set(r->look.fd, 1, 0); /* it is sent then */
 	if (to->off)
@@ -76,6 +147,9 @@ apply(struct writer_role *r)
 		    err.msg);
 	r->switching = false;
 	r->switcher = NULL;
+	r->switch_kept = rc == 0;
+	r->switch_warned = false;
+	r->switch_fault = NULL;
 	take_over(r, &r->next);
 	if (p != NULL && !p->dead)
 		answer(p, true, rc < 0 ? err.msg : "");
@@ -134,6 +208,21 @@ begin(struct peer *p, const struct offswitch *to, struct ops_err *err)
 	return 0;
 }
 
+/* On, and a file that says anything: root wants it gone. */
+static void
+remove_theirs(struct writer_role *r)
+{
+	struct ops_err err = { 0 };
+
+	if (r->switch_fault == NULL)
+		return;
+	if (offswitch_remove(r->vfs, &err) < 0)
+		logline("STORE/" OFFSWITCH_FILE ": %s", err.msg);
+	r->switch_kept = true;
+	r->switch_warned = false;
+	look_at_file(r);
+}
+
 int
 writer_on_switch(void *conn, struct msg *m, struct ops_err *err)
 {
@@ -156,6 +245,8 @@ writer_on_switch(void *conn, struct msg *m, struct ops_err *err)
 		return writer_query_failed(
 		    p, "another switch is not in the log yet", err);
 	if (to.off == r->off.off) {
+		if (!to.off)
+			remove_theirs(r);
 		answer(p, false, r->off.off ? r->off_text : "");
 		return 0;
 	}
@@ -171,6 +262,34 @@ writer_on_switch(void *conn, struct msg *m, struct ops_err *err)
 	return begin(p, &to, err);
 }
 
+/* The file, if the log says the very same.  Where it doesn't, why is logged. */
+static bool
+find_off(struct writer_role *r, struct offswitch *ret)
+{
+	struct ops_err err = { 0 };
+	struct offswitch is, in_log;
+
+	if (offswitch_read(r->vfs, &is, &err) < 0) {
+		if (err.code != OPS_ENOENT)
+			logline("STORE/%s: recording is on", err.msg);
+		return false;
+	}
+	if (switchlog_find(r->vfs, &in_log, &err) < 0) {
+		logline("STORE/" OFFSWITCH_FILE
+			": whether the log says so, too, can't be seen: %s: "
+			"recording is on",
+		    err.msg);
+		return false;
+	}
+	if (!is.off || !offswitch_same(&is, &in_log)) {
+		logline("STORE/" OFFSWITCH_FILE
+			": the log says nothing of it: recording is on");
+		return false;
+	}
+	*ret = is;
+	return true;
+}
+
 /* Each run of the daemon that is off says so in the log: without that it is on. */
 void
 switch_start(struct writer_role *r)
@@ -178,23 +297,25 @@ switch_start(struct writer_role *r)
 	struct ops_err err = { 0 };
 	struct offswitch s;
 
-	if (offswitch_read(r->vfs, &s, &err) < 0) {
-		if (err.code != OPS_ENOENT)
-			logline("STORE/%s: recording is on", err.msg);
-		return;
+	r->switch_kept = true;
+	if (find_off(r, &s)) {
+		if (put_event(r, &s, NULL, &err) == 0)
+			take_over(r, &s);
+		else
+			logline("the event of what is switched: %s", err.msg);
 	}
-	if (put_event(r, &s, NULL, &err) < 0) {
-		logline("the event of what is switched: %s", err.msg);
-		return;
-	}
-	if (!s.off && offswitch_remove(r->vfs, &err) < 0)
-		logline("STORE/" OFFSWITCH_FILE ": %s", err.msg);
-	take_over(r, &s);
+	say_to_supervisor(r);
+	look_at_file(r);
+	loop_timer_set(r->switch_tick.fd, LOOK_EVERY, LOOK_EVERY);
 }
 
 void
 switch_status(const struct writer_role *r, struct proto_status *s)
 {
+	if (r->switch_fault != NULL)
+		s->switch_fault =
+		    (struct event_text){ (const uint8_t *)r->switch_fault,
+			    strlen(r->switch_fault) };
 	if (!r->off.off)
 		return;
 	s->off_since = r->off.realtime;

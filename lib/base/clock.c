@@ -88,6 +88,22 @@ out:
 	return rc;
 }
 
+int
+ops_machine_id(struct ops_buf *out, struct ops_err *err)
+{
+	size_t n;
+
+	out->max = 256;
+	if (ops_read_file(
+		AT_FDCWD, "/etc/machine-id", OPS_IO_FOLLOW, out, NULL) < 0)
+		ops_buf_reset(out);
+	for (n = 0; n < out->len && out->data[n] > ' '; n++)
+		continue;
+	out->len = n;
+	ops_buf_put8(out, '\0');
+	return ops_buf_check(out, "machine id", err);
+}
+
 /* Printing */
 
 /* Broken-down time; the offset in *off is 0 for UTC. */

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buf.h"
 #include "err.h"
 
 /* One reading of all clocks, taken together (clock_gettime(2), adjtimex(2)). */
@@ -29,6 +30,9 @@ void ops_clock_set(void (*source)(struct ops_clock *));
 
 /* /proc/sys/kernel/random/boot_id as 16 bytes.  0 or -1. */
 int ops_boot_id(uint8_t id[static 16], struct ops_err *err);
+/* The text of /etc/machine-id, "" where there is none (a small container); -1: no
+ * memory.  out: empty; it ends with a NUL. */
+int ops_machine_id(struct ops_buf *out, struct ops_err *err);
 
 /* "2026-11-23T09:14:07.123456789+01:00" (utc: "...Z"); local zone otherwise. */
 #define OPS_TIME_TEXT 48

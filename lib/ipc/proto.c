@@ -77,6 +77,8 @@ static const struct map_field status_fields[] = {
 	{ 77, MAP_UINT, MAP_AT(proto_status, session_start) },
 	{ 78, MAP_FLAG, MAP_AT(proto_status, reads_all) },
 	{ 79, MAP_VIEW, TEXT_AT(proto_status, readers) },
+	{ 340, MAP_VIEW, TEXT_AT(proto_status, switch_fault) },
+	{ 341, MAP_VIEW, TEXT_AT(proto_status, not_shut_in) },
 };
 
 static const struct map_field alert_fields[] = {
@@ -392,7 +394,7 @@ proto_alert_get(
 	if (get_map(p, n, alert_fields, OPS_ARRAY_LEN(alert_fields),
 		MAP_SKIP_UNKNOWN, &f, sizeof(f), err) < 0)
 		return ops_context(err, "alert");
-	if (f.kind < ALERT_GAP || f.kind > ALERT_LIMIT)
+	if (f.kind < ALERT_GAP || f.kind > ALERT_SWITCH)
 		return ops_fail(
 		    err, OPS_EFORMAT, "alert: none is of kind %u", f.kind);
 	*ret = f;

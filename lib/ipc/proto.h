@@ -397,6 +397,11 @@ struct proto_status {
 	struct event_text limited_users;  /* 68 the first of them, see below */
 	uint64_t screen_rate, screen_day; /* 69, 70 bytes; 0: no such limit */
 	uint64_t limit_bytes; /* 71 of lost: for that; since the start */
+	struct event_text
+	    switch_fault; /* 340 STORE/switch is another's; absent: it isn't */
+	/* 341 why roles could write in the store's folder if they were taken over, as
+	 * query sees it; absent: they can't */
+	struct event_text not_shut_in;
 };
 /* Users who are over a limit, each u32 uid, u8 which (0 screen_rate, 1
  * screen_day), u64 bytes of it that he has used, u64 of how many. */
@@ -427,8 +432,9 @@ enum alert_kind {
 	ALERT_VERIFY, /* the log's check failed; C_REPORT may say it */
 	ALERT_OFF,    /* recording was switched off */
 	ALERT_ON,
-	ALERT_LIMIT, /* a user's screens aren't all kept: he has had his
+	ALERT_LIMIT,  /* a user's screens aren't all kept: he has had his
 		       * share; bytes that he had */
+	ALERT_SWITCH, /* STORE/switch was written by another than the writer */
 };
 struct proto_alert {
 	uint32_t kind; /* 1 enum alert_kind */

@@ -30,7 +30,7 @@ enum map_kind {
 };
 
 struct map_field {
-	uint8_t key;
+	uint16_t key;
 	uint8_t kind;  /* enum map_kind */
 	uint16_t off;  /* of the member in the struct */
 	uint16_t size; /* of the member; MAP_VIEW: the limit */

@@ -98,6 +98,16 @@ offswitch_get(
 	return 0;
 }
 
+bool
+offswitch_same(const struct offswitch *a, const struct offswitch *b)
+{
+	return a->off == b->off && a->realtime == b->realtime &&
+	       a->has_who == b->has_who && a->uid == b->uid &&
+	       a->auid == b->auid && strcmp(a->user, b->user) == 0 &&
+	       strcmp(a->login, b->login) == 0 &&
+	       strcmp(a->reason, b->reason) == 0;
+}
+
 int
 offswitch_read(struct vfs *v, struct offswitch *ret, struct ops_err *err)
 {

@@ -3,9 +3,10 @@
  * daemon and of the machine's run.
  *
  * It is the payload of a DAEMON record (record/event.h): of the DAEMON_OFF that is in
- * force, or of a DAEMON_ON of somebody who switched it on while no daemon ran, which
- * the next one takes into the log.  No file: recording is on.  Only the writer makes it
- * while it runs, and only once the record is durable; without a daemon root does.
+ * force.  No file: recording is on.  It is made once the record is durable, by the
+ * writer, or by `opseal off` where no daemon runs, which writes the log itself then.
+ * It is a hint, which spares a start the look into the log: whoever runs as the log's
+ * user can write it, so nobody goes by it unless the log says the same (switchlog.h).
  * It is no part of the log: it is in no backup, and no proof depends on it.
  *
  * Fuzzed: offswitch
@@ -44,6 +45,9 @@ void offswitch_put(struct ops_buf *b, const struct offswitch *s, uint32_t pid);
 /* OPS_EFORMAT, and *ret is untouched: it is no such payload. */
 int offswitch_get(
     const uint8_t *p, size_t n, struct offswitch *ret, struct ops_err *err);
+
+/* Do both say the very same? */
+bool offswitch_same(const struct offswitch *a, const struct offswitch *b);
 
 /* OPS_ENOENT: there is no file. */
 int offswitch_read(struct vfs *v, struct offswitch *ret, struct ops_err *err);

@@ -335,6 +335,197 @@ class Steps(Switch):
         self.well(inst)
 
 
+class Forged(Switch):
+    """STORE/switch, written by who has the daemon's user: a role that was taken over, say."""
+    REASON = "so that nobody sees it"
+
+    def setup(self):
+        t.need_root("root, to be the log's user")
+        t.need_program("setpriv")
+
+    def forged(self, **options):
+        """An instance; findings: what notify is told."""
+        self.out = self.write("out", "")
+        os.chmod(self.out, 0o666)
+        script = self.write("tell", "#!/bin/sh\ncat >>%s\n" % self.out)
+        os.chmod(script, 0o755)
+        inst = self.instance(config="notify = %s\n" % script, **options)
+        if "--no-drop" in inst.daemon_args:
+            t.skip("no user opseal here, or it can't reach the programs")
+        return inst
+
+    def findings(self):
+        with open(self.out) as f:
+            return [json.loads(line)["kind"] for line in f.read().splitlines()]
+
+    def file(self, inst):
+        return os.path.join(inst.store, "switch")
+
+    def as_opseal(self, script, stdin=b""):
+        self.exits(t.run(["setpriv", "--reuid=opseal", "--regid=opseal", "--clear-groups", "sh", "-c", script],
+                         stdin=stdin), 0, "as opseal")
+
+    def forge(self, inst, what=OFF):
+        payload = bytes(10) + ipc.cbor({1: what, 2: 0, 3: self.REASON.encode(), 4: 0, 5: time.time_ns(), 6: 0, 7: 0,
+                                        8: b"root", 9: b"root"})
+        self.as_opseal("umask 077; cat >%s" % self.file(inst), payload)
+
+    def not_believed(self, inst):
+        found = t.wait_for("the fault", lambda: self.status(inst)["switch_fault"], 20)
+        self.matches(found, "^STORE/switch is there, and not the writer's: recording is on, whatever it says; opseal on removes it$")
+        self.is_on(inst)
+        self.contains(self.exits(inst.opseal("status"), 0).text, "\nSWITCH      STORE/switch is there, and not")
+        before = len(self.sessions(inst))
+        self.exits(inst.opseal("record", "--", "true"), 0)
+        t.wait_for("its session", lambda: len(self.sessions(inst)) == before + 1)
+
+    def test_while_it_runs(self):
+        inst = self.forged()
+        term = self.record_pty(inst, ["sh", "-c", "echo part 1; read x; echo part 2; read x; exit 6"])
+        term.expect("part 1\r\n")
+        self.forge(inst)
+        self.not_believed(inst)
+        term.line("")
+        term.expect("part 2\r\n")
+        # Once, however often it is looked at, and whatever it says meanwhile.
+        for what in (OFF, ON, OFF):
+            self.forge(inst, what)
+            time.sleep(3.5)
+        self.equal(self.findings(), ["switch"], "findings")
+        term.line("")
+        self.equal(term.wait(), 6, "status")
+        self.ended(inst, term, "closed")
+        # The writer alone, too.
+        writer = inst.role("writer")
+        os.kill(writer, signal.SIGKILL)
+        t.wait_for("another writer", lambda: inst.role("writer") not in (None, writer))
+        t.wait_for("its answer", lambda: inst.opseal("status").status == 0)
+        self.not_believed(inst)
+        # It is removed by who may.
+        self.matches(self.on(inst).errtext, "it is on; nothing was changed")
+        self.equal((os.path.exists(self.file(inst)), self.status(inst)["switch_fault"]), (False, None), "the file")
+        # And is no hindrance to who may switch it off.
+        self.forge(inst)
+        self.off(inst)
+        self.equal(self.is_off(inst)["switch_fault"], None, "fault")
+        inst.restart()
+        self.is_off(inst)
+        self.on(inst)
+        inst.stop()
+        self.equal(self.log_says(inst, self.REASON), 0, "times that the log says it")
+        self.well(inst)
+
+    def test_at_the_start(self):
+        inst = self.forged()
+        inst.stop()
+        self.forge(inst)
+        inst.start()
+        self.matches(inst.log(), "STORE/switch: the log says nothing of it: recording is on")
+        self.not_believed(inst)
+        t.wait_for("the finding", lambda: "switch" in self.findings())
+        inst.kill()
+        inst.start()
+        self.not_believed(inst)
+        inst.stop()
+        self.equal(self.log_says(inst, self.REASON), 0, "times that the log says it")
+        self.equal(self.findings().count("switch"), 2, "findings, one each start: %r" % self.findings())
+        # Nor by who switches it where no daemon runs.
+        self.matches(self.exits(inst.offline("on"), 0).errtext, "it is on")
+        self.equal(os.path.exists(self.file(inst)), False, "the file")
+        self.forge(inst)
+        self.matches(self.exits(inst.offline("off", "--reason", WHY), 0).text, "^recording is off")
+        inst.start()
+        self.is_off(inst)
+        inst.stop()
+        self.well(inst)
+
+    def test_old_one_put_back(self):
+        """Of an off that was root's, and is over."""
+        inst = self.forged()
+        kept = os.path.join(inst.store, "kept")
+        self.off(inst)
+        self.as_opseal("cp %s %s" % (self.file(inst), kept))
+        inst.restart()
+        self.is_off(inst)
+        self.on(inst)
+        back = "cp %s %s" % (kept, self.file(inst))
+        self.as_opseal(back)
+        self.not_believed(inst)
+        inst.restart()
+        self.not_believed(inst)
+        # The same where it was switched on without a daemon.
+        self.on(inst)
+        self.off(inst)
+        self.as_opseal("cp %s %s" % (self.file(inst), kept))
+        inst.stop()
+        self.exits(inst.offline("on"), 0)
+        self.as_opseal(back)
+        inst.start()
+        self.not_believed(inst)
+        # A run of the daemon that didn't say so ended it, too.
+        self.on(inst)
+        self.off(inst)
+        self.as_opseal("cp %s %s" % (self.file(inst), kept))
+        inst.stop()
+        self.as_opseal("rm %s" % self.file(inst))
+        inst.start()
+        self.is_on(inst)
+        self.exits(inst.opseal("record", "--", "true"), 0)
+        inst.kill()
+        self.as_opseal(back)
+        inst.start()
+        self.not_believed(inst)
+        inst.stop()
+        os.unlink(kept)
+        self.on_removes(inst)
+
+    def on_removes(self, inst):
+        self.exits(inst.offline("on"), 0)
+        self.equal(os.path.exists(self.file(inst)), False, "the file")
+        self.well(inst)
+
+    def test_taken_away(self):
+        """While it is off: it stays so, and that this won't last is said."""
+        inst = self.forged()
+        self.off(inst)
+        self.as_opseal("rm %s" % self.file(inst))
+        found = t.wait_for("the fault", lambda: self.status(inst)["switch_fault"], 20)
+        self.matches(found, "^STORE/switch is not as the writer left it: recording is off, but only until")
+        self.is_off(inst)
+        t.wait_for("the finding", lambda: self.findings() == ["off", "switch"], 20)
+        inst.restart()
+        self.is_on(inst)
+        inst.stop()
+        self.well(inst)
+
+    def test_what_hangs(self):
+        """A fifo or a folder in its place: nobody waits for it."""
+        inst = self.forged()
+        for make in ("mkfifo %s", "mkdir %s", "ln -s /dev/zero %s"):
+            self.as_opseal(make % self.file(inst))
+            self.not_believed(inst)
+            inst.restart()
+            self.not_believed(inst)
+            self.as_opseal("rm -r %s" % self.file(inst))
+            t.wait_for("no fault", lambda: self.status(inst)["switch_fault"] is None, 20)
+        inst.stop()
+        self.well(inst)
+
+    def test_capture_goes_on(self):
+        c.need_capture()
+        inst = self.forged(capture=True)
+        c.wait_captured(inst)
+        capture = inst.role("capture")
+        self.forge(inst)
+        self.not_believed(inst)
+        time.sleep(4)
+        self.equal(inst.role("capture"), capture, "the process that captures")
+        inst.restart()
+        self.not_believed(inst)
+        c.wait_captured(inst)
+        inst.stop()
+
+
 class Programs(Switch):
     def test_capture(self):
         """Programs aren't captured either, and where capture ended and began is in the log."""
@@ -403,6 +594,40 @@ class Logins(Switch):
         got = self.host.ssh("anna", "h", "echo ran")
         self.equal((got.status, got.out), (2, b""), "refused again: %r" % got)
         self.well(inst)
+
+    def test_forged(self):
+        """What the log's user writes tells the doors nothing; what root said stays, whatever becomes of a start."""
+        inst = self.host.instance(self, policy="on_log_failure = refuse\n")
+        payload = switch_payload(OFF, b"so that nobody sees it")
+
+        def forge():
+            with open(os.path.join(inst.store, "switch"), "wb") as f:
+                f.write(payload)
+            os.chown(f.name, os.stat(inst.store).st_uid, os.stat(inst.store).st_gid)
+        forge()
+        t.wait_for("the fault", lambda: self.status(inst)["switch_fault"], 20)
+        inst.stop()
+        self.equal(b"\noff" in self.host.get("/etc/opseal/door"), False, "the doors' file")
+        got = self.host.ssh("anna", "h", "echo ran")
+        self.equal((got.status, got.out), (2, b""), "refused: %r" % got)
+        inst.start()
+        self.is_on(inst)
+        self.equal(b"\noff" in self.host.get("/etc/opseal/door"), False, "the doors' file")
+        self.logs_in()
+        # Off, and a daemon that can't start: the doors still know.
+        self.off(inst)
+        inst.stop()
+        os.rename(os.path.join(inst.store, "keys"), os.path.join(inst.store, "gone"))
+        self.write_in_keys_place(inst)
+        inst.launch()
+        self.check(inst.proc.wait(30) != 0, "it started")
+        self.contains(self.host.get("/etc/opseal/door").decode(), "\noff = by ")
+        self.logs_in(WHY)
+
+    @staticmethod
+    def write_in_keys_place(inst):
+        with open(os.path.join(inst.store, "keys"), "w"):
+            pass
 
     def test_no_daemon(self):
         """Of the host's own store the doors hear at once, though no daemon is there to tell them."""

@@ -77,6 +77,23 @@ test_boot_id(void **state)
 	assert_string_equal(text, want);
 }
 
+/* One line of text, whatever stands there; "" where there is none. */
+static void
+test_machine_id(void **state)
+{
+	struct ops_buf id = { 0 };
+	struct ops_err err = { 0 };
+
+	(void)state;
+	assert_int_equal(ops_machine_id(&id, &err), 0);
+	assert_true(id.len > 0);
+	assert_int_equal(id.data[id.len - 1], '\0');
+	assert_int_equal(strlen((const char *)id.data), id.len - 1);
+	for (size_t i = 0; i + 1 < id.len; i++)
+		assert_true(id.data[i] > ' ');
+	ops_buf_free(&id);
+}
+
 static void
 test_print(void **state)
 {
@@ -408,6 +425,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_boot_id),
+		cmocka_unit_test(test_machine_id),
 		cmocka_unit_test(test_print),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_printed),

@@ -40,6 +40,28 @@ test_payload(void **state)
 	ops_buf_free(&b);
 }
 
+/* One that differs in any member is another. */
+static void
+test_same(void **state)
+{
+	struct offswitch s[8];
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(s); i++)
+		s[i] = off;
+	s[0].off = false;
+	s[1].realtime++;
+	s[2].has_who = false;
+	s[3].uid++;
+	s[4].auid++;
+	s[5].user[0] = 'R';
+	s[6].login[0] = '\0';
+	s[7].reason[1] = '\0';
+	assert_true(offswitch_same(&off, &off));
+	for (size_t i = 0; i < OPS_ARRAY_LEN(s); i++)
+		assert_false(offswitch_same(&off, &s[i]));
+}
+
 #define T(s) ((struct event_text){ (const uint8_t *)(s), strlen(s) })
 
 static void
@@ -149,8 +171,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_payload),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_reasons),
-		cmocka_unit_test(test_by), cmocka_unit_test(test_file) };
+		cmocka_unit_test(test_same), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_reasons), cmocka_unit_test(test_by),
+		cmocka_unit_test(test_file) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

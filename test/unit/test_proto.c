@@ -329,6 +329,8 @@ full_status(void)
 	s.session_start = 77;
 	s.reads_all = true;
 	s.readers = text("root");
+	s.switch_fault = text("the fault");
+	s.not_shut_in = text("it lacks something");
 	return &s;
 }
 
@@ -385,6 +387,8 @@ test_status(void **state)
 	assert_int_equal(got.session_start, 77);
 	assert_true(got.reads_all);
 	assert_true(same(got.readers, s->readers));
+	assert_true(same(got.switch_fault, s->switch_fault));
+	assert_true(same(got.not_shut_in, s->not_shut_in));
 	for (size_t n = 0; n < b.len; n++) {
 		assert_int_equal(proto_status_get(b.data, n, &got, &err), -1);
 		assert_int_equal(err.code, OPS_EFORMAT);
@@ -445,8 +449,8 @@ test_alert(void **state)
 	for (size_t n = 0; n < b.len; n++)
 		assert_int_equal(proto_alert_get(b.data, n, &got, &err), -1);
 	/* No such kind. */
-	for (uint32_t kind = 0; kind <= ALERT_LIMIT + 1;
-	     kind += ALERT_LIMIT + 1) {
+	for (uint32_t kind = 0; kind <= ALERT_SWITCH + 1;
+	     kind += ALERT_SWITCH + 1) {
 		f.kind = kind;
 		ops_buf_reset(&b);
 		proto_alert_put(&b, &f);
