@@ -6,6 +6,7 @@
  *	query_programs.c	those about programs
  *	query_notes.c		notes: those there are, and new ones
  *	query_visits.c	those about who was here
+ *	query_switches.c	when recording was switched off
  *	query_self.c	what is said of the peer himself
  *	query_logins.c	those about logins
  *
@@ -95,6 +96,7 @@ bool query_may(const struct query_conn *q, const uint8_t id[static OPS_ID_LEN]);
 
 int query_on_sessions(void *conn, struct msg *m, struct ops_err *err);
 int query_on_programs(void *conn, struct msg *m, struct ops_err *err);
+int query_on_switches(void *conn, struct msg *m, struct ops_err *err);
 int query_on_visits(void *conn, struct msg *m, struct ops_err *err);
 int query_on_logins(void *conn, struct msg *m, struct ops_err *err);
 int query_on_open(void *conn, struct msg *m, struct ops_err *err);
