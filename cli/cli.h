@@ -148,7 +148,7 @@ struct note_opts {
 struct play_opts {
 	double speed;
 	uint64_t max_idle;
-	bool has_speed, has_max_idle, no_tui;
+	bool has_speed, has_max_idle, notes, no_tui;
 };
 struct export_opts {
 	const char *format, *output, *timing, *timing_format;

@@ -11,6 +11,9 @@
 
 #define OUT_MAX (16u << 20)
 #define TOLD OPSEAL_SYSCONFDIR "/doors.told" /* beside what setup keeps */
+/* Findings that are told each; of the others how many.  With that one they find room in
+ * the pipe to the supervisor (16 packets), however late it comes to read. */
+#define SINGLY 12
 
 /* -- learning -- */
 
@@ -64,32 +67,78 @@ check_report(const struct doctor *d, struct ops_err *err)
 	return 0;
 }
 
-/* Tell what was not told yet; next is what was told then. */
+static bool
+is_told(const struct hostfile *before, const char *text)
+{
+	return before->bytes.len > 0 &&
+	       reported_has(
+		   (const char *)before->bytes.data, before->bytes.len, text);
+}
+
+static void
+finding(const struct verdict *v, char out[static 2 * VERDICT_TEXT])
+{
+	(void)snprintf(out, 2 * VERDICT_TEXT, "%s: %s", v->check, v->why);
+}
+
+/* How many there are that were not told yet. */
+static unsigned
+count_new(const struct doctor *d, const struct hostfile *before)
+{
+	char text[2 * VERDICT_TEXT];
+	unsigned n = 0;
+
+	for (size_t i = 0; i < d->all.n; i++) {
+		finding(&d->all.v[i], text);
+		n += d->all.v[i].door && !is_told(before, text);
+	}
+	return n;
+}
+
+/* Those that aren't told singly. */
+static int
+tell_rest(struct doctor *d, unsigned rest, struct ops_err *err)
+{
+	char text[VERDICT_TEXT];
+
+	(void)snprintf(text, sizeof(text),
+	    "and %u more changes of doors: opseal doctor --json lists them",
+	    rest);
+	return remote_report(d->remote, ALERT_DOOR, rest, text, err);
+}
+
+/* Tell what was not told yet; next is what was told then.  What can't be told is tried
+ * again the next time. */
 static int
 tell(struct doctor *d, const struct hostfile *before, struct ops_buf *next,
     struct ops_err *err)
 {
-	const char *p =
-	    before->bytes.len > 0 ? (const char *)before->bytes.data : "";
-	int rc = 0;
+	unsigned all = count_new(d, before), n = 0;
+	bool rest = all > SINGLY && tell_rest(d, all - SINGLY, err) == 0;
+	int rc = all > SINGLY && !rest ? -1 : 0;
 
 	reported_begin(next);
 	for (size_t i = 0; i < d->all.n; i++) {
-		const struct verdict *v = &d->all.v[i];
 		char text[2 * VERDICT_TEXT];
 		struct ops_err why = { 0 };
+		bool told;
 
-		if (!v->door)
+		if (!d->all.v[i].door)
 			continue;
-		(void)snprintf(text, sizeof(text), "%s: %s", v->check, v->why);
-		if (!reported_has(p, before->bytes.len, text) &&
-		    remote_report(d->remote, ALERT_DOOR, 0, text, &why) < 0) {
-			/* It is tried again the next time. */
-			*err = why;
-			rc = -1;
-			continue;
+		finding(&d->all.v[i], text);
+		told = is_told(before, text);
+		if (!told && n++ >= SINGLY)
+			told = rest;
+		else if (!told) {
+			told = remote_report(
+				   d->remote, ALERT_DOOR, 0, text, &why) == 0;
+			if (!told) {
+				*err = why;
+				rc = -1;
+			}
 		}
-		reported_add(next, text);
+		if (told)
+			reported_add(next, text);
 	}
 	reported_end(next);
 	return rc;
@@ -144,6 +193,8 @@ answer(const struct doctor *d, const struct doctor_opts *o, struct ops_err *err)
 	}
 	cli_put(&out);
 	ops_buf_free(&out);
+	if (d->all.failed)
+		cli_note(d->cli, "there are more than find room here");
 	return lacks > 0 || d->all.failed ? CLI_PARTIAL : CLI_FINE;
 }
 

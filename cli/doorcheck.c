@@ -15,7 +15,6 @@
 #include "setupwish.h"
 #include "sshd.h"
 
-#define ROWS 50 /* of accounts; then they are counted */
 #define SHELLS "/etc/shells"
 #define SETUP "opseal setup"
 
@@ -77,7 +76,6 @@ struct census {
 	uint32_t min, max;
 	bool by_shell;  /* the door is the shell; else sshd's ForceCommand */
 	unsigned doors; /* accounts that have it */
-	unsigned rows;
 };
 
 static const char *
@@ -86,19 +84,10 @@ text(const struct hostfile *f)
 	return f->bytes.len > 0 ? (const char *)f->bytes.data : "";
 }
 
-/* False: there were enough of them. */
-static bool
-row(struct census *c)
-{
-	return c->rows++ < ROWS;
-}
-
 static void
 wrong(struct census *c, const char *mend, const char *account, const char *why,
     const char *shell)
 {
-	if (!row(c))
-		return;
 	verdict_add(&c->d->all, c->name, VERDICT_UNCOVERED,
 	    "judged from /etc/passwd", mend, "%s: %s%s", account, why, shell);
 	verdict_door(&c->d->all);
@@ -108,10 +97,9 @@ static void
 left(struct census *c, const char *mend, const char *account, const char *shell,
     const char *why)
 {
-	if (row(c))
-		verdict_add(&c->d->all, c->name, doctor_events(c->d),
-		    "judged from /etc/passwd", mend,
-		    "%s has %s, and not the door: %s", account, shell, why);
+	verdict_add(&c->d->all, c->name, doctor_events(c->d),
+	    "judged from /etc/passwd", mend, "%s has %s, and not the door: %s",
+	    account, shell, why);
 }
 
 /* The door has something behind it for this account? */
@@ -208,9 +196,6 @@ judge_all(struct census *c)
 		free(account);
 		free(shell);
 	}
-	if (c->rows > ROWS)
-		verdict_add(&c->d->all, c->name, VERDICT_NOTE, NULL, NULL,
-		    "and %u more", c->rows - ROWS);
 	verdict_add(&c->d->all, c->name,
 	    c->doors > 0 ? VERDICT_RECORDED : VERDICT_WRONG,
 	    c->by_shell ? "judged from /etc/passwd"

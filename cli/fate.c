@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/procstat.h"
 
-#define TICK_NS 10000000u /* of proc(5)'s times; USER_HZ is 100 */
 /* So far the wall clock may have been moved since the program began. */
 #define LATE_MAX UINT64_C(2000000000) /* an end is here by then */
 #define BOOT_SLACK UINT64_C(60000000000)
@@ -39,7 +38,7 @@ is_running(const struct program_exec *e)
 	n = read(fd, text, sizeof(text));
 	close(fd);
 	return n > 0 && procstat_parse(text, (size_t)n, &st, NULL) == 0 &&
-	       st.start == e->start / TICK_NS;
+	       st.start == e->start / EVENT_TICK_NS;
 }
 
 enum fate

@@ -14,6 +14,7 @@
 #include "detail.h"
 #include "follow.h"
 #include "loghint.h"
+#include "logswitch.h"
 #include "programs.h"
 #include "screen.h"
 #include "source.h"
@@ -180,7 +181,7 @@ put_row(struct table *t, const struct cli *cli, const struct program *p,
 	static const struct descent_step flat = { 0 };
 
 	char text[OPS_TIME_TEXT], tty[PROGRAM_TTY_NAME];
-	bool lost = p->kind == PROGRAM_LOST;
+	bool nobody = program_of_nobody(p);
 	bool ran = p->kind == PROGRAM_RAN || p->kind == PROGRAM_ENDED ||
 		   p->kind == PROGRAM_ACCOUNTED;
 	uint32_t euid = ran ? p->exec.euid : p->failed.euid;
@@ -191,12 +192,12 @@ put_row(struct table *t, const struct cli *cli, const struct program *p,
 	table_cell_str(t, text);
 	cell_user(t, p->login);
 	cell_person(t, p);
-	cell_user(t, lost || euid == p->login ? EVENT_UNSET : euid);
+	cell_user(t, nobody || euid == p->login ? EVENT_UNSET : euid);
 	program_tty(program_terminal(p), tty);
 	table_cell_str(t, tty);
 	(void)snprintf(
 	    text, sizeof(text), "%u", ran ? p->exec.pid : p->failed.pid);
-	table_cell_str(t, lost ? "-" : text);
+	table_cell_str(t, nobody ? "-" : text);
 	cell_exit(t, p);
 	cell_span(t, over, programs_duration(p));
 	cell_span(t, p->has_end, p->end.utime + p->end.stime);
@@ -311,6 +312,7 @@ struct following {
 	struct program_filter f;
 	struct follow *follow;
 	struct table *table;
+	struct logswitch switched;
 	unsigned first; /* so many to begin with; 0: it has begun */
 	uint64_t from;  /* nothing that began before is asked for */
 };
@@ -337,18 +339,26 @@ look(struct cli *cli, const struct log_opts *o, struct following *w,
     struct ops_err *err)
 {
 	struct program_list l = { 0 };
+	struct switches switches = { 0 };
 	struct ops_clock now;
 	int rc;
 
 	ops_clock_read(&now);
 	if (source_programs(cli->source, &w->f, &l, err) < 0)
 		return -1;
-	rc = follow_sift(w->follow, &l, err);
+	rc = logswitch_may_be(cli, &l, &w->switched)
+		 ? source_switches(cli, &switches, err)
+		 : 0;
+	if (rc == 0)
+		rc = logswitch_put(&switches, &w->f, &l, err);
+	if (rc == 0)
+		rc = follow_sift(w->follow, &l, err);
 	if (rc == 0 && w->first > 0)
 		begin_following(w, &l);
 	if (rc == 0)
 		rc = put_more(cli, o, w->table, &l, err);
 	program_list_free(&l);
+	switches_free(&switches);
 	w->f.since = later(w->from,
 	    now.realtime - (o->failed ? FOLLOW_BACK_ENDS : FOLLOW_BACK));
 	return rc;
@@ -498,6 +508,15 @@ has_wanted(const struct program_list *l)
 	return false;
 }
 
+/* Is a kind of programs asked for, and not all of a time? */
+static bool
+is_narrow(const struct log_opts *o, const struct program_filter *f)
+{
+	return f->name != NULL || f->exe != NULL || f->tty != NULL ||
+	       f->person != NULL || f->has_login || f->has_euid ||
+	       f->has_session || f->failed || o->source != NULL;
+}
+
 static int
 list_programs(struct cli *cli, const struct log_opts *o,
     const struct program_filter *f, struct program_list *ret,
@@ -514,10 +533,35 @@ list_programs(struct cli *cli, const struct log_opts *o,
 	return -1;
 }
 
+/* Put the lines of opseal off and on between them, where anything was found, or asked
+ * for without saying what; of one session, while it went on. */
 static int
-print(const struct cli *cli, const struct log_opts *o,
-    const struct program_list *l, struct ops_err *err)
+put_switches(struct cli *cli, const struct log_opts *o,
+    const struct program_filter *f, struct program_list *l,
+    struct switches *ret, struct ops_err *err)
 {
+	struct program_filter when = *f;
+	struct logswitch none = { .looked = false };
+
+	if (!has_wanted(l) && is_narrow(o, f))
+		return 0;
+	if (!logswitch_may_be(cli, l, &none))
+		return 0;
+	if (f->has_session) {
+		when.since = l->p[0].time;
+		when.until = l->p[l->n - 1].time;
+	}
+	if (source_switches(cli, ret, err) < 0)
+		return -1;
+	return logswitch_put(ret, &when, l, err);
+}
+
+static int
+print(struct cli *cli, const struct log_opts *o, const struct program_list *l,
+    struct ops_err *err)
+{
+	if (is_empty(l))
+		return 0;
 	if (!o->json)
 		return print_table(cli, o, l, err);
 	print_json(cli, o, l);
@@ -594,6 +638,7 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 {
 	const struct log_opts *o = opts;
 	struct program_list list = { 0 };
+	struct switches switches = { 0 };
 	struct program_filter f;
 	struct ops_err err = { 0 };
 	uint64_t away = 0;
@@ -630,7 +675,9 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 	    list_programs(cli, o, &f, &list, &err) < 0)
 		return cli_fail(cli, &err);
 	holes = o->json ? 0 : only_holes(&list, &away);
-	if (!is_empty(&list) && holes == 0 && print(cli, o, &list, &err) < 0) {
+	if (holes == 0 &&
+	    (put_switches(cli, o, &f, &list, &switches, &err) < 0 ||
+		print(cli, o, &list, &err) < 0)) {
 		status = cli_fail(cli, &err);
 	} else if (!has_wanted(&list)) {
 		put_nothing(cli, &f, &list, holes, away);
@@ -645,5 +692,6 @@ cmd_log(struct cli *cli, const void *opts, int argc, char **argv)
 		    list.missing);
 	tell_expired(cli, o, list.expired, status == CLI_NOTHING);
 	program_list_free(&list);
+	switches_free(&switches);
 	return status;
 }

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "choice.h"
 #include "cli.h"
 #include "describe.h"
 #include "person.h"
@@ -84,18 +85,6 @@ put_row(struct table *t, const struct cli *cli, const struct login_seen *l)
 	table_cell_str(t, text);
 }
 
-/* Those to print: the newest n, in either order. */
-struct choice {
-	size_t first, n;
-	bool reverse;
-};
-
-static const struct login_seen *
-chosen(const struct logins *l, const struct choice *c, size_t i)
-{
-	return &l->l[c->reverse ? c->first + c->n - 1 - i : c->first + i];
-}
-
 static int
 print_table(const struct cli *cli, const struct logins *l,
     const struct choice *c, struct ops_err *err)
@@ -107,7 +96,7 @@ print_table(const struct cli *cli, const struct logins *l,
 	if (table_new(columns, OPS_ARRAY_LEN(columns), &t, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++)
-		put_row(t, cli, chosen(l, c, i));
+		put_row(t, cli, &l->l[choice_at(c, i)]);
 	rc = table_put(t, cli->width, cli->colour, &out, err);
 	cli_put(&out);
 	ops_buf_free(&out);
@@ -176,7 +165,7 @@ print_json(
 	struct ops_buf out = { .max = OUT_MAX };
 
 	for (size_t i = 0; i < c->n; i++) {
-		put_json(chosen(l, c, i), cli->global.utc, &out);
+		put_json(&l->l[choice_at(c, i)], cli->global.utc, &out);
 		cli_put(&out);
 	}
 	ops_buf_free(&out);
@@ -192,7 +181,7 @@ cmd_logins(struct cli *cli, const void *opts, int argc, char **argv)
 		.until = o->until };
 	struct session_list list = { 0 };
 	const struct logins *l = &list.logins;
-	struct choice c = { .reverse = o->reverse };
+	struct choice c;
 	struct ops_err err = { 0 };
 	int status = CLI_FINE;
 
@@ -200,8 +189,7 @@ cmd_logins(struct cli *cli, const void *opts, int argc, char **argv)
 	if (cli_check_span(cli, o->since, o->until, &err) < 0 ||
 	    source_logins(cli, &f, o->mine, &list, &err) < 0)
 		return cli_fail(cli, &err);
-	c.n = o->count > 0 && o->count < l->n ? o->count : l->n;
-	c.first = l->n - c.n;
+	c = choice_of(l->n, o->count, o->reverse);
 	if (c.n == 0) {
 		if (!cli->partial)
 			cli_note(cli, "no logins");

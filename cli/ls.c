@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "choice.h"
 #include "cli.h"
 #include "describe.h"
 #include "ending.h"
@@ -200,18 +201,6 @@ keep_source(struct session_list *l, const char *source, struct ops_err *err)
 	return 0;
 }
 
-/* Of the sessions kept, those to print: order and number. */
-struct choice {
-	size_t first, n;
-	bool reverse;
-};
-
-static const struct session *
-chosen(const struct session_list *l, const struct choice *c, size_t i)
-{
-	return &l->s[c->reverse ? c->first + c->n - 1 - i : c->first + i];
-}
-
 static int
 print_table(const struct cli *cli, const struct session_list *l,
     const struct choice *c, struct ops_err *err)
@@ -227,7 +216,8 @@ print_table(const struct cli *cli, const struct session_list *l,
 	ops_clock_read(&now);
 	prefix = prefix_length(l);
 	for (size_t i = 0; i < c->n; i++)
-		put_session(t, cli, chosen(l, c, i), prefix, now.realtime);
+		put_session(
+		    t, cli, &l->s[choice_at(c, i)], prefix, now.realtime);
 	rc = table_put(t, cli->width, cli->colour, &out, err);
 	cli_put(&out);
 	ops_buf_free(&out);
@@ -242,7 +232,8 @@ print_json(
 	struct ops_buf out = { .max = OUT_MAX };
 
 	for (size_t i = 0; i < c->n; i++) {
-		describe_session_json(chosen(l, c, i), cli->global.utc, &out);
+		describe_session_json(
+		    &l->s[choice_at(c, i)], cli->global.utc, &out);
 		ops_buf_put8(&out, '\n');
 		cli_put(&out);
 	}
@@ -280,7 +271,7 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 		.note = o->note,
 	};
 	struct session_list list = { 0 };
-	struct choice c = { .reverse = o->reverse };
+	struct choice c;
 	struct ops_err err = { 0 };
 	int status = CLI_FINE;
 
@@ -292,8 +283,7 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 		session_list_free(&list);
 		return cli_fail(cli, &err);
 	}
-	c.n = o->count > 0 && o->count < list.n ? o->count : list.n;
-	c.first = list.n - c.n;
+	c = choice_of(list.n, o->count, o->reverse);
 	if (c.n == 0) {
 		/* There may be some, where events can't be read: that was said. */
 		if (!cli->partial)

@@ -102,6 +102,7 @@ static const struct opt play_options[] = {
 #define AT(m) offsetof(struct play_opts, m)
 	{ "speed",    's', OPT_SPEED,    "X",    "X times as fast; 0: at once",      AT(speed), AT(has_speed) },
 	{ "max-idle", 'i', OPT_DURATION, "TIME", "cut pauses to TIME: 2s, 500ms",    AT(max_idle), AT(has_max_idle) },
+	{ "notes",    0,   OPT_FLAG,     NULL,   "its reason and notes as well, each when it was said", AT(notes), 0 },
 	{ "no-tui",   0,   OPT_FLAG,     NULL,   "just the timing: no keys",         AT(no_tui), 0 },
 #undef AT
 	{ 0 },

@@ -6,10 +6,26 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/text.h"
 #include "cli.h"
 #include "describe.h"
 #include "player.h"
+#include "said.h"
 #include "screen.h"
+
+#define TAG_LEN 3 /* random bytes of a tag */
+
+/* What is being played. */
+struct playing {
+	struct player *p;
+	struct said said;          /* none without --notes */
+	char tag[2 * TAG_LEN + 1]; /* in front of each note */
+	unsigned told;             /* of them */
+	uint64_t from;             /* nothing before it is waited for */
+	bool jumped;               /* that has come */
+};
 
 /* A recording made on a larger terminal won't look as it did. */
 static void
@@ -38,54 +54,111 @@ play_mark(struct player *p, const char *mark, struct ops_err *err)
 	return player_show(p, (const uint8_t *)line, (size_t)n, err);
 }
 
+/* Up to the moment asked for, everything is drawn at once. */
 static enum player_result
-play_record(struct player *p, const struct screen_record *r, uint64_t from,
-    bool *jumped, struct ops_err *err)
+wait_for(struct playing *g, uint64_t offset)
+{
+	if (offset < g->from)
+		return PLAYER_GO_ON;
+	if (!g->jumped)
+		player_set(g->p, g->from);
+	g->jumped = true;
+	return player_wait(g->p, offset);
+}
+
+/* The tag is of this play alone: what was recorded can't have it. */
+static enum player_result
+play_note(struct playing *g, const struct remark_seen *r, uint64_t offset,
+    struct ops_err *err)
+{
+	struct ops_buf line = { .max = 8 * REMARK_TEXT_MAX };
+	enum player_result rc = PLAYER_FAILED;
+	char at[24];
+
+	ops_offset_text(offset, at);
+	ops_buf_printf(&line, "\r\n[opseal %s, %s] ", g->tag, at);
+	said_put(&line, g->said.s, r);
+	ops_buf_puts(&line, "\r\n");
+	if (ops_buf_check(&line, "note", err) == 0)
+		rc = player_show(g->p, line.data, line.len, err);
+	ops_buf_free(&line);
+	g->told++;
+	return rc;
+}
+
+/* What was said until then, and since the moment asked for. */
+static enum player_result
+play_notes(struct playing *g, uint64_t until, struct ops_err *err)
 {
 	enum player_result rc = PLAYER_GO_ON;
+	const struct remark_seen *r;
+	uint64_t offset;
+
+	while (rc == PLAYER_GO_ON &&
+	       (r = said_next(&g->said, until, &offset)) != NULL) {
+		if (offset < g->from)
+			continue;
+		rc = wait_for(g, offset);
+		if (rc == PLAYER_GO_ON)
+			rc = play_note(g, r, offset, err);
+	}
+	return rc;
+}
+
+static enum player_result
+play_record(
+    struct playing *g, const struct screen_record *r, struct ops_err *err)
+{
+	enum player_result rc = play_notes(g, r->offset, err);
 	char mark[DESCRIBE_MARK];
 
-	/* Up to the moment asked for, everything is drawn at once. */
-	if (r->offset >= from) {
-		if (!*jumped)
-			player_set(p, from);
-		*jumped = true;
-		rc = player_wait(p, r->offset);
-	}
+	if (rc == PLAYER_GO_ON)
+		rc = wait_for(g, r->offset);
 	if (rc == PLAYER_GO_ON && r->rec.type == REC_OUTPUT)
-		rc = player_show(p, r->rec.payload, r->rec.len, err);
+		rc = player_show(g->p, r->rec.payload, r->rec.len, err);
 	else if (rc == PLAYER_GO_ON && describe_gap(r, mark))
-		rc = play_mark(p, mark, err);
+		rc = play_mark(g->p, mark, err);
 	return rc;
 }
 
 static int
-play(struct cli *cli, struct screen *sc, struct player *p, uint64_t from)
+play(struct cli *cli, struct screen *sc, struct playing *g)
 {
 	enum player_result rc = PLAYER_GO_ON;
 	char mark[DESCRIBE_MARK];
 	struct screen_hole hole;
 	struct screen_record r;
 	struct ops_err err = { 0 };
-	bool jumped = from == 0;
 
 	while (rc == PLAYER_GO_ON) {
 		bool more = screen_next_noted(sc, &r);
 
 		if (screen_take_hole(sc, &hole)) {
 			describe_hole(&hole, mark);
-			rc = play_mark(p, mark, &err);
+			rc = play_mark(g->p, mark, &err);
 		}
 		if (!more)
 			break;
 		if (rc == PLAYER_GO_ON)
-			rc = play_record(p, &r, from, &jumped, &err);
+			rc = play_record(g, &r, &err);
 	}
 	if (rc == PLAYER_GO_ON)
-		rc = player_flush(p, &err);
+		rc = play_notes(g, UINT64_MAX, &err);
+	if (rc == PLAYER_GO_ON)
+		rc = player_flush(g->p, &err);
 	if (rc == PLAYER_FAILED && err.code == OPS_OK)
 		ops_fail(&err, OPS_EIO, "stdout can't be written");
 	return rc == PLAYER_FAILED ? cli_fail(cli, &err) : CLI_FINE;
+}
+
+static void
+tell_tag(struct cli *cli, const struct playing *g)
+{
+	if (g->said.l->n > 0)
+		cli_note(cli,
+		    "lines that begin with [opseal %s are notes; any other is "
+		    "the session's own",
+		    g->tag);
 }
 
 static int
@@ -99,21 +172,34 @@ play_session(struct cli *cli, const struct play_opts *o,
 		.max_idle = o->max_idle,
 		.has_max_idle = o->has_max_idle,
 	};
+	struct remark_list notes = { 0 };
+	struct playing g = {
+		.said = { s, &notes, 0 }, .from = from, .jumped = from == 0
+	};
 	struct screen *sc = NULL;
-	struct player *p;
 	struct ops_err err = { 0 };
+	uint8_t tag[TAG_LEN];
 	int status, sig;
 
 	if (screen_open(cli, s, &sc, &err) < 0)
 		return cli_fail(cli, &err);
 	tell_size(cli, s);
-	if (player_new(&po, &p, &err) < 0) {
+	ops_random(tag, sizeof(tag));
+	ops_hex(tag, sizeof(tag), g.tag);
+	if ((o->notes && source_remarks(cli, s, &notes, &err) < 0) ||
+	    player_new(&po, &g.p, &err) < 0) {
+		remark_list_free(&notes);
 		screen_free(sc);
 		return cli_fail(cli, &err);
 	}
-	status = play(cli, sc, p, from);
-	sig = player_signal(p);
-	player_free(p);
+	tell_tag(cli, &g);
+	status = play(cli, sc, &g);
+	sig = player_signal(g.p);
+	player_free(g.p);
+	/* Again: what was told first may have been wiped off. */
+	if (g.told > 0)
+		tell_tag(cli, &g);
+	remark_list_free(&notes);
 	/* Now that the terminal is in order, end as the signal would have. */
 	if (sig != 0)
 		raise(sig);

@@ -237,6 +237,8 @@ probe_run(struct probe *p, const struct probe_how *how, struct ops_err *err)
 
 	if (fd < 0)
 		return -1;
+	p->door = p->pid;
+	p->uid = how->change ? how->uid : geteuid();
 	ended = hear(p, how, fd);
 	/* Whoever is left hangs up. */
 	(void)close(fd);
@@ -255,22 +257,35 @@ probe_run(struct probe *p, const struct probe_how *how, struct ops_err *err)
 
 /* -- looking -- */
 
+static bool
+is_its(const struct probe *p, const struct session *s)
+{
+	return !session_imported(s) && s->open.uid == p->uid &&
+	       s->open.pid == (uint32_t)p->door;
+}
+
+/* *ret: in the list; NULL: there is none. */
 static int
 find(struct probe *p, struct remote *r, struct session_list *list,
-    struct ops_err *err)
+    const struct session **ret, struct ops_err *err)
 {
 	const struct proto_filter f = { .command = { (const uint8_t *)p->word,
 					    strlen(p->word) } };
+	const struct session *s = NULL;
 
 	if (remote_sessions(r, &f, list, err) < 0)
 		return -1;
-	p->found = list->n > 0;
-	if (!p->found)
+	for (size_t i = 0; i < list->n && s == NULL; i++)
+		if (is_its(p, &list->s[i]))
+			s = &list->s[i];
+	*ret = s;
+	p->found = s != NULL;
+	if (s == NULL)
 		return 0;
-	p->kind = list->s[0].open.kind;
-	p->has_close = list->s[0].has_close;
-	p->close = list->s[0].close;
-	memcpy(p->id, list->s[0].id_text, sizeof(p->id));
+	p->kind = s->open.kind;
+	p->has_close = s->has_close;
+	p->close = s->close;
+	memcpy(p->id, s->id_text, sizeof(p->id));
 	return 0;
 }
 
@@ -338,17 +353,18 @@ probe_look(struct probe *p, struct remote *r, struct ops_err *err)
 	const struct timespec pause = { 0, PAUSE_MS * 1000000L };
 	uint64_t end = ops_boottime() + LOOK_MS * (SECOND / 1000);
 	struct session_list list = { 0 };
+	const struct session *s = NULL;
 	int rc;
 
 	for (;;) {
-		rc = find(p, r, &list, err);
+		rc = find(p, r, &list, &s, err);
 		if (rc < 0 || p->has_close || ops_boottime() >= end)
 			break;
 		session_list_free(&list);
 		(void)nanosleep(&pause, NULL);
 	}
-	if (rc == 0 && p->found && p->kind == SESSION_TERMINAL)
-		rc = read_session(p, r, list.s[0].id, err);
+	if (rc == 0 && s != NULL && p->kind == SESSION_TERMINAL)
+		rc = read_session(p, r, s->id, err);
 	session_list_free(&list);
 	return rc;
 }

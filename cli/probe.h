@@ -26,6 +26,8 @@
 struct probe {
 	char word[PROBE_WORD];
 	pid_t pid;            /* of the door; 0: it has ended */
+	pid_t door;           /* what that was */
+	uid_t uid;            /* as which it ran */
 	char tty[32];         /* path of its outer terminal; "": it has none */
 	struct ops_buf shown; /* there, or on its standard output */
 	bool answered;        /* it asked for a reason */
@@ -57,7 +59,7 @@ int probe_begin(struct probe *p, struct ops_err *err);
 int probe_run(
     struct probe *p, const struct probe_how *how, struct ops_err *err);
 /* Look for its session and read it; waits a moment for its end.  0 also if there
- * is none. */
+ * is none.  Others can write its word, too: it is the one of its door and user. */
 int probe_look(struct probe *p, struct remote *r, struct ops_err *err);
 void probe_end(struct probe *p);
 

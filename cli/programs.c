@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "describe.h"
 #include "fate.h"
+#include "store/switches.h"
 #include "transferred.h"
 #include "word.h"
 
@@ -267,12 +268,34 @@ put_name(struct ops_buf *out, struct event_text name)
 		word_put(out, name.p, name.n, true);
 }
 
+static void
+put_switched(struct ops_buf *out, const struct switched *s)
+{
+	if (s->e.what == DAEMON_START) {
+		ops_buf_puts(out, "[recording was on again as the daemon "
+				  "began: who switched it on isn't known]");
+		return;
+	}
+	ops_buf_printf(out, "[recording was switched %s by ",
+	    s->e.what == DAEMON_OFF ? "off" : "on");
+	switched_by(out, s);
+	if (s->e.what == DAEMON_OFF && s->e.text.p != NULL) {
+		ops_buf_puts(out, ": ");
+		describe_text(out, &s->e.text);
+	}
+	ops_buf_puts(out, "]");
+}
+
 void
 programs_command(const struct program *p, struct ops_buf *out)
 {
 	const struct program_loss *l = &p->loss;
 	char span[24];
 
+	if (p->kind == PROGRAM_SWITCHED) {
+		put_switched(out, p->switched);
+		return;
+	}
 	if (p->kind == PROGRAM_LOST && !program_lost_counted(p)) {
 		describe_span(l->until - l->from, span);
 		ops_buf_printf(out,

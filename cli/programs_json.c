@@ -10,6 +10,7 @@
 #include "describe.h"
 #include "fate.h"
 #include "programs.h"
+#include "store/switches.h"
 #include "transferred.h"
 
 static void
@@ -456,6 +457,19 @@ json_coverage(struct json *j, const struct program_coverage *c)
 }
 
 static void
+json_switched(struct json *j, const struct switched *s)
+{
+	const struct event_daemon *e = &s->e;
+
+	describe_json_id(j, "uid", e->has_who ? e->uid : EVENT_UNSET);
+	describe_json_text(j, "user", &e->user);
+	describe_json_id(j, "auid", e->has_who ? e->auid : EVENT_UNSET);
+	describe_json_text(j, "login", &e->login);
+	if (e->what == DAEMON_OFF)
+		describe_json_text(j, "reason", &e->text);
+}
+
+static void
 json_kind(struct json *j, const struct program *p)
 {
 	switch (p->kind) {
@@ -473,6 +487,9 @@ json_kind(struct json *j, const struct program *p)
 		break;
 	case PROGRAM_COVERAGE:
 		json_coverage(j, &p->coverage);
+		break;
+	case PROGRAM_SWITCHED:
+		json_switched(j, p->switched);
 		break;
 	default:
 		json_loss(j, p);
@@ -497,6 +514,16 @@ json_fate(struct json *j, const struct program *p, bool utc)
 	json_str(j, text);
 }
 
+static const char *
+source_name_of(const struct program *p)
+{
+	if (p->kind == PROGRAM_SWITCHED)
+		return "opseald";
+	return program_imported(p)            ? "import"
+	       : p->kind == PROGRAM_ACCOUNTED ? "acct"
+					      : "capture";
+}
+
 void
 programs_json(const struct program *p, bool utc, struct ops_buf *out)
 {
@@ -511,7 +538,10 @@ programs_json(const struct program *p, bool utc, struct ops_buf *out)
 
 	json_begin_object(&j);
 	json_key(&j, "kind");
-	json_str(&j, kinds[p->kind]);
+	if (p->kind == PROGRAM_SWITCHED)
+		json_str(&j, p->switched->e.what == DAEMON_OFF ? "off" : "on");
+	else
+		json_str(&j, kinds[p->kind]);
 	ops_time_rfc3339(p->time, utc, text);
 	json_key(&j, "time");
 	json_str(&j, text);
@@ -519,9 +549,7 @@ programs_json(const struct program *p, bool utc, struct ops_buf *out)
 	json_key(&j, "sealed");
 	json_bool(&j, p->sealed);
 	json_key(&j, "source");
-	json_str(&j, program_imported(p)            ? "import"
-		     : p->kind == PROGRAM_ACCOUNTED ? "acct"
-						    : "capture");
+	json_str(&j, source_name_of(p));
 	json_fate(&j, p, utc);
 	json_kind(&j, p);
 	json_end_object(&j);

@@ -406,14 +406,15 @@ remote_note(struct remote *r, const uint8_t id[static OPS_ID_LEN],
 	return rc;
 }
 
-/* C_END of a list of notes. */
+/* C_END of a list of n that was made of events. */
 static int
-end_of_remarks(const struct msg *m, struct remark_list *l, struct ops_err *err)
+end_of_events(
+    const struct msg *m, size_t n, uint64_t *missing, struct ops_err *err)
 {
-	if (m->p == NULL || m->n != 12 || ops_getle32(m->p) != l->n)
+	if (m->p == NULL || m->n != 12 || ops_getle32(m->p) != n)
 		return ops_fail(
 		    err, OPS_EFORMAT, "the daemon's list is not whole");
-	l->missing = ops_getle64(m->p + 4);
+	*missing = ops_getle64(m->p + 4);
 	return 0;
 }
 
@@ -433,7 +434,7 @@ remote_remarks(struct remote *r, const uint8_t id[static OPS_ID_LEN],
 			msg_close_fds(&m);
 	}
 	if (rc == 0)
-		rc = end_of_remarks(&m, &list, err);
+		rc = end_of_events(&m, list.n, &list.missing, err);
 	if (rc < 0) {
 		remark_list_free(&list);
 		return -1;
@@ -598,14 +599,36 @@ remote_visits(struct remote *r, uint64_t since, uint64_t until,
 		if (rc == 0)
 			msg_close_fds(&m);
 	}
-	if (rc < 0 || m.p == NULL || m.n != 12 || ops_getle32(m.p) != all.n) {
-		if (rc == 0)
-			ops_fail(
-			    err, OPS_EFORMAT, "the daemon's list is not whole");
+	if (rc == 0)
+		rc = end_of_events(&m, all.n, &all.missing, err);
+	if (rc < 0) {
 		visits_free(&all);
 		return -1;
 	}
-	all.missing = ops_getle64(m.p + 4);
+	*ret = all;
+	return 0;
+}
+
+int
+remote_switches(struct remote *r, struct switches *ret, struct ops_err *err)
+{
+	struct switches all = { 0 };
+	struct msg m = { .type = 0 };
+	int rc = request(r, C_SWITCHES, NULL, 0, C_SWITCHED, C_END, &m, err);
+
+	while (rc == 0 && m.type == C_SWITCHED) {
+		rc = switched_get(m.p, m.n, &all, err);
+		if (rc == 0)
+			rc = receive(r, C_SWITCHED, C_END, &m, err);
+		if (rc == 0)
+			msg_close_fds(&m);
+	}
+	if (rc == 0)
+		rc = end_of_events(&m, all.n, &all.missing, err);
+	if (rc < 0) {
+		switches_free(&all);
+		return -1;
+	}
 	*ret = all;
 	return 0;
 }

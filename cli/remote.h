@@ -19,6 +19,7 @@
 #include "store/programs.h"
 #include "store/remarks.h"
 #include "store/session.h"
+#include "store/switches.h"
 #include "store/vfs.h"
 #include "store/visits.h"
 
@@ -50,6 +51,9 @@ int remote_programs(struct remote *r, const struct proto_programs *f,
 /* Who was here, with the sessions of each, in that time (0: open). */
 int remote_visits(struct remote *r, uint64_t since, uint64_t until,
     struct visits *ret, struct ops_err *err);
+/* When recording was switched off and on. */
+int remote_switches(
+    struct remote *r, struct switches *ret, struct ops_err *err);
 /* Say what a check found (C_REPORT): opseald writes a line and tells who is to be
  * notified.  Root's alone. */
 int remote_report(struct remote *r, enum alert_kind kind, uint64_t count,

@@ -17,7 +17,7 @@
 
 #include "base/buf.h"
 
-#define REPORTED_MAX 1048576 /* bytes of the file */
+#define REPORTED_MAX 8388608 /* bytes of the file */
 
 /* Does p[0..n), a whole file, have the finding?  One that isn't whole has none, so all
  * is told again. */

@@ -291,6 +291,38 @@ source_remarks(struct cli *cli, const struct session *s,
 	return 0;
 }
 
+static int
+load_switches(struct source *s, struct switches *ret, struct ops_err *err)
+{
+	struct store *store;
+	int rc;
+
+	if (s->remote != NULL)
+		return remote_switches(s->remote, ret, err);
+	if (store_open(s->dir, 0, &store, err) < 0)
+		return ops_context(err, "store %s", s->name);
+	rc = switches_load(store, ret, err);
+	store_free(store);
+	return rc;
+}
+
+int
+source_switches(struct cli *cli, struct switches *ret, struct ops_err *err)
+{
+	struct switches all = { 0 };
+
+	if (load_switches(cli->source, &all, err) < 0)
+		return -1;
+	if (all.missing > 0)
+		cli_partial(cli,
+		    "%" PRIu64 " frames of the events can't be read: when "
+		    "recording was switched off may be missing here; opseal "
+		    "verify says more",
+		    all.missing);
+	*ret = all;
+	return 0;
+}
+
 int
 source_note(struct source *s, const uint8_t id[static OPS_ID_LEN],
     const char *text, size_t n, struct ops_err *err)

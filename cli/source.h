@@ -20,6 +20,7 @@
 #include "store/remarks.h"
 #include "store/session.h"
 #include "store/store.h"
+#include "store/switches.h"
 #include "store/vfs.h"
 #include "store/visits.h"
 
@@ -51,6 +52,10 @@ int source_programs(struct source *s, const struct program_filter *f,
 /* Who was here, with the sessions of each; only of the daemon (else OPS_EUNAVAIL). */
 int source_visits(struct source *s, uint64_t since, uint64_t until,
     struct visits *ret, struct ops_err *err);
+
+/* When recording was switched off and on; what can't be read of it is told on stderr
+ * (cli_partial()). */
+int source_switches(struct cli *cli, struct switches *ret, struct ops_err *err);
 
 /* The files; for checks and checkpoints.  everything: announce that all of it
  * will be read (verify).  Borrowed. */

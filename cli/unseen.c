@@ -18,6 +18,7 @@
 #include "describe.h"
 #include "doorpath.h"
 #include "excuse.h"
+#include "opening.h"
 #include "source.h"
 #include "table.h"
 
@@ -168,8 +169,10 @@ take_visits(
 		if (l != NULL)
 			l->met = true;
 		u->logins++;
-		u->with += v->sessions > 0;
-		if (v->sessions > 0)
+		u->with += visit_recorded(v);
+		u->assumed += v->opened == OPENED_ASSUMED;
+		u->by_hand += v->opened == OPENED_HAND;
+		if (visit_recorded(v))
 			continue;
 		r = add_row(u, v, err);
 		if (r == NULL)
@@ -256,7 +259,8 @@ count_programs(struct cli *cli, const struct visit *v, uint64_t *ret,
 
 static int
 excuse_row(struct cli *cli, struct unseen_row *r, const char *door,
-    bool captured, bool look_up, struct ops_err *err)
+    const struct switches *off, bool captured, bool look_up,
+    struct ops_err *err)
 {
 	const struct passwd *pw = getpwuid(r->v.uid);
 	struct ops_clock now;
@@ -271,7 +275,11 @@ excuse_row(struct cli *cli, struct unseen_row *r, const char *door,
 	if (f.knows_shell)
 		f.door = strcmp(pw->pw_shell, door) == 0;
 	r->excuse = excuse_of(&f);
-	if (r->excuse != NULL || !captured || !look_up || !f.has_ses)
+	if (r->excuse == NULL)
+		r->off = switches_at(off, r->v.begin);
+	/* What has a session has executed something. */
+	if (r->excuse != NULL || r->off != NULL || !captured || !look_up ||
+	    !f.has_ses || r->v.opened != OPENED_NOT)
 		return 0;
 	if (count_programs(cli, &r->v, &f.programs, &f.captured, err) < 0)
 		return -1;
@@ -292,10 +300,33 @@ excuse_all(
 		door[0] = '\0';
 	for (size_t i = 0; i < u->n; i++)
 		/* The newest: an old log may have many. */
-		if (excuse_row(cli, &u->row[i], door, captured,
+		if (excuse_row(cli, &u->row[i], door, &u->switches, captured,
 			u->n - i <= LOOKED_UP, err) < 0)
 			return -1;
 	return 0;
+}
+
+/* -- how their sessions began -- */
+
+static int
+judge_openings(struct cli *cli, struct visits *all, struct ops_err *err)
+{
+	static const char *const names[] = { OPENING_SHELL, OPENING_DOOR };
+	struct program_filter f = { .source = SOURCE_CAPTURE };
+	int rc = 0;
+
+	opening_span(all, &f.since, &f.until);
+	for (size_t i = 0; rc == 0 && f.until != 0 && i < OPS_ARRAY_LEN(names);
+	     i++) {
+		struct program_list list = { 0 };
+
+		f.name = names[i];
+		rc = source_programs(cli->source, &f, &list, err);
+		if (rc == 0)
+			rc = opening_judge(all, &list, err);
+		program_list_free(&list);
+	}
+	return rc;
 }
 
 /* -- all of it -- */
@@ -311,6 +342,10 @@ unseen_load(struct cli *cli, uint64_t since, uint64_t until, bool captured,
 
 	if (rc == 0)
 		rc = source_visits(cli->source, since, until, &u.visits, err);
+	if (rc == 0)
+		rc = judge_openings(cli, &u.visits, err);
+	if (rc == 0)
+		rc = source_switches(cli, &u.switches, err);
 	if (rc == 0)
 		rc = find_living(&a, err);
 	if (rc == 0)
@@ -334,7 +369,14 @@ unseen_free(struct unseen *u)
 {
 	free(u->row);
 	visits_free(&u->visits);
+	switches_free(&u->switches);
 	*u = (struct unseen){ 0 };
+}
+
+static bool
+is_explained(const struct unseen_row *r)
+{
+	return r->excuse != NULL || r->off != NULL;
 }
 
 uint64_t
@@ -343,7 +385,7 @@ unseen_unexplained(const struct unseen *u)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < u->n; i++)
-		n += u->row[i].excuse == NULL;
+		n += !is_explained(&u->row[i]);
 	return n;
 }
 
@@ -371,6 +413,54 @@ put_cell(struct table *t, const struct event_text *text)
 	ops_buf_free(&b);
 }
 
+/* "12:03:04", of another day with that. */
+static void
+put_time(struct ops_buf *out, uint64_t time, uint64_t day, bool utc)
+{
+	char text[OPS_TIME_TEXT], other[OPS_TIME_TEXT];
+
+	ops_time_short(time, utc, text);
+	ops_time_short(day, utc, other);
+	ops_buf_puts(out, strncmp(text, other, 11) == 0 ? text + 11 : text);
+}
+
+/* The reason, if there is one. */
+static void
+put_reason(struct ops_buf *out, const struct unseen_row *r)
+{
+	if (r->excuse != NULL) {
+		ops_buf_puts(out, r->excuse);
+	} else if (r->off != NULL) {
+		ops_buf_puts(out, "recording was off (");
+		switched_by(out, r->off);
+		ops_buf_puts(out, ": ");
+		describe_text(out, &r->off->e.text);
+		ops_buf_puts(out, ")");
+	}
+}
+
+static void
+put_why(struct table *t, const struct unseen_row *r, bool utc)
+{
+	struct ops_buf b = { .max = 4096 };
+
+	if (r->v.opened == OPENED_HAND) {
+		ops_buf_puts(&b, "recorded by hand from ");
+		put_time(&b, r->v.opened_at, r->v.begin, utc);
+		ops_buf_puts(&b, ", login since ");
+		put_time(&b, r->v.begin, r->v.opened_at, utc);
+		if (is_explained(r))
+			ops_buf_puts(&b, "; ");
+	} else if (!is_explained(r)) {
+		ops_buf_puts(&b, "NOT KNOWN");
+	}
+	put_reason(&b, r);
+	table_cell(t, b.data, b.len);
+	ops_buf_free(&b);
+	if (!is_explained(r))
+		table_colour(t, "31");
+}
+
 static void
 put_row(const struct cli *cli, struct table *t, const struct unseen_row *r)
 {
@@ -389,9 +479,7 @@ put_row(const struct cli *cli, struct table *t, const struct unseen_row *r)
 	put_cell(t, &r->v.from);
 	ops_time_short(r->v.end, cli->global.utc, text);
 	table_cell_str(t, r->v.end != 0 ? text : r->lives ? "goes on" : "-");
-	table_cell_str(t, r->excuse != NULL ? r->excuse : "NOT KNOWN");
-	if (r->excuse == NULL)
-		table_colour(t, "31");
+	put_why(t, r, cli->global.utc);
 }
 
 int
@@ -402,16 +490,22 @@ unseen_put(const struct cli *cli, const struct unseen *u, struct ops_buf *out,
 	int rc = 0;
 
 	ops_buf_printf(out,
-	    "logins      %" PRIu64 ", %" PRIu64 " of them with a session, "
-	    "%" PRIu64 " without and no reason is known\n",
-	    u->logins, u->with, unseen_unexplained(u));
+	    "logins      %" PRIu64 ", %" PRIu64 " of them with a session of "
+	    "their door, %" PRIu64 " recorded by hand, %" PRIu64
+	    " for no known reason not from their begin\n",
+	    u->logins, u->with, u->by_hand, unseen_unexplained(u));
+	if (u->assumed > 0)
+		ops_buf_printf(out,
+		    "assumed     of %" PRIu64 " that the session is their "
+		    "door's: the log doesn't tell\n",
+		    u->assumed);
 	if (u->n == 0)
 		return 0;
 	if (table_new(columns, OPS_ARRAY_LEN(columns), &t, err) < 0)
 		return -1;
 	for (size_t i = 0; i < u->n; i++)
 		put_row(cli, t, &u->row[i]);
-	ops_buf_puts(out, "\nLogins without a session:\n");
+	ops_buf_puts(out, "\nLogins without a session from their begin:\n");
 	rc = table_put(t, cli->width, cli->colour, out, err);
 	table_free(t);
 	return rc;
@@ -432,6 +526,7 @@ put_json_row(
     const struct cli *cli, const struct unseen_row *r, struct ops_buf *out)
 {
 	const struct visit *v = &r->v;
+	struct ops_buf why = { .max = 4096 };
 	struct json j = { .out = out };
 
 	json_begin_object(&j);
@@ -461,8 +556,14 @@ put_json_row(
 		json_uint(&j, v->bytes_out);
 	else
 		json_nil(&j);
+	put_json_time(&j, "recorded_from", v->opened_at, cli->global.utc);
+	put_reason(&why, r);
 	json_key(&j, "reason");
-	json_str(&j, r->excuse);
+	if (why.len > 0)
+		json_text(&j, why.data, why.len);
+	else
+		json_nil(&j);
+	ops_buf_free(&why);
 	json_end_object(&j);
 	ops_buf_put8(out, '\n');
 }
@@ -478,6 +579,8 @@ unseen_put_json(
 	json_str(&j, "logins");
 	describe_json_number(&j, "logins", u->logins);
 	describe_json_number(&j, "recorded", u->with);
+	describe_json_number(&j, "assumed", u->assumed);
+	describe_json_number(&j, "by_hand", u->by_hand);
 	describe_json_number(&j, "explained", u->n - unseen_unexplained(u));
 	describe_json_number(&j, "unexplained", unseen_unexplained(u));
 	json_end_object(&j);

@@ -1,7 +1,8 @@
 /*
- * unseen - logins without a session, for `opseal status --coverage`: those that PAM
- * told of, and those that go on now, as the kernel's audit sessions of all living
- * processes tell.
+ * unseen - logins that were not recorded from their begin, for `opseal status
+ * --coverage`: those that PAM told of, and those that go on now, as the kernel's audit
+ * sessions of all living processes tell.  They have no session, or one that was begun
+ * by hand.
  */
 #ifndef OPS_CLI_UNSEEN_H
 #define OPS_CLI_UNSEEN_H
@@ -10,6 +11,7 @@
 #include <stdint.h>
 
 #include "cli.h"
+#include "store/switches.h"
 #include "store/visits.h"
 
 #define UNSEEN_COMM 64
@@ -19,15 +21,20 @@ struct unseen_row {
 	bool lives;             /* a process of it does */
 	char comm[UNSEEN_COMM]; /* name of the oldest; claimed */
 	const char *excuse;     /* NULL: none */
+	const struct switched
+	    *off; /* recording was off as it began; NULL: on */
 };
 
 struct unseen {
 	uint64_t
 	    logins;    /* in that time, with those that only the kernel knows */
-	uint64_t with; /* that have a session */
+	uint64_t with; /* that have a session, of their door */
+	uint64_t assumed; /* of these: that it is their door's */
+	uint64_t by_hand; /* rows that have one */
 	struct unseen_row *row;
 	size_t n;
 	struct visits visits;
+	struct switches switches;
 };
 
 /* captured: programs were, so that none is something to say. */

@@ -127,11 +127,47 @@ put_one(const struct verdict *v, bool colour, struct ops_buf *out)
 	ops_buf_puts(out, "\n");
 }
 
+/* Those of one check stand together. */
+struct rows {
+	const char *check;
+	unsigned n[2]; /* without a lack, with one */
+};
+
+static unsigned
+over(unsigned n)
+{
+	return n > VERDICTS_ROWS ? n - VERDICTS_ROWS : 0;
+}
+
+static void
+put_rest(const struct rows *r, struct ops_buf *out)
+{
+	unsigned lacks = over(r->n[true]), rest = over(r->n[false]) + lacks;
+
+	if (rest == 0)
+		return;
+	ops_buf_printf(out, "%-11s   %s: and %u more", "", r->check, rest);
+	if (lacks > 0)
+		ops_buf_printf(out, ", %u of them to be looked at", lacks);
+	ops_buf_puts(out, ": opseal doctor --json has all\n");
+}
+
 void
 verdicts_put(const struct verdicts *all, bool colour, struct ops_buf *out)
 {
-	for (size_t i = 0; i < all->n; i++)
-		put_one(&all->v[i], colour, out);
+	struct rows r = { .check = NULL };
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct verdict *v = &all->v[i];
+
+		if (r.check == NULL || strcmp(r.check, v->check) != 0) {
+			put_rest(&r, out);
+			r = (struct rows){ .check = v->check };
+		}
+		if (r.n[kinds[v->kind].lacks]++ < VERDICTS_ROWS)
+			put_one(v, colour, out);
+	}
+	put_rest(&r, out);
 }
 
 static void

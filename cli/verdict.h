@@ -11,7 +11,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define VERDICTS_MAX 2000
+#define VERDICTS_MAX 5000
+#define VERDICTS_ROWS 50 /* of one check in text: lacks, and as many others */
 #define VERDICT_TEXT 320 /* bytes of each text and NUL; what is longer is cut */
 
 enum verdict_kind {
@@ -58,7 +59,8 @@ const char *verdict_name(enum verdict_kind kind);
 /* Is it a lack, for the exit status? */
 bool verdict_lacks(enum verdict_kind kind);
 
-/* Append all of them as lines, or as JSON, one object a line. */
+/* Append them as lines, of a check that has more than VERDICTS_ROWS how many more there
+ * are; or all as JSON, one object a line. */
 void verdicts_put(const struct verdicts *all, bool colour, struct ops_buf *out);
 void verdicts_put_json(const struct verdicts *all, struct ops_buf *out);
 

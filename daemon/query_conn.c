@@ -390,6 +390,7 @@ static const struct msg_rule rules[] = {
 	{ C_LOGINS,   "C_LOGINS",   IN(QUERY_OPEN), 1,          4096,            0, 0, on_logins },
 	{ C_PROGRAMS, "C_PROGRAMS", IN(QUERY_OPEN), 1,          4096,            0, 0, on_programs },
 	{ C_VISITS,   "C_VISITS",   IN(QUERY_OPEN), 1,          4096,            0, 0, on_visits },
+	{ C_SWITCHES, "C_SWITCHES", IN(QUERY_OPEN), 0,          0,               0, 0, query_on_switches },
 	{ C_READ,     "C_READ",     IN(QUERY_OPEN), OPS_ID_LEN, OPS_ID_LEN,      0, 0, on_read },
 	{ C_READ_ALL, "C_READ_ALL", IN(QUERY_OPEN), 0,          0,               0, 0, on_read_all },
 	{ C_OPEN,     "C_OPEN",     IN(QUERY_OPEN), 1,          QUERY_PATH_MAX,  0, 0, query_on_open },

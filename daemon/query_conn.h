@@ -6,6 +6,7 @@
  *	query_programs.c	those about programs
  *	query_notes.c		notes: those there are, and new ones
  *	query_visits.c	those about who was here
+ *	query_switches.c	when recording was switched off
  *	query_self.c	what is said of the peer himself
  *	query_logins.c	those about logins
  *
@@ -25,6 +26,7 @@
 #include "query_who.h"
 #include "record/event.h"
 #include "role.h"
+#include "store/session.h"
 #include "store/vfs.h"
 
 #define QUERY_WHAT_MAX 64       /* bytes of C_HELLO's command */
@@ -34,8 +36,6 @@
 #define QUERY_SELF_MAX 1024 /* bytes of the texts of query_self() */
 
 enum query_state { QUERY_NEW, QUERY_OPEN };
-
-struct session_list;
 
 struct query_conn {
 	const struct role *role;
@@ -67,6 +67,16 @@ int query_log(
 /* A filter's text, ended by NUL; *ret stays as it is where none was given. */
 int query_text(const struct event_text *t, char out[static EVENT_TEXT_MAX + 1],
     const char **ret, struct ops_err *err);
+/* A message's filter of sessions or logins, with what the peer may see of them.  Its
+ * texts are in it, so it isn't to be copied. */
+struct query_filter {
+	struct session_filter s;
+	struct login_filter l; /* the same, as far as it goes */
+	char text[4][EVENT_TEXT_MAX + 1];
+};
+/* 1: ret has it.  0: it was answered that it can't be.  -1: it is none. */
+int query_filter(struct query_conn *q, const struct msg *m,
+    struct query_filter *ret, struct ops_err *err);
 /* Hand the writer something for the log, and wait until it is durable.  OPS_EUNAVAIL:
  * it isn't; or as Q_NOT_NOTED says. */
 int query_tell(struct query_conn *q, uint16_t type, const struct ops_buf *b,
@@ -79,10 +89,14 @@ int query_done(struct query_conn *q, struct ops_err *err);
 /* C_END of a list of n that was made of these sessions and their events. */
 int query_end_events(struct query_conn *q, size_t n,
     const struct session_list *l, struct ops_err *err);
+/* C_END of such a list, which lacks what was in so many frames. */
+int query_end_missing(
+    struct query_conn *q, size_t n, uint64_t missing, struct ops_err *err);
 bool query_may(const struct query_conn *q, const uint8_t id[static OPS_ID_LEN]);
 
 int query_on_sessions(void *conn, struct msg *m, struct ops_err *err);
 int query_on_programs(void *conn, struct msg *m, struct ops_err *err);
+int query_on_switches(void *conn, struct msg *m, struct ops_err *err);
 int query_on_visits(void *conn, struct msg *m, struct ops_err *err);
 int query_on_logins(void *conn, struct msg *m, struct ops_err *err);
 int query_on_open(void *conn, struct msg *m, struct ops_err *err);

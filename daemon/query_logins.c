@@ -29,26 +29,16 @@ query_on_logins(void *conn, struct msg *m, struct ops_err *err)
 {
 	static const struct session_filter all;
 	struct query_conn *q = conn;
-	char user[EVENT_TEXT_MAX + 1], person[EVENT_TEXT_MAX + 1];
-	struct login_filter f = { 0 };
+	struct query_filter f;
 	struct session_list list = { 0 };
-	struct proto_filter asked;
 	struct ops_err why = { 0 };
-	int rc;
+	int rc = query_filter(q, m, &f, err);
 
-	if (proto_filter_get(m->p, m->n, &asked, err) < 0)
-		return -1;
-	if (query_text(&asked.user, user, &f.user, &why) < 0 ||
-	    query_text(&asked.person, person, &f.person, &why) < 0)
-		return query_fail(q, &why, err);
-	f.since = asked.since;
-	f.until = asked.until;
-	f.has_uid = asked.mine || !q->who.full;
-	f.uid = q->who.peer.uid;
-	f.reader = q->who.full ? NULL : &q->who.way;
+	if (rc <= 0)
+		return rc;
 	if (lookup_sessions(q->role->store, q->vfs, &all, &list, &why) < 0)
 		return query_fail(q, &why, err);
-	logins_keep(&list.logins, &f);
+	logins_keep(&list.logins, &f.l);
 	rc = send_all(q, &list, err);
 	session_list_free(&list);
 	return rc;

@@ -71,7 +71,6 @@ send_all(struct query_conn *q, const uint8_t *id, const struct remark_list *l,
     struct ops_err *err)
 {
 	struct ops_buf b = { .max = MSG_PAYLOAD_MAX };
-	uint8_t end[12];
 	int rc = 0;
 
 	for (size_t i = 0; i < l->n && rc == 0; i++) {
@@ -83,10 +82,7 @@ send_all(struct query_conn *q, const uint8_t *id, const struct remark_list *l,
 			    q->fd, C_NOTE_IS, b.data, b.len, NULL, 0, err);
 	}
 	ops_buf_free(&b);
-	ops_putle32(end, (uint32_t)l->n);
-	ops_putle64(end + 4, l->missing);
-	return rc < 0 ? -1
-		      : msg_send(q->fd, C_END, end, sizeof(end), NULL, 0, err);
+	return rc < 0 ? -1 : query_end_missing(q, l->n, l->missing, err);
 }
 
 int

@@ -57,6 +57,17 @@ query_end_events(struct query_conn *q, size_t n, const struct session_list *l,
 	    q->fd, C_END, b, sizeof(b), m->why, strlen(m->why), err);
 }
 
+int
+query_end_missing(
+    struct query_conn *q, size_t n, uint64_t missing, struct ops_err *err)
+{
+	uint8_t b[12];
+
+	ops_putle32(b, (uint32_t)n);
+	ops_putle64(b + 4, missing);
+	return msg_send(q->fd, C_END, b, sizeof(b), NULL, 0, err);
+}
+
 static int
 send_sessions(
     struct query_conn *q, const struct session_list *l, struct ops_err *err)
@@ -77,32 +88,50 @@ send_sessions(
 }
 
 int
-query_on_sessions(void *conn, struct msg *m, struct ops_err *err)
+query_filter(struct query_conn *q, const struct msg *m,
+    struct query_filter *ret, struct ops_err *err)
 {
-	struct query_conn *q = conn;
-	char user[EVENT_TEXT_MAX + 1], command[EVENT_TEXT_MAX + 1],
-	    person[EVENT_TEXT_MAX + 1], note[EVENT_TEXT_MAX + 1];
-	struct session_filter f = { 0 };
-	struct session_list list = { 0 };
+	struct session_filter s = { 0 };
 	struct proto_filter asked;
 	struct ops_err why = { 0 };
-	int rc;
 
 	if (proto_filter_get(m->p, m->n, &asked, err) < 0)
 		return -1;
-	if (query_text(&asked.user, user, &f.user, &why) < 0 ||
-	    query_text(&asked.command, command, &f.command, &why) < 0 ||
-	    query_text(&asked.person, person, &f.person, &why) < 0 ||
-	    query_text(&asked.note, note, &f.note, &why) < 0)
+	if (query_text(&asked.user, ret->text[0], &s.user, &why) < 0 ||
+	    query_text(&asked.command, ret->text[1], &s.command, &why) < 0 ||
+	    query_text(&asked.person, ret->text[2], &s.person, &why) < 0 ||
+	    query_text(&asked.note, ret->text[3], &s.note, &why) < 0)
 		return query_fail(q, &why, err);
-	f.since = asked.since;
-	f.until = asked.until;
-	f.active = asked.active;
-	f.commands = asked.commands;
-	f.has_uid = asked.mine || !q->who.full;
-	f.uid = q->who.peer.uid;
-	f.reader = q->who.full ? NULL : &q->who.way;
-	if (lookup_sessions(q->role->store, q->vfs, &f, &list, &why) < 0)
+	s.since = asked.since;
+	s.until = asked.until;
+	s.active = asked.active;
+	s.commands = asked.commands;
+	s.has_uid = asked.mine || !q->who.full;
+	s.uid = q->who.peer.uid;
+	s.reader = q->who.full ? NULL : &q->who.way;
+	ret->s = s;
+	ret->l = (struct login_filter){ .user = s.user,
+		.person = s.person,
+		.since = s.since,
+		.until = s.until,
+		.has_uid = s.has_uid,
+		.uid = s.uid,
+		.reader = s.reader };
+	return 1;
+}
+
+int
+query_on_sessions(void *conn, struct msg *m, struct ops_err *err)
+{
+	struct query_conn *q = conn;
+	struct query_filter f;
+	struct session_list list = { 0 };
+	struct ops_err why = { 0 };
+	int rc = query_filter(q, m, &f, err);
+
+	if (rc <= 0)
+		return rc;
+	if (lookup_sessions(q->role->store, q->vfs, &f.s, &list, &why) < 0)
 		return query_fail(q, &why, err);
 	rc = send_sessions(q, &list, err);
 	session_list_free(&list);

@@ -108,6 +108,10 @@
  *	cli -> C_VISITS		CBOR filter: 2 since, 3 until, 6 mine (1); the others are ignored
  *	    <- C_VISIT		one login with its sessions (store/visits.h visit_put), each
  *	    <- C_END		u32 how many, u64 frames of events that could not be read
+ *	cli -> C_SWITCHES	empty: when recording was switched off and on; who logged in then was
+ *				told so, too, so everybody may ask, and it isn't logged
+ *	    <- C_SWITCHED	one (store/switches.h switched_put), each
+ *	    <- C_END		as of C_VISITS
  *	cli -> C_READ		id[10]: about to read this session; its access record is
  *				written before the answer; C_DONE or C_FAILED
  *	cli -> C_READ_ALL	empty: about to read everything (verify); full readers only
@@ -223,6 +227,8 @@ enum proto_type {
 	C_LOGIN,
 	C_VISITS = 120,
 	C_VISIT,
+	C_SWITCHES = 125,
+	C_SWITCHED,
 };
 
 enum door_notice {

@@ -90,7 +90,8 @@ uint32_t event_open_charge(const struct event_open *e);
 /* A process, as the pid and the start time that tell it from every other of
  * the boot. */
 #define EVENT_PROCESS_LEN 12
-#define EVENT_ANCESTORS_MAX 32 /* processes */
+#define EVENT_ANCESTORS_MAX 32           /* processes */
+#define EVENT_TICK_NS UINT64_C(10000000) /* a clock tick: USER_HZ is 100 */
 struct event_process {
 	uint32_t pid;
 	uint64_t start; /* clock ticks since boot, proc(5) */

@@ -11,7 +11,6 @@
 #define SECOND UINT64_C(1000000000)
 #define BEGIN_SLACK (SECOND + SECOND / 20) /* of one known to the second */
 #define END_SLACK (2 * SECOND) /* two ends in more than this are never one */
-#define TICK_NS 10000000u      /* of a seeded start; USER_HZ is 100 */
 
 struct session_count {
 	const struct session *s;
@@ -100,7 +99,8 @@ process_get(struct table *t, uint32_t pid)
 static bool
 is_start(bool seeded, uint64_t known, uint64_t start)
 {
-	return seeded ? known / TICK_NS == start / TICK_NS : known == start;
+	return seeded ? known / EVENT_TICK_NS == start / EVENT_TICK_NS
+		      : known == start;
 }
 
 /* start 0: it has ended. */

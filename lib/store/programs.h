@@ -29,7 +29,12 @@ enum program_kind {
 			     * nothing (PROGRAM_FORKED), or before capture ran */
 	PROGRAM_ACCOUNTED = 5, /* an end by the kernel's accounting alone */
 	PROGRAM_COVERAGE = 6,  /* what the two sources saw, counted */
+	PROGRAM_SWITCHED =
+	    7, /* recording was switched off, or on: put into a list
+				* by who shows it, never in a store's */
 };
+
+struct switched;
 
 struct program {
 	uint8_t kind;                /* enum program_kind */
@@ -50,6 +55,7 @@ struct program {
 	 * of its begin, as far as that is known. */
 	struct program_accounted accounted;
 	struct program_coverage coverage; /* PROGRAM_COVERAGE */
+	const struct switched *switched;  /* PROGRAM_SWITCHED; borrowed */
 	bool has_end;   /* PROGRAM_RAN, PROGRAM_ENDED, PROGRAM_ACCOUNTED */
 	uint64_t ended; /* BOOTTIME */
 	struct program_ended end;
@@ -82,7 +88,8 @@ program_imported(const struct program *p)
 static inline bool
 program_of_nobody(const struct program *p)
 {
-	return p->kind == PROGRAM_LOST || p->kind == PROGRAM_COVERAGE;
+	return p->kind == PROGRAM_LOST || p->kind == PROGRAM_COVERAGE ||
+	       p->kind == PROGRAM_SWITCHED;
 }
 
 struct program_list {

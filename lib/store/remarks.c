@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "events.h"
 #include "record/body.h"
 
 #define HEAD_LEN 17
@@ -50,70 +51,41 @@ remark_list_free(struct remark_list *l)
 
 /* -- from the store -- */
 
+struct loading {
+	struct remark_list l;
+	const uint8_t *id;
+};
+
 static int
-take(struct remark_list *l, const uint8_t *id, const struct record *rec,
-    const struct stream_pos *pos, struct ops_err *err)
+take(void *arg, const struct record *rec, const struct stream_pos *pos,
+    const uint8_t *boot, struct ops_err *err)
 {
+	struct loading *in = arg;
 	struct remark_seen r = {
 		.time = rec->time, .wall = pos->wall, .sealed = pos->sealed
 	};
 	uint8_t of[OPS_ID_LEN];
 
-	if (rec->type != REC_NOTE || (rec->flags & RECORD_PART) != 0 ||
+	(void)boot;
+	if (rec->type != REC_NOTE ||
 	    body_session(rec->payload, rec->len, of, NULL) < 0 ||
-	    memcmp(of, id, OPS_ID_LEN) != 0 ||
+	    memcmp(of, in->id, OPS_ID_LEN) != 0 ||
 	    remark_get(rec->payload, rec->len, &r.r, NULL) < 0)
 		return 0;
-	return add(l, &r, err);
-}
-
-static int
-read_stream(struct store *s, const struct store_stream *stream,
-    const uint8_t *id, struct remark_list *l, struct ops_err *err)
-{
-	const struct store_frame *f;
-	struct stream_reader *r;
-	struct stream_pos pos;
-	struct record rec;
-	int rc;
-
-	if (stream_open(s, stream->id, 0, &r, err) < 0)
-		return -1;
-	for (;;) {
-		struct ops_err why = { 0 };
-
-		rc = stream_next(r, &rec, &pos, &why);
-		if (rc < 0 && why.code == OPS_ENOMEM) {
-			rc = no_memory(err);
-			break;
-		}
-		if (rc < 0) {
-			f = stream_failed(r);
-			l->missing += f == NULL || store_expired(s, f) == NULL;
-			continue;
-		}
-		if (rc == 0 || (rc = take(l, id, &rec, &pos, err)) < 0)
-			break;
-	}
-	stream_free(r);
-	return rc < 0 ? -1 : 0;
+	return add(&in->l, &r, err);
 }
 
 int
 remark_list_load(struct store *s, const uint8_t id[static OPS_ID_LEN],
     struct remark_list *ret, struct ops_err *err)
 {
-	struct remark_list l = { 0 };
-	const struct store_stream *stream;
-	size_t n = store_streams(s, &stream);
+	struct loading in = { .id = id };
 
-	for (size_t i = 0; i < n; i++)
-		if (stream[i].class == CLASS_EVENTS &&
-		    read_stream(s, &stream[i], id, &l, err) < 0) {
-			remark_list_free(&l);
-			return -1;
-		}
-	*ret = l;
+	if (events_walk(s, take, &in, &in.l.missing, err) < 0) {
+		remark_list_free(&in.l);
+		return -1;
+	}
+	*ret = in.l;
 	return 0;
 }
 

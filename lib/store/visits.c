@@ -6,9 +6,14 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "events.h"
 #include "record/map.h"
 #include "session.h"
 #include "store_work.h"
+
+/* As long as a door waits for its session; one that is older was something else
+ * before. */
+#define DOOR_WAITS (35 * UINT64_C(1000000000))
 
 #define TEXT_AT(m) offsetof(struct visit, m), EVENT_TEXT_MAX
 
@@ -34,6 +39,10 @@ static const struct map_field fields[] = {
 	{ 18, MAP_VIEW, TEXT_AT(method) },
 	{ 19, MAP_VIEW, TEXT_AT(person) },
 	{ 20, MAP_UINT, MAP_AT(visit, how) },
+	{ 55, MAP_UINT, MAP_AT(visit, opened) },
+	{ 56, MAP_UINT, MAP_AT(visit, opened_at) },
+	{ 57, MAP_UINT, MAP_AT(visit, door.pid) },
+	{ 58, MAP_UINT, MAP_AT(visit, door.start) },
 };
 /* clang-format on */
 
@@ -100,6 +109,8 @@ visit_get(const uint8_t *p, size_t n, struct visits *all, struct ops_err *err)
 		err) < 0 ||
 	    cbor_end(&r, err) < 0)
 		return ops_context(err, "login");
+	if (v.opened >= VISIT_OPENED_END)
+		return ops_fail(err, OPS_EFORMAT, "login: opened in no way");
 	return add(all, &v, err);
 }
 
@@ -145,12 +156,13 @@ add_item(struct loading *l, const struct item *i, struct ops_err *err)
 }
 
 static int
-take_logout(struct loading *l, const uint8_t *boot, const struct record *r,
-    struct ops_err *err)
+take_logout(void *arg, const struct record *r, const struct stream_pos *pos,
+    const uint8_t *boot, struct ops_err *err)
 {
 	struct item i = { .kind = ITEM_LOGOUT, .time = r->time };
 
-	if (r->type != REC_LOGOUT || (r->flags & RECORD_PART) != 0 ||
+	(void)pos;
+	if (r->type != REC_LOGOUT || boot == NULL ||
 	    logout_get(r->payload, r->len, &i.logout, NULL) < 0)
 		return 0;
 	i.logout.user = i.logout.service = (struct event_text){ 0 };
@@ -160,37 +172,7 @@ take_logout(struct loading *l, const uint8_t *boot, const struct record *r,
 		i.pid = i.logout.pid;
 		i.start = i.logout.start;
 	}
-	return add_item(l, &i, err);
-}
-
-/* What can't be read was counted when the sessions were. */
-static int
-read_logouts(
-    struct loading *l, const struct store_stream *stream, struct ops_err *err)
-{
-	const struct history_stream *h = history_find(&l->s->h, stream->id);
-	struct stream_reader *in;
-	struct stream_pos pos;
-	struct record rec;
-	int rc;
-
-	if (stream->class != CLASS_EVENTS || h == NULL || !h->has_boot)
-		return 0;
-	if (stream_open(l->s, stream->id, 0, &in, err) < 0)
-		return -1;
-	for (;;) {
-		struct ops_err why = { 0 };
-
-		rc = stream_next(in, &rec, &pos, &why);
-		if (rc < 0 && why.code != OPS_ENOMEM)
-			continue;
-		if (rc < 0)
-			(void)no_memory(err);
-		if (rc <= 0 || (rc = take_logout(l, h->boot_id, &rec, err)) < 0)
-			break;
-	}
-	stream_free(in);
-	return rc < 0 ? -1 : 0;
+	return add_item(arg, &i, err);
 }
 
 static int
@@ -307,11 +289,57 @@ fill_login(struct visit *v, const struct login *l)
 	v->how = l->how;
 }
 
-static void
-fill_session(struct visit *v, const struct session *s)
+static bool
+is_of(const struct login *l, uint32_t pid, uint64_t start)
 {
-	if (v->sessions++ == 0)
+	return l->pid == pid && l->start == start;
+}
+
+/* Is the door the service's own process, or a child of it?  sshd's child, which has
+ * dropped its rights, may stand between, but for root. */
+static bool
+by_service(const struct event_open *o, const struct login *l)
+{
+	static const char sshd[] = "sshd";
+	bool drops = o->uid != 0 && l->service.p != NULL &&
+		     l->service.n == sizeof(sshd) - 1 &&
+		     memcmp(l->service.p, sshd, l->service.n) == 0;
+	struct event_process p;
+
+	if (is_of(l, o->pid, o->start))
+		return true;
+	for (size_t i = 0; i < (drops ? 2 : 1); i++)
+		if (event_process_get(o->ancestors, i, &p) &&
+		    is_of(l, p.pid, p.start))
+			return true;
+	return false;
+}
+
+/* A shell that executes the door in its place is as old as the login. */
+static enum visit_opened
+opened_by(const struct session *s, const struct login *l)
+{
+	const struct event_open *o = &s->open;
+
+	if (l == NULL || o->ancestors.p == NULL)
+		return OPENED_ASSUMED;
+	return by_service(o, l) && s->start_boottime <=
+				       o->start * EVENT_TICK_NS + DOOR_WAITS
+		   ? OPENED_DOOR
+		   : OPENED_HAND;
+}
+
+/* l: by which it came. */
+static void
+fill_session(struct visit *v, const struct session *s, const struct login *l)
+{
+	if (v->sessions++ == 0) {
 		memcpy(v->session, s->id, sizeof(v->session));
+		v->opened = opened_by(s, l);
+		v->opened_at = s->start;
+		v->door.pid = s->open.pid;
+		v->door.start = s->open.start;
+	}
 	if (v->has_login)
 		return;
 	v->uid = s->open.uid;
@@ -343,7 +371,7 @@ make(const struct item *v, size_t n, struct visit *ret)
 
 		if (v[i].kind == ITEM_SESSION) {
 			assert(v[i].session != NULL);
-			fill_session(&all, v[i].session);
+			fill_session(&all, v[i].session, l);
 			begin = v[i].session->start;
 		} else if (v[i].kind == ITEM_LOGIN) {
 			assert(v[i].login != NULL);
@@ -361,9 +389,31 @@ make(const struct item *v, size_t n, struct visit *ret)
 
 /* -- all of them -- */
 
+/* Where the kernel doesn't tell logins apart they may be of several persons; and each
+ * session has been joined to its own, also by descent. */
 static bool
-wanted(const struct loading *l, const struct visit *v, const struct login *made,
-    const struct visit_filter *f, const struct login *me)
+may_read(const struct item *v, size_t n, const struct login *me)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct login *made = NULL;
+
+		if (v[i].kind == ITEM_LOGIN) {
+			assert(v[i].login != NULL);
+			made = &v[i].login->l;
+		} else if (v[i].kind == ITEM_SESSION) {
+			assert(v[i].session != NULL);
+			if (v[i].session->has_login)
+				made = &v[i].session->login;
+		}
+		if (!login_may_read(me, made))
+			return false;
+	}
+	return true;
+}
+
+static bool
+wanted(const struct loading *l, const struct visit *v,
+    const struct visit_filter *f)
 {
 	uint64_t end = v->end;
 
@@ -374,8 +424,7 @@ wanted(const struct loading *l, const struct visit *v, const struct login *made,
 			  : v->begin;
 	return (f->since == 0 || end >= f->since) &&
 	       (f->until == 0 || v->begin <= f->until) &&
-	       (!f->has_uid || v->uid == f->uid || v->auid == f->uid) &&
-	       (f->reader == NULL || login_may_read(me, made));
+	       (!f->has_uid || v->uid == f->uid || v->auid == f->uid);
 }
 
 static int
@@ -401,8 +450,8 @@ group(struct loading *l, const struct visit_filter *f, struct visits *ret,
 		for (n = 1; at + n < l->n &&
 			    compare_keys(&l->v[at], &l->v[at + n]) == 0;)
 			n++;
-		if (make(l->v + at, n, &v) &&
-		    wanted(l, &v, best_login(l->v + at, n), f, me) &&
+		if (make(l->v + at, n, &v) && wanted(l, &v, f) &&
+		    (f->reader == NULL || may_read(l->v + at, n, me)) &&
 		    add(ret, &v, err) < 0)
 			return -1;
 	}
@@ -415,18 +464,17 @@ int
 visits_load(struct store *s, const struct visit_filter *f, struct visits *ret,
     struct ops_err *err)
 {
-	const struct store_stream *streams;
 	struct loading l = { .s = s };
 	struct visits all = { 0 };
-	size_t n = store_streams(s, &streams);
 	int rc = session_list_load(s, NULL, &l.sessions, err);
 
 	if (rc == 0)
 		rc = take_logins(&l, err);
 	if (rc == 0)
 		rc = take_sessions(&l, err);
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = read_logouts(&l, &streams[i], err);
+	/* What can't be read was counted when the sessions were. */
+	if (rc == 0)
+		rc = events_walk(s, take_logout, &l, NULL, err);
 	if (rc == 0)
 		rc = group(&l, f, &all, err);
 	all.missing = l.sessions.missing.frames;

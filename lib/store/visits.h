@@ -21,6 +21,20 @@
 
 #define VISITS_MAX 1000000
 
+/* How a login's first session began, by whom its door descends from. */
+enum visit_opened {
+	OPENED_NOT = 0, /* it has none */
+	OPENED_DOOR =
+	    1, /* what logged in started the door itself, and nothing else
+			  * before: it was recorded from its begin */
+	OPENED_HAND =
+	    2, /* a program of the login did, later: opseal record, or what
+			  * a profile holds */
+	OPENED_ASSUMED =
+	    3, /* the log doesn't tell; it is taken for OPENED_DOOR */
+	VISIT_OPENED_END
+};
+
 /* Texts are owned by the list; an absent one has no p. */
 struct visit {
 	uint8_t boot[LOGINS_BOOT];   /* 1 */
@@ -35,6 +49,9 @@ struct visit {
 	uint64_t bytes_out;          /* 11 */
 	uint64_t sessions;           /* 12 how many it had */
 	uint8_t session[OPS_ID_LEN]; /* 13 the first; zero: none */
+	uint32_t opened;             /* 55 enum visit_opened */
+	uint64_t opened_at;          /* 56 when, CLOCK_REALTIME, ns; 0: never */
+	struct event_process door;   /* 57, 58 of that one */
 	struct event_text user;      /* 14 */
 	struct event_text service; /* 15 "sshd"; these are absent without one */
 	struct event_text from;    /* 16 */
@@ -56,7 +73,8 @@ struct visit_filter {
 	uint64_t since, until; /* wall clock ns; overlap; 0: open */
 	bool has_uid;
 	uint32_t uid; /* those of this uid (uid or auid) */
-	/* Who may see only what is of the same person: login_may_read(). */
+	/* Who may see only what is of the same person, login_may_read(): a visit in
+	 * which nothing is of another. */
 	const struct login_way *reader;
 };
 
@@ -64,6 +82,13 @@ struct visit_filter {
 int visits_load(struct store *s, const struct visit_filter *f,
     struct visits *ret, struct ops_err *err);
 void visits_free(struct visits *all);
+
+/* Was it recorded from its begin, as far as is known? */
+static inline bool
+visit_recorded(const struct visit *v)
+{
+	return v->opened == OPENED_DOOR || v->opened == OPENED_ASSUMED;
+}
 
 /* One as a CBOR map and back, for query's answers; get: appended to the list. */
 void visit_put(struct ops_buf *b, const struct visit *v);

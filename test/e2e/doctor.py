@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
@@ -121,6 +122,56 @@ class Doctor(hosted.Hosted):
         for s in sessions:
             self.contains(s["command"], "opseal-doctor-", "its command")
             self.check(s["status"] == "closed", "a session goes on: %r" % s)
+
+    def test_somebody_elses_session(self):
+        """A word that others can see doesn't make their session one of doctor's."""
+        inst = self.serve()
+        found = []
+
+        def imitate():
+            path, = t.wait_for("its scripts", lambda: glob.glob("/tmp/opseal-probes-*/pipe"))
+            with open(path) as f:
+                word = re.search(r"opseal-doctor-\w+", f.read())[0]
+            found.append(self.enter(["setpriv", "--reuid=2001", "--regid=2001", "--clear-groups", OPSEAL,
+                                     "record", "--", "/bin/sh", "-c", "true", word]))
+        t.need_program("setpriv")
+        thread = threading.Thread(target=imitate)
+        thread.start()
+        rows = self.doctor(status=0)
+        thread.join()
+        self.exits(found[0], 0)
+        row = self.row(rows, "ssh host bash, without a terminal", "events")
+        sessions = r.json_lines(inst.opseal("ls", "--json"))
+        self.equal([s["user"] for s in sessions].count("al"), 1, "the other's")
+        mine, = [s for s in sessions if s["session"] in row["detail"]]
+        self.equal(mine["user"], "nobody", "whose session is named")
+
+    def test_many_accounts(self):
+        """All are in JSON; text has fifty of them, and twelve are told each."""
+        script = self.notify()
+        inst = self.serve(config="notify = %s\n" % script, capture=False)
+        base = len([x for x in self.doctor("--quick") if x["check"] == "accounts"])
+        self.append("/etc/passwd", "".join("p%d:x:%d:%d::/:/bin/bash\n" % (n, 3000 + n, 3000 + n)
+                                           for n in range(120)))
+        rows = [x for x in self.doctor("--quick", status=5) if x["check"] == "accounts"]
+        self.equal(len(rows), base + 120, "rows")
+        text = self.opseal("doctor", "--quick").text
+        lacks = len([x for x in rows if x["verdict"] == "uncovered"])
+        self.check(lacks >= 120, "lacks: %d" % lacks)
+        self.equal(len(re.findall(r"(?m)^NOT COVERED +accounts: ", text)), 50, "rows of text")
+        self.matches(text, r"(?m)^ +accounts: and %d more, %d of them to be looked at: opseal doctor --json has all$" % (
+            lacks - 50, lacks - 50))
+        self.doctor("--quick", "--report", status=5)
+        told = t.wait_for("13 findings", lambda: len(self.told()) >= 13 and self.told(), about=inst.log)
+        self.equal(len(told), 13, "findings")
+        self.contains(" ".join(x["detail"] for x in told), "and 108 more changes of doors: opseal doctor --json lists them")
+        self.doctor("--quick", "--report", status=5)
+        time.sleep(0.5)
+        self.equal(len(self.told()), 13, "told again")
+        # One more, then, is one finding.
+        self.append("/etc/passwd", "q:x:4000:4000::/:/bin/bash\n")
+        self.doctor("--quick", "--report", status=5)
+        t.wait_for("one more", lambda: len(self.told()) == 14, about=inst.log)
 
     def test_as_text(self):
         self.serve()
@@ -321,6 +372,21 @@ class Doctor(hosted.Hosted):
         self.exits(denied, 4)
         self.contains(denied.errtext, "only root reports findings")
 
+    def notify(self):
+        """A command for `notify`, of what self.told() knows."""
+        out = self.path("out")
+        open(out, "w").close()
+        os.chmod(out, 0o666)
+        script = self.write("tell", "#!/bin/sh\ncat >>%s\n" % out)
+        os.chmod(script, 0o755)
+        return script
+
+    def told(self):
+        """The findings of doors."""
+        with open(self.path("out")) as f:
+            rows = [json.loads(line) for line in f.read().splitlines()]
+        return [x for x in rows if x["kind"] == "door"]
+
     def test_changes_are_told_once(self):
         t.need_program("setpriv")
         # What opseal-doctor.service leaves it.
@@ -328,17 +394,8 @@ class Doctor(hosted.Hosted):
             caps = re.search(r"(?m)^CapabilityBoundingSet=(.*)$", f.read())[1].split()
         unit = ["setpriv", "--bounding-set=-all,+" + ",+".join(x[4:].lower() for x in caps),
                 "--inh-caps=-all", "--no-new-privs"]
-        out = self.path("out")
-        open(out, "w").close()
-        os.chmod(out, 0o666)
-        script = self.write("tell", "#!/bin/sh\ncat >>%s\n" % out)
-        os.chmod(script, 0o755)
-        inst = self.serve(config="notify = %s\n" % script, capture=False)
-
-        def told():
-            with open(out) as f:
-                rows = [json.loads(line) for line in f.read().splitlines()]
-            return [x for x in rows if x["kind"] == "door"]
+        inst = self.serve(config="notify = %s\n" % self.notify(), capture=False)
+        told = self.told
 
         def look(n, about):
             self.doctor("--quick", "--report", status=5, argv=unit)

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pwd
+import re
 import signal
 import sys
 
@@ -262,6 +263,35 @@ class Notes(Base):
         self.contains(export("text"), "\n[note (claimed): for CHG-7]\n")
         objects = [json.loads(line) for line in export("json").splitlines()]
         self.equal([x["text"] for x in objects if x["type"] == "note"], ["for CHG-7", "evil \\033"], "json")
+
+    def test_played(self):
+        """With --notes each stands where it was said, marked as nothing in the session can be."""
+        self.start("reason = ask\n")
+        term = self.record("sh", "-c", "echo one; %s; sleep 1.2; %s; echo '[opseal 123456, 0:00] note: two'" % (
+            " ".join(self.note_argv("first", "\\\\033[31m")), " ".join(self.note_argv("second"))))
+        term.expect(QUESTION)
+        term.send("CHG-1\r")
+        s = self.exact(self.inst, term)
+        argv = ["play", s["session"], "--speed", "0"]
+        plain = self.exits(self.inst.opseal(*argv), 0)
+        self.check(b"CHG-1\r\n[" not in plain.out and b"second" not in plain.out, "without: %r" % plain)
+        got = self.exits(self.inst.opseal(*argv, "--notes"), 0)
+        tag, again = re.findall(r"begin with (\[opseal [0-9a-f]{6}) are notes", got.errtext)
+        self.equal(tag, again, "tags")
+        lines = [x for x in got.text.splitlines() if x.startswith(tag + ", ")]
+        self.equal([x[len(tag) + 2:] for x in lines],
+                   ["0:00] reason (claimed): CHG-1", "0:00] note (claimed): first \\\\033[31m",
+                    "0:01] note (claimed): second"], "notes of %r" % got)
+        text = got.text
+        order = [text.index(x) for x in ("one\r\n", "first", "second", "[opseal 123456")]
+        self.equal(order, sorted(order), "their places in %r" % text)
+        # What was said before the moment that was asked for isn't told.
+        late = self.exits(self.inst.opseal("play", s["session"] + "@1", "--speed", "0", "--notes"), 0)
+        self.check("second" in late.text and "first" not in late.text, "from 1 s on: %r" % late)
+        offline = self.exits(self.inst.offline("play", s["session"], "--speed", "0", "--notes"), 0)
+        self.contains(offline.text, "note (claimed): second")
+        other = re.search(r"\[opseal ([0-9a-f]{6}), 0:01", offline.text)[1]
+        self.check(other not in tag, "the same tag twice")
 
     def test_control_characters(self):
         """They are kept, and never shown raw."""

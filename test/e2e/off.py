@@ -108,6 +108,39 @@ class Sessions(Switch):
         self.contains(self.well(inst), "16 bytes were not recorded: recording was switched off", "verify")
         self.equal(os.path.exists(os.path.join(inst.store, "switch")), False, "the file")
 
+    def test_log(self):
+        """opseal log has both as lines of their own, and who may read only his own has them, too."""
+        inst = self.instance()
+        rows = r.json_lines(inst.opseal("log", "--json"))
+        self.equal([x for x in rows if x["kind"] in ("off", "on")], [], "before")
+        follow = subprocess.Popen(inst.argv("log", "--follow", "--json"), stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL)
+        self.later(lambda: (follow.kill(), follow.wait()))
+        before = time.time()
+        self.off(inst)
+        inst.restart()  # it says so once more
+        self.on(inst)
+        name = pwd.getpwuid(os.getuid()).pw_name
+        off, on = [json.loads(follow.stdout.readline()) for _ in range(2)]
+        self.equal((off["kind"], off["uid"], off["user"], off["reason"], off["source"]),
+                   ("off", os.getuid(), name, WHY, "opseald"), "off, followed")
+        self.equal((on["kind"], on["uid"], on["user"]), ("on", os.getuid(), name), "on, followed")
+        ways = [inst.opseal("log", "--json"), inst.offline("log", "--json")]
+        if t.is_root():
+            ways.append(t.run([t.program("opseal"), "--run", inst.run_dir, "log", "--json"],
+                              preexec=t.become(t.person())))
+        for got in ways:
+            found = [x for x in r.json_lines(got) if x["kind"] in ("off", "on")]
+            self.equal([x["kind"] for x in found], ["off", "on"], "%r" % got)
+            self.equal((found[0]["reason"], found[0]["boottime"]), (WHY, off["boottime"]), "%r" % got)
+        text = inst.opseal("log").text
+        self.matches(text, r"(?m)\[recording was switched off by %s[^\n]*: %s\]" % (name, WHY))
+        self.matches(text, r"(?m)\[recording was switched on by %s" % name)
+        later = inst.opseal("log", "--json", "--since", "@%d" % (before + 3600))
+        self.equal([x for x in r.json_lines(later) if x["kind"] in ("off", "on")], [], "of another time")
+        # Of a name that nothing has they say nothing.
+        self.equal(r.json_lines(inst.opseal("log", "--json", "no-such-program")), [], "nothing")
+
     def test_ends_meanwhile(self):
         """A session that ends while it is off has its end in the log, and what it lacks."""
         inst = self.instance()
@@ -547,6 +580,12 @@ class Programs(Switch):
                 # 5: none, and there was a time in which nothing was seen.
                 return inst.opseal("log", "--exe", path).status == (0 if there else 5)
             t.wait_for("%s in the log: %r" % (path, there), found, 20)
+        # Among what ran it stands in its place: before the hole, which is told of when it ends.
+        rows = r.json_lines(inst.opseal("log", "--json", "--exe", self.path("*")))
+        self.equal([x["exe"] if x["kind"] == "exec" else x["kind"] for x in rows],
+                   [paths[0], "off", "on", "lost", paths[2]], "the order")
+        rows = r.json_lines(inst.opseal("log", "--json", "-n", "1", "--exe", self.path("*")))
+        self.equal([x["kind"] for x in rows], ["exec"], "since the newest one")
         # Nor where it was off as the daemon began.
         self.off(inst)
         inst.restart()

@@ -269,6 +269,8 @@ class Query(t.Test):
                 ("writer's", [hello, ipc.frame(ipc.Q_ACCESS, b"x" * 12)]),
                 ("wrong length", [hello, ipc.frame(ipc.C_STATUS, b"", length=1)]),
                 ("status with more", [hello, ipc.frame(ipc.C_STATUS, b"x")]),
+                ("switches before hello", [ipc.frame(ipc.C_SWITCHES)]),
+                ("switches with more", [hello, ipc.frame(ipc.C_SWITCHES, b"x")]),
                 ("short id", [hello, ipc.frame(ipc.C_READ, b"x" * 9)]),
                 ("filter no CBOR", [hello, ipc.frame(ipc.C_SESSIONS, b"\xff")]),
                 ("filter with bytes after it", [hello, ipc.frame(

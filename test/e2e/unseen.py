@@ -61,6 +61,7 @@ class Unseen(t.Test):
         self.exits(self.host.ssh("ben", "h", "echo there"), 0)
         sums, rows = self.coverage()
         self.check(sums["recorded"] >= 2, "recorded: %r" % sums)
+        self.equal((sums["assumed"], sums["by_hand"]), (0, 0), "sums: %r" % sums)
         self.equal([x for x in rows if x["user"] in ("anna", "ben")], [], "unseen")
         text = self.exits(self.inst.opseal("status", "--coverage"), 0).text
         self.matches(text, r"(?m)^logins +\d+, \d+ of them with a session")
@@ -84,15 +85,93 @@ class Unseen(t.Test):
         self.equal((row["end"], row["active"]), (None, row["ses"] is not None), row)
         self.contains(row["reason"], "ssh -N", "reason")
 
-    def test_shell_that_is_no_door(self):
-        self.serve(capture=True)
-
-        def chsh():
+    def chsh(self, shell):
+        """anna's, in the user database."""
+        def change():
             with open("/etc/passwd") as f:
                 text = f.read()
             with open("/etc/passwd", "w") as f:
-                f.write(re.sub(r"(?m)^(anna:.*:)\S+$", r"\1/bin/sh", text))
-        self.host.inside(chsh)
+                f.write(re.sub(r"(?m)^(anna:.*:)\S+$", r"\1" + shell, text))
+        self.host.inside(change)
+
+    def record(self, *words):
+        return " ".join((t.program("opseal"), "record", "--") + words)
+
+    def by_hand(self, status=0):
+        """Her only login: it is listed, with the time from which on it is recorded."""
+        row, = self.of("anna")
+        session, = r.json_lines(self.exits(self.inst.opseal("ls", "--json"), status))
+        start, recorded = (datetime.datetime.fromisoformat(x) for x in (row["start"], row["recorded_from"]))
+        self.check(abs((recorded - datetime.datetime.fromisoformat(session["start"])).total_seconds()) < 1,
+                   "recorded_from: %r, %r" % (row, session))
+        self.check(recorded >= start, "times: %r" % row)
+        self.equal(row["reason"], None, "reason of %r" % row)
+        sums, _ = self.coverage()
+        self.equal((sums["by_hand"], sums["recorded"]), (1, 0), "sums: %r" % sums)
+        self.check(sums["unexplained"] >= 1, "sums: %r" % sums)
+        text = self.inst.opseal("status", "--coverage").text
+        self.matches(text, r"(?m)^\S+ \S+ +anna .*recorded by hand from \d\d:\d\d:\d\d, login since \d\d:")
+
+    def test_recorded_by_hand(self):
+        """Around the door, then opseal record: known by descent alone."""
+        self.serve()
+        self.chsh("/bin/sh")
+        self.exits(self.host.ssh("anna", "h", "sleep 1; %s; true" % self.record("true")), 0)
+        self.by_hand()
+
+    def test_recorded_by_hand_on_a_terminal(self):
+        self.serve()
+        self.chsh("/bin/sh")
+        self.exits(self.host.ssh("anna", "-tt", "h", "%s; true" % self.record("echo", "here")), 0)
+        self.by_hand()
+
+    def test_shell_that_became_a_door(self):
+        """No other process stands between, so only capture tells."""
+        self.serve(capture=True)
+        self.chsh("/bin/sh")
+        self.exits(self.host.ssh("anna", "h", "exec %s" % self.record("true")), 0)
+        t.wait_for("its programs", lambda: self.of("anna"))
+        self.by_hand()
+
+    def test_door_is_seen_by_capture(self):
+        self.serve(capture=True)
+        self.exits(self.host.ssh("anna", "h", "true"), 0)
+        self.exits(self.host.ssh("anna", "-tt", "h", self.record("true")), 0)  # one within
+        t.wait_for("its programs", lambda: "opseal-shell" in self.inst.opseal("log", "opseal-shell").text)
+        sums, rows = self.coverage()
+        self.equal([x for x in rows if x["user"] == "anna"], [], "unseen")
+        self.equal((sums["by_hand"], sums["assumed"]), (0, 0), "sums: %r" % sums)
+
+    def test_shell_that_was_put_back(self):
+        """What doctor --report, once an hour, does not see."""
+        self.serve(capture=True)
+        self.chsh("/bin/sh")
+        self.exits(self.host.ssh("anna", "h", "/bin/true"), 0)
+        self.chsh(sshhost.DOOR)
+        self.exits(self.host.ssh("anna", "h", "/bin/true"), 0)
+        row, = t.wait_for("the login", lambda: [
+            x for x in self.of("anna") if not self.too_new(x)])
+        self.equal((row["reason"], row["recorded_from"]), (None, None), "%r" % row)
+        self.check(self.coverage()[0]["unexplained"] >= 1, "sums")
+
+    def test_while_it_was_off(self):
+        self.serve()
+        self.exits(self.host.ssh("anna", "h", "true"), 0)
+        self.exits(self.inst.opseal("off", "--reason", "a new disk"), 0)
+        self.exits(self.host.ssh("ben", "h", "true"), 0)
+        self.inst.restart()
+        self.exits(self.host.ssh("ben", "h", "true"), 0)
+        self.exits(self.inst.opseal("on"), 0)
+        self.exits(self.host.ssh("ben", "h", "true"), 0)
+        rows = self.of("ben")
+        self.equal([x["reason"] for x in rows], ["recording was off (root: a new disk)"] * 2, "reasons")
+        self.equal(self.of("anna"), [], "anna's")
+        text = self.inst.opseal("status", "--coverage").text
+        self.matches(text, r"(?m)^\S+ \S+ +ben .*recording was off \(root: a new disk\)")
+
+    def test_shell_that_is_no_door(self):
+        self.serve(capture=True)
+        self.chsh("/bin/sh")
         begin = time.time()
         self.exits(self.host.ssh("anna", "h", "/bin/true"), 0)
         row, = t.wait_for("the login", lambda: [

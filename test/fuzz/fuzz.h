@@ -5,6 +5,7 @@
 #ifndef OPS_TEST_FUZZ_H
 #define OPS_TEST_FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -35,6 +36,24 @@ fuzz_take(struct fuzz_in *in, void *out, size_t n)
 		memcpy(out, in->p, some);
 	in->p += some;
 	in->n -= some;
+}
+
+/* The next piece, behind a u16 of its length, cut where the input ends.  False: there is
+ * no more. */
+static inline bool
+fuzz_piece(struct fuzz_in *in, const uint8_t **p, size_t *n)
+{
+	if (in->n < 2)
+		return false;
+	*n = (size_t)in->p[0] | (size_t)in->p[1] << 8;
+	in->p += 2;
+	in->n -= 2;
+	if (*n > in->n)
+		*n = in->n;
+	*p = in->p;
+	in->p += *n;
+	in->n -= *n;
+	return true;
 }
 
 static inline uint8_t

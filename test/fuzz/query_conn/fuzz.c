@@ -33,6 +33,8 @@
 #include "store/remarks.h"
 #include "store/segment.h"
 #include "store/session.h"
+#include "store/switches.h"
+#include "store/visits.h"
 
 #define MINE 1000
 #define SESSIONS 3
@@ -264,6 +266,39 @@ check_login(const uint8_t *p, size_t n)
 	t.parts++;
 }
 
+static void
+check_visit(const uint8_t *p, size_t n)
+{
+	struct visits all = { 0 };
+
+	REQUIRE(t.asked == C_VISITS);
+	REQUIRE(visit_get(p, n, &all, NULL) == 0 && all.n == 1);
+	REQUIRE(
+	    t.full ? t.logged : all.v[0].uid == MINE || all.v[0].auid == MINE);
+	visits_free(&all);
+	t.parts++;
+}
+
+/* They are everybody's. */
+static void
+check_switched(const uint8_t *p, size_t n)
+{
+	struct switches all = { 0 };
+
+	REQUIRE(t.asked == C_SWITCHES);
+	REQUIRE(switched_get(p, n, &all, NULL) == 0);
+	switches_free(&all);
+	t.parts++;
+}
+
+/* Is what is asked for a list of events, of which some may be missing? */
+static bool
+counts_missing(void)
+{
+	return t.asked == C_NOTES || t.asked == C_VISITS ||
+	       t.asked == C_SWITCHES;
+}
+
 /* Which file is it really? */
 static void
 check_file(int fd)
@@ -375,7 +410,8 @@ client_hears(
 	REQUIRE(type == C_WELCOME || t.greeted);
 	REQUIRE(n_fds == (type == C_FILE ? 1 : 0));
 	t.answered = type != C_SESSION && type != C_NAMES &&
-		     type != C_TAIL_RECORDS && type != C_NOTE_IS;
+		     type != C_TAIL_RECORDS && type != C_NOTE_IS &&
+		     type != C_LOGIN && type != C_VISIT && type != C_SWITCHED;
 	switch (type) {
 	case C_WELCOME:
 		REQUIRE(!t.greeted && n == 1 && p[0] == t.full);
@@ -389,6 +425,12 @@ client_hears(
 		break;
 	case C_LOGIN:
 		check_login(p, n);
+		break;
+	case C_VISIT:
+		check_visit(p, n);
+		break;
+	case C_SWITCHED:
+		check_switched(p, n);
 		break;
 	case C_FILE:
 		check_file(fds[0]);
@@ -405,9 +447,9 @@ client_hears(
 	case C_END:
 		REQUIRE(t.asked == C_SESSIONS || t.asked == C_LOGINS ||
 			t.asked == C_LIST || t.asked == C_TAIL ||
-			t.asked == C_NOTES);
+			counts_missing());
 		REQUIRE(
-		    n == (t.asked == C_NOTES ? 12 : 4) ||
+		    n == (counts_missing() ? 12 : 4) ||
 		    ((t.asked == C_SESSIONS || t.asked == C_LOGINS) && n > 20));
 		REQUIRE(ops_getle32(p) == t.parts);
 		break;
@@ -459,6 +501,7 @@ put_body(struct fuzz_in *in, uint16_t type, uint8_t how, uint8_t *p)
 		return 3;
 	case C_SESSIONS:
 	case C_LOGINS:
+	case C_VISITS:
 		if (how & 4)
 			f.user = (struct event_text){ in->p, in->n & 15 };
 		proto_filter_put(&body, &f);
@@ -488,6 +531,19 @@ put_body(struct fuzz_in *in, uint16_t type, uint8_t how, uint8_t *p)
 	}
 }
 
+/* The others, by what is kin to them. */
+static uint16_t
+variant(uint16_t type, uint8_t how)
+{
+	if (type == C_TAIL && (how & 0x40) != 0)
+		return how & 0x20 ? C_NOTES : C_NOTE;
+	if (type == C_SESSIONS && (how & 8) != 0)
+		return how & 0x10 ? C_VISITS : C_LOGINS;
+	if (type == C_STATUS && (how & 0x10) != 0)
+		return C_SWITCHES;
+	return type;
+}
+
 /* The next message.  0: none. */
 static int
 client_says(uint8_t buf[static MSG_MAX], struct msg *ret)
@@ -495,11 +551,7 @@ client_says(uint8_t buf[static MSG_MAX], struct msg *ret)
 	static const uint16_t types[] = { C_HELLO, C_STATUS, C_SESSIONS, C_READ,
 		C_READ_ALL, C_OPEN, C_LIST, C_TAIL };
 	uint8_t what = fuzz_byte(&t.in), how = fuzz_byte(&t.in);
-	uint16_t type = types[what % 8] == C_TAIL && (how & 0x40)
-			    ? (uint16_t)(how & 0x20 ? C_NOTES : C_NOTE)
-			: types[what % 8] == C_SESSIONS && (how & 8) != 0
-			    ? (uint16_t)C_LOGINS
-			    : types[what % 8];
+	uint16_t type = variant(types[what % 8], how);
 	size_t n = put_body(&t.in, type, how, buf);
 
 	/* The answer before was whole. */

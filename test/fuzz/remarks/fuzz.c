@@ -4,7 +4,6 @@
  */
 #include "../fuzz.h"
 
-#include "base/bytes.h"
 #include "store/remarks.h"
 
 static void
@@ -28,22 +27,15 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct remark_list l = { 0 };
-	size_t taken = 0;
+	struct fuzz_in in = { data, size };
+	size_t taken = 0, n;
 
-	while (size >= 2) {
-		size_t n = ops_getle16(data);
-
-		data += 2;
-		size -= 2;
-		if (n > size)
-			n = size;
+	while (fuzz_piece(&in, &data, &n)) {
 		if (remark_seen_get(data, n, &l, NULL) == 0) {
 			REQUIRE(l.n == ++taken);
 			check_again(data + 17, &l.r[l.n - 1]);
 		}
 		REQUIRE(l.n == taken);
-		data += n;
-		size -= n;
 	}
 	remark_list_free(&l);
 	return 0;
