@@ -179,7 +179,7 @@ struct setup_opts {
 	bool root, sftp_server, dry_run, yes, check;
 };
 struct unsetup_opts {
-	bool dry_run, yes;
+	bool pam, dry_run, yes;
 };
 struct off_opts {
 	const char *reason;

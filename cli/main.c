@@ -161,6 +161,7 @@ static const struct opt setup_options[] = {
 
 static const struct opt unsetup_options[] = {
 #define AT(m) offsetof(struct unsetup_opts, m)
+	{ "pam",     0,   OPT_FLAG, NULL, "PAM's lines alone",           AT(pam), 0 },
 	{ "dry-run", 'n', OPT_FLAG, NULL, "show the changes, make none", AT(dry_run), 0 },
 	{ "yes",     'y', OPT_FLAG, NULL, "make them without asking",    AT(yes), 0 },
 #undef AT
@@ -258,6 +259,7 @@ static const char off_more[] =
 	"Nothing is recorded from here on, until opseal on; the log says so, with who did it\n"
 	"and TEXT, and so does opseal status.  Logins go on, and say on a terminal that they\n"
 	"are not recorded.  Without a daemon it is off when one is started.\n"
+	"--pam: as before pam_opseal.so is removed; sessions stay recorded.\n"
 	"Exit status: 0 it is off, 2 trouble, 4 not permitted.\n";
 static const char on_more[] =
 	"Exit status: 0 it is on, 2 trouble, 4 not permitted.\n";

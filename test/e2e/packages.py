@@ -17,6 +17,7 @@ import opsealtest as t
 
 # Of what is installed, what isn't 0755 (folders and programs) or 0644.
 MODES = {"/usr/libexec/opseal/opseal-door": 0o711, "/usr/libexec/opseal/opseal-shell": 0o711}
+DOOR = "/usr/libexec/opseal/opseal-shell"
 PROGRAMS = ["/usr/bin/opseal", "/usr/sbin/opseald", "/usr/libexec/opseal/opseal-rec",
             "/usr/libexec/opseal/opseal-door", "/usr/libexec/opseal/opseal-shell"]
 THERE = PROGRAMS + [
@@ -118,6 +119,8 @@ class Debian(t.Test):
             self.exits(result, 0, "lintian")
 
     def test_install_upgrade_remove_purge(self):
+        self.remove_the_module(debs)
+
         debs = debian.packages()
         self.equal([os.path.basename(d).split("_")[0] for d in debs], ["libpam-opseal", "opseal"], "packages")
         self.debian()
@@ -132,7 +135,8 @@ class Debian(t.Test):
         with open(config, "a") as f:
             f.write("# ours\n")
         owner = os.stat(_root + "/var/lib/opseal").st_uid
-        self.install([debian.bumped(deb, self.dir) for deb in debs])
+        debs = [debian.bumped(deb, self.dir) for deb in debs]
+        self.install(debs)
         with open(_root + "/usr/share/doc/opseal/README.Debian") as f:
             self.contains(f.read(), "bumped", "the new version's file")
         with open(config) as f:
@@ -154,6 +158,35 @@ class Debian(t.Test):
         state = self.write_in("/etc/opseal/setup.state", "kept by the test\n")
         stub = self.write_in("/usr/local/sbin/opseal", "#!/bin/sh\necho \"$@\" >> /ran; exit 2\n", 0o755)
         refused = self.inside("dpkg", "--remove", "opseal")
+    def remove_the_module(self, debs):
+        """What names it goes before it, and no more: the door stays."""
+        def shell():
+            return self.well("getent", "passwd", "anna").text.strip().split(":")[6]
+
+        def pam():
+            return {name: open(os.path.join(_root, "etc/pam.d", name), "rb").read()
+                    for name in os.listdir(_root + "/etc/pam.d")}
+        state = _root + "/etc/opseal/setup.state"
+        self.well("useradd", "-m", "-s", "/bin/bash", "anna")
+        before = pam()
+        self.well("opseal", "setup", "--yes")
+        self.equal(shell(), DOOR, "her shell")
+        self.contains(pam()["common-session"], b"session optional pam_opseal.so", "PAM's file")
+        self.well("dpkg", "--remove", "libpam-opseal")
+        self.equal(pam(), before, "PAM's files after remove")
+        self.equal(self.module(), [], "the module after remove")
+        self.equal(shell(), DOOR, "her shell after remove")
+        self.exits(self.inside("opseal", "setup", "--check"), 0, "setup --check")
+        self.contains(self.well("opseal", "unsetup", "--pam", "--yes").text, "Nothing is set up in /etc/pam.d/", "once more")
+        with open(state) as f:
+            self.check("pam.d" not in f.read(), "the state still names PAM's files")
+        # Installed again, setup puts the lines back; unsetup takes back all.
+        self.install([d for d in debs if "libpam" in d])
+        self.well("opseal", "setup", "--yes")
+        self.contains(pam()["common-session"], b"session optional pam_opseal.so", "PAM's file again")
+        self.well("opseal", "unsetup", "--yes")
+        self.equal((pam(), shell(), os.path.exists(state)), (before, "/bin/bash", False), "after unsetup")
+
         self.check(refused.status != 0, "removed, though accounts have the door")
         self.contains(refused.errtext, "opseal: not removed, since", "why")
         for path in PROGRAMS:
