@@ -164,6 +164,9 @@ struct checkpoint_opts {
 struct index_opts {
 	bool rebuild, status;
 };
+struct import_opts {
+	bool again;
+};
 struct backup_opts {
 	bool expire;
 };

@@ -173,6 +173,11 @@ static const struct opt off_options[] = {
 	{ 0 },
 };
 
+static const struct opt import_options[] = {
+	{ "again", 0, OPT_FLAG, NULL, "also what was imported already", offsetof(struct import_opts, again), 0 },
+	{ 0 },
+};
+
 static const struct opt backup_options[] = {
 	{ "expire", 0, OPT_FLAG, NULL, "remove from DIR what has expired", offsetof(struct backup_opts, expire), 0 },
 	{ 0 },
@@ -254,12 +259,12 @@ static const char setup_more[] =
 	"accounts were refused.\n";
 static const char unsetup_more[] =
 	"What others changed in these files since is kept, and named.\n"
+	"--pam: as before pam_opseal.so is removed; sessions stay recorded.\n"
 	"Exit status: 0 done, or nothing to do, 1 not wanted, 2 trouble, 4 not permitted.\n";
 static const char off_more[] =
 	"Nothing is recorded from here on, until opseal on; the log says so, with who did it\n"
 	"and TEXT, and so does opseal status.  Logins go on, and say on a terminal that they\n"
 	"are not recorded.  Without a daemon it is off when one is started.\n"
-	"--pam: as before pam_opseal.so is removed; sessions stay recorded.\n"
 	"Exit status: 0 it is off, 2 trouble, 4 not permitted.\n";
 static const char on_more[] =
 	"Exit status: 0 it is on, 2 trouble, 4 not permitted.\n";
@@ -337,7 +342,7 @@ static const struct command commands[] = {
 	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format", session_more,
 	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), 0, cmd_export },
 	{ "import", GROUP_KEEP, "KIND FILE [TIMING]", "Take others' recordings into the log", import_more,
-	    NO_STORE, 2, 3, NULL, 0, 0, cmd_import },
+	    NO_STORE, 2, 3, import_options, sizeof(struct import_opts), 0, cmd_import },
 	{ "backup", GROUP_KEEP, "DIR", "Copy the store, also while it is written", backup_more,
 	    NEED_STORE, 1, 1, backup_options, sizeof(struct backup_opts), 0, cmd_backup },
 	{ "restore", GROUP_KEEP, "DIR", "Make a store of a backup", restore_more,

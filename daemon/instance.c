@@ -53,10 +53,13 @@ check_dir(const char *path, const struct drop_user *u, struct ops_err *err)
 		return ops_fail(err, OPS_EPERM,
 		    "%s: belongs to uid %u, but opseald runs as uid %u%s", path,
 		    (unsigned)st.st_uid, (unsigned)u->uid,
-		    u->change ? " (user " DROP_USER ")" : "");
+		    u->change ? " (user " DROP_USER "); chown -R " DROP_USER
+				": it, if it is opseal's"
+			      : "; start opseald as that user, or name another "
+				"folder");
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return ops_fail(err, OPS_EPERM,
-		    "%s: others may write there (mode %o)", path,
+		    "%s: others may write there (mode %o); chmod go-w it", path,
 		    (unsigned)st.st_mode & 07777);
 	return 0;
 }
