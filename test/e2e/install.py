@@ -27,6 +27,7 @@ FILES = {
     "lib/systemd/system/opseald-session.socket": 0o644,
     "lib/systemd/system/opseald-record.socket": 0o644,
     "lib/systemd/system/opseald-control.socket": 0o644,
+    "lib/systemd/system/opseald-again.timer": 0o644,
     "lib/systemd/system/opseal-verify.service": 0o644,
     "lib/systemd/system/opseal-verify.timer": 0o644,
     "lib/systemd/system/opseal-doctor.service": 0o644,
