@@ -164,6 +164,9 @@ struct checkpoint_opts {
 struct index_opts {
 	bool rebuild, status;
 };
+struct import_opts {
+	bool again;
+};
 struct backup_opts {
 	bool expire;
 };
@@ -179,7 +182,7 @@ struct setup_opts {
 	bool root, sftp_server, dry_run, yes, check;
 };
 struct unsetup_opts {
-	bool dry_run, yes;
+	bool pam, dry_run, yes;
 };
 struct off_opts {
 	const char *reason;

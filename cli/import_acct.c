@@ -95,20 +95,26 @@ look_at(struct acct_file *f, struct ops_err *err)
 	return 0;
 }
 
-static int
-put_open(struct acct_file *f, struct importer *im, struct ops_err *err)
+static void
+fill_info(struct acct_file *f)
 {
-	struct ops_buf b = { .max = EVENT_IMPORT_MAX };
-	struct event_open o = { .kind = SESSION_COMMAND };
 	const char *path =
 	    realpath(f->path, f->full) != NULL ? f->full : f->path;
-	int rc;
 
 	f->info.format = IMPORT_PACCT;
 	f->info.file =
 	    (struct event_text){ (const uint8_t *)path, strlen(path) };
 	f->info.size = f->bytes.len;
 	ops_sha256(f->bytes.data, f->bytes.len, f->info.sha256);
+}
+
+static int
+put_open(struct acct_file *f, struct importer *im, struct ops_err *err)
+{
+	struct ops_buf b = { .max = EVENT_IMPORT_MAX };
+	struct event_open o = { .kind = SESSION_COMMAND };
+	int rc;
+
 	import_put(&b, &f->info);
 	rc = ops_buf_check(&b, "import", err);
 	o.import = (struct event_text){ b.data, b.len };
@@ -155,7 +161,8 @@ say(const struct acct_file *f)
 }
 
 int
-import_acct(struct cli *cli, int argc, char **argv, struct ops_err *err)
+import_acct(struct cli *cli, const struct import_opts *o, int argc, char **argv,
+    struct ops_err *err)
 {
 	struct acct_file f = { .cli = cli, .path = argv[0] };
 	int rc;
@@ -164,8 +171,10 @@ import_acct(struct cli *cli, int argc, char **argv, struct ops_err *err)
 	rc = read_file(&f, err);
 	if (rc == 0)
 		rc = look_at(&f, err);
-	if (rc == 0)
-		rc = import_hand_over(cli, put_all, &f, err);
+	if (rc == 0) {
+		fill_info(&f);
+		rc = import_hand_over(cli, o, &f.info, put_all, &f, err);
+	}
 	if (rc == 0)
 		say(&f);
 	ops_buf_free(&f.bytes);

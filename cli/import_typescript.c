@@ -455,7 +455,8 @@ say(const struct script *s)
 }
 
 int
-import_typescript(struct cli *cli, int argc, char **argv, struct ops_err *err)
+import_typescript(struct cli *cli, const struct import_opts *o, int argc,
+    char **argv, struct ops_err *err)
 {
 	static struct script s;
 	int rc;
@@ -471,7 +472,7 @@ import_typescript(struct cli *cli, int argc, char **argv, struct ops_err *err)
 		rc = look_at_timing(&s, err);
 	if (rc == 0) {
 		fill_info(&s);
-		rc = import_hand_over(cli, put_all, &s, err);
+		rc = import_hand_over(cli, o, &s.info, put_all, &s, err);
 	}
 	if (rc == 0)
 		say(&s);

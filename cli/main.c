@@ -162,6 +162,7 @@ static const struct opt setup_options[] = {
 
 static const struct opt unsetup_options[] = {
 #define AT(m) offsetof(struct unsetup_opts, m)
+	{ "pam",     0,   OPT_FLAG, NULL, "PAM's lines alone",           AT(pam), 0 },
 	{ "dry-run", 'n', OPT_FLAG, NULL, "show the changes, make none", AT(dry_run), 0 },
 	{ "yes",     'y', OPT_FLAG, NULL, "make them without asking",    AT(yes), 0 },
 #undef AT
@@ -170,6 +171,11 @@ static const struct opt unsetup_options[] = {
 
 static const struct opt off_options[] = {
 	{ "reason", 'm', OPT_ONCE, "TEXT", "why, for the log; needed", offsetof(struct off_opts, reason), 0 },
+	{ 0 },
+};
+
+static const struct opt import_options[] = {
+	{ "again", 0, OPT_FLAG, NULL, "also what was imported already", offsetof(struct import_opts, again), 0 },
 	{ 0 },
 };
 
@@ -254,6 +260,7 @@ static const char setup_more[] =
 	"accounts were refused.\n";
 static const char unsetup_more[] =
 	"What others changed in these files since is kept, and named.\n"
+	"--pam: as before pam_opseal.so is removed; sessions stay recorded.\n"
 	"Exit status: 0 done, or nothing to do, 1 not wanted, 2 trouble, 4 not permitted.\n";
 static const char off_more[] =
 	"Nothing is recorded from here on, until opseal on; the log says so, with who did it\n"
@@ -336,7 +343,7 @@ static const struct command commands[] = {
 	{ "export", GROUP_PROVE, "SESSION", "Write a session in another format", session_more,
 	    NEED_STORE, 1, 1, export_options, sizeof(struct export_opts), 0, cmd_export },
 	{ "import", GROUP_KEEP, "KIND FILE [TIMING]", "Take others' recordings into the log", import_more,
-	    NO_STORE, 2, 3, NULL, 0, 0, cmd_import },
+	    NO_STORE, 2, 3, import_options, sizeof(struct import_opts), 0, cmd_import },
 	{ "backup", GROUP_KEEP, "DIR", "Copy the store, also while it is written", backup_more,
 	    NEED_STORE, 1, 1, backup_options, sizeof(struct backup_opts), 0, cmd_backup },
 	{ "restore", GROUP_KEEP, "DIR", "Make a store of a backup", restore_more,

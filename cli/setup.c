@@ -134,7 +134,7 @@ set_up(struct setuphost *h, const struct setup_opts *o,
 		    r.recorded, r.recorded == 1 ? "" : "s", wish->door);
 		return r.refused > 0 ? CLI_PARTIAL : CLI_FINE;
 	}
-	rc = setuphost_carry_out(h, o->dry_run, o->yes, true, err);
+	rc = setuphost_carry_out(h, o->dry_run, o->yes, STATE_FIRST, err);
 	if (rc < 0 || (rc == 0 && r.sshd && setuphost_reload(err) < 0))
 		return -1;
 	if (rc > 0 && !o->dry_run)

@@ -214,8 +214,9 @@ clean(const struct setuphost *h)
 }
 
 static int
-apply(struct setuphost *h, bool with_state, struct ops_err *err)
+apply(struct setuphost *h, enum setuphost_order order, struct ops_err *err)
 {
+	bool first = order == STATE_FIRST;
 	struct ops_err why = { 0 };
 	bool back;
 
@@ -223,12 +224,12 @@ apply(struct setuphost *h, bool with_state, struct ops_err *err)
 	    plan_unchanged(&h->plan, err) < 0)
 		return -1;
 	clean(h);
-	if (with_state && write_state(h, err) < 0) {
+	if (first && write_state(h, err) < 0) {
 		(void)restore_state(h, &why);
 		return ops_context(err, "nothing was changed");
 	}
 	if (plan_apply(&h->plan, &back, err) < 0) {
-		if (back && with_state && restore_state(h, &why) < 0)
+		if (back && first && restore_state(h, &why) < 0)
 			back = false;
 		if (!back)
 			return ops_context(err,
@@ -236,11 +237,18 @@ apply(struct setuphost *h, bool with_state, struct ops_err *err)
 			    "when this is mended)");
 		return ops_context(err, "nothing was changed");
 	}
-	return with_state ? 0 : hostfile_remove(&h->file, err);
+	if (order == STATE_LAST)
+		return write_state(h, err) < 0
+			   ? ops_context(err,
+				 "all is changed, but not written down; run it "
+				 "again")
+			   : 0;
+	return first ? 0 : hostfile_remove(&h->file, err);
 }
 
 static int
-apply_locked(struct setuphost *h, bool with_state, struct ops_err *err)
+apply_locked(
+    struct setuphost *h, enum setuphost_order order, struct ops_err *err)
 {
 	int rc;
 
@@ -249,7 +257,7 @@ apply_locked(struct setuphost *h, bool with_state, struct ops_err *err)
 		return ops_fail_errno(err,
 		    "the user database can't be locked (/etc/.pwd.lock); does "
 		    "another program change it now?");
-	rc = apply(h, with_state, err);
+	rc = apply(h, order, err);
 	(void)ulckpwdf();
 	return rc;
 }
@@ -299,7 +307,7 @@ setuphost_reload(struct ops_err *err)
 
 int
 setuphost_carry_out(struct setuphost *h, bool dry_run, bool yes,
-    bool with_state, struct ops_err *err)
+    enum setuphost_order order, struct ops_err *err)
 {
 	int rc;
 
@@ -317,5 +325,5 @@ setuphost_carry_out(struct setuphost *h, bool dry_run, bool yes,
 			return 1;
 		}
 	}
-	return apply_locked(h, with_state, err);
+	return apply_locked(h, order, err);
 }

@@ -38,14 +38,18 @@ int setuphost_without(const struct setupstate *s, const struct hostfile *f,
 /* Name the files that somebody else changed since they were set up. */
 void setuphost_tell_by_hand(struct setuphost *h, bool passwd_too);
 
+/* What names more than is there does no harm, what names less does: so a state that
+ * grows is written before the changes, and one that shrinks behind them. */
+enum setuphost_order { STATE_FIRST, STATE_LAST, STATE_REMOVED };
+
 /*
  * Show the plan on stdout and the notes, ask unless yes, and make the changes: all of
- * them or none.  The state is written first, so that an unsetup can take back whatever
- * a kill leaves; with_state false: it is removed, at the end.  What was left by an
- * earlier kill is removed, too.  0: done.  1: only shown, or not wanted.
+ * them or none.  The state is written so that an unsetup can take back whatever a kill
+ * leaves.  What was left by an earlier kill is removed, too.  0: done.  1: only shown,
+ * or not wanted.
  */
 int setuphost_carry_out(struct setuphost *h, bool dry_run, bool yes,
-    bool with_state, struct ops_err *err);
+    enum setuphost_order order, struct ops_err *err);
 
 /* Have sshd read its configuration, and say so. */
 int setuphost_reload(struct ops_err *err);

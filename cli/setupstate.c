@@ -216,6 +216,25 @@ setupstate_drop_line(struct setupstate *s, const char *path, const char *text)
 	    (s->n_lines - i) * sizeof(*s->lines));
 }
 
+void
+setupstate_drop_folder(struct setupstate *s, const char *folder)
+{
+	size_t len = strlen(folder), files = 0, lines = 0, swaps = 0;
+
+	for (size_t i = 0; i < s->n_files; i++)
+		if (strncmp(s->files[i].path, folder, len) != 0)
+			s->files[files++] = s->files[i];
+	for (size_t i = 0; i < s->n_lines; i++)
+		if (strncmp(s->lines[i].path, folder, len) != 0)
+			s->lines[lines++] = s->lines[i];
+	for (size_t i = 0; i < s->n_swaps; i++)
+		if (strncmp(s->swaps[i].path, folder, len) != 0)
+			s->swaps[swaps++] = s->swaps[i];
+	s->n_files = files;
+	s->n_lines = lines;
+	s->n_swaps = swaps;
+}
+
 int
 setupstate_change_line(struct setupstate *s, const char *path, const char *from,
     const char *to, struct ops_err *err)

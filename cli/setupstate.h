@@ -101,6 +101,9 @@ void setupstate_drop_account(struct setupstate *s, size_t i);
  * over to our next. */
 void setupstate_drop_line(
     struct setupstate *s, const char *path, const char *text);
+/* All that is said of the files in that folder ("/etc/pam.d/"): what was put there is
+ * no more. */
+void setupstate_drop_folder(struct setupstate *s, const char *folder);
 /* The line says something else now, in the same place. */
 int setupstate_change_line(struct setupstate *s, const char *path,
     const char *from, const char *to, struct ops_err *err);

@@ -98,6 +98,36 @@ name_others(struct setuphost *h, struct ops_err *err)
 	return 0;
 }
 
+/* Where setup puts lines that name the module. */
+#define PAM_FOLDER "/etc/pam.d/"
+
+/* The module alone goes: what names it must go before it, and all else stays. */
+static int
+unset_pam(
+    struct setuphost *h, const struct unsetup_opts *o, struct ops_err *err)
+{
+	size_t before = h->state.n_files;
+	int rc;
+
+	for (size_t i = h->state.n_files; i-- > 0;)
+		if (strncmp(h->state.files[i].path, PAM_FOLDER,
+			strlen(PAM_FOLDER)) == 0 &&
+		    plan_undo(h, h->state.files[i].path, err) < 0)
+			return -1;
+	setupstate_drop_folder(&h->state, PAM_FOLDER);
+	if (h->state.n_files == before) {
+		puts("Nothing is set up in " PAM_FOLDER ".");
+		return CLI_FINE;
+	}
+	rc = setuphost_carry_out(h, o->dry_run, o->yes, STATE_LAST, err);
+	if (rc == 0)
+		puts("PAM tells nothing any more: who logged in from where, by "
+		     "which key, is not in the log. Sessions stay recorded.");
+	if (rc > 0)
+		return o->dry_run ? CLI_FINE : CLI_NOTHING;
+	return rc;
+}
+
 static int
 unset_up(struct setuphost *h, const struct unsetup_opts *o, struct ops_err *err)
 {
@@ -110,6 +140,8 @@ unset_up(struct setuphost *h, const struct unsetup_opts *o, struct ops_err *err)
 		puts("Nothing is set up.");
 		return CLI_FINE;
 	}
+	if (o->pam)
+		return unset_pam(h, o, err);
 	/* What of it sshd reads. */
 	force = strcmp(h->state.kind, "force") == 0 || h->state.n_swaps > 0;
 	setuphost_tell_by_hand(h, true);
@@ -119,7 +151,7 @@ unset_up(struct setuphost *h, const struct unsetup_opts *o, struct ops_err *err)
 	for (size_t i = h->state.n_files; i-- > 0;)
 		if (plan_undo(h, h->state.files[i].path, err) < 0)
 			return -1;
-	rc = setuphost_carry_out(h, o->dry_run, o->yes, false, err);
+	rc = setuphost_carry_out(h, o->dry_run, o->yes, STATE_REMOVED, err);
 	if (rc == 0 && force)
 		rc = setuphost_reload(err);
 	if (rc == 0)

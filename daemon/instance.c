@@ -53,10 +53,13 @@ check_dir(const char *path, const struct drop_user *u, struct ops_err *err)
 		return ops_fail(err, OPS_EPERM,
 		    "%s: belongs to uid %u, but opseald runs as uid %u%s", path,
 		    (unsigned)st.st_uid, (unsigned)u->uid,
-		    u->change ? " (user " DROP_USER ")" : "");
+		    u->change ? " (user " DROP_USER "); chown -R " DROP_USER
+				": it, if it is opseal's"
+			      : "; start opseald as that user, or name another "
+				"folder");
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return ops_fail(err, OPS_EPERM,
-		    "%s: others may write there (mode %o)", path,
+		    "%s: others may write there (mode %o); chmod go-w it", path,
 		    (unsigned)st.st_mode & 07777);
 	return 0;
 }
@@ -336,17 +339,17 @@ show_socket(struct instance *in, enum role_id id, struct ops_err *err)
 }
 
 int
-instance_show(struct instance *in, struct ops_err *err)
+instance_show(struct instance *in, enum role_id id, struct ops_err *err)
 {
-	int rc = 0;
+	int rc;
 
+	if (!is_own(in, id) || in->shown[id])
+		return 0;
 	if (drop_act_as(&in->user, err) < 0)
 		return -1;
-	for (int id = 0; id < ROLES && rc == 0; id++)
-		if (is_own(in, id))
-			rc = show_socket(in, (enum role_id)id, err);
+	rc = show_socket(in, id, err);
 	drop_act_back(&in->user);
-	in->shown = rc == 0;
+	in->shown[id] = rc == 0;
 	return rc;
 }
 
@@ -362,7 +365,7 @@ remove_files(struct instance *in)
 			continue;
 		hidden_name((enum role_id)id, hidden);
 		(void)unlinkat(in->run_fd, hidden, 0);
-		if (in->shown)
+		if (in->shown[id])
 			(void)unlinkat(in->run_fd, role_table[id].socket, 0);
 	}
 	if (in->lock_fd >= 0)

@@ -1,9 +1,9 @@
 /*
  * instance - the two folders of a daemon and the sockets in RUN.
  *
- * A socket is bound under a temporary name and renamed when everything is
- * ready: so it appears only then, and takes the place of one that a killed
- * daemon left behind.  A lock on RUN/lock (flock(2), held by the supervisor
+ * A socket is bound under a temporary name and renamed when who takes it is ready
+ * (the writer's), or everything is: so it appears only then, and takes the place of
+ * one that a killed daemon left behind.  A lock on RUN/lock (flock(2), held by the supervisor
  * alone) says that nobody else's sockets are there.  Its mode is 0600: who can
  * open a file can lock it, and the folder is anybody's to open.
  *
@@ -28,7 +28,7 @@ struct instance {
 	int lock_fd;         /* -1: not locked */
 	int listener[ROLES]; /* -1: the role has none */
 	bool passed[ROLES];  /* the listener is the service manager's */
-	bool shown;          /* the sockets have their names */
+	bool shown[ROLES];   /* it has its name */
 };
 
 /* Make the folders where they are missing, check who owns them, bind what isn't
@@ -39,8 +39,8 @@ int instance_open(const char *store, const char *run,
     struct instance *ret, struct ops_err *err);
 /* Lock RUN.  OPS_EBUSY: another daemon runs there. */
 int instance_lock(struct instance *in, struct ops_err *err);
-/* Give the sockets their names. */
-int instance_show(struct instance *in, struct ops_err *err);
+/* Give the socket of that role, if it is ours, its name. */
+int instance_show(struct instance *in, enum role_id id, struct ops_err *err);
 /* Remove the sockets and the lock, free; the listeners are left to exit(). */
 void instance_close(struct instance *in);
 

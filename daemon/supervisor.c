@@ -38,8 +38,9 @@
 #define BACKOFF_FORGET (10000 * MS) /* lived that long: start at MIN again */
 #define STOP_WAIT (5000 * MS)       /* for a role without data of its own */
 #define SEAL_WAIT (80000 * MS)      /* for the writer; systemd waits 90 s */
-#define NOTIFY_WAIT (10000 * MS)    /* for who is told of our end */
-#define KILL_WAIT (3000 * MS)       /* for the end of what was killed */
+#define NOTIFY_WAIT (8000 * MS)     /* for who is told of our end */
+#define NOTIFY_LAST_WAIT (2000 * MS)
+#define KILL_WAIT (3000 * MS) /* for the end of what was killed */
 
 enum state { DOWN, STARTING, READY };
 
@@ -462,25 +463,39 @@ take_alerts(struct supervisor *s)
 	}
 }
 
-/* The daemon's end is a finding, too; it waits for the command, not for ever. */
+/* Who is told has been, or time is over, or the writer is gone, which waits for
+ * nothing. */
+static void
+wait_told(struct supervisor *s, uint64_t wait)
+{
+	uint64_t deadline = ops_boottime() + wait;
+	enum state writer = s->child[ROLE_WRITER].state;
+
+	take_alerts(s);
+	while (notifier_busy(&s->notifier) && ops_boottime() < deadline &&
+	       s->child[ROLE_WRITER].state == writer)
+		pump(s, deadline);
+}
+
+/*
+ * The daemon's end is a finding, too.  It is told while all is still there: a command
+ * that takes its time (a mail) would else be as much longer without a writer, and one
+ * of more than hold_time a gap in each session, at every restart.
+ */
 static void
 tell_end(struct supervisor *s)
 {
-	static const char text[] = "opseald ended: nothing is recorded";
+	static const char text[] = "opseald ends: nothing is recorded";
 	struct proto_alert f = { .kind = ALERT_STOP };
-	uint64_t deadline = ops_boottime() + NOTIFY_WAIT;
 	struct ops_clock now;
 
-	logline_event(LOGLINE_STOPPED, NULL, "ended");
 	ops_clock_read(&now);
 	f.time = now.realtime;
 	f.detail =
 	    (struct event_text){ (const uint8_t *)text, sizeof(text) - 1 };
 	take_alerts(s);
 	notifier_add(&s->notifier, &f);
-	while (notifier_busy(&s->notifier) && ops_boottime() < deadline)
-		pump(s, deadline);
-	notifier_kill(&s->notifier);
+	wait_told(s, NOTIFY_WAIT);
 }
 
 static void
@@ -592,7 +607,9 @@ start_all(struct supervisor *s, struct ops_err *err)
 		return -1;
 	/* It said so before it was ready. */
 	hear_switch(s);
-	if (!s->stop && instance_lock(&s->in, err) < 0)
+	/* Recorders wait for nothing else: capture alone takes a second to start. */
+	if (!s->stop && (instance_lock(&s->in, err) < 0 ||
+			    instance_show(&s->in, ROLE_WRITER, err) < 0))
 		return -1;
 	/* Before capture attaches: it knows what ended earlier. */
 	if (!s->stop && s->o->config->accounting && !s->off.off)
@@ -603,9 +620,10 @@ start_all(struct supervisor *s, struct ops_err *err)
 		if (is_wanted(s, id) &&
 		    start_first(s, (enum role_id)id, err) < 0)
 			return -1;
-	if (s->stop)
-		return 0;
-	return instance_show(&s->in, err);
+	for (int id = 0; id < ROLES && !s->stop; id++)
+		if (instance_show(&s->in, (enum role_id)id, err) < 0)
+			return -1;
+	return 0;
 }
 
 /* SIGTERM to these, SIGKILL to what doesn't end in time. */
@@ -732,10 +750,16 @@ supervise(const struct supervisor_opts *o)
 		rc = 0;
 	}
 	was_ready = s.restarts;
-	if (stop_all(&s) < 0 && rc == 0)
-		rc = 1;
 	if (was_ready)
 		tell_end(&s);
+	if (stop_all(&s) < 0 && rc == 0)
+		rc = 1;
+	if (was_ready) {
+		/* And what the end itself brought up. */
+		logline_event(LOGLINE_STOPPED, NULL, "ended");
+		wait_told(&s, NOTIFY_LAST_WAIT);
+	}
+	notifier_kill(&s.notifier);
 	account_switch_close(&s.account);
 	scope_close(&s.scopes);
 	instance_close(&s.in);

@@ -83,5 +83,19 @@ class RunTests(t.Test):
                       "echo 'ok 1 - met'; echo 1..1" % (self.dir, mine, other), mine)
         self.equal(self.exits(self.runner(), 0).text.splitlines()[-1], "2 passed, 0 failed", "last line")
 
+    def test_longest_first(self):
+        """By what each took the last time; one that failed says nothing of that."""
+        for name, rest in (("a", "sleep 0.2; echo 'ok 1 - a'; echo 1..1"), ("b", "echo 'ok 1 - b'; echo 1..1"), ("c", "exit 1")):
+            self.fake("echo %s >>%s/order; %s" % (name, self.dir, rest), name)
+        times = self.write("build/test-times", "9 unit/b\n50 unit/c\n5 unit/a\n7 e2e/other\n")
+        self.runner("--jobs", "1")
+        with open(self.path("order")) as f:
+            self.equal(f.read().split(), ["c", "b", "a"], "order")
+        with open(times) as f:
+            self.equal([line.split()[1] for line in f], ["unit/c", "e2e/other", "unit/a", "unit/b"], "remembered")
+        self.runner("--jobs", "1")
+        with open(self.path("order")) as f:
+            self.equal(f.read().split()[3:], ["c", "a", "b"], "order, the second time")
+
 
 t.main()

@@ -437,6 +437,30 @@ class Importing(t.Test):
         result = self.exits(self.inst.opseal("import", "typescript", self.path("log")), 2)
         self.contains(self.one_line(result), "no daemon answers")
 
+    def test_twice(self):
+        """The same file is refused, and named; --again takes it."""
+        self.script("-m", "classic", "-T", "tim", "-O", "log")
+        first, _ = self.take("log", "tim")
+        shutil.copy(self.path("log"), self.path("copy"))
+        for name in ("log", "copy"):
+            line = self.one_line(self.exits(self.inst.opseal("import", "typescript", self.path(name), self.path("tim")), 2))
+            self.matches(line, r"imported already, as session %s on \d{4}-\d\d-\d\d .*; --again" % first, name)
+        self.equal(len(self.inst.opseal("ls", "--source", "import").text.splitlines()), 2, "lines of ls")
+        # Another file, or the same one without its times, is another.
+        second, _ = self.take("log")
+        self.write("other", self.read("log") + b"more")
+        third, _ = self.take("other")
+        argv = ["import", "--again", "typescript", self.path("log"), self.path("tim")]
+        fourth = self.exits(self.inst.opseal(*argv), 0).text.strip()
+        self.equal(len({first, second, third, fourth}), 4, "sessions")
+        line = self.one_line(self.exits(self.inst.opseal("import", "typescript", self.path("log"), self.path("tim")), 2))
+        self.contains(line, fourth, "the newest is named")
+        seed = os.path.join(SEEDS, "several")
+        acct = self.exits(self.inst.opseal("import", "acct", seed), 0).text.strip()
+        self.contains(self.one_line(self.exits(self.inst.opseal("import", "acct", seed), 2)), acct)
+        self.exits(self.inst.opseal("import", "--again", "acct", seed), 0)
+        self.exits(self.inst.opseal("verify"), 0)
+
     def test_who_may(self):
         t.need_root("users that are not root")
         user = t.person()

@@ -27,6 +27,7 @@ FILES = {
     "lib/systemd/system/opseald-session.socket": 0o644,
     "lib/systemd/system/opseald-record.socket": 0o644,
     "lib/systemd/system/opseald-control.socket": 0o644,
+    "lib/systemd/system/opseald-again.timer": 0o644,
     "lib/systemd/system/opseal-verify.service": 0o644,
     "lib/systemd/system/opseal-verify.timer": 0o644,
     "lib/systemd/system/opseal-doctor.service": 0o644,
@@ -73,7 +74,7 @@ class Install(t.Test):
         """Only what is installed, and compiled fast."""
         return self.exits(t.run(
             ["make", "-C", t.SOURCE, "BUILD=" + build_folder(),
-             "MESON_ARGS=-Dtests=false -Doptimization=0"] + list(args),
+             "MESON_ARGS=-Dtests=false -Doptimization=0 -Ddebug=false"] + list(args),
             env={"MAKEFLAGS": "", "PREFIX": "", "LC_ALL": "C"}, timeout=900), 0, args)
 
     def installed(self, root, prefix):

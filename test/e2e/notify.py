@@ -175,6 +175,27 @@ class Notify(recorded.Recorded):
                    about=lambda: (len(self.told(out)), inst.log()[-3000:]))
         self.exact(inst, self.record_pty(inst, ["echo", "still here"]))
 
+    def test_recorded_while_the_end_is_told(self):
+        """A command that takes its time is no gap: the writer goes last."""
+        out = self.place("out")
+        script = self.command("cat >>%s; sleep 3\n" % out)
+        inst = self.instance(config="notify = %s\nhold_time = 1s\n" % script)
+        term = self.record_pty(inst, ["sh", "-c", "echo begun; read x; echo said meanwhile; read x"])
+        term.expect("begun")
+        inst.proc.send_signal(signal.SIGTERM)
+        t.wait_for("the command", lambda: os.path.getsize(out) > 0, about=inst.log)
+        term.line("")
+        term.expect("said meanwhile")
+        self.check(inst.proc.poll() is None, "opseald ended before the command")
+        self.equal(inst.proc.wait(t.PATIENCE), 0, "exit status")
+        inst.proc = None
+        inst.start()
+        term.line("")
+        self.equal(term.wait(), 0, "exit status")
+        self.equal([row["kind"] for row in self.told(out)], ["stop"], inst.log())
+        s = t.wait_for("the end", lambda: (lambda s: s if s["end"] is not None else None)(self.session(inst, term)))
+        self.equal(s["bytes_lost"], 0, "bytes lost")
+
     def test_failures_are_said(self):
         for body, says in (("exit 3\n", "ended with status 3"), ("kill -9 $$\n", "ended with signal 9")):
             inst = self.instance(config=self.config(self.command(body)))

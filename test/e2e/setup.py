@@ -78,6 +78,31 @@ class Setup(hosted.Hosted):
         self.exits(self.opseal("setup", "--check"), 1)
         self.same(before, "after a second unsetup")
 
+    def test_pam_alone(self):
+        """As before the module is removed: its lines go, the door stays; setup puts them back."""
+        self.module()
+        for path in PAM[:2]:
+            self.put(path, self.read(path).rstrip("\n"))
+        before = self.snapshot()
+        self.set_up()
+        middle = self.snapshot()
+        shown = self.exits(self.opseal("unsetup", "--pam", "--dry-run"), 0)
+        self.contains(shown.text, "-session optional pam_opseal.so", "the diff")
+        self.check("passwd" not in shown.text, shown.text)
+        self.same(middle, "after --dry-run")
+        self.exits(self.opseal("unsetup", "--pam", "--yes"), 0)
+        now = self.snapshot()
+        self.equal(sorted(p for p in now if now[p] != before.get(p) and "pam.d/" in p), [], "PAM's files")
+        self.equal(self.shell_of("al"), DOOR, "al")
+        self.check("pam.d" not in self.read(STATE), "the state: " + self.read(STATE))
+        self.contains(self.exits(self.opseal("unsetup", "--pam", "--yes"), 0).text, "Nothing is set up in", "again")
+        self.exits(self.opseal("setup", "--check"), 1)
+        self.set_up()
+        self.contains(self.read(PAM[1]), "\nsession optional pam_opseal.so\n", PAM[1])
+        self.exits(self.opseal("setup", "--check"), 0)
+        self.unset()
+        self.same(before, "after unsetup")
+
     def test_files_that_are_odd(self):
         """No line end, an ACL, a link, another owner and mode: all kept, there and back."""
         self.module()

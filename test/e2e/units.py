@@ -15,7 +15,7 @@ import recorded
 
 ETC = os.path.join(t.SOURCE, "etc")
 UNITS = ("opseald.service", "opseald-session.socket", "opseald-record.socket",
-         "opseald-control.socket", "opseal-verify.service", "opseal-verify.timer",
+         "opseald-control.socket", "opseald-again.timer", "opseal-verify.service", "opseal-verify.timer",
          "opseal-doctor.service", "opseal-doctor.timer")
 
 

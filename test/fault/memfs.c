@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/crypto.h"
 
 #define PAGE 4096
 #define SECTOR 512
 
 struct page {
 	unsigned refs;
+	uint64_t hash; /* 0: not known */
 	uint8_t b[PAGE];
 };
 
@@ -117,14 +119,29 @@ content_page(struct content *c, uint64_t i)
 	if (p == NULL) {
 		p = c->page[i] = xalloc(calloc(1, sizeof(*p)));
 		p->refs = 1;
-	} else if (p->refs > 1) {
+	} else if (p->refs == 1) {
+		p->hash = 0; /* it is about to be written */
+	} else {
 		p->refs--;
 		c->page[i] = xalloc(malloc(sizeof(*p)));
 		memcpy(c->page[i], p, sizeof(*p));
 		p = c->page[i];
 		p->refs = 1;
+		p->hash = 0;
 	}
 	return p;
+}
+
+static uint64_t
+page_hash(struct page *p)
+{
+	uint8_t h[OPS_HASH_LEN];
+
+	if (p->hash == 0) {
+		ops_sha256(p->b, sizeof(p->b), h);
+		p->hash = ops_getle64(h) | 1;
+	}
+	return p->hash;
 }
 
 static void
@@ -827,6 +844,36 @@ memfs_cut_last(const struct memfs *m, uint64_t n)
 	content_free(&to->dur);
 	content_copy(&to->dur, &to->cur);
 	return c;
+}
+
+static uint64_t
+mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15u;
+	return h ^ (h >> 29);
+}
+
+uint64_t
+memfs_hash(const struct memfs *m)
+{
+	uint64_t h = m->n_inodes;
+
+	for (unsigned i = 0; i < m->n_inodes; i++) {
+		const struct inode *in = m->inode[i];
+
+		if (in == NULL)
+			continue;
+		h = mix(mix(h, i), in->cur.size);
+		for (uint64_t k = 0; k < in->cur.pages; k++)
+			if (in->cur.page[k] != NULL)
+				h = mix(mix(h, k), page_hash(in->cur.page[k]));
+		for (size_t k = 0; k < in->now.n; k++) {
+			h = mix(h, in->now.e[k].inode);
+			for (const char *p = in->now.e[k].name; *p != '\0'; p++)
+				h = mix(h, (uint8_t)*p);
+		}
+	}
+	return h;
 }
 
 /* -- for tests that change a byte -- */

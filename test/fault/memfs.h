@@ -76,6 +76,9 @@ struct memfs *memfs_crash(const struct memfs *m, uint64_t *seed);
 struct memfs *memfs_cut_last(const struct memfs *m, uint64_t n);
 /* All writes undone but those synced. */
 struct memfs *memfs_durable(const struct memfs *m);
+/* Two of one descent that have the same have the same names and bytes.  Cheap: what
+ * they share is hashed once. */
+uint64_t memfs_hash(const struct memfs *m);
 
 /* Give direct access to a file's bytes for tests that change one. */
 uint64_t memfs_file_size(struct memfs *m, const char *path);

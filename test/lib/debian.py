@@ -79,6 +79,7 @@ def packages():
         tree = copy_tree(folder)
         _done(["dpkg-buildpackage", "-us", "-uc", "-b", "-d"], cwd=tree, env={
             "DEB_BUILD_OPTIONS": "noautodbgsym parallel=%d" % (os.cpu_count() or 1),
+            "DEB_CFLAGS_APPEND": "-g0",  # it would be stripped off again
             "MAKEFLAGS": "", "CFLAGS": "", "LC_ALL": "C"})
         shutil.rmtree(tree)
     return sorted(glob.glob(os.path.join(kept("packages", _tree_hash(), make), "*.deb")))

@@ -3,6 +3,8 @@
  * many filters, with an index that is behind, damaged, or made by somebody who
  * means harm.
  *
+ * What happens is thrown: always the same, and with OPSEAL_SEED=N something else.
+ *
  * Covers: indexdb, indexer, lead, lookup, pick, position, rows, whose
  */
 #include "check.h"
@@ -472,8 +474,10 @@ open_session(uint32_t ses)
 static int
 setup(void **state)
 {
+	const char *seed = getenv("OPSEAL_SEED");
+
 	(void)state;
-	dice = 1;
+	dice = seed != NULL ? strtoull(seed, NULL, 0) : 1;
 	memset(running, 0, sizeof(running));
 	build_init(&b);
 	build_boot(&b, BOOT_FIRST, NULL);
@@ -851,10 +855,43 @@ change(const char *sql)
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, sql,
 	    sqlite3_errmsg(db));
+	if (strncmp(sql, "UPDATE", 6) == 0)
+		CHECK(sqlite3_changes(db) > 0, sql, "changes nothing");
 	sqlite3_close(db);
 }
 
-/* Whatever it says, nothing is shown that isn't so. */
+/* By way of the index each program that is shown is one that is there, as it is, and
+ * none is shown twice.  One that is there may be left out: doc/design/index.md. */
+static void
+only_truth(struct store *s, struct program_filter f)
+{
+	struct program_list with, without;
+	struct ops_err why = { 0 }, err = { 0 };
+	size_t at = 0;
+	bool used;
+
+	assert_int_equal(
+	    lookup_programs(dir, &b.mem.vfs, &f, &with, &used, &why, &err), 0);
+	/* In the place of a newer one that is left out an older one is shown. */
+	f.newest = 0;
+	assert_int_equal(program_list_load(s, &f, &without, &err), 0);
+	for (size_t i = 0; i < with.n; i++, at++) {
+		while (at < without.n &&
+		       (without.p[at].record != with.p[i].record ||
+			   without.p[at].stream != with.p[i].stream ||
+			   without.p[at].kind != with.p[i].kind))
+			at++;
+		assert_true(at < without.n);
+		same_program(&with.p[i], &without.p[at]);
+	}
+	program_list_free(&with);
+	program_list_free(&without);
+}
+
+/*
+ * Whatever it says, nothing is shown that isn't so; and where it says something else
+ * of all programs than their records do, that is noticed, and it isn't used.
+ */
 static void
 test_lies(void **state)
 {
@@ -908,10 +945,11 @@ test_lies(void **state)
 		CHECK(!same_list(s, &all) || strstr(lies[i], "login") != NULL ||
 			  strstr(lies[i], "process") != NULL,
 		    lies[i], "it is believed");
+		/* Whose end it is that isn't indexed yet is looked up there. */
+		for (int j = 0; strstr(lies[i], "process") == NULL && j < 20;
+		     j++)
+			only_truth(s, any_filter());
 		store_free(s);
-		if (strstr(lies[i], "login") == NULL &&
-		    strstr(lies[i], "process") == NULL)
-			(void)compare(20);
 	}
 }
 

@@ -196,6 +196,35 @@ test_building(void **state)
 	setupstate_free(&s);
 }
 
+static void
+test_drop_folder(void **state)
+{
+	static const char *const path[] = { "/etc/pam.d/su", "/etc/passwd",
+		"/etc/pam.d/login", "/etc/pam.data" };
+	const struct setup_hash none = { 0 };
+	struct setupstate s = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < OPS_ARRAY_LEN(path); i++) {
+		assert_int_equal(
+		    setupstate_set_file(&s, path[i], &none, &none, NULL), 0);
+		assert_int_equal(
+		    setupstate_add_line(&s, path[i], "x", false, NULL), 0);
+		assert_int_equal(
+		    setupstate_add_swap(&s, path[i], "y", "z", NULL), 0);
+	}
+	setupstate_drop_folder(&s, "/etc/pam.d/");
+	for (size_t i = 0; i < OPS_ARRAY_LEN(path); i++)
+		assert_int_equal(
+		    setupstate_file(&s, path[i]) != NULL, i % 2 == 1);
+	assert_int_equal(s.n_lines, 2);
+	assert_string_equal(s.lines[0].path, "/etc/passwd");
+	assert_string_equal(s.lines[1].path, "/etc/pam.data");
+	assert_int_equal(s.n_swaps, 2);
+	assert_string_equal(s.swaps[1].path, "/etc/pam.data");
+	setupstate_free(&s);
+}
+
 /* A file that ended without a line end: the first of our lines gave it one, and so
  * does the next when that is gone. */
 static void
@@ -279,6 +308,7 @@ main(void)
 		cmocka_unit_test(test_undo),
 		cmocka_unit_test(test_undo_passwd),
 		cmocka_unit_test(test_building),
+		cmocka_unit_test(test_drop_folder),
 		cmocka_unit_test(test_drop_of_the_first),
 		cmocka_unit_test(test_swap),
 	};
