@@ -346,7 +346,7 @@ look(struct cli *cli, const struct log_opts *o, struct following *w,
 	ops_clock_read(&now);
 	if (source_programs(cli->source, &w->f, &l, err) < 0)
 		return -1;
-	rc = logswitch_may_be(cli, &l, &w->switched)
+	rc = logswitch_may_be(cli, &w->f, &l, &w->switched)
 		 ? source_switches(cli, &switches, err)
 		 : 0;
 	if (rc == 0)
@@ -545,7 +545,7 @@ put_switches(struct cli *cli, const struct log_opts *o,
 
 	if (!has_wanted(l) && is_narrow(o, f))
 		return 0;
-	if (!logswitch_may_be(cli, l, &none))
+	if (!logswitch_may_be(cli, f, l, &none))
 		return 0;
 	if (f->has_session) {
 		when.since = l->p[0].time;

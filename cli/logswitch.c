@@ -17,13 +17,22 @@ has_hole(const struct program_list *l)
 	return false;
 }
 
+/* Since when they are listed: with a number of rows, none that is older than all. */
+static uint64_t
+since(const struct program_filter *f, const struct program_list *l)
+{
+	return f->newest != 0 && l->n > 0 && l->p[0].time > f->since
+		   ? l->p[0].time
+		   : f->since;
+}
+
 bool
-logswitch_may_be(
-    struct cli *cli, const struct program_list *l, struct logswitch *last)
+logswitch_may_be(struct cli *cli, const struct program_filter *f,
+    const struct program_list *l, struct logswitch *last)
 {
 	struct ops_buf answer = { .max = STATUS_MAX };
 	struct proto_status s;
-	bool may = true;
+	bool may = l->switched != 0 && l->switched >= since(f, l);
 
 	if (source_status(cli->source, &answer, &s, NULL) == 0) {
 		may = has_hole(l) || s.off_since != last->off_since ||
@@ -74,14 +83,12 @@ int
 logswitch_put(const struct switches *all, const struct program_filter *f,
     struct program_list *l, struct ops_err *err)
 {
-	uint64_t since = f->since;
+	const uint64_t from = since(f, l);
 
-	if (f->newest != 0 && l->n > 0 && l->p[0].time > since)
-		since = l->p[0].time;
 	for (size_t i = 0; i < all->n; i++) {
 		uint64_t wall = all->s[i].wall;
 
-		if (wall >= since && (f->until == 0 || wall <= f->until) &&
+		if (wall >= from && (f->until == 0 || wall <= f->until) &&
 		    insert(l, &all->s[i], err) < 0)
 			return -1;
 	}

@@ -22,11 +22,12 @@ struct logswitch {
 	uint64_t off_since;
 };
 
-/* May there be any in the time of l, or since the last look?  To ask for them all
- * events are read; but capture ends with each off, which leaves a hole in what ran, and
+/* May there be any in the time of l, which is what f found, or since the last look?
+ * To ask for them all events are read.  But who reads the store itself knows when the
+ * newest was; and capture ends with each off, which leaves a hole in what ran, and
  * whether it is off now the daemon says at once. */
-bool logswitch_may_be(
-    struct cli *cli, const struct program_list *l, struct logswitch *last);
+bool logswitch_may_be(struct cli *cli, const struct program_filter *f,
+    const struct program_list *l, struct logswitch *last);
 
 /* Put those of f's time into l, which has the order of its times and keeps it; with
  * f->newest none that is older than all of l.  What l then has of them borrows from

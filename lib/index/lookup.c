@@ -509,6 +509,7 @@ by_index(struct lookup *l, struct ops_err *err)
 	    hand_over(l, err) == 0 && read_tail(l, err) == 0)
 		rc = 0;
 	free(jobs.p);
+	l->list.switched = sessions.switched;
 	session_list_free(&sessions);
 	return rc;
 }

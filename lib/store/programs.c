@@ -536,6 +536,7 @@ program_list_load(struct store *s, const struct program_filter *f,
 		l.missing += span.missing;
 	}
 	program_walk_free(w);
+	l.switched = sessions.switched;
 	session_list_free(&sessions);
 	if (rc < 0) {
 		program_list_free(&l);

@@ -98,6 +98,9 @@ struct program_list {
 	uint64_t missing; /* frames that can't be read, or don't fit */
 	uint64_t
 	    expired; /* REALTIME up to which there were more; 0: they are all */
+	/* As in struct session_list; 0 as well where a daemon was asked, which
+	 * doesn't say. */
+	uint64_t switched;
 	size_t cap;
 	struct arena *arena;
 	struct ops_buf args; /* of the last one, behind those that it has */

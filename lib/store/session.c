@@ -251,6 +251,20 @@ take_note(struct loader *ld, struct session *s, const struct record *r,
 	return keep_text(ld->l, &s->reason) ? 0 : no_memory(err);
 }
 
+/* Once it was off, each begin of a daemon may have switched it on. */
+static void
+take_daemon(
+    struct loader *ld, const struct record *r, const struct stream_pos *pos)
+{
+	struct event_daemon e;
+
+	if ((r->flags & RECORD_PART) == 0 &&
+	    event_daemon_get(r->payload, r->len, &e, NULL) == 0 &&
+	    (e.what == DAEMON_OFF || e.what == DAEMON_ON ||
+		ld->l->switched != 0))
+		ld->l->switched = pos->wall;
+}
+
 static int
 take_event(struct loader *ld, const struct record *r,
     const struct stream_pos *pos, struct ops_err *err)
@@ -259,6 +273,8 @@ take_event(struct loader *ld, const struct record *r,
 	struct event_gap gap;
 	struct session *s;
 
+	if (r->type == REC_DAEMON)
+		take_daemon(ld, r, pos);
 	if ((r->flags & RECORD_PART) != 0 ||
 	    body_session(r->payload, r->len, id, NULL) < 0)
 		return 0;

@@ -78,6 +78,9 @@ struct session_list {
 	size_t n;
 	struct arena *arena;
 	struct session_missing missing;
+	/* The newest time (CLOCK_REALTIME, ns) at which recording may have been
+	 * switched off or on, see switches.h; 0: it never was. */
+	uint64_t switched;
 	struct logins logins; /* all of the store, whatever is kept; none from
 			       * session_get() */
 };
