@@ -179,6 +179,8 @@ class Trouble(t.Test):
             self.check(b"unrecorded" not in got.out and b"opseal" not in got.out + got.err, "%r" % got)
         got = self.host.run(["su", "anna", "--", "--norc", "-c", "echo $0 $SHELL; exit 8"])
         self.equal((got.status, got.out), (8, b"bash /bin/bash\n"), "bash's own option")
+        # Without a terminal a command may end before its first record is in the log.
+        t.wait_for("five sessions", lambda: len(self.sessions()) >= 5)
         self.equal(len(self.sessions()), 5, "sessions")
 
     def test_of_another(self):
