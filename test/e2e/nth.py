@@ -50,7 +50,7 @@ class Nth(r.Recorded):
         instances at once, until it returns False: nothing failed."""
         workers = []
         for i in range(AT_ONCE):
-            faults = Faults(self, "fault%d" % i)
+            faults = Faults(self)
             workers.append((self.instance(config=config, env=faults.env), faults))
         self.next = first
         self.end = most

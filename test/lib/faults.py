@@ -1,7 +1,7 @@
 """faults - calls of a running daemon that fail, by a shim in front of libc
 (shim.c), when a test says so."""
+import ctypes
 import errno
-import mmap
 import os
 import struct
 import subprocess
@@ -14,10 +14,23 @@ SIZE = 72
 ROLE, FAILED, CLOCK = 32, 24, 64  # offsets in struct control
 
 
+def shared(test):
+    """Memory that the daemon's processes have, too: its number and its bytes.  Not a file:
+    who is shut in can open none for writing."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.shmat.restype = ctypes.c_void_p
+    number = libc.shmget(0, SIZE, 0o1666)  # IPC_PRIVATE, IPC_CREAT
+    at = libc.shmat(number, None, 0)
+    if number < 0 or at in (None, ctypes.c_void_p(-1).value):
+        raise OSError(ctypes.get_errno(), "shared memory")
+    test.later(lambda: libc.shmctl(number, 0, None))  # IPC_RMID
+    return number, memoryview((ctypes.c_char * SIZE).from_address(at)).cast("B")
+
+
 class Faults:
     """What fails in an instance that was started with self.env."""
 
-    def __init__(self, test, name="fault"):
+    def __init__(self, test):
         t.need_program("cc")
         if t.SANITIZE:
             t.skip("the sanitizers' own shims must come first")
@@ -26,11 +39,8 @@ class Faults:
             subprocess.check_call(["cc", "-shared", "-fPIC", "-O1", "-w", "-o", shim,
                                    os.path.join(os.path.dirname(__file__), "shim.c"), "-ldl"])
             os.chmod(shim, 0o755)
-        path = test.write(name, bytes(SIZE))
-        os.chmod(path, 0o666)
-        with open(path, "r+b") as f:
-            self.map = mmap.mmap(f.fileno(), SIZE)
-        self.env = {"LD_PRELOAD": shim, "FAULT_FILE": path}
+        number, self.map = shared(test)
+        self.env = {"LD_PRELOAD": shim, "FAULT_SHM": str(number)}
 
     def fail(self, calls, number=errno.EIO, after=0, times=0, role=""):
         """Calls of these kinds ("pwrite sync ...") fail with that errno, after so

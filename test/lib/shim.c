@@ -1,6 +1,6 @@
 /*
  * shim - stands in front of libc (LD_PRELOAD) and makes calls of opseald or
- * opseal-rec fail, as the file $FAULT_FILE says at any moment; faults.py writes
+ * opseal-rec fail, as the shared memory $FAULT_SHM says at any moment; faults.py writes
  * that file.  Built by the tests, not by meson.
  *
  * The file is mapped by every process and has the struct below.  Calls of its
@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -74,16 +74,14 @@ find_role(void)
 __attribute__((constructor)) static void
 begin(void)
 {
-	const char *path = getenv("FAULT_FILE");
-	int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
+	const char *number = getenv("FAULT_SHM");
 	void *p;
 
-	if (fd < 0)
+	if (number == NULL)
 		return;
 	find_role();
-	p = mmap(NULL, sizeof(*ctl), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (p != MAP_FAILED)
+	p = shmat(atoi(number), NULL, 0);
+	if (p != (void *)-1)
 		ctl = p;
 }
 
