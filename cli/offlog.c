@@ -54,7 +54,7 @@ static int
 put_event(struct writer *w, const struct offswitch *s, struct ops_err *err)
 {
 	struct ops_buf b = { .max = RECORD_PAYLOAD_MAX };
-	uint64_t ticket;
+	uint64_t ticket = 0;
 	int rc;
 
 	offswitch_put(&b, s, (uint32_t)getpid());

@@ -343,7 +343,7 @@ instance_show(struct instance *in, enum role_id id, struct ops_err *err)
 {
 	int rc;
 
-	if (!is_own(in, id) || in->shown[id])
+	if (!is_own(in, (int)id) || in->shown[id])
 		return 0;
 	if (drop_act_as(&in->user, err) < 0)
 		return -1;

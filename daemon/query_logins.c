@@ -29,7 +29,7 @@ query_on_logins(void *conn, struct msg *m, struct ops_err *err)
 {
 	static const struct session_filter all;
 	struct query_conn *q = conn;
-	struct query_filter f;
+	struct query_filter f = { 0 };
 	struct session_list list = { 0 };
 	struct ops_err why = { 0 };
 	int rc = query_filter(q, m, &f, err);

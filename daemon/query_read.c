@@ -124,7 +124,7 @@ int
 query_on_sessions(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct query_conn *q = conn;
-	struct query_filter f;
+	struct query_filter f = { 0 };
 	struct session_list list = { 0 };
 	struct ops_err why = { 0 };
 	int rc = query_filter(q, m, &f, err);

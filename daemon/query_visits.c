@@ -27,7 +27,7 @@ int
 query_on_visits(void *conn, struct msg *m, struct ops_err *err)
 {
 	struct query_conn *q = conn;
-	struct query_filter f;
+	struct query_filter f = { 0 };
 	struct visit_filter of;
 	struct visits all = { 0 };
 	struct ops_err why = { 0 };

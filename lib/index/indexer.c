@@ -37,8 +37,8 @@ static const char *const statements[STATEMENTS] = {
 	    "VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(pid) DO UPDATE SET "
 	    "began = ?2, elapsed = ?3, over = ?4, program = ?5",
 	[PUT_STREAM] = "INSERT OR REPLACE INTO stream VALUES(?1, ?2, ?3, ?4)",
-	[PUT_STATE] = "INSERT OR REPLACE INTO state "
-		      "VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[PUT_STATE] = ("INSERT OR REPLACE INTO state VALUES(1, ?1, ?2, ?3, ?4, "
+		       "?5, ?6, ?7, ?8)"),
 };
 
 struct indexer {
