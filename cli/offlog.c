@@ -107,7 +107,7 @@ offlog_switch(struct vfs *v, const struct offswitch *to, char *text,
 {
 	struct ops_err why = { 0 };
 	struct offswitch is;
-	struct writer *w;
+	struct writer *w = NULL;
 	int rc, there = offswitch_read(v, &is, &why);
 
 	if (there < 0 && why.code != OPS_ENOENT && why.code != OPS_EFORMAT) {
