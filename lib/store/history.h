@@ -144,6 +144,8 @@ bool history_moved_on(struct vfs *v, const struct history *h);
 /* NULL if unknown. */
 struct history_stream *history_find(
     const struct history *h, const uint8_t id[static OPS_ID_LEN]);
+/* The place of its first frame whose number is not below this; s->n: none is. */
+size_t history_frame_at(const struct history_stream *s, uint64_t number);
 /* The BOOT or SEAL that began the period in which a leaf stands. */
 const struct history_mark *history_mark_before(
     const struct history *h, uint32_t log, uint64_t index);

@@ -200,8 +200,8 @@ made_at(const struct history *h, const struct history_tombstone *t)
 		   : t->leaf.realtime;
 }
 
-static size_t
-frame_at(const struct history_stream *s, uint64_t number)
+size_t
+history_frame_at(const struct history_stream *s, uint64_t number)
 {
 	size_t lo = 0, hi = s->n;
 
@@ -225,7 +225,7 @@ too_young(const struct history *h, const struct history_tombstone *t)
 
 	if (s == NULL)
 		return NULL; /* said where it stands */
-	for (size_t i = frame_at(s, t->leaf.from); i < s->n; i++) {
+	for (size_t i = history_frame_at(s, t->leaf.from); i < s->n; i++) {
 		const struct store_frame *f = &s->frame[i];
 		uint64_t newest = f->leaf.arrived_last + (uint64_t)f->wall;
 

@@ -111,22 +111,6 @@ segment_of(const struct store_extra *x, uint64_t number)
 	return NULL;
 }
 
-static size_t
-frame_index(const struct history_stream *st, uint64_t number)
-{
-	size_t lo = 0, hi = st->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (st->frame[mid].leaf.number < number)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /* Does the file begin as this segment? */
 static bool
 is_segment(struct store *s, const struct history_stream *st,
@@ -214,7 +198,7 @@ store_expired_until(const struct store *s, uint8_t class)
 
 		if (st == NULL || st->class != class || t->to == 0)
 			continue;
-		k = frame_index(st, t->to - 1);
+		k = history_frame_at(st, t->to - 1);
 		f = k < st->n ? &st->frame[k] : NULL;
 		if (f != NULL &&
 		    f->leaf.arrived_last + (uint64_t)f->wall > until)
@@ -239,7 +223,7 @@ store_locate(struct store *s, const struct store_frame *f, const char **path,
 	if (seg == NULL)
 		return -1;
 	x = &s->extra[st - s->h.stream];
-	i = frame_index(st, seg->first_frame);
+	i = history_frame_at(st, seg->first_frame);
 	at = SEGMENT_HEADER;
 	/* Mostly the next one is asked for: go on from there. */
 	if (x->last == seg && x->last_index < st->n &&
