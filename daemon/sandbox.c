@@ -157,7 +157,7 @@ restrict_files(struct sandbox *s, struct ops_err *err)
 	REFUSE_CALL(SYS_userfaultfd), REFUSE_CALL(SYS_keyctl),                 \
 	REFUSE_CALL(SYS_io_uring_setup) /* the same calls without calling */
 
-static const struct sock_filter shut[] = {
+static struct sock_filter shut[] = {
 	BEGIN,
 	REFUSE_PROCESSES,
 	REFUSE_CALL(SYS_pidfd_getfd),
@@ -167,7 +167,7 @@ static const struct sock_filter shut[] = {
 	END,
 };
 
-static const struct sock_filter look[] = {
+static struct sock_filter look[] = {
 	BEGIN,
 	REFUSE_PROCESSES,
 	REFUSE_BITS(SYS_openat, 2, WRITES),
@@ -216,10 +216,9 @@ static int
 restrict_calls(struct sandbox *s, struct ops_err *err)
 {
 	bool all = s->kind == SANDBOX_SHUT;
-	const struct sock_fprog prog = {
-		.len = all ? OPS_ARRAY_LEN(shut) : OPS_ARRAY_LEN(look),
-		.filter = (struct sock_filter *)(uintptr_t)(all ? shut : look)
-	};
+	const struct sock_fprog prog = { .len = all ? OPS_ARRAY_LEN(shut)
+						    : OPS_ARRAY_LEN(look),
+		.filter = all ? shut : look };
 
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) < 0)
 		return errno == EINVAL

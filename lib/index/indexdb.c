@@ -100,6 +100,10 @@ static const char *const tables[] = {
 	"CREATE INDEX by_failed ON program(time, login, uid, euid, session, "
 	"ses)"
 	" WHERE failed = 1",
+	/* Of root's few fail, and few that fail are root's. */
+	"CREATE INDEX by_failed_euid ON program(euid, time, login, uid, "
+	"session, ses)"
+	" WHERE failed = 1",
 	"CREATE INDEX by_lost ON program(time) WHERE kind = 3",
 	"CREATE INDEX by_accounted ON program(time) WHERE kind = 5",
 	"CREATE INDEX by_coverage ON program(time) WHERE kind = 6",
@@ -371,9 +375,9 @@ make_tables(struct index_db *d, struct ops_err *err)
 	for (size_t i = 0; n == 0 && i < OPS_ARRAY_LEN(tables); i++)
 		if (index_exec(d, tables[i], err) < 0)
 			return -1;
-	if (n == 0 && index_exec(d, "PRAGMA user_version = 9", err) < 0)
+	if (n == 0 && index_exec(d, "PRAGMA user_version = 10", err) < 0)
 		return -1;
-	static_assert(INDEX_VERSION == 9, "the pragma above");
+	static_assert(INDEX_VERSION == 10, "the pragma above");
 	return index_exec(d, "COMMIT", err);
 }
 

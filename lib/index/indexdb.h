@@ -27,7 +27,7 @@
 #include "guard.h"
 #include "record/event.h"
 
-#define INDEX_VERSION 9
+#define INDEX_VERSION 10
 #define INDEX_NAME_MAX 63 /* a longer name is kept as its hash */
 #define INDEX_UNKNOWN                                                          \
 	(-1) /* commands of a session whose OPEN wasn't there yet */

@@ -40,6 +40,12 @@ lead_of(const struct program_filter *f, bool few_exes)
 			.time = "p",
 			.from = "program p INDEXED BY by_exe",
 			.where = "p.exe = ?9" };
+	if (f->failed && f->has_euid)
+		return (struct lead){ .failed = true,
+			.euid = true,
+			.time = "p",
+			.from = "program p INDEXED BY by_failed_euid",
+			.where = "p.failed = 1 AND p.euid = ?4" };
 	if (f->failed)
 		return (struct lead){ .failed = true,
 			.time = "p",

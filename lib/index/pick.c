@@ -541,6 +541,17 @@ is_all(const struct lead *l)
 	return strcmp(l->where, "1") == 0;
 }
 
+/* The sessions lead: few of them fit, or nothing else is asked for. */
+static bool
+by_whose(
+    const struct program_filter *f, const struct whose *w, const struct lead *l)
+{
+	if (w == NULL)
+		return false;
+	return w->few ? l->login || l->euid || is_all(l)
+		      : is_all(l) && !f->has_owner;
+}
+
 int
 pick_rows(struct index_db *d, const struct program_filter *f,
     const struct whose *w, struct pick_list *ret, struct ops_err *err)
@@ -554,12 +565,10 @@ pick_rows(struct index_db *d, const struct program_filter *f,
 	if (fit != NULL && find_exes(d, f->exe, &exes, err) < 0)
 		goto out;
 	lead = lead_of(f, exes.n <= EXES_MAX);
-	if (w != NULL && w->few && (lead.login || lead.euid || is_all(&lead)))
+	if (by_whose(f, w, &lead))
 		rc = take_whose(d, f, w, fit, &l, err);
 	else if (is_all(&lead) && f->has_owner)
 		rc = take_owned(d, f, fit, &l, err);
-	else if (is_all(&lead) && w != NULL)
-		rc = take_whose(d, f, w, fit, &l, err);
 	else if (lead.session)
 		rc = take_session(d, f, &lead, fit, &l, err);
 	else

@@ -80,7 +80,7 @@ begin(void)
 	if (number == NULL)
 		return;
 	find_role();
-	p = shmat(atoi(number), NULL, 0);
+	p = shmat((int)strtol(number, NULL, 10), NULL, 0);
 	if (p != (void *)-1)
 		ctl = p;
 }
