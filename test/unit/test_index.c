@@ -21,322 +21,22 @@
 #include "record/acct.h"
 #include "record/record.h"
 #include "store/programs.h"
-#include "store_build.h"
+#include "traffic.h"
 
-#define RUNNING 40
 #define SECOND UINT64_C(1000000000)
 /* more than an index keeps as it is */
 /* clang-format off */
 #define LONG_NAME "a-name-of-many-letters-a-name-of-many-letters-a-name-of-many-letters"
-#define LONG_PATH "/tmp/a-name-of-many-letters-a-name-of-many-letters-a-name-of-many-letters"
 /* clang-format on */
 
 static struct build b;
-#define NO_STREAM SIZE_MAX
-#define SESSIONS 14
-static size_t session[SESSIONS], stream;
-static uint32_t sessions; /* that there are */
-static size_t imports; /* the stream of what is imported, if there is one yet */
+static struct traffic t = { .b = &b };
 static char dir[64];
 static struct indexer *x;
-static uint64_t dice;
-static struct {
-	uint32_t pid;
-	uint64_t start;
-} running[RUNNING];
 
 static uint32_t throw(uint32_t sides)
 {
-	dice = dice * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(dice >> 33) % sides;
-}
-
-static struct event_text
-text(const char *t)
-{
-	return (struct event_text){ (const uint8_t *)t, strlen(t) };
-}
-
-static void
-put(uint8_t type, struct ops_buf *body)
-{
-	assert_false(body->failed);
-	build_record(&b, stream, type, body->data, body->len);
-	ops_buf_free(body);
-}
-
-static const uint8_t *
-any_session(void)
-{
-	static const uint8_t nobody[OPS_ID_LEN];
-	uint32_t i = throw(sessions + 1);
-
-	return i == sessions ? nobody : b.stream[session[i]].id;
-}
-
-/* -- what happens -- */
-
-/* Other sessions that show its terminal: none to three, one perhaps twice, or its
- * own, or one that nobody knows. */
-static struct event_text
-any_also(uint8_t room[static 3 * OPS_ID_LEN])
-{
-	uint32_t n = throw(4);
-
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t which = throw(7);
-
-		if (which < 6)
-			memcpy(room + (size_t)i * OPS_ID_LEN,
-			    b.stream[session[which % 3]].id, OPS_ID_LEN);
-		else
-			memset(room + (size_t)i * OPS_ID_LEN, 0x77, OPS_ID_LEN);
-	}
-	return (
-	    struct event_text){ n > 0 ? room : NULL, (size_t)n * OPS_ID_LEN };
-}
-
-static void
-do_exec(uint32_t i)
-{
-	uint8_t also[3 * OPS_ID_LEN];
-	static const char *const exe[] = { "/usr/bin/a", "/usr/bin/b", "/opt/b",
-		LONG_PATH, "" };
-	static const char *const args[] = { "a", "b", "./run", "" };
-	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
-	const char *arg = args[throw(4)];
-	struct program_exec e = { .pid = 10 + i,
-		.ppid = 1,
-		.uid = 1000 + throw(2),
-		.auid = throw(3) == 0 ? EVENT_UNSET : 1000 + throw(3),
-		.ses = throw(3) == 0 ? EVENT_UNSET : 7 + throw(3),
-		.joined = throw(JOINED_INFERRED + 1),
-		.flags = throw(12) == 0 ? PROGRAM_SEEDED : 0,
-		.tty = throw(2) * (136u << 20 | 7),
-		.comm = text("comm"),
-		.exe = text(exe[throw(5)]),
-		.args = { (const uint8_t *)arg, strlen(arg) + 1 } };
-
-	if (running[i].pid == 0 || throw(3) == 0)
-		running[i].start = b.now + 5000;
-	running[i].pid = e.pid;
-	e.euid = throw(3) == 0 ? 0 : e.uid;
-	e.start = running[i].start;
-	e.args_len = e.args.n;
-	if (throw(4) == 0)
-		e.filename = text("/bin/called");
-	if (e.joined == JOINED_INFERRED)
-		e.also = any_also(also);
-	program_exec_put(&body, any_session(), &e);
-	put(REC_EXEC, &body);
-	for (uint64_t at = e.args.n; throw(5) == 0; at += 4) {
-		struct program_args a = { e.pid, e.start, at, text("more") };
-
-		program_args_put(&body, b.stream[session[0]].id, &a);
-		put(REC_ARGS, &body);
-	}
-}
-
-static void
-do_end(uint32_t i, bool who)
-{
-	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
-	struct program_ended e = { .pid = 10 + i,
-		.start = running[i].start,
-		.status = throw(2) << 8,
-		.has_who = who,
-		.flags = !who            ? 0
-			 : throw(2) == 0 ? PROGRAM_FORKED
-					 : PROGRAM_UNSEEN,
-		.joined = JOINED_TTY,
-		.uid = 1000,
-		.euid = 1000,
-		.auid = EVENT_UNSET,
-		.ses = EVENT_UNSET,
-		.comm = text("forked") };
-
-	if (throw(6) == 0) { /* as another pid namespace names it */
-		e.has_own = true;
-		e.own = 10 + throw(RUNNING);
-	}
-	program_ended_put(&body, any_session(), &e);
-	put(REC_ENDED, &body);
-	if (throw(8) != 0) /* else it ends once more */
-		running[i].pid = 0;
-}
-
-static void
-do_other(void)
-{
-	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
-	struct program_failed f = { .pid = 30,
-		.start = 3000,
-		.error = 2,
-		.uid = 1001,
-		.auid = 1001,
-		.comm = text("sh"),
-		.name = text("/nowhere/b"),
-		.has_where = true,
-		.tty = throw(2) * (136u << 20 | 7) };
-	struct program_loss l = { .from = 1, .until = 2, .execs = 5 };
-
-	if (throw(4) == 0) {
-		program_loss_put(&body, &l);
-		put(REC_LOSS, &body);
-	} else {
-		program_failed_put(&body, any_session(), &f);
-		put(REC_FAILED, &body);
-	}
-}
-
-/* What the kernel's accounting says; of few kinds, so that some are told twice.
- * In a session: it was imported. */
-static void
-do_accounted(bool imported)
-{
-	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
-	uint64_t now = (b.now + b.wall) / SECOND;
-	struct program_accounted a = { .pid = 10 + throw(RUNNING),
-		.uid = 1000 + throw(3),
-		.gid = 1000,
-		.status = throw(2) << 8,
-		.began =
-		    imported || throw(3) != 0 ? now - throw(3) : 7 + throw(2),
-		.elapsed = throw(3) * SECOND,
-		.flags = throw(3) == 0 ? ACCT_FORKED : 0,
-		.tty = throw(2) * (136u << 20 | 7),
-		.unsure = throw(3) != 0,
-		.comm = text(throw(2) == 0 ? "a" : "acct") };
-
-	if (!imported) {
-		program_accounted_put(&body, &a);
-		put(REC_ACCOUNTED, &body);
-		return;
-	}
-	program_imported_put(&body, b.stream[session[throw(sessions)]].id, &a);
-	assert_false(body.failed);
-	if (imports == NO_STREAM)
-		imports = build_stream(&b, CLASS_PROGRAMS);
-	build_record(&b, imports, REC_ACCOUNTED, body.data, body.len);
-	ops_buf_free(&body);
-}
-
-static void
-do_coverage(void)
-{
-	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
-	struct program_coverage c = { .from = b.now - 1,
-		.until = b.now,
-		.captured = throw(9),
-		.accounted = throw(9) };
-
-	program_coverage_put(&body, &c);
-	put(REC_COVERAGE, &body);
-}
-
-static void
-do_capture(enum capture_what what)
-{
-	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
-	struct program_capture c = { .what = what,
-		.pid = 100 + throw(3),
-		.how = text(throw(4) == 0 ? "acct" : "tp_btf"),
-		.goes_on = what == CAPTURE_BEGAN && throw(4) == 0 };
-
-	program_capture_put(&body, &c);
-	put(REC_CAPTURE, &body);
-}
-
-static void
-begin_capture(uint32_t pid)
-{
-	struct ops_buf body = { .max = RECORD_PAYLOAD_MAX };
-	const struct program_capture c = {
-		.what = CAPTURE_BEGAN, .pid = pid, .how = text("tp_btf")
-	};
-
-	program_capture_put(&body, &c);
-	put(REC_CAPTURE, &body);
-}
-
-/* What is of no single program, or of another source. */
-static void
-do_source(void)
-{
-	switch (throw(8)) {
-	case 0:
-		do_coverage();
-		break;
-	case 1:
-		do_capture(CAPTURE_BEGAN);
-		break;
-	case 2:
-		do_capture(throw(2) == 0 ? CAPTURE_ENDED : CAPTURE_BEGAN);
-		break;
-	case 3:
-		do_accounted(true);
-		break;
-	default:
-		do_accounted(false);
-		break;
-	}
-}
-
-/* Another run of capture, in a stream of its own. */
-static void
-next_run(void)
-{
-	build_seal(&b, false, false);
-	stream = build_stream(&b, CLASS_PROGRAMS);
-	do_capture(CAPTURE_BEGAN);
-}
-
-static void
-next_boot(void)
-{
-	build_seal(&b, true, false);
-	b.boot_id[0]++;
-	b.wall += b.now;
-	b.now = SECOND;
-	b.until_sealed = 0;
-	build_boot(&b, BOOT_CLEAN, NULL);
-	build_seal(&b, false, false);
-	build_login(&b, 7, "ann");
-	build_login(&b, 8, "bob");
-	build_login(&b, 9, NULL);
-	stream = build_stream(&b, CLASS_PROGRAMS);
-	imports = NO_STREAM;
-}
-
-static void
-happen(int n)
-{
-	for (int j = 0; j < n; j++) {
-		uint32_t what = throw(12), i = throw(RUNNING);
-
-		b.now += throw(3) * 1000000;
-		if (throw(60) == 0)
-			b.now += 3 * SECOND;
-		if (what >= 10)
-			do_source();
-		else if (what < 5)
-			do_exec(i);
-		else if (what < 9)
-			do_end(i, throw(4) == 0);
-		else
-			do_other();
-	}
-}
-
-static void
-grow(int periods)
-{
-	for (int i = 0; i < periods; i++) {
-		happen(25);
-		build_seal(&b, false, false);
-	}
-	happen(10);
-	build_sync(&b);
+	return traffic_throw(&t, sides);
 }
 
 /* -- the same? -- */
@@ -408,7 +108,8 @@ any_filter(void)
 	f.has_owner = throw(4) == 0;
 	f.owner = 1000 + throw(3);
 	f.has_session = throw(5) == 0;
-	memcpy(f.session, b.stream[session[throw(sessions)]].id, OPS_ID_LEN);
+	memcpy(
+	    f.session, b.stream[t.session[throw(t.sessions)]].id, OPS_ID_LEN);
 	f.coverage = throw(8) == 0;
 	f.seeded = throw(12) == 0;
 	if (throw(3) == 0)
@@ -462,38 +163,29 @@ update(void)
 
 /* -- a store and its index -- */
 
-static void
-open_session(uint32_t ses)
-{
-	size_t i = session[sessions++] = build_stream(&b, CLASS_SCREEN);
-
-	b.ses = ses;
-	build_open(&b, i, 1000 + sessions % 3, "alice", "pts/3", NULL);
-}
-
 static int
 setup(void **state)
 {
 	const char *seed = getenv("OPSEAL_SEED");
 
 	(void)state;
-	dice = seed != NULL ? strtoull(seed, NULL, 0) : 1;
-	memset(running, 0, sizeof(running));
+	t.dice = seed != NULL ? strtoull(seed, NULL, 0) : 1;
+	memset(t.running, 0, sizeof(t.running));
 	build_init(&b);
 	build_boot(&b, BOOT_FIRST, NULL);
 	build_seal(&b, false, false);
 	/* Ann's, bob's, and one of an audit session without a login. */
-	sessions = 0;
-	open_session(7);
-	open_session(8);
-	open_session(11);
+	t.sessions = 0;
+	traffic_open_session(&t, 7);
+	traffic_open_session(&t, 8);
+	traffic_open_session(&t, 11);
 	build_login(&b, 7, "ann");
 	build_login(&b, 8, "bob");
 	build_login(&b, 9, NULL);
 	for (size_t i = 0; i < OPS_ARRAY_LEN(readers); i++)
 		memcpy(readers[i].boot, b.boot_id, sizeof(readers[i].boot));
-	stream = build_stream(&b, CLASS_PROGRAMS);
-	imports = NO_STREAM;
+	t.stream = build_stream(&b, CLASS_PROGRAMS);
+	t.imports = TRAFFIC_NO_STREAM;
 	snprintf(dir, sizeof(dir), "/tmp/opseal-index-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	return indexer_new(dir, &x, NULL);
@@ -524,7 +216,7 @@ test_grows(void **state)
 	(void)state;
 	assert_int_equal(compare(3), 0); /* there is none */
 	for (int i = 0; i < 40; i++) {
-		happen(10 + (int) throw(20));
+		traffic_happen(&t, 10 + (int) throw(20));
 		if (throw(3) != 0)
 			build_seal(&b, false, false);
 		build_sync(&b);
@@ -532,9 +224,9 @@ test_grows(void **state)
 			update();
 		used += compare(25);
 		if (i % 5 == 4)
-			next_run();
+			traffic_next_run(&t);
 		if (i == 22)
-			next_boot();
+			traffic_next_boot(&t);
 	}
 	assert_true(used > 300);
 }
@@ -567,8 +259,8 @@ test_kinds(void **state)
 
 	(void)state;
 	for (int i = 0; i < 6; i++) {
-		grow(8);
-		next_run();
+		traffic_grow(&t, 8);
+		traffic_next_run(&t);
 	}
 	build_seal(&b, false, false);
 	update();
@@ -581,7 +273,7 @@ test_kinds(void **state)
 	assert_true(same_list(s, &acct));
 	assert_true(same_list(s, &import));
 	for (int i = 0; i < 3; i++) {
-		memcpy(in.session, b.stream[session[i]].id, OPS_ID_LEN);
+		memcpy(in.session, b.stream[t.session[i]].id, OPS_ID_LEN);
 		assert_true(same_list(s, &in));
 	}
 	memset(in.session, 0x77, OPS_ID_LEN); /* as another only */
@@ -605,16 +297,17 @@ test_losses(void **state)
 			.start = b.now,
 			.auid = EVENT_UNSET,
 			.ses = EVENT_UNSET,
-			.comm = text("comm"),
-			.exe = text(i % 10 == 0 ? "/bin/a" : "/bin/b") };
+			.comm = traffic_text("comm"),
+			.exe =
+			    traffic_text(i % 10 == 0 ? "/bin/a" : "/bin/b") };
 
 		b.now += SECOND;
 		if (i % 2 == 0) {
-			program_exec_put(&body, any_session(), &e);
-			put(REC_EXEC, &body);
+			program_exec_put(&body, traffic_any_session(&t), &e);
+			traffic_put(&t, REC_EXEC, &body);
 		} else {
 			program_loss_put(&body, &l);
-			put(REC_LOSS, &body);
+			traffic_put(&t, REC_LOSS, &body);
 		}
 	}
 	build_seal(&b, false, false);
@@ -645,10 +338,10 @@ test_behind(void **state)
 	size_t holes, ends;
 
 	(void)state;
-	begin_capture(7);
+	traffic_capture(&t, 7);
 	e.start = b.now;
-	program_ended_put(&body, b.stream[session[0]].id, &e);
-	put(REC_ENDED, &body);
+	program_ended_put(&body, b.stream[t.session[0]].id, &e);
+	traffic_put(&t, REC_ENDED, &body);
 	build_seal(&b, false, false);
 	update();
 	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
@@ -657,7 +350,7 @@ test_behind(void **state)
 	ends = count(s, &lost, PROGRAM_ACCOUNTED);
 	store_free(s);
 
-	begin_capture(8);
+	traffic_capture(&t, 8);
 	build_sync(&b);
 	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
 	assert_true(same_list(s, &lost));
@@ -666,7 +359,7 @@ test_behind(void **state)
 
 	/* Which of a pid's ends are known is asked of the index. */
 	program_accounted_put(&body, &a);
-	put(REC_ACCOUNTED, &body);
+	traffic_put(&t, REC_ACCOUNTED, &body);
 	build_sync(&b);
 	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
 	assert_true(same_list(s, &lost));
@@ -674,10 +367,10 @@ test_behind(void **state)
 	a.pid = 12;
 	a.unsure = true;
 	program_accounted_put(&body, &a);
-	put(REC_ACCOUNTED, &body);
+	traffic_put(&t, REC_ACCOUNTED, &body);
 	a.pid = 11;
 	program_accounted_put(&body, &a);
-	put(REC_ACCOUNTED, &body);
+	traffic_put(&t, REC_ACCOUNTED, &body);
 	build_sync(&b);
 	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
 	assert_true(same_list(s, &lost));
@@ -702,14 +395,14 @@ test_told_late(void **state)
 	struct store *s;
 
 	(void)state;
-	begin_capture(7);
+	traffic_capture(&t, 7);
 	e.start = b.now;
 	a.began = (b.now + b.wall) / SECOND;
 	program_accounted_put(&body, &a);
-	put(REC_ACCOUNTED, &body);
+	traffic_put(&t, REC_ACCOUNTED, &body);
 	a.pid = 14;
 	program_accounted_put(&body, &a);
-	put(REC_ACCOUNTED, &body);
+	traffic_put(&t, REC_ACCOUNTED, &body);
 	build_seal(&b, false, false);
 	update();
 	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
@@ -717,8 +410,8 @@ test_told_late(void **state)
 	assert_true(same_list(s, &acct));
 	store_free(s);
 
-	program_ended_put(&body, b.stream[session[0]].id, &e);
-	put(REC_ENDED, &body);
+	program_ended_put(&body, b.stream[t.session[0]].id, &e);
+	traffic_put(&t, REC_ENDED, &body);
 	build_sync(&b);
 	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
 	assert_int_equal(count(s, &acct, PROGRAM_ACCOUNTED), 1);
@@ -735,7 +428,7 @@ test_told_late(void **state)
 	/* And the other way round: sure, but told of already. */
 	a.pid = 13;
 	program_accounted_put(&body, &a);
-	put(REC_ACCOUNTED, &body);
+	traffic_put(&t, REC_ACCOUNTED, &body);
 	build_sync(&b);
 	assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
 	assert_int_equal(count(s, &acct, PROGRAM_ACCOUNTED), 1);
@@ -747,18 +440,18 @@ test_told_late(void **state)
 static void
 test_older_stream(void **state)
 {
-	size_t older = stream;
+	size_t older = t.stream;
 
 	(void)state;
-	grow(2);
+	traffic_grow(&t, 2);
 	build_seal(&b, false, false);
-	stream = build_stream(&b, CLASS_PROGRAMS);
-	grow(2);
+	t.stream = build_stream(&b, CLASS_PROGRAMS);
+	traffic_grow(&t, 2);
 	build_seal(&b, false, false);
 	update();
 	assert_true(compare(30) > 20);
-	stream = older;
-	happen(5);
+	t.stream = older;
+	traffic_happen(&t, 5);
 	build_seal(&b, false, false);
 	assert_int_equal(compare(30), 0); /* out of order: not by the index */
 	update();
@@ -792,15 +485,15 @@ static void
 test_imported(void **state)
 {
 	(void)state;
-	begin_capture(100);
-	do_exec(1);
+	traffic_capture(&t, 100);
+	traffic_exec(&t, 1);
 	build_seal(&b, false, false);
 	anew = 0;
 	for (int i = 0; i < 5; i++) {
-		do_exec(2);
-		do_accounted(true);
+		traffic_exec(&t, 2);
+		traffic_accounted(&t, true);
 		build_seal(&b, false, false);
-		do_exec(3);
+		traffic_exec(&t, 3);
 		build_sync(&b);
 		update();
 		assert_true(compare(20) > 10);
@@ -819,16 +512,16 @@ test_open_comes_late(void **state)
 		.start = 70,
 		.auid = EVENT_UNSET,
 		.joined = JOINED_TTY,
-		.comm = text("a"),
-		.exe = text("/usr/bin/a") };
+		.comm = traffic_text("a"),
+		.exe = traffic_text("/usr/bin/a") };
 	const struct event_open o = { .kind = SESSION_TERMINAL,
 		.uid = 1001,
 		.auid = EVENT_UNSET,
-		.user = text("late") };
+		.user = traffic_text("late") };
 
 	(void)state;
 	program_exec_put(&body, late, &e);
-	put(REC_EXEC, &body);
+	traffic_put(&t, REC_EXEC, &body);
 	build_seal(&b, false, false);
 	update();
 	anew = 0;
@@ -929,9 +622,9 @@ test_lies(void **state)
 	};
 
 	(void)state;
-	begin_capture(500);
-	begin_capture(501); /* a hole */
-	grow(8);
+	traffic_capture(&t, 500);
+	traffic_capture(&t, 501); /* a hole */
+	traffic_grow(&t, 8);
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
 		struct store *s;
 		const struct program_filter all = { .newest = 1000,
@@ -973,24 +666,24 @@ test_kept_names(void **state)
 		const struct program_exec e = { .pid = 90000 + i,
 			.start = 90000 + i,
 			.auid = 1000,
-			.comm = text("a"),
-			.filename = text("/bin/run"),
-			.exe = text("/usr/bin/a") };
+			.comm = traffic_text("a"),
+			.filename = traffic_text("/bin/run"),
+			.exe = traffic_text("/usr/bin/a") };
 		const struct program_ended ended = {
 			.pid = e.pid, .start = e.start, .status = 256
 		};
 		bool ours = i + 1 == OPS_ARRAY_LEN(damaged);
 
-		program_exec_put(&body, b.stream[session[0]].id, &e);
-		put(REC_EXEC, &body);
+		program_exec_put(&body, b.stream[t.session[0]].id, &e);
+		traffic_put(&t, REC_EXEC, &body);
 		build_seal(&b, false, false);
 		update();
 		(void)snprintf(sql, sizeof(sql),
 		    "UPDATE program SET names = %s WHERE names IS NOT NULL",
 		    damaged[i]);
 		change(sql);
-		program_ended_put(&body, b.stream[session[0]].id, &ended);
-		put(REC_ENDED, &body);
+		program_ended_put(&body, b.stream[t.session[0]].id, &ended);
+		traffic_put(&t, REC_ENDED, &body);
 		build_seal(&b, false, false);
 		anew = 0;
 		update();
@@ -1006,7 +699,7 @@ test_damage(void **state)
 	char path[96];
 
 	(void)state;
-	grow(8);
+	traffic_grow(&t, 8);
 	update();
 	assert_true(compare(20) > 10);
 	snprintf(path, sizeof(path), "%s/index/programs.sqlite", dir);
@@ -1043,7 +736,7 @@ static size_t
 whose(const struct program *p)
 {
 	for (size_t i = 0; i < 2; i++)
-		if (memcmp(p->session, b.stream[session[i]].id, OPS_ID_LEN) ==
+		if (memcmp(p->session, b.stream[t.session[i]].id, OPS_ID_LEN) ==
 		    0)
 			return i;
 	if (p->exec.ses == 7)
@@ -1076,7 +769,7 @@ test_persons(void **state)
 	struct store *s;
 
 	(void)state;
-	grow(12);
+	traffic_grow(&t, 12);
 	for (int turn = 0; turn < 2; turn++) {
 		assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
 		for (size_t i = 0; i < OPS_ARRAY_LEN(rows); i++) {
@@ -1112,17 +805,17 @@ test_many_sessions(void **state)
 	size_t used = 0;
 
 	(void)state;
-	while (sessions < SESSIONS)
-		open_session(sessions % 3 == 0   ? 7
-			     : sessions % 3 == 1 ? 8
-						 : 11);
+	while (t.sessions < TRAFFIC_SESSIONS)
+		traffic_open_session(&t, t.sessions % 3 == 0   ? 7
+					 : t.sessions % 3 == 1 ? 8
+							       : 11);
 	for (int i = 0; i < 8; i++) {
 		struct store *s;
 
-		grow(3);
+		traffic_grow(&t, 3);
 		for (uint32_t n = 0; n < 100; n++)
-			do_end(n % RUNNING, true);
-		grow(1);
+			traffic_end(&t, n % TRAFFIC_RUNNING, true);
+		traffic_grow(&t, 1);
 		update();
 		assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
 		for (uint32_t n = 0; n < 40; n++) {
@@ -1153,7 +846,7 @@ test_commands(void **state)
 	struct store *s;
 
 	(void)state;
-	grow(5);
+	traffic_grow(&t, 5);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(store_open(&b.mem.vfs, 0, &s, NULL), 0);
 		assert_int_equal(
@@ -1175,7 +868,7 @@ test_commands(void **state)
 		session_list_free(&l);
 		store_free(s);
 		update();
-		happen(5);
+		traffic_happen(&t, 5);
 		build_sync(&b);
 	}
 }
@@ -1188,7 +881,7 @@ test_stop_and_lock(void **state)
 	struct ops_err err = { 0 };
 
 	(void)state;
-	grow(3);
+	traffic_grow(&t, 3);
 	assert_int_equal(indexer_update(x, &b.mem.vfs, &stop, NULL), 0);
 	(void)compare(10);
 	assert_int_equal(indexer_new(dir, &second, &err), -1);
