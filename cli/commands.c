@@ -232,8 +232,9 @@ static const char play_more[] =
 	"  -        half as fast\n"
 	"  q        quit\n\n" PLACE_IS READ_STATUS;
 static const char setup_more[] =
-	"Without NAME: all people with a login shell; root only with --root. Their shell\n"
-	"becomes opseal-shell, and their own one is kept behind it, in /etc/opseal/shells.\n"
+	"Without --user and --group: all people with a login shell; root only with --root.\n"
+	"Their shell becomes opseal-shell; their own is kept behind it, in\n"
+	"/etc/opseal/shells.\n"
 	"--door force: sshd's ForceCommand instead, where accounts can't be touched.\n"
 	"--sftp-server: internal-sftp starts no program, so only its login is recorded;\n"
 	"where nobody is shut in (ChrootDirectory), sshd starts sftp-server instead.\n"

@@ -42,6 +42,13 @@ doctor_captures(const struct doctor *d)
 	return d->has_status && d->status.capture == CAPTURE_ON;
 }
 
+/* No account has a door; false where that isn't known, as only root can. */
+static inline bool
+doctor_no_doors(const struct doctor *d)
+{
+	return d->has_host && d->host.file.real == NULL;
+}
+
 /* What nothing but capture sees: events alone, if it does. */
 static inline enum verdict_kind
 doctor_events(const struct doctor *d)

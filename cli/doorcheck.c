@@ -219,7 +219,7 @@ judge_nothing(struct census *c)
 		c->doors += rc > 0 && n > 0 && l.shell_len == n &&
 			    memcmp(l.shell, d->door, n) == 0;
 	if (c->doors == 0) {
-		verdict_add(&d->all, c->name, doctor_events(d), NULL, SETUP,
+		verdict_add(&d->all, c->name, VERDICT_UNCOVERED, NULL, SETUP,
 		    "nothing is set up: no login is recorded by itself");
 		return;
 	}
@@ -254,7 +254,7 @@ look_accounts(struct doctor *d, const char *name)
 	if (read_census(&c, &err) < 0)
 		verdict_add(
 		    &d->all, name, VERDICT_UNKNOWN, NULL, NULL, "%s", err.msg);
-	else if (d->has_host && d->host.file.real == NULL)
+	else if (doctor_no_doors(d))
 		judge_nothing(&c);
 	else
 		judge_all(&c);

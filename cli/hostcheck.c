@@ -145,6 +145,23 @@ look_seal(struct doctor *d, const char *name)
 }
 
 static void
+look_no_anchor(struct doctor *d, const char *name)
+{
+	struct ops_buf why = { .max = VERDICT_TEXT };
+
+	if (d->status.anchor.p != NULL)
+		ops_escape(
+		    &why, (const char *)d->status.anchor.p, d->status.anchor.n);
+	verdict_add(&d->all, name, VERDICT_WRONG, NULL,
+	    "set anchor_file to a place elsewhere, or have a syslog",
+	    "no checkpoint was kept outside of the store%s%.*s: root could "
+	    "make a whole new log",
+	    why.len > 0 ? ", " : "", (int)why.len,
+	    why.len > 0 ? (const char *)why.data : "");
+	ops_buf_free(&why);
+}
+
+static void
 look_anchor(struct doctor *d, const char *name)
 {
 	const struct proto_status *s = &d->status;
@@ -155,10 +172,7 @@ look_anchor(struct doctor *d, const char *name)
 		return;
 	ops_clock_read(&now);
 	if (s->anchored == 0) {
-		verdict_add(&d->all, name, VERDICT_WRONG, NULL,
-		    "set anchor_file to a place elsewhere, or have a syslog",
-		    "no checkpoint was kept outside of the store: root could "
-		    "make a whole new log");
+		look_no_anchor(d, name);
 		return;
 	}
 	age = now.realtime > s->anchored ? now.realtime - s->anchored : 0;

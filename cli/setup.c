@@ -116,7 +116,8 @@ set_up(struct setuphost *h, const struct setup_opts *o,
 	if (setupplan_make(h, wish, &r, err) < 0)
 		return -1;
 	tell_of_sshd(h, wish->sftp_server);
-	tell_of_daemon(h);
+	if (!o->check || h->file.real != NULL)
+		tell_of_daemon(h);
 	if (o->check) {
 		setuphost_print_notes(h);
 		return answer_check(h, &r);

@@ -40,6 +40,13 @@ by_programs(
 	    on ? "" : "; and programs are not captured now");
 }
 
+/* What the account's shell runs, which is its door. */
+static enum verdict_kind
+by_shell(const struct doctor *d)
+{
+	return doctor_no_doors(d) ? doctor_events(d) : VERDICT_RECORDED;
+}
+
 /* The first that is there, or NULL. */
 static const char *
 first_of(const char *const *paths)
@@ -92,7 +99,8 @@ static void
 look_docker(struct doctor *d, const char *name)
 {
 	static const char *const paths[] = { "/usr/bin/docker",
-		"/usr/bin/podman", "/usr/bin/nerdctl", "/usr/bin/lxc", NULL };
+		"/usr/local/bin/docker", "/usr/bin/podman", "/usr/bin/nerdctl",
+		"/usr/bin/lxc", NULL };
 
 	judge_programs(d, name, paths,
 	    "what is executed in a container has no login, and is in the log "
@@ -192,11 +200,12 @@ look_console(struct doctor *d, const char *name)
 		    "nobody knows",
 		    g.autologin);
 	}
-	verdict_add(&d->all, name, VERDICT_RECORDED,
+	verdict_add(&d->all, name, by_shell(d),
 	    "judged from the shells in /etc/passwd", NULL,
-	    "login(1) starts the account's shell, which is its door (see "
+	    "login(1) starts the account's shell, which is %s (see "
 	    "accounts); %u getty%s now",
-	    g.n, g.n == 1 ? " runs" : "s run");
+	    doctor_no_doors(d) ? "no door" : "its door", g.n,
+	    g.n == 1 ? " runs" : "s run");
 }
 
 /* -- sshd -- */
@@ -226,9 +235,9 @@ judge_line(struct doctor *d, const char *name, const char *keyword,
 	else if (strcasecmp(keyword, "forcecommand") == 0 &&
 		 strcasecmp(value, "none") != 0 &&
 		 strstr(value, "opseal-door") == NULL)
-		verdict_add(&d->all, name, VERDICT_RECORDED, how, NULL,
-		    "%.100s is run by the account's shell, so by its door",
-		    value);
+		verdict_add(&d->all, name, by_shell(d), how, NULL,
+		    "%.100s is run by the account's shell, so by its door%s",
+		    value, doctor_no_doors(d) ? ", when it has one" : "");
 }
 
 static void
@@ -277,9 +286,12 @@ look_sshd(struct doctor *d, const char *name)
 			judge_config(d, name, g.gl_pathv[i]);
 	globfree(&g);
 	if (d->all.n == before)
-		verdict_add(&d->all, name, VERDICT_RECORDED,
+		verdict_add(&d->all, name, by_shell(d),
 		    "judged from " SSHD_CONFIG, NULL,
-		    "all that sshd starts, it starts with the account's shell");
+		    "all that sshd starts, it starts with the account's "
+		    "shell%s",
+		    doctor_no_doors(d) ? ", which is no door (see accounts)"
+				       : "");
 }
 
 /* -- restricted keys -- */
@@ -302,10 +314,11 @@ judge_keys(struct doctor *d, const char *name, const struct passwd_line *l,
 	if (line == 0 || (*n)++ >= 20)
 		return;
 	(void)snprintf(how, sizeof(how), "judged from %.100s:%u", path, line);
-	verdict_add(&d->all, name, VERDICT_RECORDED, how, NULL,
+	verdict_add(&d->all, name, by_shell(d), how, NULL,
 	    "%.*s has a key with %s: what it runs is run by its shell, so by "
-	    "its door",
-	    (int)(l->name_len < 60 ? l->name_len : 60), l->name, option);
+	    "its door%s",
+	    (int)(l->name_len < 60 ? l->name_len : 60), l->name, option,
+	    doctor_no_doors(d) ? ", when it has one" : "");
 }
 
 static void
@@ -330,12 +343,12 @@ look_keys(struct doctor *d, const char *name)
 			judge_keys(d, name, &l, &n);
 	hostfile_free(&f);
 	if (n == 0)
-		verdict_add(&d->all, name, VERDICT_RECORDED,
+		verdict_add(&d->all, name, by_shell(d),
 		    "judged from .ssh/authorized_keys of each account", NULL,
 		    "nobody has a restricted key; what one runs would be run "
 		    "by the account's shell, so by its door");
 	else if (n > 20)
-		verdict_add(&d->all, name, VERDICT_RECORDED, NULL, NULL,
+		verdict_add(&d->all, name, by_shell(d), NULL, NULL,
 		    "and of %u accounts more", n - 20);
 }
 

@@ -269,7 +269,11 @@ class Doctor(hosted.Hosted):
         self.exits(self.opseal("setup", "--yes"), 0)
         self.row(self.doctor("--quick", status=0), "the door", "fine")
         self.exits(self.opseal("unsetup", "--yes"), 0)
-        self.row(self.doctor("--quick"), "accounts", "events", "nothing is set up", "opseal setup")
+        self.row(self.doctor("--quick"), "accounts", "uncovered", "nothing is set up", "opseal setup")
+        rows = self.doctor("--quick")
+        for check in ("a console", "sshd"):
+            self.row(rows, check, "events", "no door")
+        self.row(rows, "keys with command=", "events")
 
     def test_daemon_and_host(self):
         inst = self.serve()
