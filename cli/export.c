@@ -1,7 +1,6 @@
 /* opseal export - a session in another format. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -200,6 +199,20 @@ cast_record(
 	}
 }
 
+static void
+note_replaced(const struct cli *cli, uint64_t n)
+{
+	struct ops_buf b = { .max = 64 };
+
+	describe_count(&b, n, "byte");
+	cli_note(cli,
+	    "%.*s %s not valid UTF-8; this format can't hold %s; use --format "
+	    "raw",
+	    (int)b.len, (const char *)b.data, n == 1 ? "is" : "are",
+	    n == 1 ? "it" : "them");
+	ops_buf_free(&b);
+}
+
 static int
 write_asciicast(struct export *x, int version, struct ops_err *err)
 {
@@ -233,10 +246,7 @@ write_asciicast(struct export *x, int version, struct ops_err *err)
 	asciicast_end(&a, last, &x->main.buf);
 	cast_notes(x, &a, UINT64_MAX, last);
 	if (rc == 0 && a.replaced > 0)
-		cli_note(x->cli,
-		    "%" PRIu64 " bytes are not valid UTF-8; this format can't "
-		    "hold them; use --format raw",
-		    a.replaced);
+		note_replaced(x->cli, a.replaced);
 	asciicast_free(&a);
 	return rc;
 }

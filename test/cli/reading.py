@@ -413,6 +413,9 @@ class Reading(t.Test):
             header, events = self.events(result.text)
             self.equal(header["opseal_lossy_bytes"], 2, "header")
             self.contains("".join(e[2] for e in events), "a\ufffd\ufffdb")
+        self.record("printf 'a\\377b'")
+        result = self.exits(self.inst.offline("export", "last", "-f", "asciicast-v2"), 0)
+        self.contains(self.one_line(result), "1 byte is not valid UTF-8; this format can't hold it; ")
 
     def test_asciinema_plays_it(self):
         t.need_program("asciinema")
