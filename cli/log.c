@@ -347,7 +347,7 @@ look(struct cli *cli, const struct log_opts *o, struct following *w,
 	if (source_programs(cli->source, &w->f, &l, err) < 0)
 		return -1;
 	rc = logswitch_may_be(cli, &w->f, &l, &w->switched)
-		 ? source_switches(cli, &switches, err)
+		 ? source_switches(cli, false, &switches, err)
 		 : 0;
 	if (rc == 0)
 		rc = logswitch_put(&switches, &w->f, &l, err);
@@ -551,7 +551,7 @@ put_switches(struct cli *cli, const struct log_opts *o,
 		when.since = l->p[0].time;
 		when.until = l->p[l->n - 1].time;
 	}
-	if (source_switches(cli, ret, err) < 0)
+	if (source_switches(cli, false, ret, err) < 0)
 		return -1;
 	return logswitch_put(ret, &when, l, err);
 }

@@ -6,22 +6,44 @@
 /* What somebody may have set the clock by, within one boot. */
 #define SAME_BOOT (UINT64_C(3600) * 1000000000)
 
+/* Of another boot's the times of the two clocks lie apart. */
+static bool
+of_its_boot(const struct program *p, const struct session *s)
+{
+	uint64_t boot = s->start - s->start_boottime;
+	uint64_t clock = p->time - p->boottime;
+
+	return (boot > clock ? boot - clock : clock - boot) <= SAME_BOOT;
+}
+
 static bool
 lost_in(const struct program *p, const struct session *s)
 {
-	uint64_t began = s->start_boottime, boot = s->start - began;
-	uint64_t clock = p->time - p->boottime;
-	uint64_t apart = boot > clock ? boot - clock : clock - boot;
 	uint64_t end = s->end_boottime;
 
 	if (program_lost_restarted(p))
 		return p->time > s->start &&
 		       (s->end == 0 || program_lost_from(p) <= s->end);
-	/* Of another boot's the times of the two clocks lie apart. */
-	if (apart > SAME_BOOT || p->loss.until < began)
+	if (!of_its_boot(p, s) || p->loss.until < s->start_boottime)
 		return false;
 	/* Of one that has no end it isn't known until when it went on. */
 	return end == 0 || (int64_t)p->loss.from <= (int64_t)end;
+}
+
+static bool
+switched_in(const struct program *p, const struct session *s)
+{
+	return of_its_boot(p, s) && p->boottime >= s->start_boottime &&
+	       (s->end_boottime == 0 || p->boottime <= s->end_boottime);
+}
+
+/* Anything of it is kept that says whose it was. */
+static bool
+is_in(const struct program *p, const struct session *s, bool over)
+{
+	if (p->kind == PROGRAM_LOST)
+		return !over && lost_in(p, s);
+	return p->kind != PROGRAM_SWITCHED || (!over && switched_in(p, s));
 }
 
 void
@@ -36,7 +58,7 @@ losses_keep(struct program_list *l, const struct session *s)
 		bool ends = program_lost_restarted(p) &&
 			    program_lost_from(p) > s->start;
 
-		if (p->kind != PROGRAM_LOST || (!over && lost_in(p, s)))
+		if (is_in(p, s, over))
 			l->p[n++] = *p;
 		over |= ends;
 	}

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "store/programs.h"
 
 #define PROGRAMS_USER 64
@@ -46,5 +47,7 @@ bool programs_in_hole(const struct program_exec *e, size_t at, size_t *ret);
 
 /* One JSON object (design section 7), no newline. */
 void programs_json(const struct program *p, bool utc, struct ops_buf *out);
+/* Who switched recording off or on, and why: members of an object that is open. */
+void programs_switched_json(struct json *j, const struct switched *s);
 
 #endif

@@ -456,8 +456,8 @@ json_coverage(struct json *j, const struct program_coverage *c)
 	describe_json_number(j, "bad", c->bad);
 }
 
-static void
-json_switched(struct json *j, const struct switched *s)
+void
+programs_switched_json(struct json *j, const struct switched *s)
 {
 	const struct event_daemon *e = &s->e;
 
@@ -489,7 +489,7 @@ json_kind(struct json *j, const struct program *p)
 		json_coverage(j, &p->coverage);
 		break;
 	case PROGRAM_SWITCHED:
-		json_switched(j, p->switched);
+		programs_switched_json(j, p->switched);
 		break;
 	default:
 		json_loss(j, p);

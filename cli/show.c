@@ -9,6 +9,7 @@
 #include "describe.h"
 #include "detail.h"
 #include "ending.h"
+#include "logswitch.h"
 #include "losses.h"
 #include "person.h"
 #include "programs.h"
@@ -387,6 +388,23 @@ put_text(struct cli *cli, const struct session *s, struct screen *sc,
 	ops_buf_free(&out);
 }
 
+/* Off and on stand in the timeline. */
+static void
+put_programs_json(
+    const struct cli *cli, const struct program_list *l, struct ops_buf *out)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->p[i].kind == PROGRAM_SWITCHED)
+			continue;
+		if (!first)
+			ops_buf_put8(out, ',');
+		programs_json(&l->p[i], cli->global.utc, out);
+		first = false;
+	}
+}
+
 static void
 put_json(struct cli *cli, const struct session *s, const struct tally *t)
 {
@@ -398,11 +416,7 @@ put_json(struct cli *cli, const struct session *s, const struct tally *t)
 	ops_buf_printf(&out, ",\"records_missing\":%" PRIu64, t->missing);
 	ops_buf_printf(&out, ",\"records_expired\":%" PRIu64, t->gone);
 	ops_buf_puts(&out, ",\"programs\":[");
-	for (size_t i = 0; i < t->programs->n; i++) {
-		if (i > 0)
-			ops_buf_put8(&out, ',');
-		programs_json(&t->programs->p[i], cli->global.utc, &out);
-	}
+	put_programs_json(cli, t->programs, &out);
 	ops_buf_puts(&out, "],\"timeline\":[");
 	ops_buf_put(&out, t->json.data, t->json.len);
 	ops_buf_puts(&out, "]}\n");
@@ -446,6 +460,24 @@ commands_of(struct cli *cli, const struct session *s, bool told,
 	if (!told)
 		screen_programs_missing(cli, ret);
 	losses_keep(ret, s);
+	return 0;
+}
+
+/* Put the lines of opseal off and on between them, of while it went on.  What the list
+ * then has of them borrows from all.  told: that events can't be read was said. */
+static int
+add_switches(struct cli *cli, const struct session *s, bool told,
+    struct program_list *l, struct switches *all, struct ops_err *err)
+{
+	const struct program_filter f = { .since = s->start };
+	struct logswitch none = { .looked = false };
+
+	if (session_imported(s) || !logswitch_may_be(cli, &f, l, &none))
+		return 0;
+	if (source_switches(cli, told, all, err) < 0 ||
+	    logswitch_put(all, &f, l, err) < 0)
+		return -1;
+	losses_keep(l, s);
 	return 0;
 }
 
@@ -510,6 +542,7 @@ cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
 	struct session_list list = { 0 };
 	const struct session *s;
 	struct program_list programs = { 0 };
+	struct switches switches = { 0 };
 	struct remark_list notes = { 0 };
 	struct screen *sc = NULL;
 	struct sessionarg place;
@@ -524,6 +557,8 @@ cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
 	if (screen_find(cli, argv[0], &list, &s, &place, &err) < 0 ||
 	    screen_from(s, &place, &from, &err) < 0 ||
 	    commands_of(cli, s, place.has_number, &programs, &err) < 0 ||
+	    add_switches(cli, s, list.missing.frames > 0, &programs, &switches,
+		&err) < 0 ||
 	    screen_open(cli, s, &sc, &err) < 0 ||
 	    source_remarks(cli, s, &notes, &err) < 0) {
 		status = cli_fail(cli, &err);
@@ -533,6 +568,7 @@ cmd_show(struct cli *cli, const void *opts, int argc, char **argv)
 	}
 	remark_list_free(&notes);
 	program_list_free(&programs);
+	switches_free(&switches);
 	screen_free(sc);
 	session_list_free(&list);
 	return status;

@@ -307,13 +307,14 @@ load_switches(struct source *s, struct switches *ret, struct ops_err *err)
 }
 
 int
-source_switches(struct cli *cli, struct switches *ret, struct ops_err *err)
+source_switches(
+    struct cli *cli, bool told, struct switches *ret, struct ops_err *err)
 {
 	struct switches all = { 0 };
 
 	if (load_switches(cli->source, &all, err) < 0)
 		return -1;
-	if (all.missing > 0)
+	if (all.missing > 0 && !told)
 		cli_partial(cli,
 		    "%" PRIu64 " frames of the events can't be read: when "
 		    "recording was switched off may be missing here; opseal "

@@ -54,8 +54,9 @@ int source_visits(struct source *s, uint64_t since, uint64_t until,
     struct visits *ret, struct ops_err *err);
 
 /* When recording was switched off and on; what can't be read of it is told on stderr
- * (cli_partial()). */
-int source_switches(struct cli *cli, struct switches *ret, struct ops_err *err);
+ * (cli_partial()).  told: that was said of the events already. */
+int source_switches(
+    struct cli *cli, bool told, struct switches *ret, struct ops_err *err);
 
 /* The files; for checks and checkpoints.  everything: announce that all of it
  * will be read (verify).  Borrowed. */

@@ -3,18 +3,21 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "describe.h"
 #include "fate.h"
 #include "losses.h"
 #include "programs.h"
+#include "store/switches.h"
 
 #define TALLY_MAX (64u << 20)
 
-/* Between some time and then not all was captured: no command, but why one may
- * not be here. */
+/* No command, but why one may not be here: not all was captured between some time and
+ * then, or recording was switched. */
 static void
-put_lost(struct tally *t, const struct program *p, const char *at)
+put_why(struct tally *t, const struct program *p, const char *at)
 {
 	struct ops_buf line = { .max = 4096 };
 
@@ -33,8 +36,8 @@ put_command(struct tally *t, const struct program *p, uint64_t offset)
 	enum fate fate = fate_of(p);
 
 	ops_offset_text(offset, at);
-	if (p->kind == PROGRAM_LOST) {
-		put_lost(t, p, at);
+	if (program_of_nobody(p)) {
+		put_why(t, p, at);
 		return;
 	}
 	programs_command(p, &line);
@@ -74,6 +77,29 @@ end_json(struct tally *t)
 		t->json.len--;
 }
 
+static void
+put_switched_json(struct tally *t, const struct program *p, uint64_t offset)
+{
+	struct json j = { .out = &t->json };
+	char time[OPS_TIME_TEXT];
+
+	begin_json(t);
+	ops_time_rfc3339(t->s->start + offset, true, time);
+	json_begin_object(&j);
+	json_key(&j, "session");
+	json_str(&j, t->s->id_text);
+	json_key(&j, "time");
+	json_str(&j, time);
+	json_key(&j, "offset");
+	json_seconds(&j, offset);
+	json_key(&j, "type");
+	json_str(&j, p->switched->e.what == DAEMON_OFF ? "off" : "on");
+	json_key(&j, "sealed");
+	json_bool(&j, p->sealed);
+	programs_switched_json(&j, p->switched);
+	json_end_object(&j);
+}
+
 /* Those that were said until then. */
 static void
 put_notes(struct tally *t, uint64_t until)
@@ -109,8 +135,11 @@ put_commands(struct tally *t, uint64_t until)
 		if (offset >= until)
 			break;
 		put_notes(t, offset);
-		if (offset >= t->from)
-			put_command(t, p, offset);
+		if (offset < t->from)
+			continue;
+		put_command(t, p, offset);
+		if (p->kind == PROGRAM_SWITCHED)
+			put_switched_json(t, p, offset);
 	}
 	put_notes(t, until);
 }
@@ -176,7 +205,7 @@ tally_read(const struct session *s, struct screen *sc, uint64_t from,
 	struct screen_record r;
 
 	for (size_t i = 0; i < programs->n; i++)
-		t.commands += programs->p[i].kind != PROGRAM_LOST;
+		t.commands += !program_of_nobody(&programs->p[i]);
 	for (;;) {
 		bool more = screen_next_noted(sc, &r);
 

@@ -20,7 +20,8 @@ struct tally {
 	struct ops_buf json; /* the same, as members of an array */
 	uint64_t from;       /* the timeline begins here, ns */
 	const struct session *s;
-	const struct program_list *programs; /* its commands, */
+	const struct program_list *programs; /* its commands, what was lost, and
+					      * off and on, */
 	size_t next;                         /* from this on not told yet */
 	struct said said;                    /* its notes, the same way */
 	uint64_t commands;                   /* that ran, or should have */

@@ -345,7 +345,7 @@ unseen_load(struct cli *cli, uint64_t since, uint64_t until, bool captured,
 	if (rc == 0)
 		rc = judge_openings(cli, &u.visits, err);
 	if (rc == 0)
-		rc = source_switches(cli, &u.switches, err);
+		rc = source_switches(cli, false, &u.switches, err);
 	if (rc == 0)
 		rc = find_living(&a, err);
 	if (rc == 0)

@@ -14,7 +14,7 @@ MAN = os.path.join(t.SOURCE, "doc/man")
 JSON = (
     (("programs_json.c", "transferred.c", "coverage.c", "unseen.c"),
      ("Of log, and of the programs of show", "Of status --coverage")),
-    (("describe.c", "person.c", "said.c", "show.c"), ("Of ls", "Of show")),
+    (("describe.c", "person.c", "said.c", "show.c", "tally.c"), ("Of ls", "Of show")),
     (("logins.c",), ("Of logins",)),
     (("status.c",), ("Of status",)),
     (("verdict.c",), ("Of doctor",)),

@@ -141,6 +141,37 @@ class Sessions(Switch):
         # Of a name that nothing has they say nothing.
         self.equal(r.json_lines(inst.opseal("log", "--json", "no-such-program")), [], "nothing")
 
+    def test_show(self):
+        """Who switched, and why, stands in the timeline of a session that went on then, and of no other."""
+        inst = self.instance()
+        early = self.record_pty(inst, ["true"])
+        early.wait()
+        early = self.ended(inst, early, "closed")
+        term = self.record_pty(inst, ["sh", "-c", "echo here; read x; echo there; exit 6"])
+        term.expect("here")
+        self.off(inst)
+        term.expect("this part is not recorded")
+        going = inst.opseal("show", self.session(inst, term)["session"])
+        self.contains(going.text, "[recording was switched off by ")
+        self.on(inst)
+        t.wait_for("the gap to end", lambda: self.session(inst, term)["bytes_lost"] is not None)
+        term.line("")
+        self.equal(term.wait(), 6, "status")
+        s = t.wait_for("its end", lambda: [x for x in self.sessions(inst)
+                       if x["session"] != early["session"] and x["end"]])[0]
+        name = pwd.getpwuid(os.getuid()).pw_name
+        for ask in (inst.opseal, inst.offline):
+            self.matches(ask("show", s["session"]).text, r"(?ms)^ +0:\d\d(\.\d+)?  \[recording was switched off by %s"
+                         r"[^\n]*: %s\].*\[recording was switched on by %s" % (name, WHY, name))
+            shown = r.json_lines(ask("show", s["session"], "--json"))[0]
+            off, on = [x for x in shown["timeline"] if x["type"] in ("off", "on")]
+            self.equal((off["type"], off["session"], off["uid"], off["user"], off["reason"]),
+                       ("off", s["session"], os.getuid(), name, WHY), "off")
+            self.equal((on["type"], on["user"], "reason" in on), ("on", name, False), "on")
+            self.check(0 < off["offset"] < on["offset"], "offsets: %r" % [off, on])
+            self.equal([x for x in shown["programs"] if x["kind"] in ("off", "on")], [], "its programs")
+            self.check("switched" not in ask("show", early["session"]).text, "of one that had ended")
+
     def test_ends_meanwhile(self):
         """A session that ends while it is off has its end in the log, and what it lacks."""
         inst = self.instance()

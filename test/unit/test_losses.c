@@ -80,17 +80,51 @@ test_boots(void **state)
 	assert_int_equal(kept(all, n, went_on(SECOND_BOOT, 300, 0)), 0x22);
 }
 
+/* Recording was switched then. */
+static struct program
+switched(uint64_t boot, uint64_t at)
+{
+	return (struct program){ .kind = PROGRAM_SWITCHED,
+		.time = boot + at * SECOND,
+		.boottime = at * SECOND };
+}
+
+static void
+test_switched(void **state)
+{
+	const struct program all[] = {
+		switched(FIRST, 100),
+		switched(FIRST, 200),
+		lost(SECOND_BOOT, -3600, 2),
+		switched(SECOND_BOOT, 100),
+	};
+	const size_t n = OPS_ARRAY_LEN(all);
+
+	(void)state;
+	assert_int_equal(kept(all, n, went_on(FIRST, 10, 50)), 0x00);
+	assert_int_equal(kept(all, n, went_on(FIRST, 10, 150)), 0x01);
+	assert_int_equal(kept(all, n, went_on(FIRST, 150, 250)), 0x02);
+	assert_int_equal(kept(all, n, went_on(FIRST, 250, 300)), 0x00);
+	assert_int_equal(kept(all, n, went_on(FIRST, 50, 0)), 0x07);
+	assert_int_equal(kept(all, n, went_on(SECOND_BOOT, 50, 0)), 0x08);
+	assert_int_equal(losses_offset(&all[1],
+			     &(struct session){ .start = FIRST + 50 * SECOND,
+				 .start_boottime = 50 * SECOND }),
+	    150 * SECOND);
+}
+
 static void
 test_imported(void **state)
 {
-	const struct program all[] = { lost(FIRST, 100, 200) };
+	const struct program all[] = { lost(FIRST, 100, 200),
+		switched(FIRST, 300) };
 	struct session s = went_on(FIRST, 10, 500);
 
 	(void)state;
-	assert_int_equal(kept(all, 1, s), 1);
+	assert_int_equal(kept(all, 2, s), 3);
 	s.open.import.p = (const uint8_t *)"";
 	assert_true(session_imported(&s));
-	assert_int_equal(kept(all, 1, s), 0);
+	assert_int_equal(kept(all, 2, s), 0);
 }
 
 static void
@@ -113,6 +147,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_boots),
+		cmocka_unit_test(test_switched),
 		cmocka_unit_test(test_imported),
 		cmocka_unit_test(test_offset) };
 
