@@ -1,6 +1,7 @@
 #include "coverage.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -13,6 +14,8 @@
 #include "unseen.h"
 
 #define OUT_MAX (1u << 30)
+#define ACCOUNTING                                                             \
+	"; accounting " /* in what capture says of itself, its state */
 
 /* clang-format off */
 static const struct table_column columns[] = {
@@ -111,21 +114,57 @@ print_json(const struct cli *cli, const struct program_list *l,
 
 /* -- as text -- */
 
+/* Is the kernel's accounting on, as far as the state of capture tells: it says so
+ * wherever it is wanted, unless its text had to be cut. */
 static void
-put_sums(const struct cli *cli, const struct sums *s, struct ops_buf *out)
+put_accounting(const struct proto_status *s, struct ops_buf *out)
+{
+	const struct event_text *all = &s->capture_text;
+	const uint8_t *at =
+	    all->n > 0 ? memmem(all->p, all->n, ACCOUNTING, strlen(ACCOUNTING))
+		       : NULL;
+	struct event_text state = { 0 };
+
+	if (s->off_since != 0) {
+		ops_buf_puts(out, ": recording is switched off");
+	} else if (at != NULL) {
+		state.p = at + strlen(ACCOUNTING);
+		state.n = all->n - (size_t)(state.p - all->p);
+		ops_buf_puts(out, "; accounting is ");
+		describe_text(out, &state);
+	} else if (all->n < PROTO_CAPTURE_TEXT) {
+		ops_buf_puts(out,
+		    ": accounting isn't on; \"accounting = on\" in "
+		    "opseal.conf(5) switches it on as opseald starts");
+	}
+}
+
+/* Nothing was compared; of all that the log holds, why not, as far as the daemon
+ * tells. */
+static void
+put_never(struct cli *cli, bool of_all, struct ops_buf *out)
+{
+	struct ops_buf answer = { .max = 1u << 20 };
+	struct proto_status s;
+
+	ops_buf_puts(out, "since       never: nothing was compared ");
+	ops_buf_puts(out, of_all ? "yet" : "in that time");
+	if (of_all && source_status(cli->source, &answer, &s, NULL) == 0)
+		put_accounting(&s, out);
+	ops_buf_puts(out, "\n");
+	ops_buf_free(&answer);
+}
+
+static void
+put_sums(struct cli *cli, const struct sums *s, struct ops_buf *out)
 {
 	const struct program_coverage *c = &s->all;
 	char from[OPS_TIME_TEXT], until[OPS_TIME_TEXT];
 
 	ops_time_short(c->from, cli->global.utc, from);
 	ops_time_short(c->until, cli->global.utc, until);
-	if (s->counts == 0 && !s->of_all)
-		ops_buf_puts(out,
-		    "since       never: nothing was compared in that time\n");
-	else if (s->counts == 0)
-		ops_buf_puts(out,
-		    "since       never: nothing was compared yet; opseal "
-		    "status says whether accounting is on\n");
+	if (s->counts == 0)
+		put_never(cli, s->of_all, out);
 	else
 		ops_buf_printf(out, "since       %s, until %s\n", from, until);
 	ops_buf_printf(out,
@@ -173,8 +212,8 @@ put_row(struct table *t, const struct cli *cli, const struct program *p)
 }
 
 static int
-print_text(const struct cli *cli, const struct program_list *l,
-    const struct sums *s, const struct unseen *u, struct ops_err *err)
+print_text(struct cli *cli, const struct program_list *l, const struct sums *s,
+    const struct unseen *u, struct ops_err *err)
 {
 	struct ops_buf out = { .max = OUT_MAX };
 	struct table *t;

@@ -482,6 +482,39 @@ put_row(const struct cli *cli, struct table *t, const struct unseen_row *r)
 	put_why(t, r, cli->global.utc);
 }
 
+/* How many, and of what kinds; each is of one kind. */
+static void
+put_logins(const struct unseen *u, struct ops_buf *out)
+{
+	uint64_t why[2] = {
+		0
+	}; /* without a session: a reason is known; none */
+	const char *sep = ": ";
+
+	for (size_t i = 0; i < u->n; i++)
+		if (u->row[i].v.opened != OPENED_HAND)
+			why[!is_explained(&u->row[i])]++;
+	const struct {
+		uint64_t n;
+		const char *text;
+	} kinds[] = {
+		{ u->with, "with a session from their begin" },
+		{ u->by_hand, "with one that was begun later, by hand" },
+		{ why[0], "without, for a reason told below" },
+		{ why[1], "without, for no known reason" },
+	};
+
+	ops_buf_printf(out, "logins      %" PRIu64, u->logins);
+	for (size_t i = 0; i < OPS_ARRAY_LEN(kinds); i++) {
+		if (kinds[i].n == 0)
+			continue;
+		ops_buf_printf(
+		    out, "%s%" PRIu64 " %s", sep, kinds[i].n, kinds[i].text);
+		sep = ", ";
+	}
+	ops_buf_puts(out, "\n");
+}
+
 int
 unseen_put(const struct cli *cli, const struct unseen *u, struct ops_buf *out,
     struct ops_err *err)
@@ -489,11 +522,7 @@ unseen_put(const struct cli *cli, const struct unseen *u, struct ops_buf *out,
 	struct table *t;
 	int rc = 0;
 
-	ops_buf_printf(out,
-	    "logins      %" PRIu64 ", %" PRIu64 " of them with a session of "
-	    "their door, %" PRIu64 " recorded by hand, %" PRIu64
-	    " for no known reason not from their begin\n",
-	    u->logins, u->with, u->by_hand, unseen_unexplained(u));
+	put_logins(u, out);
 	if (u->assumed > 0)
 		ops_buf_printf(out,
 		    "assumed     of %" PRIu64 " that the session is their "

@@ -351,6 +351,8 @@ class Accounting(t.Test):
         inst = self.instance(config=CONFIG)
         t.wait_for("the reason", lambda: "accounting off: somebody else has it, into " + USUAL in
                    inst.opseal("status").text, about=inst.log)
+        self.matches(inst.opseal("status", "--coverage").text,
+                     r"^since +never: nothing was compared yet; accounting is off: somebody else has it, into " + USUAL)
         for name in "theirs-1", "theirs-2":
             self.writes(USUAL, name)
             inst.stop()

@@ -64,7 +64,20 @@ class Unseen(t.Test):
         self.equal((sums["assumed"], sums["by_hand"]), (0, 0), "sums: %r" % sums)
         self.equal([x for x in rows if x["user"] in ("anna", "ben")], [], "unseen")
         text = self.exits(self.inst.opseal("status", "--coverage"), 0).text
-        self.matches(text, r"(?m)^logins +\d+, \d+ of them with a session")
+        self.matches(text, r"(?m)^logins +\d+: \d+ with a session from their begin(, |$)")
+        self.check(not re.search(r"(?m)^logins.*[ :]0 ", text), "a count of 0: " + text)
+
+    def test_nothing_compared(self):
+        """Whether accounting is on, and what to do."""
+        def since(*args):
+            return self.inst.opseal("status", "--coverage", *args).text.splitlines()[0]
+        self.serve()
+        never = "since       never: nothing was compared "
+        self.equal(since(), never + 'yet: accounting isn\'t on; "accounting = on" in opseal.conf(5) '
+                   "switches it on as opseald starts")
+        self.equal(since("--until", "-1h"), never + "in that time")
+        self.exits(self.inst.opseal("off", "--reason", "a new disk"), 0)
+        self.equal(since(), never + "yet: recording is switched off")
 
     def test_no_program(self):
         """internal-sftp, and a connection that only forwards ports."""
@@ -110,6 +123,7 @@ class Unseen(t.Test):
         self.equal((sums["by_hand"], sums["recorded"]), (1, 0), "sums: %r" % sums)
         self.check(sums["unexplained"] >= 1, "sums: %r" % sums)
         text = self.inst.opseal("status", "--coverage").text
+        self.matches(text, r"(?m)^logins +\d+: 1 with one that was begun later, by hand(, |$)")
         self.matches(text, r"(?m)^\S+ \S+ +anna .*recorded by hand from \d\d:\d\d:\d\d, login since \d\d:")
 
     def test_recorded_by_hand(self):
@@ -167,6 +181,7 @@ class Unseen(t.Test):
         self.equal([x["reason"] for x in rows], ["recording was off (root: a new disk)"] * 2, "reasons")
         self.equal(self.of("anna"), [], "anna's")
         text = self.inst.opseal("status", "--coverage").text
+        self.matches(text, r"(?m)^logins +\d+: .*\d without, for a reason told below(, |$)")
         self.matches(text, r"(?m)^\S+ \S+ +ben .*recording was off \(root: a new disk\)")
 
     def test_shell_that_is_no_door(self):
@@ -180,6 +195,7 @@ class Unseen(t.Test):
         sums, _ = self.coverage()
         self.check(sums["unexplained"] >= 1, "sums: %r" % sums)
         text = self.inst.opseal("status", "--coverage").text
+        self.matches(text, r"(?m)^logins +\d+: .*\d without, for no known reason$")
         self.matches(text, r"(?m)^\S+ \S+ +anna .*NOT KNOWN")
         _, rows = self.coverage("--since", "@%d" % (begin + 3600))
         self.equal([x for x in rows if x["user"] == "anna" and not x["active"]], [], "later ones")
