@@ -15,6 +15,7 @@
 #include "follow.h"
 #include "loghint.h"
 #include "logswitch.h"
+#include "personhint.h"
 #include "programs.h"
 #include "screen.h"
 #include "source.h"
@@ -584,6 +585,28 @@ only_holes(const struct program_list *l, uint64_t *ret)
 	return l->n > HOLES_FEW ? l->n : 0;
 }
 
+/* Whom one may have meant, of the same programs but of anybody. */
+static bool
+put_person(struct cli *cli, const struct program_filter *f)
+{
+	struct program_filter anybody = *f;
+	struct personhint hint = { .asked = f->person };
+	struct program_list l = { 0 };
+	bool told;
+
+	if (f->person == NULL || strcmp(f->person, "-") == 0)
+		return false;
+	anybody.person = NULL;
+	anybody.newest = PERSONHINT_NEWEST;
+	if (source_programs(cli->source, &anybody, &l, NULL) < 0)
+		return false;
+	for (size_t i = l.n; i-- > 0;)
+		personhint_meet(&hint, l.p[i].person);
+	told = personhint_put(cli, &hint, "programs");
+	program_list_free(&l);
+	return told;
+}
+
 /* What one may have meant, and why there is none; what is shown may have been one. */
 static void
 put_nothing(struct cli *cli, const struct program_filter *f,
@@ -591,7 +614,8 @@ put_nothing(struct cli *cli, const struct program_filter *f,
 {
 	char span[24];
 
-	loghint_nothing(cli, f->name);
+	if (!put_person(cli, f))
+		loghint_nothing(cli, f->name);
 	if (f->source != SOURCE_IMPORT)
 		loghint_capture(cli);
 	describe_span(away, span);

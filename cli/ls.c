@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "describe.h"
 #include "ending.h"
+#include "personhint.h"
 #include "source.h"
 #include "table.h"
 
@@ -256,6 +257,28 @@ learn_endings(struct cli *cli, struct session *s, size_t n, struct ops_err *err)
 	return 0;
 }
 
+/* Nothing was found; whom one may have meant, of the same list but of anybody. */
+static void
+put_nothing(
+    struct cli *cli, const struct ls_opts *o, const struct session_filter *f)
+{
+	struct session_filter anybody = *f;
+	struct personhint hint = { .asked = o->person };
+	struct session_list l = { 0 };
+
+	anybody.person = NULL;
+	anybody.commands = false;
+	if (o->person != NULL && strcmp(o->person, "-") != 0 &&
+	    source_sessions(cli, &anybody, o->mine, &l, NULL) == 0 &&
+	    keep_source(&l, o->source, NULL) == 0)
+		for (size_t i = 0; i < l.n && i < PERSONHINT_NEWEST; i++)
+			personhint_meet(
+			    &hint, session_person(&l.s[l.n - 1 - i]));
+	if (!personhint_put(cli, &hint, "sessions"))
+		cli_note(cli, "no sessions");
+	session_list_free(&l);
+}
+
 int
 cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 {
@@ -287,7 +310,7 @@ cmd_ls(struct cli *cli, const void *opts, int argc, char **argv)
 	if (c.n == 0) {
 		/* There may be some, where events can't be read: that was said. */
 		if (!cli->partial)
-			cli_note(cli, "no sessions");
+			put_nothing(cli, o, &filter);
 		status = CLI_NOTHING;
 	} else if (learn_endings(cli, list.s + c.first, c.n, &err) < 0 ||
 		   (!o->json && print_table(cli, &list, &c, &err) < 0)) {

@@ -262,6 +262,16 @@ class Logins(t.Test):
                 self.exits(self.read_as(key, what, nobody["session"]), 0, (key, what, "nobody's"))
                 r = self.exits(self.read_as(key, what, other["session"]), 4, (key, what, "other"))
                 self.check("secret" not in r.text, r)
+        # Whom one may have meant, but nobody whom he may not list.
+        for asked in ("alice", "laptop"):
+            for ask in (self.inst.opseal, self.inst.offline):
+                r = self.exits(ask("ls", "--person", asked), 1, asked)
+                self.equal(r.errtext, "opseal ls: no sessions of %s; did you mean alice@laptop?\n" % asked)
+        for name, asked in (("bob", "alice"), ("alice", "bo"), (None, "alice")):
+            r = self.read_as(name, "ls", "--person", asked)
+            self.equal((r.status, r.errtext), (1, "opseal ls: no sessions\n"), (name, asked))
+        self.equal(self.read_as("alice", "ls", "--person", "alice").errtext,
+                   "opseal ls: no sessions of alice; did you mean alice@laptop?\n", "her own")
         # Who came without a key is nobody known.
         self.equal(self.listed(None), [nobody["session"]], "without a key")
         self.exits(self.read_as(None, "cat", alice["session"]), 4)
@@ -321,6 +331,11 @@ class Logins(t.Test):
         self.equal(ran("--person", "bob"), [plain[1]], "--person")
         self.equal(ran("--person", "alice@laptop"), [plain[0]], "--person")
         self.equal(ran("--person", "eve"), [], "--person of nobody")
+        for ask in (self.inst.opseal, self.inst.offline):
+            self.contains(ask("log", "--exe", echo, "--person", "alice").errtext,
+                          "opseal log: no programs of alice; did you mean alice@laptop?\n")
+        self.contains(self.read_as("bob", "log", "--exe", echo, "--person", "alice").errtext,
+                      "opseal log: no programs\n")
         r = self.read_as("bob", "log", "--json", "--exe", echo)
         self.equal([json.loads(x)["argv"] for x in r.text.splitlines()], [plain[1].split()],
                    "what bob may read")
