@@ -193,6 +193,17 @@ end_code(const struct child *c)
 	return code;
 }
 
+/* It was told to end, so it didn't die.  A writer that isn't ready yet may not listen to the signal yet,
+ * and counts from none on. */
+static void
+tell_capture_ended(const struct supervisor *s)
+{
+	const struct child *c = &s->child[ROLE_WRITER];
+
+	if (c->state == READY)
+		(void)kill(c->pid, ROLE_SIG_CAPTURE_ENDED);
+}
+
 static void
 ended(struct supervisor *s, enum role_id id, int status)
 {
@@ -225,6 +236,8 @@ ended(struct supervisor *s, enum role_id id, int status)
 	if (c->anew) {
 		c->backoff = 0;
 		c->restart_at = now;
+		if (id == ROLE_CAPTURE)
+			tell_capture_ended(s);
 		return;
 	}
 	end_text(c, why, sizeof(why));

@@ -70,9 +70,10 @@ struct writer_role {
 	char capture_text[PROTO_CAPTURE_TEXT + 1];
 	uint64_t capture_lost;
 	uint64_t loss_told, loss_time; /* of them; BOOTTIME, 0: never */
-	pid_t capture_pid;      /* of its process; 0: there was none yet */
+	pid_t capture_pid;      /* of its process; 0: none, or it had to end */
 	uint64_t capture_start; /* the same process's, as it says */
-	unsigned capture_again; /* times that another took its place */
+	unsigned
+	    capture_again; /* times that another took its place, as it died */
 	/* For who asks what is wrong while there is no memory for another;
 	 * NULL: in use. */
 	struct peer *spare;
@@ -149,6 +150,9 @@ void bell_ring(const struct writer_role *r);
 /* -- writer_capture.c -- */
 /* r->capture is no more, or has never been. */
 void capture_gone(struct writer_role *r);
+/* The supervisor says that it has, as it was told to: the next one replaces none that
+ * died. */
+void capture_ended(struct writer_role *r);
 /* This session has ended. */
 void capture_over(struct writer_role *r, const uint8_t id[static OPS_ID_LEN]);
 

@@ -575,6 +575,9 @@ class Programs(Switch):
         self.on(inst)
         c.wait_captured(inst)
         t.run([paths[2]])
+        # It was told to end, and didn't die.
+        self.contains(inst.opseal("status").text, "programs    captured (")
+        self.check("died" not in inst.opseal("status").text, inst.opseal("status").text)
         for path, there in zip(paths, (True, False, True)):
             def found():
                 # 5: none, and there was a time in which nothing was seen.
@@ -586,6 +589,9 @@ class Programs(Switch):
                    [paths[0], "off", "on", "lost", paths[2]], "the order")
         rows = r.json_lines(inst.opseal("log", "--json", "-n", "1", "--exe", self.path("*")))
         self.equal([x["kind"] for x in rows], ["exec"], "since the newest one")
+        # One that dies is counted after that, too.
+        os.kill(inst.role("capture"), signal.SIGKILL)
+        t.wait_for("its death", lambda: "died and was started again 1 time, opseal" in inst.opseal("status").text, 60)
         # Nor where it was off as the daemon began.
         self.off(inst)
         inst.restart()
