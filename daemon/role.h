@@ -44,7 +44,8 @@ enum role_fd {
 	ROLE_FD_END,
 };
 
-/* The supervisor's to the writer: capture has ended, as it was told to. */
+/* The supervisor's to the writer: capture has ended, as it was told to, or never was
+ * there. */
 #define ROLE_SIG_CAPTURE_ENDED SIGUSR1
 
 /* What a role knows. */

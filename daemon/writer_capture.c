@@ -138,6 +138,7 @@ void
 capture_ended(struct writer_role *r)
 {
 	r->capture_pid = 0;
+	switch_capture_ended(r);
 }
 
 /* -- the sessions -- */
