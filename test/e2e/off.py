@@ -89,6 +89,7 @@ class Sessions(Switch):
             term.expect("part %s\r\n" % line)
         self.equal(self.on(inst).text, "recording is on\n", "on")
         self.is_on(inst)
+        term.expect(r.BACK_NOTICE.decode())
         t.wait_for("the gap to end", lambda: self.session(inst, term)["bytes_lost"])
         term.line("")
         term.expect("part 4\r\n")
