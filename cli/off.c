@@ -71,7 +71,7 @@ fill_who(struct offswitch *s)
 
 /* -- with a daemon -- */
 
-/* What it answered: 1 switched, 0 it was so already; text: its words. */
+/* What it answered, enum proto_switched; text: its words. */
 static int
 take_answer(const struct msg *m, char *text, size_t size, struct ops_err *err)
 {
@@ -84,7 +84,7 @@ take_answer(const struct msg *m, char *text, size_t size, struct ops_err *err)
 	    text, size, "%.*s", (int)(m->n - skip), (const char *)m->p + skip);
 	if (m->type == Q_FAILED)
 		return ops_fail(err, OPS_EUNAVAIL, "%s", text);
-	return m->p[0] != 0;
+	return m->p[0];
 }
 
 static int
@@ -263,6 +263,10 @@ run(struct cli *cli, struct offswitch *s)
 		    "this lasts only until the daemon is started "
 		    "again: %s",
 		    text);
+	if (rc == SWITCHED_CAPTURE_ENDS)
+		cli_note(cli,
+		    "capture is still ending: programs that begin now may be "
+		    "in the log");
 	if (daemon)
 		puts(s->off ? "recording is off, until opseal on"
 			    : "recording is on");

@@ -10,6 +10,7 @@
 #ifndef OPS_DAEMON_ROLE_H
 #define OPS_DAEMON_ROLE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -42,6 +43,10 @@ enum role_fd {
 	ROLE_FD_SWITCH = 9, /* the writer's: switchword.h */
 	ROLE_FD_END,
 };
+
+/* The supervisor's to the writer: capture has ended, as it was told to, or never was
+ * there. */
+#define ROLE_SIG_CAPTURE_ENDED SIGUSR1
 
 /* What a role knows. */
 struct role {

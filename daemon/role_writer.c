@@ -204,8 +204,10 @@ on_signal(struct watch *w, uint32_t events)
 	while (read(w->fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo == SIGHUP)
 			read_settings(r);
-		else
+		else if (si.ssi_signo != ROLE_SIG_CAPTURE_ENDED)
 			r->loop.stop = true;
+		else if (si.ssi_pid == (uint32_t)r->role->parent)
+			capture_ended(r);
 	}
 }
 
@@ -291,7 +293,7 @@ watch_timer(struct writer_role *r, struct watch *w,
 static int
 start_loop(struct writer_role *r, struct ops_err *err)
 {
-	const int signals[] = { SIGTERM, SIGHUP, 0 };
+	const int signals[] = { SIGTERM, SIGHUP, ROLE_SIG_CAPTURE_ENDED, 0 };
 	int sig, wake, bell;
 
 	if (loop_init(&r->loop, err) < 0 ||

@@ -193,6 +193,18 @@ end_code(const struct child *c)
 	return code;
 }
 
+/* It was told to end, or there is none: it didn't die, and who switches recording off
+ * waits for this.  A writer that isn't ready yet may not listen to the signal yet,
+ * and counts from none on, with nobody who waits. */
+static void
+tell_capture_ended(const struct supervisor *s)
+{
+	const struct child *c = &s->child[ROLE_WRITER];
+
+	if (c->state == READY)
+		(void)kill(c->pid, ROLE_SIG_CAPTURE_ENDED);
+}
+
 static void
 ended(struct supervisor *s, enum role_id id, int status)
 {
@@ -225,6 +237,8 @@ ended(struct supervisor *s, enum role_id id, int status)
 	if (c->anew) {
 		c->backoff = 0;
 		c->restart_at = now;
+		if (id == ROLE_CAPTURE)
+			tell_capture_ended(s);
 		return;
 	}
 	end_text(c, why, sizeof(why));
@@ -321,6 +335,15 @@ read_again(struct supervisor *s)
 	notify_send("READY=1");
 }
 
+static void
+end_capture(struct supervisor *s)
+{
+	account_switch_off(&s->account);
+	start_anew(&s->child[ROLE_CAPTURE]);
+	if (s->child[ROLE_CAPTURE].pid == 0)
+		tell_capture_ended(s);
+}
+
 /* Capture, and the kernel's accounting, end and begin with it.  By the writer's own
  * word alone: a file could be another role's. */
 static void
@@ -333,9 +356,8 @@ hear_switch(struct supervisor *s)
 		return;
 	if (s->off_known && offswitch_same(&now, &s->off))
 		return;
-	if (runs && now.off && !s->off.off) {
-		account_switch_off(&s->account);
-		start_anew(&s->child[ROLE_CAPTURE]);
+	if (runs && now.off) {
+		end_capture(s);
 	} else if (runs && !now.off && s->off.off && s->o->config->accounting) {
 		account_switch_on(&s->account, s->in.run, &s->in.user);
 	}
@@ -742,6 +764,8 @@ supervise(const struct supervisor_opts *o)
 		logline("%s", err.msg);
 	} else {
 		s.restarts = true;
+		if (s.off.off) /* it may have been said while all was started */
+			end_capture(&s);
 		if (!s.stop)
 			announce(&s);
 		while (!s.stop)

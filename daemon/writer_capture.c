@@ -134,6 +134,13 @@ capture_gone(struct writer_role *r)
 	say(r, CAPTURE_OFF, why, strlen(why));
 }
 
+void
+capture_ended(struct writer_role *r)
+{
+	r->capture_pid = 0;
+	switch_capture_ended(r);
+}
+
 /* -- the sessions -- */
 
 void

@@ -70,9 +70,10 @@ struct writer_role {
 	char capture_text[PROTO_CAPTURE_TEXT + 1];
 	uint64_t capture_lost;
 	uint64_t loss_told, loss_time; /* of them; BOOTTIME, 0: never */
-	pid_t capture_pid;      /* of its process; 0: there was none yet */
+	pid_t capture_pid;      /* of its process; 0: none, or it had to end */
 	uint64_t capture_start; /* the same process's, as it says */
-	unsigned capture_again; /* times that another took its place */
+	unsigned
+	    capture_again; /* times that another took its place, as it died */
 	/* For who asks what is wrong while there is no memory for another;
 	 * NULL: in use. */
 	struct peer *spare;
@@ -109,10 +110,14 @@ struct writer_role {
 	bool switching;        /* the record of `next` isn't durable yet */
 	struct offswitch next;
 	uint64_t switch_ticket;
-	struct peer *switcher; /* who waits for it; NULL: he has gone */
-	bool switch_said;      /* the supervisor has heard what is in force */
-	bool switch_kept;      /* STORE/switch is to be as `off` says */
-	bool switch_warned;    /* that it is another's was told */
+	struct peer
+	    *switcher; /* who waits for it, then for capture's end; NULL:
+				* he has gone */
+	uint64_t switch_until;     /* BOOTTIME, for capture's end */
+	struct ops_err switch_err; /* why STORE/switch isn't as it is to be */
+	bool switch_said;   /* the supervisor has heard what is in force */
+	bool switch_kept;   /* STORE/switch is to be as `off` says */
+	bool switch_warned; /* that it is another's was told */
 	const char *switch_fault; /* and is so now; NULL: it isn't */
 	struct watch switch_tick; /* timer: look at the file */
 	struct quota quota;
@@ -149,6 +154,9 @@ void bell_ring(const struct writer_role *r);
 /* -- writer_capture.c -- */
 /* r->capture is no more, or has never been. */
 void capture_gone(struct writer_role *r);
+/* The supervisor says that it has, as it was told to, or that there is none: the next
+ * one replaces none that died. */
+void capture_ended(struct writer_role *r);
 /* This session has ended. */
 void capture_over(struct writer_role *r, const uint8_t id[static OPS_ID_LEN]);
 
@@ -192,10 +200,12 @@ void retention_status(struct writer_role *r, struct proto_status *s);
 /* What is switched as the daemon starts, once the store is open: what the log says
  * and the file doesn't contradict.  The supervisor hears of it. */
 void switch_start(struct writer_role *r);
-/* Every few seconds: is the file still as we left it? */
+/* Every few seconds: is the file still as we left it?  And does anybody wait too long? */
 void switch_tick(struct writer_role *r);
 /* After a wake: a switch whose record is durable comes into force. */
 void switch_look(struct writer_role *r);
+/* Nothing is captured any more: who switched it off is told. */
+void switch_capture_ended(struct writer_role *r);
 void switch_status(const struct writer_role *r, struct proto_status *s);
 /* -- writer_quota.c -- */
 /* Take the rules from the configuration, after retention_start(). */

@@ -16,11 +16,13 @@
 #include "writer_peer.h"
 
 #define LOOK_EVERY UINT64_C(3000000000) /* ns */
+#define CAPTURE_WAIT                                                           \
+	UINT64_C(5000000000) /* ns; its own end takes up to three */
 
 static void
-answer(struct peer *p, bool changed, const char *text)
+answer(struct peer *p, enum proto_switched what, const char *text)
 {
-	uint8_t byte = changed;
+	uint8_t byte = (uint8_t)what;
 
 	p->state = PEER_QUERY;
 	if (msg_send2(p->watch.fd, MSG_SWITCHED, &byte, 1, text, strlen(text),
@@ -98,9 +100,30 @@ say_to_supervisor(struct writer_role *r)
 	r->switch_said = switchword_say(ROLE_FD_SWITCH, &r->off);
 }
 
+/* What was asked is in force. */
+static void
+answer_switcher(struct writer_role *r, enum proto_switched what)
+{
+	struct peer *p = r->switcher;
+
+	if (r->switching)
+		return;
+	r->switcher = NULL;
+	if (p != NULL && !p->dead)
+		answer(p, what, r->switch_err.msg);
+}
+
+void
+switch_capture_ended(struct writer_role *r)
+{
+	answer_switcher(r, SWITCHED);
+}
+
 void
 switch_tick(struct writer_role *r)
 {
+	if (ops_boottime() >= r->switch_until)
+		answer_switcher(r, SWITCHED_CAPTURE_ENDS);
 	if (!r->switch_said)
 		say_to_supervisor(r);
 	if (r->switch_kept && !r->switching)
@@ -121,6 +144,8 @@ take_over(struct writer_role *r, const struct offswitch *to)
 	(void)snprintf(r->off_by, sizeof(r->off_by), "%s", by);
 	(void)snprintf(
 	    r->off_text, sizeof(r->off_text), "by %s: %s", by, to->reason);
+	if (r->capture == NULL)
+		capture_gone(r); /* why is another now */
 	say_to_supervisor(r);
 	peers_tell_state(r);
 	loop_timer_set(r->look.fd, 1, 0); /* it is sent then */
@@ -132,11 +157,11 @@ take_over(struct writer_role *r, const struct offswitch *to)
 		    "recording is switched on again by %s", by);
 }
 
-/* Nothing stops before the record of it is durable; then it also outlasts us. */
+/* Nothing stops before the record of it is durable; then it also outlasts us.  Who
+ * switches it off is told when capture has ended, or takes too long for that. */
 static void
 apply(struct writer_role *r)
 {
-	struct peer *p = r->switcher;
 	struct ops_err err = { 0 };
 	int rc = r->next.off ? offswitch_write(r->vfs, &r->next, &err)
 			     : offswitch_remove(r->vfs, &err);
@@ -146,13 +171,17 @@ apply(struct writer_role *r)
 			"daemon is started again",
 		    err.msg);
 	r->switching = false;
-	r->switcher = NULL;
+	r->switch_err = err;
 	r->switch_kept = rc == 0;
 	r->switch_warned = false;
 	r->switch_fault = NULL;
 	take_over(r, &r->next);
-	if (p != NULL && !p->dead)
-		answer(p, true, rc < 0 ? err.msg : "");
+	if (!r->next.off) {
+		answer_switcher(r, SWITCHED);
+		return;
+	}
+	r->switch_until = ops_boottime() + CAPTURE_WAIT;
+	loop_timer_set(r->switch_tick.fd, CAPTURE_WAIT, LOOK_EVERY);
 }
 
 void
@@ -192,6 +221,7 @@ begin(struct peer *p, const struct offswitch *to, struct ops_err *err)
 	struct ops_err why = { 0 };
 	int rc;
 
+	answer_switcher(r, SWITCHED_CAPTURE_ENDS); /* on comes before its end */
 	r->next = *to;
 	rc = put_event(r, to, &r->switch_ticket, &why);
 	if (rc < 0 && to->off)
@@ -247,7 +277,7 @@ writer_on_switch(void *conn, struct msg *m, struct ops_err *err)
 	if (to.off == r->off.off) {
 		if (!to.off)
 			remove_theirs(r);
-		answer(p, false, r->off.off ? r->off_text : "");
+		answer(p, SWITCHED_NOTHING, r->off.off ? r->off_text : "");
 		return 0;
 	}
 	if (to.off && r->state != WRITER_OK)

@@ -22,6 +22,8 @@ static const char notice_limit[] = "\r\nopseal: more than is recorded of one "
 				   "user; this part is not recorded\r\n";
 static const char notice_limit_end[] =
     "\r\nopseal: more than is recorded of one user; the session ends here\r\n";
+static const char notice_back[] =
+    "\r\nopseal: what is shown from here on is recorded\r\n";
 
 static unsigned
 modes_of(const struct rec *r)
@@ -156,6 +158,7 @@ copy_gap_begin(struct rec *r)
 	if (r->gap_bytes == 0 && !r->left_out)
 		r->gap_from = r->now;
 	r->gap = true;
+	r->back_due = false;
 	r->gap_why = why_not(r);
 	r->hold_since = 0;
 	r->outer.gate = false;
@@ -179,8 +182,10 @@ static void
 gap_is_over(struct rec *r)
 {
 	/* What told of the end of a session (hold_over()) stays said. */
-	if (r->gap)
+	if (r->gap) {
+		r->back_due |= r->noticed;
 		r->noticed = false;
+	}
 	r->gap = r->left_out = false;
 	r->gap_why = 0;
 }
@@ -264,7 +269,20 @@ end_exception(struct rec *r)
 	if (!r->gap || !r->refuse || r->link.off)
 		return;
 	(void)copy_gap_end(r);
+	r->back_due |= r->noticed;
 	r->gap = r->noticed = false;
+}
+
+/* Who was told of a gap is told of its end: what he shows now is in the log.  While a
+ * shell has the terminal it waits. */
+static void
+say_back(struct rec *r)
+{
+	if (!r->back_due || lacks(r) || r->stopped || r->phase != RUNNING)
+		return;
+	r->back_due = false;
+	if (r->terminal)
+		outer_say(&r->outer, notice_back);
 }
 
 void
@@ -290,6 +308,8 @@ copy_flush(struct rec *r)
 		hold(r);
 	else if (all && lacks(r) && link_open(&r->link) && copy_gap_end(r))
 		link_flush(&r->link, r->now);
+	if (room && all && link_open(&r->link))
+		say_back(r);
 	if (r->stopped)
 		return;
 	if (!r->outer.private && outer_pending(&r->outer))

@@ -127,6 +127,7 @@ struct rec {
 	uint32_t gap_why; /* enum gap_why; 0: since the log can't be written */
 	bool gap;         /* output is shown though it isn't recorded */
 	bool noticed;     /* and the terminal has said so */
+	bool back_due;    /* that is over, which the terminal is to say */
 	/* What was lost and isn't in the log yet as a GAP. */
 	uint64_t gap_from, gap_bytes;
 	bool left_out; /* a record was, of no bytes shown */

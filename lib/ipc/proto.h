@@ -76,7 +76,9 @@
  *	cli -> SWITCH		payload of a DAEMON record (event.h), DAEMON_OFF or DAEMON_ON, with
  *				the reason; the rest is filled in by the writer.  Only root, and in a
  *				private instance its owner.  Answered when it is durable and in force,
- *	    <- SWITCHED		u8 1; or 0 if it was so already; text: since when, by whom, why;
+ *				off also: when capture has ended, or doesn't in some seconds,
+ *	    <- SWITCHED		u8 enum proto_switched; text, of 0: by whom, why; else why
+ *				it lasts only until the daemon is started again;
  *				or by Q_FAILED
  *	cap -> CAP_STATE	struct proto_capture: whether it captures; any time
  *	    <- CAP_KEY		key[32]: for the masks of secrets; then, to who captures,
@@ -235,6 +237,13 @@ enum door_notice {
 	DOOR_RECORDED = 0, /* the session is in the log */
 	DOOR_UNRECORDED =
 	    1, /* the log can't be written; policy says go on; a GAP is kept */
+};
+
+/* In MSG_SWITCHED. */
+enum proto_switched {
+	SWITCHED_NOTHING = 0, /* it was so already */
+	SWITCHED = 1,
+	SWITCHED_CAPTURE_ENDS = 2, /* off, but capture has not ended yet */
 };
 
 /*

@@ -39,7 +39,7 @@ REFUSE = "hold_time = 300ms\non_log_failure = refuse\n"
 WHY = {errno.EIO: "Input/output error", errno.ENOSPC: "No space left",
        errno.ENOMEM: "out of memory|no memory|Cannot allocate memory"}
 NOTICE = b"|".join(re.escape(n).replace(b"\\\r\\\n", b"\r+\n")
-                   for n in (r.GAP_NOTICE, r.END_NOTICE))
+                   for n in (r.GAP_NOTICE, r.END_NOTICE, r.BACK_NOTICE))
 SESSION = ["sh", "-c", "echo one; read x; echo two; exit 3"]
 WHOLE = b"one\r\n\r\ntwo\r\n"  # what it shows
 

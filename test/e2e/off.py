@@ -89,6 +89,7 @@ class Sessions(Switch):
             term.expect("part %s\r\n" % line)
         self.equal(self.on(inst).text, "recording is on\n", "on")
         self.is_on(inst)
+        term.expect(r.BACK_NOTICE.decode())
         t.wait_for("the gap to end", lambda: self.session(inst, term)["bytes_lost"])
         term.line("")
         term.expect("part 4\r\n")
@@ -606,6 +607,9 @@ class Programs(Switch):
         self.on(inst)
         c.wait_captured(inst)
         t.run([paths[2]])
+        # It was told to end, and didn't die.
+        self.contains(inst.opseal("status").text, "programs    captured (")
+        self.check("died" not in inst.opseal("status").text, inst.opseal("status").text)
         for path, there in zip(paths, (True, False, True)):
             def found():
                 # 5: none, and there was a time in which nothing was seen.
@@ -617,11 +621,92 @@ class Programs(Switch):
                    [paths[0], "off", "on", "lost", paths[2]], "the order")
         rows = r.json_lines(inst.opseal("log", "--json", "-n", "1", "--exe", self.path("*")))
         self.equal([x["kind"] for x in rows], ["exec"], "since the newest one")
+        # One that dies is counted after that, too.
+        os.kill(inst.role("capture"), signal.SIGKILL)
+        t.wait_for("its death", lambda: "died and was started again 1 time, opseal" in inst.opseal("status").text, 60)
         # Nor where it was off as the daemon began.
         self.off(inst)
         inst.restart()
         self.contains(self.exits(inst.opseal("status"), 2).text, "NOT captured: recording is switched off")
         self.equal(inst.role("capture"), None, "a process that captures")
+        inst.stop()
+        self.well(inst)
+
+
+    def test_none_behind_it(self):
+        """When opseal off is back what begins is in no log, and what began before is."""
+        c.need_capture()
+        inst = self.instance(capture=True)
+        wanted = []
+        for turn in range(5):
+            c.wait_captured(inst)
+            before, during = [[self.path("%s-%d-%d" % (when, turn, i)) for i in range(4)] for when in ("before", "during")]
+            for path in before + during:
+                t.run(["cp", "/bin/true", path])
+            for path in before:
+                t.run([path])
+            self.equal(self.off(inst).errtext, "", "what off says")
+            self.equal(inst.role("capture"), None, "a process that captures")
+            for path in during:
+                t.run([path])
+            self.on(inst)
+            wanted += before
+        c.wait_captured(inst)
+        paths = {}
+        for when in ("before", "during"):
+            rows = r.json_lines(inst.opseal("log", "--json", "--exe", self.path(when + "-*")))
+            paths[when] = [x["exe"] for x in rows if x["kind"] == "exec"]
+        self.equal(paths, {"before": wanted, "during": []}, "programs")
+        self.contains(inst.opseal("log").text, "[capture did not run for ")
+        inst.stop()
+        self.well(inst)
+
+    def test_while_it_starts(self):
+        """The writer answers before capture, which is then ended as soon as it is there."""
+        c.need_capture()
+        inst = self.instance(capture=True)
+        c.wait_captured(inst)
+        inst.stop()
+        inst.launch()
+        t.wait_for("the writer", lambda: os.path.exists(os.path.join(inst.run_dir, "record.sock")))
+        self.equal(inst.log().count("ready, store"), 1, "starts that are over")
+        got = self.off(inst)
+        self.equal((got.text, got.errtext), ("recording is off, until opseal on\n", ""), "off")
+        self.equal(inst.role("capture"), None, "a process that captures")
+        t.wait_for("status", lambda: "NOT captured: recording is switched off" in inst.opseal("status").text)
+        self.on(inst)
+        c.wait_captured(inst)
+        inst.stop()
+        self.well(inst)
+
+    def test_capture_hangs(self):
+        """Then opseal off is back after a while and says so, and nobody else waits for it."""
+        c.need_capture()
+        inst = self.instance(capture=True)
+        c.wait_captured(inst)
+        term = self.record_pty(inst, ["sh", "-c", "echo seen; read x; exit 3"])
+        term.expect("seen")
+        capture = inst.role("capture")
+        os.kill(capture, signal.SIGSTOP)
+        self.later(lambda: inst.role("capture") == capture and os.kill(capture, signal.SIGCONT))
+        off = subprocess.Popen(inst.argv("off", "--reason", WHY), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.later(lambda: (off.kill(), off.communicate()))
+        begin = time.monotonic()
+        term.expect("this part is not recorded")
+        self.is_off(inst)
+        self.check(time.monotonic() - begin < 2, "the others waited %.1f s" % (time.monotonic() - begin))
+        self.equal(off.poll(), None, "opseal off")
+        out, err = off.communicate(timeout=20)
+        self.equal((off.returncode, out), (0, b"recording is off, until opseal on\n"), "off")
+        self.contains(err.decode(), "capture is still ending: programs that begin now may be in the log")
+        # Who switches it on meanwhile doesn't wait, and what ends then is no death.
+        self.on(inst)
+        os.kill(capture, signal.SIGCONT)
+        t.wait_for("another capture", lambda: inst.role("capture") not in (None, capture))
+        c.wait_captured(inst)
+        self.check("died" not in inst.opseal("status").text, inst.opseal("status").text)
+        term.line("")
+        self.equal(term.wait(), 3, "status")
         inst.stop()
         self.well(inst)
 

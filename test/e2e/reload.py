@@ -213,6 +213,8 @@ class Capture(captured.Captured):
         self.equal(self.reload(inst)[1], "mask_rules", "changed")
         t.wait_for("another capture", lambda: inst.role("capture") not in (None, pid))
         self.equal(re.findall(r"role capture:.*", inst.log()), [], "what it says of capture's end")
+        captured.wait_captured(inst)
+        self.check("died" not in inst.opseal("status").text, inst.opseal("status").text)
 
 
 if __name__ == "__main__":

@@ -143,6 +143,7 @@ class Gap(f.RecorderTest):
 
     args = ("--hold-time", str(400 * 10**6))
     notice = b"opseal: the log can't be written; this part is not recorded"
+    back = b"opseal: what is shown from here on is recorded"
 
     def gap(self, break_it, mend_it):
         term = self.shell()
@@ -158,13 +159,16 @@ class Gap(f.RecorderTest):
         mend_it()
         s = self.daemon.last
         t.wait_for("GAP", lambda: s.of(f.GAP) and s.event(f.GAP_EVENT))
+        term.expect(b"\r\n" + self.back + b"\r\n")
         term.line("echo ag''ain")
         term.expect("again")
         term.line("exit 2")
         self.equal(term.wait(), 2)
         self.daemon.finish()
-        self.equal(bytes(term.out).count(self.notice), 1, "notices")
-        shown = bytes(term.out).replace(b"\r\n" + self.notice + b"\r\n", b"")
+        shown = bytes(term.out)
+        for notice in (self.notice, self.back):
+            self.equal(shown.count(notice), 1, "notices")
+            shown = shown.replace(b"\r\n" + notice + b"\r\n", b"")
         (lost, since, until), = [struct.unpack("<QQQ", p) for p in s.of(f.GAP)]
         self.equal(s.event(f.GAP_EVENT), [{1: lost, 2: since, 3: until}], "GAP event")
         self.equal(len(shown), len(s.output()) + lost, "bytes shown and not recorded")
@@ -199,7 +203,7 @@ class Gap(f.RecorderTest):
         term.line("exit 2")
         self.equal(term.wait(), 2)
         self.daemon.finish()
-        self.equal(bytes(term.out).count(self.notice), 2, "notices")
+        self.equal([bytes(term.out).count(x) for x in (self.notice, self.back)], [2, 2], "notices")
 
     def test_short_trouble_is_no_gap(self):
         term = self.shell()

@@ -11,6 +11,7 @@ import opsealtest as t
 
 GAP_NOTICE = b"\r\nopseal: the log can't be written; this part is not recorded\r\n"
 LIMIT_NOTICE = b"\r\nopseal: more than is recorded of one user; this part is not recorded\r\n"
+BACK_NOTICE = b"\r\nopseal: what is shown from here on is recorded\r\n"
 # Also as a terminal shows it that isn't raw yet, in a session that just began.
 ANY_GAP_NOTICE = re.compile(GAP_NOTICE.replace(b"\r\n", rb"\r+\n"))
 END_NOTICE = b"\r\nopseal: the log can't be written; the session ends here\r\n"
@@ -117,7 +118,9 @@ class Recorded(t.Test):
         """All that the terminal showed is in the log, or in a gap of the log at
         its place and of its size; gives the gaps' sizes."""
         # The notice's own line end, and not one more that was shown before it.
-        shown = bytes(term.out).replace(GAP_NOTICE, b"").replace(LIMIT_NOTICE, b"")
+        shown = bytes(term.out)
+        for notice in (GAP_NOTICE, LIMIT_NOTICE, BACK_NOTICE):
+            shown = shown.replace(notice, b"")
         shown = ANY_GAP_NOTICE.sub(b"", shown)
         result = inst.opseal("export", session["session"], "--format", "json")
         self.check(result.status in (0, 5), "export: %r" % result.status)

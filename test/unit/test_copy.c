@@ -546,6 +546,36 @@ test_each_reason_has_its_gap(void **state)
 	}
 }
 
+/* A terminal that was told of a gap is told of its end: not while a shell has it, nor
+ * where there is another gap by then. */
+static void
+test_end_of_gap_is_said(void **state)
+{
+	(void)state;
+	set_state(3);
+	copy_tick(&r);
+	assert_true(r.gap && r.noticed);
+	show("123");
+	r.stopped = true;
+	set_state(1);
+	assert_false(r.gap);
+	assert_true(r.back_due);
+	r.stopped = false;
+	copy_flush(&r);
+	assert_false(r.back_due);
+	/* One that nobody was told of. */
+	r.gap_bytes = 1;
+	copy_flush(&r);
+	assert_int_equal(r.gap_bytes, 0);
+	assert_false(r.back_due);
+	copy_gap_begin(&r);
+	r.stopped = true;
+	set_state(1);
+	assert_true(r.back_due);
+	copy_gap_begin(&r);
+	assert_false(r.back_due);
+}
+
 /* Switched on again while nothing can be recorded: where that may not be shown, it
  * ends, with what was shown meanwhile told at its place. */
 static void
@@ -682,6 +712,7 @@ main(void)
 		TEST(test_limited_behind_the_gate),
 		TEST(test_long_notice),
 		TEST(test_each_reason_has_its_gap),
+		TEST(test_end_of_gap_is_said),
 		TEST(test_on_again_while_the_log_fails),
 		TEST(test_on_again_over_a_limit),
 		TEST(test_on_again),
