@@ -277,14 +277,14 @@ coverage_status(struct cli *cli, const struct status_opts *o)
 		status = cli_fail(cli, &err);
 	if (list.missing > 0)
 		cli_partial(cli,
-		    "%" PRIu64 " frames of programs can't be read: there may "
+		    "%" PRIu64 " frame%s of programs can't be read: there may "
 		    "be more; opseal verify says more",
-		    list.missing);
+		    list.missing, list.missing == 1 ? "" : "s");
 	if (u.visits.missing > 0)
 		cli_partial(cli,
-		    "%" PRIu64 " frames of the events can't be read: logins "
+		    "%" PRIu64 " frame%s of the events can't be read: logins "
 		    "or their sessions may be missing; opseal verify says more",
-		    u.visits.missing);
+		    u.visits.missing, u.visits.missing == 1 ? "" : "s");
 	unseen_free(&u);
 	program_list_free(&list);
 	return status;

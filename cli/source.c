@@ -284,9 +284,10 @@ source_remarks(struct cli *cli, const struct session *s,
 		return -1;
 	if (l.missing > 0)
 		cli_partial(cli,
-		    "%" PRIu64 " frames of the events can't be read: notes may "
+		    "%" PRIu64
+		    " frame%s of the events can't be read: notes may "
 		    "be missing here; opseal verify says more",
-		    l.missing);
+		    l.missing, l.missing == 1 ? "" : "s");
 	*ret = l;
 	return 0;
 }
@@ -316,10 +317,10 @@ source_switches(
 		return -1;
 	if (all.missing > 0 && !told)
 		cli_partial(cli,
-		    "%" PRIu64 " frames of the events can't be read: when "
+		    "%" PRIu64 " frame%s of the events can't be read: when "
 		    "recording was switched off may be missing here; opseal "
 		    "verify says more",
-		    all.missing);
+		    all.missing, all.missing == 1 ? "" : "s");
 	*ret = all;
 	return 0;
 }
