@@ -124,12 +124,16 @@ put_accounting(const struct proto_status *s, struct ops_buf *out)
 	    all->n > 0 ? memmem(all->p, all->n, ACCOUNTING, strlen(ACCOUNTING))
 		       : NULL;
 	struct event_text state = { 0 };
+	const uint8_t *next;
 
 	if (s->off_since != 0) {
 		ops_buf_puts(out, ": recording is switched off");
 	} else if (at != NULL) {
 		state.p = at + strlen(ACCOUNTING);
 		state.n = all->n - (size_t)(state.p - all->p);
+		next = memmem(state.p, state.n, "; ", 2);
+		if (next != NULL)
+			state.n = (size_t)(next - state.p);
 		ops_buf_puts(out, "; accounting is ");
 		describe_text(out, &state);
 	} else if (all->n < PROTO_CAPTURE_TEXT) {

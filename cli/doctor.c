@@ -41,6 +41,8 @@ learn(struct doctor *d)
 	if (doorpath_login(d->door, sizeof(d->door), d->forced, &d->no_door) <
 	    0)
 		d->door[0] = '\0';
+	d->no_doors =
+	    d->has_host && d->host.file.real == NULL && !doorcheck_any(d);
 }
 
 static void

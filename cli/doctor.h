@@ -29,6 +29,7 @@ struct doctor {
 	char door[DOORPATH_MAX];
 	struct ops_err no_door;
 	bool forced;   /* by sshd's ForceCommand */
+	bool no_doors; /* nothing is set up, and no account has one */
 	bool has_host; /* as root: what was set up; else why not */
 	struct setuphost host;
 	struct ops_err no_host;
@@ -40,13 +41,6 @@ static inline bool
 doctor_captures(const struct doctor *d)
 {
 	return d->has_status && d->status.capture == CAPTURE_ON;
-}
-
-/* No account has a door; false where that isn't known, as only root can. */
-static inline bool
-doctor_no_doors(const struct doctor *d)
-{
-	return d->has_host && d->host.file.real == NULL;
 }
 
 /* What nothing but capture sees: events alone, if it does. */
@@ -64,6 +58,8 @@ struct doctor_check {
 
 /* The ways to work on this host, and around the doors (ways.c). */
 void ways_look(struct doctor *d);
+/* Has an account of /etc/passwd the door?  If it can't be read it may. */
+bool doorcheck_any(const struct doctor *d);
 /* Whose logins go by a door (doorcheck.c). */
 void doorcheck_look(struct doctor *d);
 /* What else opseal needs here (hostcheck.c). */

@@ -204,20 +204,41 @@ judge_all(struct census *c)
 	    c->doors == 1 ? " has" : "s have");
 }
 
+/* Accounts that have the door of this installation. */
+static unsigned
+count_doors(const struct doctor *d, const struct hostfile *passwd)
+{
+	size_t n = strlen(d->door), at = 0;
+	struct passwd_line l;
+	unsigned doors = 0;
+	int rc;
+
+	while (
+	    (rc = passwd_next(text(passwd), passwd->bytes.len, &at, &l)) != 0)
+		doors += rc > 0 && n > 0 && l.shell_len == n &&
+			 memcmp(l.shell, d->door, n) == 0;
+	return doors;
+}
+
+bool
+doorcheck_any(const struct doctor *d)
+{
+	struct hostfile passwd = { 0 };
+	bool any =
+	    hostfile_read(SETUPSTATE_PASSWD, PASSWD_MAX, &passwd, NULL) < 0 ||
+	    count_doors(d, &passwd) > 0;
+
+	hostfile_free(&passwd);
+	return any;
+}
+
 /* Nothing is set up: nobody should have the door. */
 static void
 judge_nothing(struct census *c)
 {
 	struct doctor *d = c->d;
-	size_t n = strlen(d->door);
-	struct passwd_line l;
-	size_t at = 0;
-	int rc;
 
-	while ((rc = passwd_next(
-		    text(&c->passwd), c->passwd.bytes.len, &at, &l)) != 0)
-		c->doors += rc > 0 && n > 0 && l.shell_len == n &&
-			    memcmp(l.shell, d->door, n) == 0;
+	c->doors = count_doors(d, &c->passwd);
 	if (c->doors == 0) {
 		verdict_add(&d->all, c->name, VERDICT_UNCOVERED, NULL, SETUP,
 		    "nothing is set up: no login is recorded by itself");
@@ -254,7 +275,7 @@ look_accounts(struct doctor *d, const char *name)
 	if (read_census(&c, &err) < 0)
 		verdict_add(
 		    &d->all, name, VERDICT_UNKNOWN, NULL, NULL, "%s", err.msg);
-	else if (doctor_no_doors(d))
+	else if (d->has_host && d->host.file.real == NULL)
 		judge_nothing(&c);
 	else
 		judge_all(&c);

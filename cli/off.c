@@ -235,6 +235,14 @@ do_switch(const struct cli *cli, const struct offswitch *s, bool *daemon,
 	return rc;
 }
 
+static void
+say_ends(const struct cli *cli)
+{
+	cli_note(cli,
+	    "capture is still ending: programs that begin now may be in the "
+	    "log");
+}
+
 static int
 run(struct cli *cli, struct offswitch *s)
 {
@@ -247,14 +255,16 @@ run(struct cli *cli, struct offswitch *s)
 	rc = do_switch(cli, s, &daemon, text, sizeof(text), &err);
 	if (rc < 0)
 		return cli_fail(cli, &err);
-	if (rc == 0 && s->off) {
+	if (s->off && (rc == SWITCHED_NOTHING || rc == SWITCHED_NOTHING_ENDS)) {
 		cli_note(cli,
 		    "it is switched off already, %s; nothing was "
 		    "changed",
 		    text);
+		if (rc == SWITCHED_NOTHING_ENDS)
+			say_ends(cli);
 		return CLI_FINE;
 	}
-	if (rc == 0) {
+	if (rc == SWITCHED_NOTHING) {
 		cli_note(cli, "it is on; nothing was changed");
 		return CLI_FINE;
 	}
@@ -264,9 +274,7 @@ run(struct cli *cli, struct offswitch *s)
 		    "again: %s",
 		    text);
 	if (rc == SWITCHED_CAPTURE_ENDS)
-		cli_note(cli,
-		    "capture is still ending: programs that begin now may be "
-		    "in the log");
+		say_ends(cli);
 	if (daemon)
 		puts(s->off ? "recording is off, until opseal on"
 			    : "recording is on");

@@ -469,7 +469,9 @@ static int
 add_switches(struct cli *cli, const struct session *s, bool told,
     struct program_list *l, struct switches *all, struct ops_err *err)
 {
-	const struct program_filter f = { .since = s->start };
+	const struct program_filter f = {
+		0
+	}; /* losses_keep() goes by another clock */
 	struct logswitch none = { .looked = false };
 
 	if (session_imported(s) || !logswitch_may_be(cli, &f, l, &none))

@@ -44,7 +44,7 @@ by_programs(
 static enum verdict_kind
 by_shell(const struct doctor *d)
 {
-	return doctor_no_doors(d) ? doctor_events(d) : VERDICT_RECORDED;
+	return d->no_doors ? doctor_events(d) : VERDICT_RECORDED;
 }
 
 /* The first that is there, or NULL. */
@@ -204,7 +204,7 @@ look_console(struct doctor *d, const char *name)
 	    "judged from the shells in /etc/passwd", NULL,
 	    "login(1) starts the account's shell, which is %s (see "
 	    "accounts); %u getty%s now",
-	    doctor_no_doors(d) ? "no door" : "its door", g.n,
+	    d->no_doors ? "no door" : "its door", g.n,
 	    g.n == 1 ? " runs" : "s run");
 }
 
@@ -233,11 +233,15 @@ judge_line(struct doctor *d, const char *name, const char *keyword,
 		    "holds one: the login and its programs are in the log",
 		    value);
 	else if (strcasecmp(keyword, "forcecommand") == 0 &&
-		 strcasecmp(value, "none") != 0 &&
-		 strstr(value, "opseal-door") == NULL)
+		 strstr(value, "opseal-door") != NULL)
+		verdict_add(&d->all, name, VERDICT_RECORDED, how, NULL,
+		    "what sshd starts for whom this is said, it starts by the "
+		    "door");
+	else if (strcasecmp(keyword, "forcecommand") == 0 &&
+		 strcasecmp(value, "none") != 0)
 		verdict_add(&d->all, name, by_shell(d), how, NULL,
 		    "%.100s is run by the account's shell, so by its door%s",
-		    value, doctor_no_doors(d) ? ", when it has one" : "");
+		    value, d->no_doors ? ", when it has one" : "");
 }
 
 static void
@@ -290,8 +294,7 @@ look_sshd(struct doctor *d, const char *name)
 		    "judged from " SSHD_CONFIG, NULL,
 		    "all that sshd starts, it starts with the account's "
 		    "shell%s",
-		    doctor_no_doors(d) ? ", which is no door (see accounts)"
-				       : "");
+		    d->no_doors ? ", which is no door (see accounts)" : "");
 }
 
 /* -- restricted keys -- */
@@ -318,7 +321,7 @@ judge_keys(struct doctor *d, const char *name, const struct passwd_line *l,
 	    "%.*s has a key with %s: what it runs is run by its shell, so by "
 	    "its door%s",
 	    (int)(l->name_len < 60 ? l->name_len : 60), l->name, option,
-	    doctor_no_doors(d) ? ", when it has one" : "");
+	    d->no_doors ? ", when it has one" : "");
 }
 
 static void
@@ -346,7 +349,8 @@ look_keys(struct doctor *d, const char *name)
 		verdict_add(&d->all, name, by_shell(d),
 		    "judged from .ssh/authorized_keys of each account", NULL,
 		    "nobody has a restricted key; what one runs would be run "
-		    "by the account's shell, so by its door");
+		    "by the account's shell, so by its door%s",
+		    d->no_doors ? ", when it has one" : "");
 	else if (n > 20)
 		verdict_add(&d->all, name, by_shell(d), NULL, NULL,
 		    "and of %u accounts more", n - 20);

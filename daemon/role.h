@@ -44,9 +44,11 @@ enum role_fd {
 	ROLE_FD_END,
 };
 
-/* The supervisor's to the writer: capture has ended, as it was told to, or never was
- * there. */
-#define ROLE_SIG_CAPTURE_ENDED SIGUSR1
+/* The supervisor's to the writer, with the number of the off that it answers
+ * (switchword_number()): capture has ended, as it was told to; or there is none that
+ * could: it had died, or never was there. */
+#define ROLE_SIG_CAPTURE_ENDED SIGRTMIN
+#define ROLE_SIG_CAPTURE_NONE (SIGRTMIN + 1)
 
 /* What a role knows. */
 struct role {

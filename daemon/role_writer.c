@@ -204,10 +204,12 @@ on_signal(struct watch *w, uint32_t events)
 	while (read(w->fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo == SIGHUP)
 			read_settings(r);
-		else if (si.ssi_signo != ROLE_SIG_CAPTURE_ENDED)
+		else if (si.ssi_signo == SIGTERM)
 			r->loop.stop = true;
 		else if (si.ssi_pid == (uint32_t)r->role->parent)
-			capture_ended(r);
+			capture_ended(r,
+			    si.ssi_signo == (uint32_t)ROLE_SIG_CAPTURE_ENDED,
+			    si.ssi_int);
 	}
 }
 
@@ -293,7 +295,8 @@ watch_timer(struct writer_role *r, struct watch *w,
 static int
 start_loop(struct writer_role *r, struct ops_err *err)
 {
-	const int signals[] = { SIGTERM, SIGHUP, ROLE_SIG_CAPTURE_ENDED, 0 };
+	const int signals[] = { SIGTERM, SIGHUP, ROLE_SIG_CAPTURE_ENDED,
+		ROLE_SIG_CAPTURE_NONE, 0 };
 	int sig, wake, bell;
 
 	if (loop_init(&r->loop, err) < 0 ||

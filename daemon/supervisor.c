@@ -193,16 +193,27 @@ end_code(const struct child *c)
 	return code;
 }
 
-/* It was told to end, or there is none: it didn't die, and who switches recording off
- * waits for this.  A writer that isn't ready yet may not listen to the signal yet,
- * and counts from none on, with nobody who waits. */
+/* Who switches recording off waits for this.  A writer that isn't ready yet may not
+ * listen to the signals yet, and counts from none on, with nobody who waits. */
 static void
-tell_capture_ended(const struct supervisor *s)
+tell_capture_ended(const struct supervisor *s, bool as_told)
 {
+	const union sigval off = { .sival_int = switchword_number(&s->off) };
 	const struct child *c = &s->child[ROLE_WRITER];
 
 	if (c->state == READY)
-		(void)kill(c->pid, ROLE_SIG_CAPTURE_ENDED);
+		(void)sigqueue(c->pid,
+		    as_told ? ROLE_SIG_CAPTURE_ENDED : ROLE_SIG_CAPTURE_NONE,
+		    off);
+}
+
+/* Not by something else that came first, or because it had to be killed. */
+static bool
+ended_as_told(const struct child *c)
+{
+	return WIFEXITED(c->status)
+		   ? WEXITSTATUS(c->status) == 0
+		   : WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGTERM;
 }
 
 static void
@@ -238,8 +249,9 @@ ended(struct supervisor *s, enum role_id id, int status)
 		c->backoff = 0;
 		c->restart_at = now;
 		if (id == ROLE_CAPTURE)
-			tell_capture_ended(s);
-		return;
+			tell_capture_ended(s, ended_as_told(c));
+		if (ended_as_told(c))
+			return;
 	}
 	end_text(c, why, sizeof(why));
 	if (id == ROLE_WRITER)
@@ -285,8 +297,12 @@ tell_settings(struct supervisor *s, enum role_id id)
 static void
 start_anew(struct child *c)
 {
-	if (c->pid > 0 && kill(c->pid, SIGTERM) == 0)
-		c->anew = true;
+	if (c->pid <= 0 || kill(c->pid, SIGTERM) < 0)
+		return;
+	if (!c->anew)
+		c->missed =
+		    0; /* from here on it has as long as one without a pulse */
+	c->anew = true;
 }
 
 static void
@@ -341,7 +357,14 @@ end_capture(struct supervisor *s)
 	account_switch_off(&s->account);
 	start_anew(&s->child[ROLE_CAPTURE]);
 	if (s->child[ROLE_CAPTURE].pid == 0)
-		tell_capture_ended(s);
+		tell_capture_ended(s, false);
+}
+
+static void
+begin_accounting(struct supervisor *s)
+{
+	if (s->o->config->accounting)
+		account_switch_on(&s->account, s->in.run, &s->in.user);
 }
 
 /* Capture, and the kernel's accounting, end and begin with it.  By the writer's own
@@ -349,20 +372,19 @@ end_capture(struct supervisor *s)
 static void
 hear_switch(struct supervisor *s)
 {
-	bool runs = s->restarts && !s->stop;
+	bool runs = s->restarts && !s->stop, was_off = s->off.off;
 	struct offswitch now;
 
 	if (!switchword_hear(s->switches[0], &now))
 		return;
 	if (s->off_known && offswitch_same(&now, &s->off))
 		return;
-	if (runs && now.off) {
-		end_capture(s);
-	} else if (runs && !now.off && s->off.off && s->o->config->accounting) {
-		account_switch_on(&s->account, s->in.run, &s->in.user);
-	}
 	s->off = now;
 	s->off_known = true;
+	if (runs && now.off)
+		end_capture(s);
+	else if (runs && was_off)
+		begin_accounting(s);
 	tell_doors(s);
 }
 
@@ -411,7 +433,8 @@ look_at_pulses(struct supervisor *s, uint64_t now)
 	for (int id = 0; id < ROLES; id++) {
 		struct child *c = &s->child[id];
 
-		if (!role_table[id].watched || c->state != READY)
+		/* What was told to end may stand still as well. */
+		if ((!role_table[id].watched || c->state != READY) && !c->anew)
 			continue;
 		c->missed++;
 		no_pulse(s, (enum role_id)id);
@@ -634,8 +657,8 @@ start_all(struct supervisor *s, struct ops_err *err)
 			    instance_show(&s->in, ROLE_WRITER, err) < 0))
 		return -1;
 	/* Before capture attaches: it knows what ended earlier. */
-	if (!s->stop && s->o->config->accounting && !s->off.off)
-		account_switch_on(&s->account, s->in.run, &s->in.user);
+	if (!s->stop && !s->off.off)
+		begin_accounting(s);
 	if (!s->stop && s->left && end_left(s, err) < 0)
 		return -1;
 	for (int id = ROLE_WRITER + 1; id < ROLES && !s->stop; id++)
@@ -740,6 +763,17 @@ announce(struct supervisor *s)
 	notify_send("READY=1");
 }
 
+/* Off or on may have been said while all was started. */
+static void
+switched_meanwhile(struct supervisor *s)
+{
+	if (s->off.off)
+		end_capture(s);
+	else if (s->account.run ==
+		 NULL) /* it was off as accounting's turn came */
+		begin_accounting(s);
+}
+
 int
 supervise(const struct supervisor_opts *o)
 {
@@ -764,8 +798,7 @@ supervise(const struct supervisor_opts *o)
 		logline("%s", err.msg);
 	} else {
 		s.restarts = true;
-		if (s.off.off) /* it may have been said while all was started */
-			end_capture(&s);
+		switched_meanwhile(&s);
 		if (!s.stop)
 			announce(&s);
 		while (!s.stop)

@@ -22,4 +22,11 @@ bool switchword_say(int fd, const struct offswitch *s);
 /* The newest word; false: there is none.  One that can't be understood is logged. */
 bool switchword_hear(int fd, struct offswitch *ret);
 
+/* Which off it is, for a signal that answers it; 0: on. */
+static inline int
+switchword_number(const struct offswitch *s)
+{
+	return s->off ? (int)(s->realtime & INT32_MAX) : 0;
+}
+
 #endif

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "ipc/proto.h"
+#include "switchword.h"
 #include "writer_peer.h"
 
 int
@@ -135,10 +136,12 @@ capture_gone(struct writer_role *r)
 }
 
 void
-capture_ended(struct writer_role *r)
+capture_ended(struct writer_role *r, bool as_told, int off)
 {
-	r->capture_pid = 0;
-	switch_capture_ended(r);
+	if (as_told)
+		r->capture_pid = 0;
+	if (off != 0 && off == switchword_number(&r->off))
+		switch_capture_ended(r);
 }
 
 /* -- the sessions -- */

@@ -111,8 +111,9 @@ struct writer_role {
 	struct offswitch next;
 	uint64_t switch_ticket;
 	struct peer
-	    *switcher; /* who waits for it, then for capture's end; NULL:
+	    *switcher;     /* who waits for it, then for capture's end; NULL:
 				* he has gone */
+	bool capture_ends; /* it is off, and capture may still be there */
 	uint64_t switch_until;     /* BOOTTIME, for capture's end */
 	struct ops_err switch_err; /* why STORE/switch isn't as it is to be */
 	bool switch_said;   /* the supervisor has heard what is in force */
@@ -154,9 +155,9 @@ void bell_ring(const struct writer_role *r);
 /* -- writer_capture.c -- */
 /* r->capture is no more, or has never been. */
 void capture_gone(struct writer_role *r);
-/* The supervisor says that it has, as it was told to, or that there is none: the next
- * one replaces none that died. */
-void capture_ended(struct writer_role *r);
+/* The supervisor says that it has, for this off (switchword_number(); 0: for none).
+ * as_told: the next one replaces none that died. */
+void capture_ended(struct writer_role *r, bool as_told, int off);
 /* This session has ended. */
 void capture_over(struct writer_role *r, const uint8_t id[static OPS_ID_LEN]);
 

@@ -116,6 +116,7 @@ answer_switcher(struct writer_role *r, enum proto_switched what)
 void
 switch_capture_ended(struct writer_role *r)
 {
+	r->capture_ends = false;
 	answer_switcher(r, SWITCHED);
 }
 
@@ -140,6 +141,7 @@ take_over(struct writer_role *r, const struct offswitch *to)
 
 	r->off = *to;
 	r->off_sessions = 0;
+	r->capture_ends = to->off;
 	offswitch_by(to, by);
 	(void)snprintf(r->off_by, sizeof(r->off_by), "%s", by);
 	(void)snprintf(
@@ -277,7 +279,9 @@ writer_on_switch(void *conn, struct msg *m, struct ops_err *err)
 	if (to.off == r->off.off) {
 		if (!to.off)
 			remove_theirs(r);
-		answer(p, SWITCHED_NOTHING, r->off.off ? r->off_text : "");
+		answer(p,
+		    r->capture_ends ? SWITCHED_NOTHING_ENDS : SWITCHED_NOTHING,
+		    r->off.off ? r->off_text : "");
 		return 0;
 	}
 	if (to.off && r->state != WRITER_OK)

@@ -274,11 +274,13 @@ end_exception(struct rec *r)
 }
 
 /* Who was told of a gap is told of its end: what he shows now is in the log.  While a
- * shell has the terminal it waits. */
+ * shell has the terminal it waits; and until the log has the session, as only then it is
+ * known whose limits count. */
 static void
 say_back(struct rec *r)
 {
-	if (!r->back_due || lacks(r) || r->stopped || r->phase != RUNNING)
+	if (!r->back_due || lacks(r) || r->stopped || r->paused ||
+	    r->phase != RUNNING || r->queue.event_head == 0)
 		return;
 	r->back_due = false;
 	if (r->terminal)

@@ -77,7 +77,7 @@
  *				the reason; the rest is filled in by the writer.  Only root, and in a
  *				private instance its owner.  Answered when it is durable and in force,
  *				off also: when capture has ended, or doesn't in some seconds,
- *	    <- SWITCHED		u8 enum proto_switched; text, of 0: by whom, why; else why
+ *	    <- SWITCHED		u8 enum proto_switched; text, of 0 and 3: by whom, why; else why
  *				it lasts only until the daemon is started again;
  *				or by Q_FAILED
  *	cap -> CAP_STATE	struct proto_capture: whether it captures; any time
@@ -244,6 +244,7 @@ enum proto_switched {
 	SWITCHED_NOTHING = 0, /* it was so already */
 	SWITCHED = 1,
 	SWITCHED_CAPTURE_ENDS = 2, /* off, but capture has not ended yet */
+	SWITCHED_NOTHING_ENDS = 3, /* it was off already, and the same */
 };
 
 /*

@@ -699,14 +699,52 @@ class Programs(Switch):
         out, err = off.communicate(timeout=20)
         self.equal((off.returncode, out), (0, b"recording is off, until opseal on\n"), "off")
         self.contains(err.decode(), "capture is still ending: programs that begin now may be in the log")
-        # Who switches it on meanwhile doesn't wait, and what ends then is no death.
-        self.on(inst)
+        again = inst.opseal("off", "--reason", "once more")
+        self.exits(again, 0)
+        self.contains(again.errtext, "it is switched off already, by root: %s; nothing was changed" % WHY)
+        self.contains(again.errtext, "capture is still ending")
+        # What ends then is no death.
         os.kill(capture, signal.SIGCONT)
+        self.on(inst)
         t.wait_for("another capture", lambda: inst.role("capture") not in (None, capture))
         c.wait_captured(inst)
         self.check("died" not in inst.opseal("status").text, inst.opseal("status").text)
         term.line("")
         self.equal(term.wait(), 3, "status")
+        inst.stop()
+        self.well(inst)
+
+
+    def test_capture_hangs_for_good(self):
+        """Who switches it on again doesn't wait; what hangs is killed after some seconds, and that is a death."""
+        c.need_capture()
+        inst = self.instance(capture=True)
+        c.wait_captured(inst)
+        capture = inst.role("capture")
+        os.kill(capture, signal.SIGSTOP)
+        self.later(lambda: inst.role("capture") == capture and os.kill(capture, signal.SIGKILL))
+        off = inst.opseal("off", "--reason", WHY, timeout=30)
+        self.exits(off, 0)
+        self.contains(off.errtext, "capture is still ending")
+        begin = time.monotonic()
+        self.on(inst)
+        self.check(time.monotonic() - begin < 5, "on took %.1f s" % (time.monotonic() - begin))
+        t.wait_for("another capture", lambda: inst.role("capture") not in (None, capture), 60)
+        c.wait_captured(inst)
+        self.contains(inst.opseal("status").text, "died and was started again 1 time,")
+        inst.stop()
+        self.well(inst)
+
+    def test_capture_that_died_before(self):
+        """An off in the time until it is started again doesn't hide that it died."""
+        c.need_capture()
+        inst = self.instance(capture=True)
+        c.wait_captured(inst)
+        os.kill(inst.role("capture"), signal.SIGKILL)
+        self.off(inst)
+        self.on(inst)
+        c.wait_captured(inst)
+        self.contains(inst.opseal("status").text, "died and was started again 1 time,")
         inst.stop()
         self.well(inst)
 

@@ -560,7 +560,15 @@ test_end_of_gap_is_said(void **state)
 	set_state(1);
 	assert_false(r.gap);
 	assert_true(r.back_due);
+	/* Nor before the log has the session. */
 	r.stopped = false;
+	copy_flush(&r);
+	assert_true(r.back_due);
+	assert_int_equal(
+	    queue_event(&r.queue, REC_SESSION_OPEN, 0, "", 0, true), 0);
+	take_all(0);
+	assert_int_equal(
+	    queue_ack(&r.queue, r.queue.head_no, r.queue.event_tail, NULL), 0);
 	copy_flush(&r);
 	assert_false(r.back_due);
 	/* One that nobody was told of. */
