@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import termios
 import tempfile
 import threading
 import time
@@ -481,6 +482,8 @@ class Boots(Boxed):
             box.launch("systemd.unit=%s.target" % target)
             con = box.console
             con.expect(r"maintenance.*continue\): ", 60)
+            # What comes before sulogin has switched echo off it throws away.
+            t.wait_for("a terminal without echo", lambda: not termios.tcgetattr(con.master)[3] & termios.ECHO)
             con.line(PASSWORD)
             con.expect("# ")
             con.line("systemctl is-active opseald; echo %s-$((40+2)); exit" % target)
