@@ -535,7 +535,10 @@ class Forged(Switch):
         self.as_opseal("rm %s" % self.file(inst))
         inst.start()
         self.is_on(inst)
+        before = len(self.sessions(inst))
         self.exits(inst.opseal("record", "--", "true"), 0)
+        # One that is killed before the log has anything of it counts for nothing.
+        t.wait_for("its session", lambda: len(self.sessions(inst)) == before + 1)
         inst.kill()
         self.as_opseal(back)
         inst.start()
