@@ -299,9 +299,9 @@ start_anew(struct child *c)
 {
 	if (c->pid <= 0 || kill(c->pid, SIGTERM) < 0)
 		return;
+	/* From here on it has as long as one without a pulse. */
 	if (!c->anew)
-		c->missed =
-		    0; /* from here on it has as long as one without a pulse */
+		c->missed = 0;
 	c->anew = true;
 }
 
@@ -769,8 +769,7 @@ switched_meanwhile(struct supervisor *s)
 {
 	if (s->off.off)
 		end_capture(s);
-	else if (s->account.run ==
-		 NULL) /* it was off as accounting's turn came */
+	else if (s->account.run == NULL) /* its turn came while it was off */
 		begin_accounting(s);
 }
 

@@ -72,8 +72,7 @@ struct writer_role {
 	uint64_t loss_told, loss_time; /* of them; BOOTTIME, 0: never */
 	pid_t capture_pid;      /* of its process; 0: none, or it had to end */
 	uint64_t capture_start; /* the same process's, as it says */
-	unsigned
-	    capture_again; /* times that another took its place, as it died */
+	unsigned capture_again; /* times that one died and another began */
 	/* For who asks what is wrong while there is no memory for another;
 	 * NULL: in use. */
 	struct peer *spare;
@@ -110,11 +109,10 @@ struct writer_role {
 	bool switching;        /* the record of `next` isn't durable yet */
 	struct offswitch next;
 	uint64_t switch_ticket;
-	struct peer
-	    *switcher;     /* who waits for it, then for capture's end; NULL:
-				* he has gone */
-	bool capture_ends; /* it is off, and capture may still be there */
-	uint64_t switch_until;     /* BOOTTIME, for capture's end */
+	/* Who waits for it, then for capture's end; NULL: he has gone. */
+	struct peer *switcher;
+	bool capture_ends;     /* it is off, and capture may still be there */
+	uint64_t switch_until; /* BOOTTIME, for capture's end */
 	struct ops_err switch_err; /* why STORE/switch isn't as it is to be */
 	bool switch_said;   /* the supervisor has heard what is in force */
 	bool switch_kept;   /* STORE/switch is to be as `off` says */

@@ -717,7 +717,6 @@ class Programs(Switch):
         inst.stop()
         self.well(inst)
 
-
     def test_capture_hangs_for_good(self):
         """Who switches it on again doesn't wait; what hangs is killed after some seconds, and that is a death."""
         c.need_capture()
