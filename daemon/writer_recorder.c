@@ -208,6 +208,7 @@ recorder_on_records(void *conn, struct msg *m, struct ops_err *err)
 		p->next_record = s.next_record;
 		expect_ack(p);
 		quota_took(p, m->n - 8);
+		reserve_took(p->r, m->n - 8);
 		return 0;
 	}
 	if (e.code == OPS_EBUSY)

@@ -127,10 +127,12 @@ reserve_look(struct writer_role *r)
 {
 	/* Not on and off with each file that goes. */
 	uint64_t want = r->reserve + (r->no_screens ? r->reserve / 4 : 0);
-	uint64_t space;
+	/* Asked for first: what is written meanwhile counts twice, not never. */
+	uint64_t space, taken = writer_to_write(r->w);
 	bool full = r->reserve != 0 && vfs_space(r->vfs, &space, NULL) == 0 &&
-		    space < want;
+		    space < want + taken;
 
+	r->reserve_took = 0;
 	if (full == r->no_screens)
 		return full;
 	r->no_screens = full;
@@ -139,4 +141,12 @@ reserve_look(struct writer_role *r)
 		     : "the disk has room again: screens are recorded");
 	peers_tell_state(r);
 	return full;
+}
+
+void
+reserve_took(struct writer_role *r, size_t n)
+{
+	r->reserve_took += n;
+	if (r->reserve_took >= RESERVE_BYTES)
+		reserve_look(r);
 }

@@ -37,9 +37,10 @@
 	UINT64_C(100000000) /* ns between looks at the state, which
 					* takes the writer's lock and sorts */
 #define RESERVE_AGAIN UINT64_C(1000000000) /* ns between looks for room */
-#define MEMORY_AGAIN UINT64_C(1000000000)  /* ns between looks for memory */
-#define LOSS_EVERY UINT64_C(10000000000)   /* ns between lines of losses */
-#define LOST_GRACE UINT64_C(5000000000)    /* ns for a recorder to come back */
+#define RESERVE_BYTES (1u << 20) /* taken between two looks at it, at most */
+#define MEMORY_AGAIN UINT64_C(1000000000) /* ns between looks for memory */
+#define LOSS_EVERY UINT64_C(10000000000)  /* ns between lines of losses */
+#define LOST_GRACE UINT64_C(5000000000)   /* ns for a recorder to come back */
 
 struct peer;
 struct retention;
@@ -100,9 +101,10 @@ struct writer_role {
 	struct anchor *anchor;             /* NULL: not there yet */
 	uint8_t config_hash[OPS_HASH_LEN]; /* of role->config */
 	struct retention *retention;
-	uint64_t reserve;     /* bytes of the disk that screens may not have */
-	bool no_screens;      /* there are less */
-	struct offswitch off; /* what is in force */
+	uint64_t reserve;      /* bytes of the disk that screens may not have */
+	uint64_t reserve_took; /* bytes taken since the last look at that */
+	bool no_screens;       /* there are less */
+	struct offswitch off;  /* what is in force */
 	char off_by[OFFSWITCH_BY];
 	char off_text[LINK_TEXT + 1]; /* "by WHO: WHY" */
 	uint64_t off_sessions; /* that began meanwhile, without a record */
@@ -192,6 +194,8 @@ void retention_tell(struct writer_role *r);
 /* Is the disk so full that screens may have no more of it?  Tells the recorders, if
  * that has changed. */
 bool reserve_look(struct writer_role *r);
+/* n bytes of records were taken: look, after so many. */
+void reserve_took(struct writer_role *r, size_t n);
 /* The texts live until the next call. */
 void retention_status(struct writer_role *r, struct proto_status *s);
 

@@ -25,11 +25,13 @@ static void
 batch_done(struct writer *w, struct batch *b)
 {
 	uint64_t pending = framer_pending(w->e->framer);
+	uint64_t bytes = framer_pending_bytes(w->e->framer);
 
 	pthread_mutex_lock(&w->lock);
 	w->in_flight -= b->b.len;
 	w->sync_unframed -= b->records;
 	w->unsealed = pending;
+	w->unwritten = bytes;
 	if (w->pooled < POOL) {
 		w->pooled++;
 		ops_buf_reset(&b->b);
@@ -71,6 +73,7 @@ note_sealed(struct writer *w, struct framing *fr)
 	if (fr->first != 0)
 		latency_add(&w->sealed_time, now - fr->stated);
 	w->unsealed = framer_pending(w->e->framer);
+	w->unwritten = framer_pending_bytes(w->e->framer);
 	w->stored = framer_stored(w->e->framer);
 	w->sealed_size = w->e->log->sealed;
 	ops_buf_reset(&w->note);

@@ -260,6 +260,18 @@ writer_status(struct writer *w, struct writer_status *ret)
 	pthread_mutex_unlock(&w->lock);
 }
 
+uint64_t
+writer_to_write(struct writer *w)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&w->lock);
+	/* What isn't durable goes to the WAL, and after that into a frame. */
+	n = w->waiting + w->in_flight + w->unwritten;
+	pthread_mutex_unlock(&w->lock);
+	return n;
+}
+
 void
 writer_seal_soon(struct writer *w)
 {

@@ -128,6 +128,10 @@ struct writer_status {
 };
 void writer_status(struct writer *w, struct writer_status *ret);
 
+/* Bytes of the disk that what it was given may still take, at most: it is queued, or
+ * in frames that aren't under a SEAL.  A new file of the WAL isn't counted. */
+uint64_t writer_to_write(struct writer *w);
+
 /* From the next period on; see struct writer_opts. */
 void writer_set_seal_after(struct writer *w, uint64_t ns);
 /*

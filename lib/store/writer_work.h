@@ -63,6 +63,7 @@ struct writer {
 	uint64_t since;
 	uint64_t records, bytes;
 	uint64_t unsealed, stored, sealed_size;
+	uint64_t unwritten;     /* memory of frames that aren't sealed */
 	uint64_t sync_unframed; /* records durable, not framed */
 	struct ops_buf note;
 	struct latency durable_time, sealed_time;

@@ -379,6 +379,37 @@ test_seal_timing(void **state)
 	end();
 }
 
+/* What was taken and isn't sealed counts, wherever it is at the moment. */
+static void
+test_to_write(void **state)
+{
+	const uint64_t bytes = 1000 * (RECORD_HEADER + 8);
+	struct writer_status st;
+	uint64_t start;
+
+	(void)state;
+	begin();
+	close_writer();
+	open_with(1, 60 * SEC);
+	event(REC_SESSION_OPEN, A, NULL);
+	assert_int_equal(screen(A, 0, 1000, NULL), 0);
+	start = ops_boottime();
+	/* Durable, and for a while after that: framed. */
+	do {
+		assert_true(writer_to_write(t.w) >= bytes);
+		nap();
+		writer_status(t.w, &st);
+	} while (st.queued > 0 || ops_boottime() < start + 200 * MS);
+	writer_seal_soon(t.w);
+	start = ops_boottime();
+	while (writer_to_write(t.w) > 0 && ops_boottime() < start + 5 * SEC)
+		nap();
+	assert_int_equal(writer_to_write(t.w), 0);
+	writer_status(t.w, &st);
+	assert_int_equal(st.unsealed, 0);
+	end();
+}
+
 /* After a reboot what was open is lost, and said to be. */
 static void
 test_reboot(void **state)
@@ -508,6 +539,7 @@ main(void)
 		cmocka_unit_test(test_after_close),
 		cmocka_unit_test(test_tickets),
 		cmocka_unit_test(test_seal_timing),
+		cmocka_unit_test(test_to_write),
 		cmocka_unit_test(test_reboot),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_expires),

@@ -352,6 +352,18 @@ memory_short(struct writer_role *r)
 	(void)r;
 }
 
+/* Of a disk that is full now and then. */
+void
+reserve_took(struct writer_role *r, size_t n)
+{
+	r->reserve_took += n;
+	if (r->reserve_took < 4096)
+		return;
+	r->reserve_took = 0;
+	r->no_screens = !r->no_screens;
+	peers_tell_state(r);
+}
+
 /* What is to be printed is looked at, for the sanitizers. */
 #define SAY_NOTHING(name)                                                      \
 	void name(const char *fmt, ...)                                        \
