@@ -12,6 +12,12 @@ is_prompt(unsigned modes)
 	return (modes & (INPUT_ECHO | INPUT_ICANON)) == INPUT_ICANON;
 }
 
+static bool
+is_newline(uint8_t c)
+{
+	return c == '\r' || c == '\n';
+}
+
 static void
 mask(struct input *in, unsigned why)
 {
@@ -38,6 +44,18 @@ drop(struct input *in, unsigned why)
 	mask(in, why);
 	ops_wipe(in->held, in->n);
 	in->n = 0;
+}
+
+/* The echo went while this was on its way.  The end of a line is no secret: often it is
+ * Return that brings the prompt, sooner than we look.  The rest may be a password. */
+static void
+keep_line_ends(struct input *in, const uint8_t *p, size_t n)
+{
+	for (; n > 0; p++, n--)
+		if (is_newline(*p))
+			keep(in, p, 1);
+		else
+			mask(in, MASKED_ECHO_OFF);
 }
 
 /* Byte by byte in effect, so that it doesn't matter how many come at once. */
@@ -69,7 +87,10 @@ input_typed(struct input *in, const uint8_t *p, size_t n, unsigned modes,
 		return;
 	if (is_prompt(modes) || is_prompt(again)) {
 		drop(in, MASKED_NO_ECHO);
-		mask(in, MASKED_ECHO_OFF);
+		if (modes & INPUT_ECHO)
+			keep_line_ends(in, p, n);
+		else
+			mask(in, MASKED_ECHO_OFF);
 		return;
 	}
 	if (modes & again & INPUT_ECHO) {
@@ -99,12 +120,6 @@ escape_len(const uint8_t *p, size_t n)
 		return i < n ? i + (p[i] == 0x1b ? 2 : 1) : n;
 	}
 	return p[1] == '(' || p[1] == ')' ? 3 : 2;
-}
-
-static bool
-is_newline(uint8_t c)
-{
-	return c == '\r' || c == '\n';
 }
 
 /* Length of what stands at the head and has no echo of its own: control

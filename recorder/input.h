@@ -4,7 +4,8 @@
  * The modes of the inner terminal decide, read before input is forwarded and
  * again before it is stored:
  *	ECHO			stored
- *	no ECHO, ICANON		a password prompt: only the fact
+ *	no ECHO, ICANON		a password prompt: only the fact; where the echo went
+ *				while it was forwarded, the ends of lines too
  *	neither (readline, editors): held for a moment; stored is what the output
  *				begins with; the first output that is no echo drops
  *				all that is held, and only the fact is kept

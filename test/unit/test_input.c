@@ -147,6 +147,16 @@ test_state_read_twice(void **state)
 	assert_int_equal(n_kept, 1);
 	assert_int_equal(kept[0], '#');
 	assert_int_equal(input_due(&in), 1 + INPUT_HOLD_NS);
+
+	/* Return brings the prompt at once; in whatever pieces it was typed. */
+	n_kept = 0;
+	input_tick(&in, UINT64_MAX);
+	input_typed(&in, (const uint8_t *)"ls\r", 3, ECHO_ON, ECHO_ON, 1);
+	input_typed(&in, (const uint8_t *)"\r", 1, ECHO_ON, PROMPT, 1);
+	input_typed(&in, (const uint8_t *)"ab\rsec\n", 7, ECHO_ON, PROMPT, 1);
+	input_typed(&in, (const uint8_t *)"ret\r", 4, PROMPT, PROMPT, 1);
+	kept[n_kept] = '\0';
+	assert_string_equal(kept, "?ls\r\r#\r#\n#");
 }
 
 static void
