@@ -1,6 +1,6 @@
 #include "notifier.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
@@ -53,36 +53,27 @@ notifier_set(struct notifier *n, const struct config *c, bool change,
 	return 0;
 }
 
-static const char *
-host_name(char out[static 256])
-{
-	if (gethostname(out, 255) < 0)
-		out[0] = '\0';
-	out[255] = '\0';
-	return out;
-}
-
 void
 notifier_add(struct notifier *n, const struct proto_alert *f)
 {
-	uint8_t bytes[NOTIFIER_TEXT];
-	struct ops_buf b = OPS_BUF_FIXED(bytes);
-	char host[256];
+	struct notifier_finding *q =
+	    &n->queue[(n->first + n->n) % NOTIFIER_QUEUE];
 
 	if (!n->on)
 		return;
-	alert_json(&b, f, host_name(host), n->dropped);
-	ops_buf_put8(&b, '\0');
-	if (n->n == NOTIFIER_QUEUE || b.failed) {
+	assert(f->detail.n <= sizeof(q->detail));
+	if (n->n == NOTIFIER_QUEUE) {
 		if (n->dropped++ == 0)
 			logline_event(LOGLINE_NOTIFY_FAILED, NULL,
 			    "notify: %d findings wait; more are dropped",
 			    NOTIFIER_QUEUE);
 		return;
 	}
-	memcpy(n->queue[(n->first + n->n) % NOTIFIER_QUEUE], b.data, b.len);
+	q->f = *f;
+	if (f->detail.n > 0)
+		memcpy(q->detail, f->detail.p, f->detail.n);
+	q->f.detail.p = q->detail;
 	n->n++;
-	n->dropped = 0;
 }
 
 /* -- the command -- */
@@ -111,15 +102,29 @@ execute(const struct notifier *n, int in, pid_t parent)
 	(void)execve(n->command.argv[0], n->command.argv, environment);
 }
 
+static const char *
+host_name(char out[static 256])
+{
+	if (gethostname(out, 255) < 0)
+		out[0] = '\0';
+	out[255] = '\0';
+	return out;
+}
+
 /* All of it is there before the command begins: it need not read it. */
 static int
-input_of(const char *text, struct ops_err *err)
+input_of(const struct notifier *n, struct ops_err *err)
 {
+	uint8_t bytes[8192]; /* each byte of a text may become six */
+	struct ops_buf b = OPS_BUF_FIXED(bytes);
+	char host[256];
 	int fd = memfd_create("opseal-finding", MFD_CLOEXEC);
 
 	if (fd < 0)
 		return ops_fail_errno(err, "memfd_create");
-	if (ops_write_full(fd, text, strlen(text), err) < 0 ||
+	alert_json(&b, &n->queue[n->first].f, host_name(host), n->dropped);
+	assert(!b.failed);
+	if (ops_write_full(fd, b.data, b.len, err) < 0 ||
 	    lseek(fd, 0, SEEK_SET) < 0) {
 		close(fd);
 		return -1;
@@ -132,7 +137,7 @@ start_next(struct notifier *n, uint64_t now)
 {
 	struct ops_err err = { 0 };
 	pid_t pid = -1, self = getpid();
-	int in = input_of(n->queue[n->first], &err);
+	int in = input_of(n, &err);
 
 	n->first = (n->first + 1) % NOTIFIER_QUEUE;
 	n->n--;
@@ -152,6 +157,7 @@ start_next(struct notifier *n, uint64_t now)
 		return;
 	}
 	n->pid = pid;
+	n->dropped = 0;
 	n->killed = false;
 	n->deadline = now + n->timeout;
 }

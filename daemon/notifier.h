@@ -5,7 +5,8 @@
  * The supervisor starts it, since only it may: as another user than opseald's
  * own, who can neither read nor write the log; one at a time; killed with all
  * that it started after its time.  What waits is bounded, and what finds no room
- * is counted, and the next one is told how many.  Nothing here ever waits.
+ * is counted, and the next one to begin is told how many: where there was no room
+ * one waits.  Nothing here ever waits.
  */
 #ifndef OPS_DAEMON_NOTIFIER_H
 #define OPS_DAEMON_NOTIFIER_H
@@ -17,8 +18,12 @@
 #include "config/config.h"
 #include "ipc/proto.h"
 
-#define NOTIFIER_QUEUE 64  /* findings */
-#define NOTIFIER_TEXT 2048 /* bytes of one */
+#define NOTIFIER_QUEUE 64 /* findings */
+
+struct notifier_finding {
+	struct proto_alert f; /* its text is copied here */
+	uint8_t detail[EVENT_TEXT_MAX];
+};
 
 struct notifier {
 	bool on;
@@ -27,9 +32,9 @@ struct notifier {
 	uid_t uid;
 	gid_t gid;
 	uint64_t timeout; /* ns */
-	char queue[NOTIFIER_QUEUE][NOTIFIER_TEXT];
+	struct notifier_finding queue[NOTIFIER_QUEUE];
 	unsigned first, n;
-	unsigned dropped; /* since the last that was taken */
+	unsigned dropped; /* since the last that began */
 	pid_t pid;        /* 0: none runs */
 	bool killed;
 	uint64_t deadline; /* BOOTTIME */
@@ -40,7 +45,7 @@ struct notifier {
 int notifier_set(struct notifier *n, const struct config *c, bool change,
     struct ops_err *err);
 
-/* Queue it; nothing where there is no command. */
+/* Queue a copy; nothing where there is no command. */
 void notifier_add(struct notifier *n, const struct proto_alert *f);
 /* Start what is next, kill what is late.  When to come again: BOOTTIME, UINT64_MAX
  * if there is nothing to wait for but a child's end. */

@@ -171,7 +171,7 @@ class Notify(recorded.Recorded):
             inst.opseal("verify", "--quick", "--report", "--against", path)
         size = os.path.getsize(inst.log_path)
         self.check(size < 100000, "the daemon's log has %d bytes" % size)
-        t.wait_for("the last", lambda: sum(1 + r["dropped"] for r in self.told(out)) >= 70, 120,
+        t.wait_for("the last", lambda: sum(1 + r["dropped"] for r in self.told(out)) >= 80, 120,
                    about=lambda: (len(self.told(out)), inst.log()[-3000:]))
         self.exact(inst, self.record_pty(inst, ["echo", "still here"]))
 

@@ -150,7 +150,7 @@ def wait_for(what, check, timeout=None, about=None):
             return value
         if time.monotonic() > end:
             raise AssertionError("waited in vain for %s%s" % (
-                what, "\n" + about() if about else ""))
+                what, "\n%s" % (about(),) if about else ""))
         time.sleep(min(0.5, max(0.01, 3 * (time.monotonic() - began))))
 
 
